@@ -1,0 +1,41 @@
+# Everything runs in .venv; a fresh machine needs Python 3.11 and nothing else.
+PYTHON ?= python3.11
+BIN := .venv/bin
+.PHONY: demo test ui bench lint clean
+
+demo: .venv/run
+	$(BIN)/fusion demo
+
+test: .venv/test
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
+
+ui: .venv/run
+	$(BIN)/fusion ui
+
+bench: .venv/bench
+	$(BIN)/python -m benchmarks
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Each stamp is newer than the files that say what to install.
+.venv/python:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/run: .venv/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui]'
+	touch $@
+
+.venv/test: .venv/run
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+.venv/bench: .venv/test
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	touch $@
+
+clean:
+	rm -rf .venv build data demo-archive .dagster

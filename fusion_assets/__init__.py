@@ -1,0 +1,1 @@
+"""Maps of human settlement from fused satellite sensors, every artifact a Dagster asset."""

@@ -1,0 +1,100 @@
+"""From a label product on the grid to built-up labels: 1 built-up, 0 not, 255 no data.
+
+What does not belong here: finding and reading the label product (`imagery`), choosing samples (`samples.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyproj
+import xarray as xr
+from affine import Affine
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.products import Product
+
+BUILT_UP = "built_up"
+FRACTION = "built_fraction"
+NO_DATA = 255
+
+
+def built_up_labels(
+    source: xr.Dataset,
+    product: Product,
+    inside: np.ndarray,
+    *,
+    built_codes: tuple[int, ...] = (),
+    threshold: float | None = None,
+    source_pixel_m2: np.ndarray | float = 1.0,
+) -> xr.Dataset:
+    """Labels of every pixel: the source's code or built-up fraction, and `built_up`.
+
+    Args:
+        source: the label product on the grid, nearest neighbour, NaN where it has no data; one band.
+        product: what the band means.
+        inside: (height, width), pixel centres in the region's polygon; outside is no data.
+        built_codes: codes that mean built-up (class products); the product's own when empty.
+        threshold: built-up from this fraction of the cell on (fraction products).
+        source_pixel_m2: area of the source's cell at each pixel, square metres (fraction products).
+
+    Returns:
+        Dataset with the code (int16) or `built_fraction` (float32), and `built_up` of the same dtype; 255 is no data.
+
+    Raises:
+        FusionError: no pixel has a label.
+    """
+    (name,) = [band for band in source.data_vars if band != "observation_count"]
+    values = np.asarray(source[name].values, np.float32)
+    known = np.isfinite(values) & inside
+    if not known.any():
+        raise FusionError(
+            f"{product.title} has no data inside the region",
+            "at least one labelled pixel",
+            "check the region and the label year, or choose a label product that covers it",
+        )
+    grid = Grid.of(source)
+    if product.label == "fraction":
+        share = np.where(known, values / source_pixel_m2, np.nan)
+        built = share >= (threshold if threshold is not None else 0.5)
+        code_name, code, dtype = FRACTION, np.clip(share, 0, 1), np.float32
+    else:
+        built = np.isin(values, built_codes or product.built_codes)
+        code_name, code, dtype = str(name), values, np.int16
+    bands = {code_name: code, BUILT_UP: built}
+    return grid.dataset({key: np.where(known, band, NO_DATA).astype(dtype) for key, band in bands.items()})
+
+
+def source_cell_m2(grid: Grid, crs: str, transform: Affine) -> np.ndarray:
+    """Area of the source cell that each pixel centre of `grid` falls in, square metres, (height, width).
+
+    Exact cell area for projected sources (GHSL's Mollweide is equal-area); geodesic for sources in degrees.
+    """
+    if pyproj.CRS(crs).is_projected:
+        return np.full(grid.shape, abs(transform.a * transform.e))
+    _, latitude = grid.lonlat()
+    rows = np.floor((latitude - transform.f) / transform.e)
+    geod = pyproj.Geod(ellps="WGS84")
+    areas = {}
+    for row in np.unique(rows):
+        north, south = transform.f + row * transform.e, transform.f + (row + 1) * transform.e
+        east = abs(transform.a)
+        areas[row] = abs(geod.polygon_area_perimeter([0, east, east, 0], [south, south, north, north])[0])
+    lookup = np.vectorize(areas.__getitem__)
+    return lookup(rows)
+
+
+def source_cells(raster: xr.Dataset) -> tuple[str, Affine]:
+    """CRS and affine transform of the label source's cells, from a raster's attributes.
+
+    Raises:
+        FusionError: the raster does not say.
+    """
+    try:
+        return raster.attrs["source_crs"], Affine(*map(float, raster.attrs["source_transform"].split()))
+    except KeyError:
+        raise FusionError(
+            "the label raster does not say where its source's cells lie",
+            "tags FUSION_SOURCE_CRS and FUSION_SOURCE_TRANSFORM",
+            "materialize ghsl_labels again",
+        ) from None

@@ -1,0 +1,178 @@
+"""The command line: `fusion demo`, `fusion run`, `fusion doctor`, `fusion ui`. Thin: it parses, calls and prints.
+
+Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusion_assets.errors import FusionError
+
+if TYPE_CHECKING:
+    from fusion_assets.settings import Settings
+    from fusion_assets.study import Study
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    _quieten()
+    try:
+        return int(options.command(options))
+    except FusionError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept, and the next run goes on from there", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fusion",
+        description="Yearly maps of human settlement from fused satellite sensors.",
+        epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
+        "FUSION_DASK_SCHEDULER.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="demo | run | doctor | ui")
+    demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
+    demo.set_defaults(command=_demo)
+    run = commands.add_parser("run", help="make what is missing or stale, in dependency order")
+    run.add_argument("--region", action="append", default=[], metavar="R", help="only this region (repeatable)")
+    run.add_argument("--years", type=_years, default=[], metavar="2016-2019", help="only these years: 2016, 2016-2019")
+    run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
+    run.set_defaults(command=_run)
+    doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
+    doctor.set_defaults(command=_doctor)
+    ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
+    ui.add_argument("--port", type=int, default=3000)
+    ui.set_defaults(command=_ui)
+    return parser
+
+
+def _years(text: str) -> list[int]:
+    try:
+        years: set[int] = set()
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            years.update(range(int(first), int(last or first) + 1))
+        if not years:
+            raise ValueError
+        return sorted(years)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a year or a range such as 2016-2019") from None
+
+
+def _quieten() -> None:
+    """Keep libraries' banners off the screen; errors still come through."""
+    import warnings
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    import time
+
+    from fusion_assets.imagery.demo import build_demo_archive
+    from fusion_assets.settings import DEMO_ARCHIVE, Settings
+    from fusion_assets.summary import demo_summary
+
+    started = time.perf_counter()
+    settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
+    print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
+    build_demo_archive(Path(settings.archive).parent, progress=lambda text: print(f"  demo archive: {text}"))
+    study, failed = _run_study(settings)
+    if failed:
+        return 1
+    print(demo_summary(study, settings))
+    print(f"finished in {time.perf_counter() - started:.0f} s; look at it in the web UI with: make ui")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fusion_assets.settings import Settings
+    from fusion_assets.summary import summary
+
+    settings = Settings.from_environment()
+    study, failed = _run_study(settings, options.region, options.years, options.select)
+    if not failed and not options.select:
+        print(summary(study, settings))
+    return 1 if failed else 0
+
+
+def _run_study(
+    settings: Settings, regions: Sequence[str] = (), years: Sequence[int] = (), select: str = ""
+) -> tuple[Study, bool]:
+    """Run what is missing or stale with a progress bar; returns the study and whether anything failed."""
+    import dataclasses
+
+    from fusion_assets.definitions import build_definitions
+    from fusion_assets.imagery.storage import Storage
+    from fusion_assets.instance import prepare_home
+    from fusion_assets.runner import plan, run_steps
+    from fusion_assets.study import load_study
+
+    study = load_study(settings.study)
+    storage = Storage(settings.storage)
+    storage.check_writable()
+    definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
+    steps = plan(definitions, study, regions, years, select)
+    prepare_home(study.name)
+    import dagster as dg
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(soft_wrap=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    failed = False
+    with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("planning", total=len(steps))
+        counts: dict[str, int] = {}
+        for outcome in run_steps(
+            definitions, instance, storage, steps, lambda step: progress.update(bar, description=step.name)
+        ):
+            progress.advance(bar)
+            counts[outcome.state] = counts.get(outcome.state, 0) + 1
+            for warning in outcome.warnings:
+                console.print(f"[yellow]{outcome.step.name}: {warning}[/]", markup=True)
+            if outcome.state == "failed":
+                failed = True
+                console.print(f"{outcome.step.name} failed", style="bold red")
+                console.print(outcome.message, markup=False)
+        progress.update(bar, description="done")
+    print(f"study {study.name}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+    return study, failed
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from fusion_assets.doctor import diagnose
+    from fusion_assets.settings import Settings
+
+    settings = Settings.from_environment()
+    findings = diagnose(settings)
+    for finding in findings:
+        print(f"{'ok  ' if finding.fine else 'FAIL'} {finding.subject}: {finding.text}")
+    return 0 if all(finding.fine for finding in findings) else 1
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from fusion_assets.instance import prepare_home
+    from fusion_assets.settings import Settings
+    from fusion_assets.study import load_study
+
+    home = prepare_home(load_study(Settings.from_environment().study).name)
+    print(f"Dagster instance: {home}")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    command = [dagster, "dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
+    os.execv(dagster, command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

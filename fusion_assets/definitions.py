@@ -1,0 +1,68 @@
+"""The code location: everything Dagster loads, assembled in one place.
+
+What does not belong here: anything that does work. Loading this module must stay cheap; it imports neither TensorFlow
+nor Earth Engine nor scikit-learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.automation import automation_sensor
+from fusion_assets.built_up.assets import EXPORT_ASSETS, built_up_assets, expected_facts
+from fusion_assets.built_up.checks import built_up_checks
+from fusion_assets.io_managers import io_managers
+from fusion_assets.jobs import stage_jobs
+from fusion_assets.partitions import partitions_for
+from fusion_assets.requests import PIXEL_ASSETS
+from fusion_assets.resources import EngineResource
+from fusion_assets.schedules import yearly_exports
+from fusion_assets.sensors import finished_exports
+from fusion_assets.settings import Settings
+from fusion_assets.study import Study, load_study
+
+
+def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assemble the code location.
+
+    Args:
+        overrides: settings that win over the environment (see `Settings`); `study` may be a `Study`. The key
+            `resources` replaces single resources.
+
+    Raises:
+        FusionError: a setting or the study is wrong.
+    """
+    chosen = dict(overrides or {})
+    resources = chosen.pop("resources", {})
+    settings = Settings.from_environment(chosen)
+    study = settings.study if isinstance(settings.study, Study) else load_study(settings.study)
+    partitions = partitions_for(study)
+    assets = built_up_assets(study, settings, partitions)
+    jobs = stage_jobs(assets)
+    by_name = {asset.key.to_user_string(): asset for asset in assets}
+    exports = {PIXEL_ASSETS[role]: EXPORT_ASSETS[role] for role in PIXEL_ASSETS if PIXEL_ASSETS[role] in by_name}
+
+    def known_partition(asset: str, key: str) -> bool:
+        definition = by_name[asset].partitions_def if asset in by_name else None
+        return definition is not None and definition.has_partition_key(key)
+
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=built_up_checks(study, partitions),
+        jobs=jobs,
+        schedules=[yearly_exports(study, next(job for job in jobs if job.name == "request_exports"))],
+        sensors=[finished_exports(exports, known_partition, study.name), automation_sensor()],
+        resources={
+            "engine": EngineResource(
+                engine=settings.engine, storage=settings.storage, dask_scheduler=settings.dask_scheduler
+            ),
+            **io_managers(settings.storage, expected_facts(study, settings)),
+            **resources,
+        },
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,24 @@
+"""The one family of errors people meet. What belongs here: `FusionError`; nothing else."""
+
+
+class FusionError(Exception):
+    """A problem the user can act on: what was found, what was expected, what to do.
+
+    Args:
+        found: what is wrong, with the actual value and where it stands (file, key, path, partition).
+        expected: what would have been right.
+        remedy: the next thing to do, as an instruction.
+    """
+
+    def __init__(self, found: str, expected: str = "", remedy: str = "") -> None:
+        self.found, self.expected, self.remedy = found, expected, remedy
+        lines = [found]
+        if expected:
+            lines.append(f"  expected: {expected}")
+        if remedy:
+            lines.append(f"  to do: {remedy}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type["FusionError"], tuple[str, str, str]]:
+        """Rebuild from its three parts, so that the error crosses process boundaries whole."""
+        return type(self), (self.found, self.expected, self.remedy)

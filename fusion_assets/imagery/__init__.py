@@ -1,0 +1,1 @@
+"""From scenes to composites. No module of this room imports dagster."""

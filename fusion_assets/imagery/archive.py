@@ -1,0 +1,149 @@
+"""The default engine: composites computed here, from the scenes of a STAC catalog or API.
+
+An operation of this engine is finished when it is submitted; the pixels are computed in `collect`, lazily. The list
+of operations is kept beside the artifacts, so that the sensor finds out about exports like on any other engine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import xarray as xr
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.catalog import find_items
+from fusion_assets.imagery.composite import composite
+from fusion_assets.imagery.exports import Export, ExportRequest, operation_id
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_everything
+from fusion_assets.imagery.scenes import Scene, acquisitions, scene_from_item
+from fusion_assets.imagery.storage import Storage, public_url
+
+_OPERATIONS = "_operations"
+
+
+class ArchiveEngine:
+    """Scenes from STAC, composites computed with dask on this machine or on the cluster that is its default."""
+
+    name = "archive"
+
+    def __init__(self, storage: Storage) -> None:
+        """Keep the list of operations under `storage`."""
+        self._storage = storage
+
+    def submit(self, request: ExportRequest) -> Export:
+        """Find the scenes and record the operation; see `Engine.submit`."""
+        found = scenes_for(request)
+        ids = tuple(scene.id for scene in found)
+        export_id = operation_id(request, ids)
+        known = self._read(export_id)
+        if known is not None:
+            return known
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+        flags = tuple(flag for scene in found for flag in scene.flags)
+        export = Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags)
+        self._storage.write_bytes(json.dumps(export.to_dict()).encode(), self._record(export_id))
+        return export
+
+    def states(self, exports: Sequence[Export]) -> list[Export]:
+        """Operations of this engine have finished when they are submitted."""
+        return list(exports)
+
+    def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
+        """Lazy composite of the export's scenes on its grid; see `Engine.collect`."""
+        scenes = [scene for scene in self._scenes(export) if scene.id not in without]
+        if not scenes:
+            raise FusionError(
+                f"none of the {len(export.scenes)} scenes of {_partition(export.request)} can be read",
+                "at least one readable scene",
+                "restore the files, or choose another archive for this product",
+            )
+        return composite(acquisitions(scenes), export.request.recipe, export.request.grid)
+
+    def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
+        """Read every file of every scene once; see `Engine.unreadable`."""
+
+        def problem(scene: Scene) -> UnreadableFile | None:
+            with gdal_environment(export.request.recipe.requester_pays):
+                try:
+                    for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
+                        read_everything(file)
+                except UnreadableFile as error:
+                    return error
+            return None
+
+        scenes = self._scenes(export)
+        with ThreadPoolExecutor(4) as pool:
+            problems = pool.map(problem, scenes)
+        return {scene.id: error for scene, error in zip(scenes, problems, strict=True) if error}
+
+    def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
+        """Operations recorded after `cursor`, oldest first; see `Engine.finished_since`.
+
+        The cursor is the finish time of the last one seen. A few seconds before it are looked at again, because two
+        processes' clocks and writes are not ordered; the sensor's run keys make the repetition harmless.
+        """
+        since = (dt.datetime.fromisoformat(cursor) - dt.timedelta(seconds=60)).isoformat() if cursor else ""
+        known = [self._read(name) for name in self._storage.names(_OPERATIONS)]
+        finished = sorted(
+            (export for export in known if export and (export.finished or "") >= since),
+            key=lambda export: (export.finished or "", export.id),
+        )
+        latest = max((export.finished or "" for export in finished), default="")
+        return finished, max(latest, cursor or "") or dt.datetime.min.replace(tzinfo=dt.UTC).isoformat()
+
+    def _read(self, export_id: str) -> Export | None:
+        path = self._record(export_id)
+        if not self._storage.exists(path):
+            return None
+        return Export.from_dict(json.loads(self._storage.read_bytes(path)))
+
+    def _record(self, export_id: str) -> str:
+        return self._storage.path(_OPERATIONS, export_id, None, "json")
+
+    def _scenes(self, export: Export) -> list[Scene]:
+        wanted = set(export.scenes)
+        found = {scene.id: scene for scene in scenes_for(export.request)}
+        missing = sorted(wanted - set(found))
+        if missing:
+            raise FusionError(
+                f"{len(missing)} scenes of {_partition(export.request)} are no longer in "
+                f"{public_url(export.request.archive)}: {', '.join(missing[:5])}",
+                "the scenes that were there when the export was submitted",
+                f"materialize the export of {_partition(export.request)} again, then {export.request.asset}",
+            )
+        return [found[name] for name in export.scenes]
+
+
+def scenes_for(request: ExportRequest) -> list[Scene]:
+    """Scenes that a request names, sorted by id.
+
+    Raises:
+        FusionError: there are none; or an item lacks a band or its mask.
+    """
+    product = PRODUCTS[request.product]
+    items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    cloudy = [item for item in items if _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
+    kept = [item for item in items if item not in cloudy]
+    if not kept:
+        first, last = request.window
+        left_out = f" ({len(cloudy)} left out as more than {request.max_cloud_cover:g} % cloud)" if cloudy else ""
+        raise FusionError(
+            f"no scenes of {product.title} for {_partition(request)}: {public_url(request.archive)} has none between "
+            f"{first} and {last} that touch the region{left_out}",
+            "at least one scene",
+            "correct the season, a `windows` entry or the region in the study, or point `archive` at a catalog "
+            "that covers them",
+        )
+    return [scene_from_item(item, product, request.recipe.bands, request.recipe.mask) for item in kept]
+
+
+def _too_cloudy(cover: float | None, limit: float | None) -> bool:
+    return limit is not None and cover is not None and cover > limit
+
+
+def _partition(request: ExportRequest) -> str:
+    return f"{request.asset} {request.region}|{request.year}"

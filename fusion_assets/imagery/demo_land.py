@@ -1,0 +1,241 @@
+"""The simulated land of the demo archive, before people: where it lies, its relief, rivers, lakes and plant cover.
+
+Nothing here is measured; every field is drawn from the seed. What does not belong here: settlements and their
+history (`demo_settlement.py`), what sensors see of it (`demo_optics.py`, `demo_lights.py`), files (`demo.py`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from affine import Affine
+from pyproj import Transformer
+
+from fusion_assets.errors import FusionError
+
+PIXEL = 250.0
+"""Edge of a simulated Sentinel-2 pixel, metres."""
+CELL = 1000.0
+"""Edge of a truth and label cell, metres."""
+MARGIN_KM = 4
+"""Land simulated beyond each edge of the area, so that light and label windows do not end at it."""
+
+Field = npt.NDArray[np.float32]
+
+
+def stream(seed: int, *names: object) -> np.random.Generator:
+    """A random stream of its own for each named thing, so that the order of work changes nothing."""
+    return np.random.default_rng([seed, zlib.crc32("|".join(map(str, names)).encode())])
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], length_km: float, smooth: float = 1.5) -> Field:
+    """A correlated Gaussian field with mean 0 and deviation 1.
+
+    Args:
+        rng: its random stream.
+        shape: rows and columns of 250 m pixels.
+        length_km: distance over which values stay alike.
+        smooth: fall-off of the amplitude spectrum; 1 is rough, 2 is smooth.
+    """
+    from scipy import fft
+
+    length = length_km * 1000 / PIXEL
+    # Padding keeps opposite edges, which the transform joins, from looking alike.
+    full = tuple(fft.next_fast_len(n + min(n, int(2 * length)), real=True) for n in shape)
+    frequency = np.hypot(fft.fftfreq(full[0])[:, None], fft.rfftfreq(full[1])[None, :]).astype(np.float32)
+    spectrum = fft.rfft2(rng.standard_normal(full, dtype=np.float32))
+    spectrum *= (1 + (2 * np.pi * length * frequency) ** 2) ** (-smooth / 2)
+    field = fft.irfft2(spectrum, s=full)[: shape[0], : shape[1]]
+    return ((field - field.mean()) / field.std()).astype(np.float32)
+
+
+def ramp(value: npt.NDArray, low: float, high: float) -> npt.NDArray:
+    """0 below `low`, 1 above `high`, smooth between."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the area lies: a square of `size_km` on the 1 km lattice of a UTM zone.
+
+    Attributes:
+        crs: authority string of the UTM zone.
+        west: easting of the western edge, metres, a multiple of 1000.
+        north: northing of the northern edge, metres, a multiple of 1000.
+        size_km: edge length.
+        lon: longitude of the centre, degrees east.
+        lat: latitude of the centre, degrees north.
+    """
+
+    crs: str
+    west: float
+    north: float
+    size_km: int
+    lon: float
+    lat: float
+
+    @classmethod
+    def at(cls, place: tuple[float, float], size_km: int) -> Frame:
+        """The area around a place (lon, lat in degrees).
+
+        Raises:
+            FusionError: the size or the place is outside what can be simulated.
+        """
+        lon, lat = (float(v) for v in place)
+        if not 10 <= size_km <= 200:
+            raise FusionError(f"demo size_km = {size_km}", "10 to 200", "choose another size")
+        if not (-178 <= lon <= 178 and -60 <= lat <= 60):
+            raise FusionError(
+                f"demo place = ({lon:g}, {lat:g})",
+                "longitude -178 to 178 and latitude -60 to 60, in this order",
+                "choose another place",
+            )
+        crs = f"EPSG:{(32600 if lat >= 0 else 32700) + int((lon + 180) // 6) + 1}"
+        x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+        west = round(x / CELL) * CELL - size_km // 2 * CELL
+        return cls(crs, west, round(y / CELL) * CELL - size_km // 2 * CELL + size_km * CELL, size_km, lon, lat)
+
+    @property
+    def transform(self) -> Affine:
+        """Of the 250 m pixels of the area, without margin."""
+        return Affine(PIXEL, 0, self.west, 0, -PIXEL, self.north)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in metres of `crs`."""
+        edge = self.size_km * CELL
+        return self.west, self.north - edge, self.west + edge, self.north
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of 250 m pixels with margin."""
+        n = int((self.size_km + 2 * MARGIN_KM) * CELL / PIXEL)
+        return n, n
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The area without margin in an array with margin."""
+        m = int(MARGIN_KM * CELL / PIXEL)
+        n = int(self.size_km * CELL / PIXEL)
+        return slice(m, m + n), slice(m, m + n)
+
+    def rows_cols(self, x: npt.NDArray, y: npt.NDArray) -> tuple[npt.NDArray, npt.NDArray]:
+        """Fractional row and column, with margin, of projected coordinates (pixel centres are whole numbers)."""
+        edge = MARGIN_KM * CELL
+        return (self.north + edge - y) / PIXEL - 0.5, (x - self.west + edge) / PIXEL - 0.5
+
+    def to_lonlat(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray, npt.NDArray]:
+        """Degrees east and north of projected coordinates."""
+        return Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform(x, y)
+
+
+@dataclass(frozen=True)
+class Land:
+    """Fields on the 250 m pixels with margin; shares are of the pixel's land and add up to at most 1.
+
+    Attributes:
+        elevation: metres.
+        slope: degrees.
+        aspect: direction the slope faces, radians clockwise from north.
+        river: distance to the nearest water line of a river, km.
+        bed: share of gravel and sand of a river bed.
+        lake: share of standing water.
+        forest: share of trees.
+        crop: share of fields.
+        rock: share of rock.
+        bare: share of soil that stays bare all year (fallow, quarries, kilns).
+        paddy: 0 for dry-field crops to 1 for flooded rice.
+        calendar: days by which fields are sown later than usual.
+        soil: brightness factor of soil.
+        trees: brightness factor of trees.
+    """
+
+    elevation: Field
+    slope: Field
+    aspect: Field
+    river: Field
+    bed: Field
+    lake: Field
+    forest: Field
+    crop: Field
+    rock: Field
+    bare: Field
+    paddy: Field
+    calendar: Field
+    soil: Field
+    trees: Field
+
+
+def _relief(seed: int, frame: Frame) -> tuple[Field, Field, Field]:
+    """Elevation (m), slope (degrees), aspect (radians): a plain in the south, hills, mountains in the north."""
+    shape = frame.shape
+    rng = stream(seed, "relief")
+    northward = np.linspace(1, 0, shape[0], dtype=np.float32)[:, None] + 0.09 * noise(rng, shape, 20)
+    # Small areas get low mountains: real slopes rather than real summits.
+    height = 4600 * min(1.0, frame.size_km / 70)
+    rise = ramp(northward, 0.48, 1.12)
+    ridges = 1 - np.abs(noise(rng, shape, 5, 1.6))
+    elevation = 90 + 70 * northward + height * rise**1.5 * (1 + 0.22 * ridges) + 12 * noise(rng, shape, 6)
+    elevation = np.maximum(elevation + 260 * ramp(northward, 0.5, 0.65) * noise(rng, shape, 2.5), 40)
+    down, right = np.gradient(elevation, PIXEL)
+    aspect = np.arctan2(-right, down)
+    return elevation.astype(np.float32), np.degrees(np.arctan(np.hypot(down, right))), aspect.astype(np.float32)
+
+
+def _rivers(seed: int, frame: Frame) -> tuple[Field, Field]:
+    """Distance to the water line (km) and share of gravel bed, of the rivers that cross from north to south."""
+    shape = frame.shape
+    rows = np.arange(shape[0])
+    columns = np.arange(shape[1], dtype=np.float32)[None, :]
+    distance = np.full(shape, 99, np.float32)
+    bed = np.zeros(shape, np.float32)
+    for number in range(max(1, round(frame.size_km / 32))):
+        rng = stream(seed, "river", number)
+        bend = noise(rng, (shape[0], 8), 9, 2.0)[:, 4] * 4.0 + noise(rng, (shape[0], 8), 1.5, 2.0)[:, 4] * 0.35
+        axis = rng.uniform(0.08, 0.92) * shape[1] + bend * 4
+        thread = axis + noise(rng, (shape[0], 8), 1.2, 1.5)[:, 4] * 1.2
+        # Rivers braid where they leave the hills.
+        half_width = (0.12 + 0.55 * ramp(rows / shape[0], 0.35, 0.7)) * rng.uniform(0.4, 1.3)
+        away = np.abs(columns - axis[:, None]) * PIXEL / 1000
+        bed = np.maximum(bed, 1 - ramp(away - half_width[:, None], -0.2, 0.2))
+        distance = np.minimum(distance, np.abs(columns - thread[:, None]) * PIXEL / 1000)
+    return distance.astype(np.float32), bed.astype(np.float32)
+
+
+def build_land(seed: int, frame: Frame) -> Land:
+    """Draw the land of a seed."""
+    shape = frame.shape
+    elevation, slope, aspect = _relief(seed, frame)
+    river, bed = _rivers(seed, frame)
+    rng = stream(seed, "cover")
+    flat = 1 - ramp(slope, 4, 16)
+    lake = ramp(noise(rng, shape, 2.5, 2.0), 3.0, 3.2) * flat
+    hilly = ramp(slope, 5, 14) * (1 - ramp(elevation, 2900, 3700))
+    forest = ramp(noise(rng, shape, 3.0) + 2.4 * hilly - 0.9, -0.3, 1.0) * (1 - ramp(elevation, 3300, 4000))
+    bare = ramp(noise(rng, shape, 0.8, 1.3), 1.5, 2.4) * (0.85 * flat + 0.15) * rng.uniform(0.75, 0.95)
+    rock = ramp(elevation + 250 * noise(rng, shape, 1.5), 3300, 4200)
+    fields = (0.25 + 0.75 * flat) * (1 - ramp(elevation, 1500, 2600)) * (0.8 + 0.12 * noise(rng, shape, 0.6))
+    left = (1 - bed) * (1 - lake)
+    rock, bare = rock * left, bare * left * (1 - rock) * (1 - 0.7 * forest)
+    forest = forest * np.clip(left - rock - bare, 0, 1) * np.clip(0.88 + 0.1 * noise(rng, shape, 0.5), 0.3, 1)
+    crop = np.clip(fields, 0, 1) * np.clip(left - rock - bare - forest, 0, 1)
+    return Land(
+        elevation=elevation,
+        slope=slope.astype(np.float32),
+        aspect=aspect,
+        river=river,
+        bed=bed,
+        lake=lake.astype(np.float32),
+        forest=forest.astype(np.float32),
+        crop=crop.astype(np.float32),
+        rock=rock.astype(np.float32),
+        bare=bare.astype(np.float32),
+        paddy=ramp(noise(rng, shape, 4) + 0.5 * noise(rng, shape, 0.4), -0.8, 0.8).astype(np.float32),
+        calendar=(9 * noise(rng, shape, 5) + 7 * noise(rng, shape, 0.4)).astype(np.float32),
+        soil=np.exp(0.14 * noise(rng, shape, 6) + 0.16 * noise(rng, shape, 0.6)).astype(np.float32),
+        trees=np.exp(0.1 * noise(rng, shape, 3) + 0.05 * noise(rng, shape, 0.4)).astype(np.float32),
+    )

@@ -1,0 +1,191 @@
+"""What is asked of an engine and what it answers: requests, exports (tickets) and the `Engine` protocol.
+
+Both engines speak these types, and Dagster stores them as JSON. What does not belong here: how an engine works
+(`archive.py`, `earth_engine.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import xarray as xr
+from affine import Affine
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.reading import UnreadableFile
+
+State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """One product, region and year asked of an engine.
+
+    Attributes:
+        asset: the asset that will hold the pixels, for example `sentinel2_composite`.
+        product: key of `products.PRODUCTS`.
+        region: name of the region.
+        year: partition year; `window` may lie in another one.
+        grid: of the result.
+        geometry: the region as GeoJSON, longitude and latitude.
+        window: first and last day, both included.
+        recipe: mask, bands, resampling, reducer, working grid.
+        archive: catalog path or API address (archive engine).
+        collections: STAC collection ids in order of preference.
+        max_cloud_cover: scenes with more `eo:cloud_cover` (percent) are left out; None keeps all.
+        sign: how asset links are signed when read.
+    """
+
+    asset: str
+    product: str
+    region: str
+    year: int
+    grid: Grid
+    geometry: dict[str, Any]
+    window: tuple[dt.date, dt.date]
+    recipe: CompositeRecipe
+    archive: str
+    collections: tuple[str, ...]
+    max_cloud_cover: float | None = None
+    sign: str | None = None
+
+    @property
+    def area(self) -> BaseGeometry:
+        """The region's polygon, longitude and latitude."""
+        return shape(self.geometry)
+
+    @property
+    def recipe_digest(self) -> str:
+        """12 hexadecimal digits of everything that shapes the pixels, but neither archive nor scenes."""
+        facts = self.to_dict()
+        return digest({key: facts[key] for key in facts if key not in ("archive", "collections", "sign")})
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; `from_dict` restores it."""
+        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        facts["grid"] = {
+            "crs": self.grid.crs,
+            "transform": list(self.grid.transform[:6]),
+            "height": self.grid.height,
+            "width": self.grid.width,
+        }
+        facts["window"] = [day.isoformat() for day in self.window]
+        facts["recipe"] = dataclasses.asdict(dataclasses.replace(self.recipe, mask=_without_gap(self.recipe.mask)))
+        return json.loads(json.dumps(facts))
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> ExportRequest:
+        """Restore a request from `to_dict`."""
+        grid, recipe = facts["grid"], dict(facts["recipe"])
+        mask = {key: tuple(value) if isinstance(value, list) else value for key, value in recipe.pop("mask").items()}
+        recipe["bands"] = tuple(recipe["bands"])
+        first, last = (dt.date.fromisoformat(day) for day in facts["window"])
+        return cls(
+            **{
+                **facts,
+                "grid": Grid(grid["crs"], Affine(*grid["transform"]), grid["height"], grid["width"]),
+                "window": (first, last),
+                "recipe": CompositeRecipe(mask=Mask(**mask), **recipe),
+                "collections": tuple(facts["collections"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Export:
+    """A request that an engine has accepted, with its operation's id and state. Stored as a ticket.
+
+    Attributes:
+        id: of the operation; the same request with the same scenes always has the same id.
+        request: what was asked.
+        scenes: ids of the scenes found, sorted.
+        state: of the operation.
+        engine: `archive` or `earth_engine`.
+        submitted: UTC, ISO 8601.
+        finished: UTC, ISO 8601, or None while it runs.
+        message: what went wrong, when it failed.
+        flags: what is doubtful about the scenes, in words.
+    """
+
+    id: str
+    request: ExportRequest
+    scenes: tuple[str, ...]
+    state: State
+    engine: str
+    submitted: str
+    finished: str | None = None
+    message: str = ""
+    flags: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; `from_dict` restores it."""
+        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {**facts, "request": self.request.to_dict(), "scenes": list(self.scenes), "flags": list(self.flags)}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Export:
+        """Restore an export from `to_dict`."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        kept = {key: value for key, value in facts.items() if key in known}
+        request = ExportRequest.from_dict(facts["request"])
+        return cls(**{**kept, "request": request, "scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])})
+
+
+class Engine(Protocol):
+    """Where pixels come from. Both engines give the same pixels from the same scenes at native working resolution."""
+
+    name: str
+
+    def submit(self, request: ExportRequest) -> Export:
+        """Find the scenes and start one operation; asking the same again returns the same export.
+
+        Raises:
+            FusionError: no scenes, or the engine cannot be reached.
+        """
+        ...
+
+    def states(self, exports: Sequence[Export]) -> list[Export]:
+        """The same exports with their present state."""
+        ...
+
+    def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
+        """The pixels of a finished export on its grid, lazily; scenes named in `without` are left out.
+
+        Raises:
+            FusionError: not finished; names what is not ready.
+            UnreadableFile: at the latest when computed.
+        """
+        ...
+
+    def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
+        """Scenes that cannot be read, by id, found by reading all of them."""
+        ...
+
+    def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
+        """Exports that finished after `cursor` (None: all that are known), and the cursor to pass next time."""
+        ...
+
+
+def digest(facts: object) -> str:
+    """12 hexadecimal digits of the canonical JSON of `facts`."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def operation_id(request: ExportRequest, scenes: Sequence[str]) -> str:
+    """Id of the operation for a request and its scenes: equal inputs, equal id; late scenes make a new one."""
+    return digest([request.to_dict(), sorted(scenes), RECIPE_VERSION])
+
+
+def _without_gap(mask: Mask) -> Mask:
+    # The gap has been enforced when the scenes were found; it does not shape pixels.
+    return dataclasses.replace(mask, gap=None)

@@ -1,0 +1,261 @@
+"""Every image collection this project reads, as data: one entry a product, nothing computed.
+
+A recipe is changed here and nowhere else. What does not belong here: how scenes are found (`archive.py`,
+`earth_engine.py`), how they are reduced (`composite.py`), what one study overrides (`study.py`).
+
+STAC spellings: Earth Search names assets by colour (`red`, `scl`), the Planetary Computer and most other
+catalogs by ESA's band names (`B04`, `SCL`). `Band.assets` lists every spelling, first match wins.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["sentinel2", "night_lights", "labels"]
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a product.
+
+    Attributes:
+        name: our name, used in every file and feature list.
+        assets: spellings in STAC catalogs, in order of preference.
+        earth_engine: band name on Earth Engine.
+        valid_range: physical values outside are suspicious (asset checks), not removed.
+    """
+
+    name: str
+    assets: tuple[str, ...]
+    earth_engine: str
+    valid_range: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which observations are clear, read from one mask asset of the same scene.
+
+    Attributes:
+        kind: `classes`: clear where the value is one of `values`; `bits`: clear where none of the bit numbers in
+            `values` is set; `positive`: clear where the value is above zero; `none`: every valid pixel is clear.
+        assets: spellings of the mask asset in STAC catalogs.
+        earth_engine: band name on Earth Engine.
+        values: class codes or bit numbers.
+        gap: first and last day for which the mask band is known to be empty, with what to use instead.
+        optional: a scene without the mask asset counts as clear where it is valid.
+    """
+
+    kind: Literal["classes", "bits", "positive", "none"]
+    assets: tuple[str, ...] = ()
+    earth_engine: str = ""
+    values: tuple[int, ...] = ()
+    gap: tuple[dt.date, dt.date, str] | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Product:
+    """A recipe over one image collection.
+
+    Attributes:
+        title: for people.
+        role: what the study uses it for.
+        collections: STAC collection ids that hold it, in order of preference.
+        earth_engine: Earth Engine collection id.
+        bands: all bands the product knows; `default_bands` are read when the study does not choose.
+        mask: the default mask; `mask: none` in the study switches it off.
+        scale: physical value = (stored number x scale) + offset, unless the item says otherwise.
+        offset_rule: how offsets are found: `sentinel2` follows processing baselines and Earth Search's flag;
+            `declared` takes what the item declares and 0 otherwise.
+        unit: of the physical value.
+        resolution: native pixel size in metres.
+        resampling: how scenes reach the working grid.
+        reducer: `median` over time, or `latest` (label epochs: the newest valid value).
+        season: `season`: the study's season applies; `any`: annual and epoch products take the whole year.
+        label: labels only: `code` (classes) or `fraction` (built-up share of the cell).
+        built_codes: labels only: codes that mean built-up; empty where the study must say.
+        source_nodata: stored numbers that mean no data where neither file nor item declares one.
+        source: page that documents the data set.
+    """
+
+    title: str
+    role: Role
+    collections: tuple[str, ...]
+    earth_engine: str
+    bands: tuple[Band, ...]
+    unit: str
+    resolution: float
+    source: str
+    default_bands: tuple[str, ...] = ()
+    mask: Mask = field(default_factory=lambda: Mask("none"))
+    scale: float = 1.0
+    offset_rule: Literal["sentinel2", "declared"] = "declared"
+    resampling: Literal["nearest", "bilinear"] = "nearest"
+    reducer: Literal["median", "latest"] = "median"
+    season: Literal["season", "any"] = "season"
+    label: Literal["code", "fraction"] | None = None
+    built_codes: tuple[int, ...] = ()
+    source_nodata: float | None = None
+
+    def band(self, name: str) -> Band:
+        """The band of that name; KeyError if the product has none (the study has been validated before)."""
+        return {band.name: band for band in self.bands}[name]
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of all bands the product knows."""
+        return tuple(band.name for band in self.bands)
+
+
+_REFLECTANCE = (-0.05, 1.5)
+_SENTINEL2 = tuple(
+    Band(name, (colour, name, name.replace("B0", "B")), name.replace("B0", "B"), _REFLECTANCE)
+    for name, colour in {
+        "B01": "coastal",
+        "B02": "blue",
+        "B03": "green",
+        "B04": "red",
+        "B05": "rededge1",
+        "B06": "rededge2",
+        "B07": "rededge3",
+        "B08": "nir",
+        "B8A": "nir08",
+        "B09": "nir09",
+        "B11": "swir16",
+        "B12": "swir22",
+    }.items()
+)
+_VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
+_RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
+_CLOUD_FREE_COVERAGE = Mask("positive", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", optional=True)
+_QA60_GAP = (
+    dt.date(2022, 1, 25),
+    dt.date(2024, 2, 29),
+    "QA60 is empty from February 2022 to February 2024; use Cloud Score+ (`cs_cdf` >= 0.6) on Earth Engine, "
+    "the L2A product with its SCL classes, or `mask: none`",
+)
+
+PRODUCTS: dict[str, Product] = {
+    "sentinel2_l2a": Product(
+        title="Sentinel-2 level 2A surface reflectance",
+        role="sentinel2",
+        collections=("sentinel-2-l2a", "sentinel-2-c1-l2a"),
+        earth_engine="COPERNICUS/S2_SR_HARMONIZED",
+        bands=_SENTINEL2,
+        default_bands=_VISIBLE_TO_NIR,
+        # Dark areas, vegetation, bare, water, unclassified and snow; not saturated, shadow, cloud or cirrus.
+        mask=Mask("classes", ("scl", "SCL"), "SCL", (2, 4, 5, 6, 7, 11)),
+        scale=1e-4,
+        offset_rule="sentinel2",
+        unit="reflectance",
+        resolution=10,
+        source_nodata=0,
+        source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_SR_HARMONIZED",
+    ),
+    "sentinel2_l1c": Product(
+        title="Sentinel-2 level 1C top-of-atmosphere reflectance",
+        role="sentinel2",
+        collections=("sentinel-2-l1c",),
+        earth_engine="COPERNICUS/S2_HARMONIZED",
+        bands=_SENTINEL2,
+        default_bands=_VISIBLE_TO_NIR,
+        # Bit 10 is opaque cloud, bit 11 cirrus; both must be clear.
+        mask=Mask("bits", ("qa60", "QA60"), "QA60", (10, 11), gap=_QA60_GAP),
+        scale=1e-4,
+        offset_rule="sentinel2",
+        unit="reflectance",
+        resolution=10,
+        source_nodata=0,
+        source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_HARMONIZED",
+    ),
+    "viirs_monthly": Product(
+        title="VIIRS Day/Night Band monthly composites, stray-light corrected",
+        role="night_lights",
+        collections=("viirs-dnb-monthly",),
+        earth_engine="NOAA/VIIRS/DNB/MONTHLY_V1/VCMSLCFG",
+        bands=_RADIANCE,
+        default_bands=("avg_rad",),
+        mask=_CLOUD_FREE_COVERAGE,
+        unit="nW/cm2/sr",
+        resolution=463.83,
+        resampling="bilinear",
+        source="https://eogdata.mines.edu/products/vnl/",
+    ),
+    "viirs_annual": Product(
+        title="VIIRS Day/Night Band annual composites (VNL V2)",
+        role="night_lights",
+        collections=("viirs-dnb-annual",),
+        earth_engine="NOAA/VIIRS/DNB/ANNUAL_V22",
+        bands=(Band("avg_rad", ("avg_rad", "average", "average_masked"), "average", (-1.5, 1e4)),),
+        default_bands=("avg_rad",),
+        mask=_CLOUD_FREE_COVERAGE,
+        unit="nW/cm2/sr",
+        resolution=463.83,
+        resampling="bilinear",
+        season="any",
+        source="https://eogdata.mines.edu/products/vnl/",
+    ),
+    "ghsl_smod_p2016": Product(
+        title="GHSL settlement grid 2016 (SMOD), 1 km, codes 0 to 3",
+        role="labels",
+        collections=("ghsl-smod-p2016",),
+        earth_engine="JRC/GHSL/P2016/SMOD_POP_GLOBE_V1",
+        bands=(Band("smod_code", ("smod_code", "smod", "data"), "smod_code", (0, 3)),),
+        default_bands=("smod_code",),
+        unit="class",
+        resolution=1000,
+        reducer="latest",
+        season="any",
+        label="code",
+        built_codes=(2, 3),
+        source="https://developers.google.com/earth-engine/datasets/catalog/JRC_GHSL_P2016_SMOD_POP_GLOBE_V1",
+    ),
+    "ghsl_smod_v2": Product(
+        title="GHSL degree of urbanisation R2023A (GHS-SMOD V2-0), 1 km, codes 10 to 30",
+        role="labels",
+        collections=("ghsl-smod-v2", "ghsl-smod"),
+        earth_engine="JRC/GHSL/P2023A/GHS_SMOD_V2-0",
+        bands=(Band("smod_code", ("smod_code", "smod", "data"), "smod_code", (10, 30)),),
+        default_bands=("smod_code",),
+        unit="class",
+        resolution=1000,
+        reducer="latest",
+        season="any",
+        label="code",
+        # 10 is water and 11 to 13 are rural cells; 21 (suburban) and above are built-up.
+        built_codes=(21, 22, 23, 30),
+        source_nodata=-200,
+        source="https://human-settlement.emergency.copernicus.eu/ghs_smod2023.php",
+    ),
+    "ghsl_built_surface": Product(
+        title="GHSL built-up surface R2023A, square metres a cell",
+        role="labels",
+        collections=("ghsl-built-surface", "ghsl"),
+        earth_engine="JRC/GHSL/P2023A/GHS_BUILT_S",
+        bands=(Band("built_surface", ("built_surface", "built-surface", "data"), "built_surface", (0, 1e6)),),
+        default_bands=("built_surface",),
+        unit="m2",
+        resolution=100,
+        reducer="latest",
+        season="any",
+        label="fraction",
+        source="https://human-settlement.emergency.copernicus.eu/ghs_buS2023.php",
+    ),
+    "land_cover": Product(
+        title="Annual land cover classes",
+        role="labels",
+        collections=("land-cover", "io-lulc-annual-v02", "io-lulc-9-class", "esa-worldcover"),
+        earth_engine="ESA/WorldCover/v200",
+        bands=(Band("land_cover", ("lulc", "data", "map", "land_cover"), "Map", (0, 255)),),
+        default_bands=("land_cover",),
+        unit="class",
+        resolution=10,
+        reducer="latest",
+        season="any",
+        label="code",
+        source_nodata=0,
+        source="https://planetarycomputer.microsoft.com/dataset/io-lulc-annual-v02",
+    ),
+}

@@ -1,0 +1,275 @@
+"""Where artifacts lie: one directory or bucket prefix, reached through fsspec.
+
+Belongs here: names of artifacts, atomic placing, fetching, and errors that say what a root cannot do. Does not
+belong here: what is inside the files (`rasters.py`), and Dagster (`io_managers.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from fusion_assets.errors import FusionError
+
+PARTIAL_SUFFIX = ".partial"
+STALE_AFTER_S = 24 * 3600
+PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
+
+
+def public_url(text: str) -> str:
+    """Return text with user names, passwords and query strings taken out of every URL in it.
+
+    Args:
+        text: a URL, or a message that contains some.
+
+    Returns:
+        The same text, safe to print.
+    """
+    without_user = re.sub(r"(\w+://)[^/\s@]*@", r"\1", text)
+    return re.sub(r"(\w+://[^\s?'\"]*)\?[^\s'\"]*", r"\1", without_user)
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha256 of a local file as 64 hex digits, read piece by piece."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sweep(directory: str | Path, pattern: str) -> None:
+    """Remove files and directories that match pattern and were last touched more than a day ago.
+
+    A killed process cannot tidy up after itself; whoever comes next does.
+
+    Args:
+        directory: where to look; not below it.
+        pattern: glob such as `.*.partial`.
+    """
+    for old in Path(directory).glob(pattern):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > STALE_AFTER_S:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+
+
+@contextmanager
+def _explained(action: str, url: str, expected: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a file system raises into a FusionError without credentials."""
+    try:
+        yield
+    except FusionError:
+        raise
+    except Exception as error:
+        # Every object store has its own exceptions, and their texts and causes may hold signed addresses: cut both.
+        detail = public_url(f"{type(error).__name__}: {error}")
+        raise FusionError(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
+
+
+def _file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    protocol = url.split("://", 1)[0] if "://" in url else "file"
+    try:
+        with _explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
+            return fsspec.core.url_to_fs(url)
+    except FusionError as error:
+        package = PACKAGES.get(protocol)
+        if package and "ImportError" in error.found:
+            raise FusionError(error.found, f"the package {package}", f"pip install '{package}'") from None
+        raise
+
+
+def local_copy(url: str | Path) -> Path:
+    """Return a local path with the content of url, downloading it once if it lies elsewhere.
+
+    Copies are kept per user under the temporary directory, named after the object's own fingerprint (so a replaced
+    object is fetched anew), and removed a day after their last use.
+
+    Args:
+        url: a local path or any fsspec URL.
+
+    Returns:
+        An absolute local path.
+
+    Raises:
+        FusionError: the object is missing or cannot be read.
+    """
+    fs, path = _file_system(str(url))
+    if isinstance(fs, LocalFileSystem):
+        if not Path(path).exists():
+            raise FusionError(f"{path} does not exist", "a file", "make the asset first, or check FUSION_STORAGE")
+        return Path(path)
+    return _download(fs, path)
+
+
+def _download(fs: fsspec.AbstractFileSystem, path: str) -> Path:
+    url = public_url(fs.unstrip_protocol(path))
+    cache = Path(tempfile.gettempdir()) / f"fusion-cache-{os.getuid()}"
+    cache.mkdir(mode=0o700, exist_ok=True)
+    if cache.stat().st_uid != os.getuid():
+        raise FusionError(f"{cache} belongs to another user", "a directory of yours", "set TMPDIR to one")
+    sweep(cache, "*")
+    with _explained("read", url, "a readable object", "check the address, the network and your credentials"):
+        name = hashlib.sha256(f"{url} {fs.ukey(path)}".encode()).hexdigest()[:32]
+        copy = cache / f"{name}{Path(path).suffix}"
+        if not copy.exists():
+            partial = cache / f"{name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
+            try:
+                fs.get_file(path, str(partial))
+                partial.replace(copy)
+            finally:
+                partial.unlink(missing_ok=True)
+        os.utime(copy)
+    return copy
+
+
+class Storage:
+    """A root for artifacts on any fsspec file system.
+
+    Paths handed out are absolute: plain paths for local roots, URLs without credentials for the others.
+
+    Args:
+        root: directory, or URL such as `file:///data`, `memory://name`, `gs://bucket/prefix`, `s3://bucket/prefix`.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._fs, self._root = _file_system(str(root))
+        self._root = self._root.rstrip("/")
+        self.is_local = isinstance(self._fs, LocalFileSystem)
+
+    def __repr__(self) -> str:
+        """Name the root, without credentials."""
+        return f"Storage({self.root!r})"
+
+    @property
+    def root(self) -> str:
+        """The root as a path or URL, without credentials."""
+        return self._root if self.is_local else public_url(self._fs.unstrip_protocol(self._root))
+
+    def path(self, asset: str, region: str | None, year: str | int | None, ext: str) -> str:
+        """Return where an artifact lies, whether or not it exists.
+
+        Args:
+            asset: asset name; `a/b` for keys of several parts.
+            region: region name, or None for an asset without partitions.
+            year: year, or None for an asset per region.
+            ext: extension without the dot.
+
+        Returns:
+            `<root>/<asset>/<region>/<year>.<ext>`, or the same without year, or without both.
+        """
+        parts = [*asset.split("/"), *(str(part) for part in (region, year) if part is not None)]
+        for part in parts:
+            if part in ("", ".", "..") or "/" in part or "\\" in part or "\0" in part:
+                raise FusionError(f"{part!r} cannot be part of a file name", "a plain name", "rename it in the study")
+        return "/".join([self.root, *parts]) + f".{ext}"
+
+    def exists(self, path: str) -> bool:
+        """Say whether a whole artifact lies at path; unfinished ones never do."""
+        with self._reading(path):
+            return bool(self._fs.isfile(self._inner(path)))
+
+    def names(self, asset: str) -> list[str]:
+        """Return the names, without extension, of the artifacts directly under an asset's directory, sorted."""
+        directory = self._inner(f"{self.root}/{asset}")
+        with self._reading(directory):
+            listed = self._fs.ls(directory, detail=False) if self._fs.isdir(directory) else []
+        names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in listed)
+        return sorted(name.rsplit(".", 1)[0] for name in names if not name.startswith("."))
+
+    def size(self, path: str) -> int:
+        """Return the size of an artifact in bytes."""
+        with self._reading(path):
+            return int(self._fs.size(self._inner(path)))
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return a whole artifact."""
+        with self._reading(path):
+            return bytes(self._fs.cat_file(self._inner(path)))
+
+    def open_local(self, path: str) -> Path:
+        """Return a local file with the artifact's content (the artifact itself on a local root)."""
+        if self.is_local:
+            return Path(path)
+        return _download(self._fs, self._inner(path))  # through the root's own file system, which may hold a login
+
+    def remove(self, path: str) -> None:
+        """Remove an artifact; nothing happens where there is none."""
+        with self._writing(path):
+            if self._fs.isfile(self._inner(path)):
+                self._fs.rm_file(self._inner(path))
+
+    def write_bytes(self, content: bytes, path: str) -> None:
+        """Place content at path, whole or not at all."""
+        with tempfile.NamedTemporaryFile(prefix="fusion-") as file:
+            file.write(content)
+            file.flush()
+            self.put_file(file.name, path)
+
+    def put_file(self, local: str | Path, path: str) -> None:
+        """Place a copy of a local file at path, whole or not at all, replacing what was there.
+
+        Local roots get a hidden file beside the target, flushed to disk and renamed; object stores get one put.
+        Readers that have the old file open keep it.
+
+        Args:
+            local: the finished file.
+            path: a path from `path()`.
+
+        Raises:
+            FusionError: the root is read-only, full or unreachable.
+        """
+        with self._writing(path):
+            if self.is_local:
+                _place_locally(Path(local), Path(self._inner(path)))
+            else:
+                self._fs.put_file(str(local), self._inner(path))
+
+    def check_writable(self) -> None:
+        """Write and remove a small file, to find out before anything is computed.
+
+        Raises:
+            FusionError: the root is read-only or unreachable.
+        """
+        probe = f"{self.root}/.fusion-{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
+        with self._writing(self.root):
+            if self.is_local:
+                Path(self._root).mkdir(parents=True, exist_ok=True)
+                sweep(self._root, f".*{PARTIAL_SUFFIX}")
+            self._fs.pipe_file(self._inner(probe), b"probe")
+            self._fs.rm_file(self._inner(probe))
+
+    def _inner(self, path: str) -> str:
+        return path if self.is_local else str(self._fs._strip_protocol(path))
+
+    def _reading(self, path: str) -> AbstractContextManager[None]:
+        return _explained("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
+
+    def _writing(self, path: str) -> AbstractContextManager[None]:
+        remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
+        return _explained("write to", path, "a writable storage root", remedy)
+
+
+def _place_locally(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent, f".*{PARTIAL_SUFFIX}")
+    partial = target.parent / f".{target.name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
+    try:
+        shutil.copyfile(source, partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    directory = os.open(target.parent, os.O_RDONLY)  # the rename itself must survive a power cut too
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,179 @@
+"""Assets that come straight from an engine: exports, composites and label rasters, for any system of this project.
+
+Belongs here: how an `Engine` call becomes a Dagster asset. Does not: recipes (`imagery`), what is done with the
+pixels (each system's own `assets.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import xarray as xr
+
+from fusion_assets.errors import FusionError
+from fusion_assets.failures import NETWORK_RETRIES, explained
+from fusion_assets.imagery.composite import RECIPE_VERSION
+from fusion_assets.imagery.exports import Engine, Export, ExportRequest, digest
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.rasters import RasterFile
+from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.partitions import region_and_year
+from fusion_assets.resources import EngineResource
+
+Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
+
+
+def export_asset(
+    name: str,
+    request: Callable[[str, int], ExportRequest],
+    code: object,
+    **spec: Any,
+) -> dg.AssetsDefinition:
+    """An asset that asks the engine for one product and stores the ticket.
+
+    Args:
+        name: of the asset.
+        request: (region, year) to the request.
+        code: JSON-able facts that shape the request; their digest is the code version.
+        spec: passed on to `dg.asset` (partitions, group, description, tags).
+    """
+
+    @dg.asset(
+        name=name,
+        code_version=digest([code, RECIPE_VERSION]),
+        io_manager_key="documents",
+        retry_policy=NETWORK_RETRIES,
+        kinds={"json"},
+        **spec,
+    )
+    def ticket(context: dg.AssetExecutionContext, engine: EngineResource) -> dg.Output[dict]:
+        with explained():
+            region, year = region_and_year(context.partition_key)
+            export = engine.client().submit(request(region, year))
+            first, last = export.request.window
+            for flag in export.flags:
+                context.log.warning(flag)
+            return dg.Output(
+                export.to_dict(),
+                data_version=dg.DataVersion(export.id),
+                metadata={
+                    "operation": export.id,
+                    "state": export.state,
+                    "scenes": len(export.scenes),
+                    "window": f"{first} to {last}",
+                    "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
+                    "flags": dg.MetadataValue.md("\n".join(f"- {flag}" for flag in export.flags) or "none"),
+                },
+            )
+
+    return ticket
+
+
+def pixel_asset(
+    name: str,
+    upstream: str,
+    request: Callable[[str, int], ExportRequest],
+    write: Write,
+    code: object,
+    tolerance: float,
+    **spec: Any,
+) -> dg.AssetsDefinition:
+    """An asset that collects a finished export and stores its pixels.
+
+    Args:
+        name: of the asset.
+        upstream: name of the export asset.
+        request: (region, year) to the request; the ticket must be for exactly this.
+        write: (lazy pixels, export, ids of scenes left out) to the written raster.
+        code: JSON-able facts that shape the pixels beside the request; their digest is the code version.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        spec: passed on to `dg.asset`.
+    """
+
+    @dg.asset(
+        name=name,
+        ins={"ticket": dg.AssetIn(upstream)},
+        code_version=digest([code, RECIPE_VERSION]),
+        io_manager_key="rasters",
+        retry_policy=NETWORK_RETRIES,
+        pool="imagery",
+        kinds={"geotiff"},
+        **spec,
+    )
+    def pixels(context: dg.AssetExecutionContext, engine: EngineResource, ticket: dict) -> dg.Output[RasterFile]:
+        with explained():
+            region, year = region_and_year(context.partition_key)
+            export = Export.from_dict(ticket)
+            _check_same_request(export.request, request(region, year), upstream)
+            client = engine.client()
+            engine.connect_dask()
+            raster, left_out = realise(client, export, write, tolerance)
+            for problem in left_out:
+                context.log.warning(f"left out: {problem}")
+            return dg.Output(
+                raster,
+                data_version=dg.DataVersion(raster.digest),
+                metadata={
+                    "scenes": len(export.scenes) - len(left_out),
+                    "unreadable_scenes": len(left_out),
+                    "unreadable": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in left_out) or "none"),
+                    "engine": client.name,
+                },
+            )
+
+    return pixels
+
+
+def realise(
+    engine: Engine,
+    export: Export,
+    write: Write,
+    tolerance: float,
+) -> tuple[RasterFile, list[str]]:
+    """Write an export's pixels; scenes that cannot be read are left out as far as the study tolerates.
+
+    A scene is left out whole, never tile by tile: every pixel of a composite rests on the same scenes.
+
+    Args:
+        engine: that ran the export.
+        export: finished.
+        write: see `pixel_asset`.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+
+    Returns:
+        The raster and, for each scene left out, a line saying why.
+
+    Raises:
+        FusionError: more scenes unreadable than tolerated; names the files.
+    """
+    try:
+        return write(engine.collect(export), export, []), []
+    except UnreadableFile as error:
+        first = error
+    problems = engine.unreadable(export)
+    share = len(problems) / len(export.scenes)
+    lines = [f"{scene}: {problem.found}" for scene, problem in sorted(problems.items())]
+    if share > tolerance:
+        place = f"{export.request.region}|{export.request.year}"
+        shown = "\n    ".join(lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else []))
+        raise FusionError(
+            f"{len(problems)} of {len(export.scenes)} scenes of {place} cannot be read:\n    {shown}",
+            f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
+            "restore the files, or raise max_unreadable_share to go on without them",
+        ) from first
+    return write(engine.collect(export, without=problems), export, lines), lines
+
+
+def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:
+    if stored.recipe_digest != expected.recipe_digest:
+        was, now = stored.to_dict(), expected.to_dict()
+        changed = [key for key in now if was.get(key) != now[key] and key not in ("archive", "collections", "sign")]
+        raise FusionError(
+            f"the stored {upstream} of {stored.region}|{stored.year} asked for something else "
+            f"(recipe {stored.recipe_digest}; differs in {', '.join(changed)})",
+            f"recipe {expected.recipe_digest}, as the study now says",
+            f"materialize {upstream} of {expected.region}|{expected.year} again, or point FUSION_STORAGE at this "
+            "study's own storage",
+        )

@@ -1,0 +1,29 @@
+"""One job for each stage; a stage is a set of assets with the same partitions, which is all that one job can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+STAGES = {
+    "request_exports": (("sentinel2_export", "night_lights_export"), "Ask the engine for one region and year."),
+    "request_labels": (("ghsl_export",), "Ask the engine for a region's settlement labels."),
+    "make_composites": (("sentinel2_composite", "night_lights_composite"), "Collect finished exports."),
+    "make_labels": (("ghsl_labels",), "Collect the settlement labels."),
+    "fuse": (("fused_stack",), "Put the features of one year side by side."),
+    "train": (("training_samples", "built_up_model", "model_evaluation"), "Train and evaluate a region's model."),
+    "predict": (("built_up_prediction",), "Map built-up land of one year."),
+}
+
+
+def stage_jobs(assets: Iterable[dg.AssetsDefinition]) -> list[dg.UnresolvedAssetJobDefinition]:
+    """The jobs of those stages that have assets in this study."""
+    present = {key.to_user_string() for asset in assets for key in asset.keys}
+    jobs = []
+    for stage, (names, description) in STAGES.items():
+        chosen = [name for name in names if name in present]
+        if chosen:
+            selection = dg.AssetSelection.assets(*chosen)
+            jobs.append(dg.define_asset_job(stage, selection, description=description, tags={"fusion/stage": stage}))
+    return jobs

@@ -1,0 +1,225 @@
+"""Making what is missing or stale, in dependency order, in this process: what `fusion run` does.
+
+Every step is an ordinary Dagster run of one asset and partition on the project's instance, so the web UI shows the
+same records. What does not belong here: printing (`cli.py`), what assets do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.storage import Storage
+from fusion_assets.partitions import region_and_year
+from fusion_assets.study import Study
+
+_EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "models": "keras"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One asset and partition to make."""
+
+    asset: dg.AssetsDefinition
+    partition: str
+
+    @property
+    def name(self) -> str:
+        """Asset and partition for people."""
+        return f"{self.asset.key.to_user_string()} {self.partition}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended.
+
+    Attributes:
+        step: which one.
+        state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something before it in its region failed).
+        message: error text, or the reason why the step was run.
+        warnings: checks that did not pass.
+    """
+
+    step: Step
+    state: str
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def plan(
+    definitions: dg.Definitions,
+    study: Study,
+    regions: Sequence[str] = (),
+    years: Sequence[int] = (),
+    select: str = "",
+) -> list[Step]:
+    """Assets and partitions to look at, region by region, upstream first.
+
+    Args:
+        definitions: of the code location.
+        study: that they were built from.
+        regions: names; empty means all.
+        years: prediction and composite years; empty means all. The label year is added when predictions are among
+            the assets, because they rest on its model.
+        select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; empty means all.
+
+    Raises:
+        FusionError: unknown region, year or selection.
+    """
+    graph = definitions.resolve_asset_graph()
+    chosen = _selected(definitions, select)
+    known = [region.name for region in study.regions]
+    _check("regions", regions, known, "--region")
+    _check("years", years, list(study.years), "--years")
+    wanted = set(years or study.years)
+    if not select and study.label_year is not None and wanted & set(study.prediction_years):
+        wanted.add(study.label_year)
+    ordered = [key for level in graph.toposorted_asset_keys_by_level for key in level if key in chosen]
+    steps = []
+    for region in regions or known:
+        for key in ordered:
+            asset = definitions.get_assets_def(key)
+            assert asset.partitions_def is not None
+            for partition in asset.partitions_def.get_partition_keys():
+                of_region, year = region_and_year(partition)
+                if of_region == region and year in wanted:
+                    steps.append(Step(asset, str(partition)))
+    return steps
+
+
+def run_steps(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    storage: Storage,
+    steps: Iterable[Step],
+    started: Callable[[Step], None] = lambda step: None,
+) -> Iterable[Outcome]:
+    """Make each step that is missing or stale; after a failure the rest of that region is skipped.
+
+    Yields:
+        One outcome a step, when it has ended.
+    """
+    job = definitions.resolve_implicit_global_asset_job_def()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    broken: set[str] = set()
+    for step in steps:
+        region, _ = region_and_year(step.partition)
+        if region in broken:
+            yield Outcome(step, "skipped")
+            continue
+        reason = why_not_fresh(step, instance, storage)
+        if not reason:
+            yield Outcome(step, "fresh")
+            continue
+        started(step)
+        result = job.execute_in_process(
+            asset_selection=[step.asset.key],
+            partition_key=step.partition,
+            instance=instance,
+            raise_on_error=False,
+            run_config=quiet,
+            tags={"fusion/by": "fusion run"},
+        )
+        if result.success:
+            yield Outcome(step, "made", reason, tuple(_failed_checks(result)))
+        else:
+            broken.add(region)
+            yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
+
+
+def why_not_fresh(step: Step, instance: dg.DagsterInstance, storage: Storage) -> str:
+    """Why a step has to be run; empty when what is stored is up to date.
+
+    Stale means: made by other code or another recipe, or from inputs that have changed since.
+    """
+    key = step.asset.key
+    record = _latest(instance, key, step.partition)
+    if record is None:
+        return "not made yet"
+    region, year = region_and_year(step.partition)
+    extension = _EXTENSIONS[step.asset.get_io_manager_key_for_asset_key(key)]
+    if not storage.exists(storage.path(key.to_user_string(), region, year, extension)):
+        return "its file is gone"
+    if record.get("dagster/code_version") != step.asset.code_versions_by_key.get(key):
+        return "its recipe or code has changed"
+    for tag, version in record.items():
+        if tag.startswith("dagster/input_data_version/"):
+            upstream = dg.AssetKey.from_user_string(tag.removeprefix("dagster/input_data_version/"))
+            current = _current_input(step, upstream, instance)
+            if current is not None and current != version:
+                return f"{upstream.to_user_string()} has changed"
+    return ""
+
+
+def _current_input(step: Step, upstream: dg.AssetKey, instance: dg.DagsterInstance) -> str | None:
+    """Data version of the newest upstream partition that the step reads."""
+    mapping = step.asset.get_partition_mapping(upstream)
+    partition = step.partition
+    if isinstance(mapping, dg.MultiPartitionMapping):
+        year = mapping.downstream_mappings_by_upstream_dimension["year"].partition_mapping
+        if isinstance(year, dg.SpecificPartitionsPartitionMapping):
+            partition = f"{region_and_year(partition)[0]}|{next(iter(year.partition_keys))}"
+    record = _latest(instance, upstream, partition)
+    return None if record is None else record.get("dagster/data_version")
+
+
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dict[str, str] | None:
+    """Tags of the newest materialization of a partition."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    records = instance.fetch_materializations(wanted, limit=1).records
+    if not records or records[0].asset_materialization is None:
+        return None
+    return dict(records[0].asset_materialization.tags or {})
+
+
+def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    if not select:
+        return set(graph.executable_asset_keys)
+    names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
+    try:
+        found = dg.AssetSelection.from_string(select).resolve(graph)
+    except Exception as error:
+        raise FusionError(f"--select {select!r} is not an asset selection ({error})", names, "correct it") from None
+    if not found:
+        raise FusionError(f"--select {select!r} matches no asset of this study", names, "choose among these")
+    return set(found)
+
+
+def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:
+    unknown = [item for item in given if item not in known]
+    if unknown:
+        raise FusionError(
+            f"{option}: the study has no {what} {', '.join(map(str, unknown))}",
+            ", ".join(map(str, known)),
+            f"choose among these, or add it to the study and leave {option} out",
+        )
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        f"check {check.check_name} did not pass: "
+        + ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+
+
+def _failure_text(result: dg.ExecuteInProcessResult) -> str:
+    """The message of the FusionError behind a failed run, or the innermost error's first lines."""
+    for event in result.all_events:
+        if event.event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
+            data = event.event_specific_data
+            failure = getattr(data, "user_failure_data", None)
+            if failure is not None and failure.description:
+                return str(failure.description)
+            error = getattr(data, "error", None)
+            while error is not None and error.cause is not None:
+                error = error.cause
+            if error is not None:
+                return error.message.strip()
+    return "the run failed; see its logs in the web UI"

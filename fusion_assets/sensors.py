@@ -1,0 +1,149 @@
+"""The sensor that turns finished exports into composites and labels.
+
+A tick is one listing of the engine and one look at Dagster's own records per asset; what to do with an export is
+decided by the pure function `decide`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from fusion_assets.imagery.exports import Export
+from fusion_assets.resources import EngineResource
+
+OPERATION_TAG = "fusion/operation"
+MAX_FAILED_RUNS = 3
+DATA_VERSION_TAG = "dagster/data_version"
+_INPUT_VERSION_TAG = "dagster/input_data_version/"
+# A ticket is stored moments after its operation is recorded; one still missing after this was abandoned.
+_TICKET_GRACE = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What Dagster knows, read once a tick.
+
+    Attributes:
+        ticket: operation of the newest ticket by (pixel asset, partition).
+        made_from: operation that the newest pixels were made from, by (pixel asset, partition).
+        running: (pixel asset, partition) with a run queued or under way.
+        failures: failed runs by operation.
+    """
+
+    ticket: dict[tuple[str, str], str] = field(default_factory=dict)
+    made_from: dict[tuple[str, str], str] = field(default_factory=dict)
+    running: frozenset[tuple[str, str]] = frozenset()
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+def decide(export: Export, records: Records, now: dt.datetime) -> str:
+    """What to do with one finished export.
+
+    Returns:
+        `request`, `wait` (look again at the next tick), or why it is left alone: `made`, `superseded`, `given up`,
+        `failed`.
+    """
+    place = (export.request.asset, f"{export.request.region}|{export.request.year}")
+    if records.made_from.get(place) == export.id:
+        return "made"
+    if records.ticket.get(place) != export.id:
+        finished = dt.datetime.fromisoformat(export.finished or export.submitted)
+        return "wait" if now - finished < _TICKET_GRACE else "superseded"
+    if export.state == "FAILED":
+        return "failed"
+    if records.failures.get(export.id, 0) >= MAX_FAILED_RUNS:
+        return "given up"
+    if place in records.running:
+        return "wait"
+    return "request"
+
+
+def finished_exports(
+    export_assets: dict[str, str], known_partition: Callable[[str, str], bool], study_name: str
+) -> dg.SensorDefinition:
+    """The sensor `finished_exports`.
+
+    Args:
+        export_assets: export asset by pixel asset, for example `{"ghsl_labels": "ghsl_export"}`.
+        known_partition: (pixel asset, partition key) to whether the study has it.
+        study_name: for the runs' tags.
+    """
+
+    @dg.sensor(
+        name="finished_exports",
+        asset_selection=dg.AssetSelection.assets(*export_assets),
+        minimum_interval_seconds=15,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Requests the composite or labels of every export that has finished, once for each operation.",
+    )
+    def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult | dg.SkipReason:
+        exports, cursor = engine.client().finished_since(context.cursor)
+        ours = [e for e in exports if known_partition(e.request.asset, f"{e.request.region}|{e.request.year}")]
+        records = _records(context.instance, export_assets, ours)
+        now = dt.datetime.now(dt.UTC)
+        decisions = {export.id: decide(export, records, now) for export in ours}
+        for export in ours:
+            if decisions[export.id] in ("failed", "given up"):
+                place = f"{export.request.asset} {export.request.region}|{export.request.year}"
+                context.log.warning(f"{place}: {decisions[export.id]}; {export.message or 'see its failed runs'}")
+        # The cursor stays at the oldest export that is still unsettled, so that nothing is lost between ticks.
+        open_since = [e.finished or e.submitted for e in ours if decisions[e.id] in ("wait", "request")]
+        cursor = min([cursor, *open_since])
+        requests = [
+            dg.RunRequest(
+                run_key=f"{export.id}-{records.failures.get(export.id, 0)}",
+                asset_selection=[dg.AssetKey(export.request.asset)],
+                partition_key=f"{export.request.region}|{export.request.year}",
+                tags={OPERATION_TAG: export.id, "fusion/study": study_name},
+            )
+            for export in ours
+            if decisions[export.id] == "request"
+        ]
+        if requests:
+            return dg.SensorResult(run_requests=requests, cursor=cursor)
+        counted = Counter(decisions.values())
+        text = ", ".join(f"{count} {decision}" for decision, count in sorted(counted.items())) or "none known"
+        return dg.SensorResult(skip_reason=dg.SkipReason(f"No export to collect: {text}."), cursor=cursor)
+
+    return sensor
+
+
+def _records(instance: dg.DagsterInstance, export_assets: dict[str, str], exports: Iterable[Export]) -> Records:
+    """Dagster's records about these exports: two queries an asset, two for the runs."""
+    exports = list(exports)
+    ticket, made_from = {}, {}
+    for asset in {export.request.asset for export in exports}:
+        upstream = export_assets[asset]
+        version = f"{_INPUT_VERSION_TAG}{upstream}"
+        for partition, tags in _latest_tags(instance, upstream, DATA_VERSION_TAG).items():
+            ticket[asset, partition] = tags[DATA_VERSION_TAG]
+        for partition, tags in _latest_tags(instance, asset, version).items():
+            made_from[asset, partition] = tags[version]
+    under_way = [
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+    ]
+    running = {
+        (key.to_user_string(), run.tags.get("dagster/partition", ""))
+        for run in (instance.get_runs(filters=dg.RunsFilter(statuses=under_way)) if exports else [])
+        for key in run.asset_selection or ()
+    }
+    known = {export.id for export in exports}
+    failed = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])) if exports else []
+    failures = Counter(run.tags[OPERATION_TAG] for run in failed if run.tags.get(OPERATION_TAG) in known)
+    return Records(ticket, made_from, frozenset(running), dict(failures))
+
+
+def _latest_tags(instance: dg.DagsterInstance, asset: str, tag: str) -> dict[str, dict[str, str]]:
+    found = instance.event_log_storage.get_latest_tags_by_partition(
+        dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION, [tag]
+    )
+    return {partition: dict(tags) for partition, tags in found.items() if tag in tags}

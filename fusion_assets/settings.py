@@ -1,0 +1,60 @@
+"""What comes from the environment: which study, engine, archive and storage. One place, with working defaults.
+
+What does not belong here: anything about a place or a year (`study.py`), credentials.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from fusion_assets.errors import FusionError
+
+DEMO_ARCHIVE = "demo-archive/catalog.json"
+ENGINES = ("archive", "earth_engine")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one code location.
+
+    Attributes:
+        study: FUSION_STUDY: name of a study that comes with the package, or path of a study file.
+        engine: FUSION_ENGINE: `archive` or `earth_engine`.
+        archive: FUSION_ARCHIVE: path of a STAC catalog or address of a STAC API.
+        storage: FUSION_STORAGE: directory or fsspec URL for all artifacts.
+        dask_scheduler: FUSION_DASK_SCHEDULER: address of a dask.distributed scheduler; empty computes in threads here.
+    """
+
+    study: Any = "demo"
+    engine: str = "archive"
+    archive: str = DEMO_ARCHIVE
+    storage: str = "./data"
+    dask_scheduler: str = ""
+
+    @classmethod
+    def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:
+        """Settings from FUSION_* variables; unset and empty ones keep their default, `overrides` win.
+
+        Raises:
+            FusionError: an override that is no setting, or an engine that does not exist.
+        """
+        names = [field.name for field in fields(cls)]
+        found = {name: os.environ[key] for name in names if os.environ.get(key := f"FUSION_{name.upper()}")}
+        unknown = sorted(set(overrides or {}) - set(names))
+        if unknown:
+            raise FusionError(f"unknown settings {', '.join(unknown)}", ", ".join(names), "leave them out")
+        settings = replace(cls(), **{**found, **(overrides or {})})
+        if settings.engine not in ENGINES:
+            raise FusionError(
+                f"FUSION_ENGINE is {settings.engine!r}", f"one of {', '.join(ENGINES)}", "set it to one of them"
+            )
+        return replace(settings, archive=absolute(settings.archive), storage=absolute(settings.storage))
+
+
+def absolute(place: str) -> str:
+    """A local path made absolute, so that every process of an instance means the same place; URLs as they are."""
+    return place if "://" in place else str(Path(place).expanduser().absolute())

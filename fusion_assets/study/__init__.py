@@ -1,0 +1,252 @@
+"""The study: one YAML file that says which regions, years, season, products and features to map.
+
+What belongs here: the model as a whole and how a file becomes one. What does not: its parts (`regions.py`,
+`years.py`, `products.py`), the rules between parts (`checks.py`), the wording of errors
+(`errors.py`), and anything about partitions (`partitions.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import shapely
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.study.checks import problems_in
+from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.file import find_study, read_yaml
+from fusion_assets.study.products import Products, ProductUse, Role
+from fusion_assets.study.regions import Region, Section, checked_name
+from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
+
+__all__ = ["ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
+
+
+class Study(Section):
+    """What to map, where, when, from what.
+
+    Attributes:
+        name: folder and tag of everything made from it.
+        title: for people; no digest depends on it.
+        regions: at least one; names differ.
+        resolution: pixel size of every region's grid, metres (CRS units).
+        working_resolution: pixel size at which scenes are reduced before the block mean; None: each product's native.
+        label_year: year of the labels; None only without a labels product.
+        prediction_years: years to predict, ascending.
+        season: part of the year that is composited, the same in all years.
+        products: optional roles sentinel2, night_lights, labels.
+        features: optics, lights or both.
+        max_unreadable_share: share of a composite's scenes that may be unreadable, 0 to 1.
+        min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1.
+    """
+
+    name: str = Field(description="name of the study", examples=["bagmati"])
+    title: str = Field("", description="for people", examples=["Built-up land in Bagmati"])
+    regions: tuple[Region, ...] = Field(
+        description="list of regions", examples=[[{"name": "bagmati", "bbox": [84.5, 27.5, 85.5, 28.5]}]]
+    )
+    resolution: float = Field(description="pixel size in metres", examples=[1000])
+    working_resolution: float | None = Field(None, description="metres; divides resolution", examples=[250])
+    label_year: int | None = Field(None, description="year of the labels", examples=[2015])
+    prediction_years: tuple[int, ...] = Field(description="years to predict", examples=[[2016, 2017, 2018, 2019]])
+    season: Season = Field(WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}])
+    products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
+    features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
+    max_unreadable_share: float = Field(0.0, description="share of scenes, 0 to 1", examples=[0.1])
+    min_valid_share: float = Field(0.25, description="share of sub-pixels, above 0 to 1", examples=[0.25])
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name(cls, value: object) -> str:
+        return checked_name(value)
+
+    @field_validator("resolution", "working_resolution")
+    @classmethod
+    def _positive(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value < float("inf"):
+            raise wrong(f"is {value:g}", "a number of metres above 0", "write for example 1000")
+        return value
+
+    @field_validator("max_unreadable_share", "min_valid_share")
+    @classmethod
+    def _share(cls, value: float) -> float:
+        if not 0 <= value <= 1:
+            raise wrong(f"is {value:g}", "a share from 0 to 1", "write 0.25 for a quarter")
+        return value
+
+    @field_validator("label_year", mode="before")
+    @classmethod
+    def _label_year(cls, value: object) -> int | None:
+        return None if value is None else year_of(value, "2015")
+
+    @field_validator("prediction_years", mode="before")
+    @classmethod
+    def _prediction_years(cls, value: object, info: ValidationInfo) -> tuple[int, ...]:
+        return prediction_years(value, _today(info).year - 1)
+
+    @field_validator("season", mode="before")
+    @classmethod
+    def _season(cls, value: object) -> Season:
+        return season_of(value)
+
+    @model_validator(mode="after")
+    def _consistent(self, info: ValidationInfo) -> Study:
+        problems = problems_in(self, _today(info))
+        if problems:
+            raise Problems(problems)
+        return self
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """Label year and prediction years, ascending."""
+        return tuple(sorted({*self.prediction_years, *([] if self.label_year is None else [self.label_year])}))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Bands of the fused stack, in order: optics, then lights."""
+        return tuple(band for role in self.feature_roles for band in self.use(role).band_names)
+
+    @property
+    def feature_roles(self) -> tuple[Role, ...]:
+        """Roles whose composites are stacked."""
+        roles: dict[str, tuple[Role, ...]] = {
+            "optics": ("sentinel2",),
+            "lights": ("night_lights",),
+            "both": ("sentinel2", "night_lights"),
+        }
+        return roles[self.features]
+
+    def use(self, role: Role) -> ProductUse:
+        """How the study uses the product of a role.
+
+        Raises:
+            FusionError: the study has no product for it.
+        """
+        given = self.products.given()
+        if role not in given:
+            raise FusionError(
+                f"study {self.name} has no products.{role}", "one of: " + ", ".join(given), f"add products.{role}"
+            )
+        return given[role]
+
+    def region(self, name: str) -> Region:
+        """The region of that name.
+
+        Raises:
+            FusionError: there is none.
+        """
+        for region in self.regions:
+            if region.name == name:
+                return region
+        names = ", ".join(region.name for region in self.regions)
+        raise FusionError(f"study {self.name} has no region {name!r}", names, "choose one of its regions")
+
+    def polygon(self, region_name: str) -> BaseGeometry:
+        """Outline of a region in WGS84 degrees."""
+        return self.region(region_name).polygon
+
+    def grid(self, region_name: str) -> Grid:
+        """The grid that every raster of a region lies on."""
+        region = self.region(region_name)
+        polygon = region.polygon  # first, because it explains best what is missing
+        assert region.crs is not None
+        return _grid(polygon.wkb, region.crs, self.resolution)
+
+    def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
+        """First and last day, inclusive, from which a product is made for a year.
+
+        The product's window of that year, else its own season, else the study's season (the whole year for annual and
+        epoch products).
+
+        Raises:
+            FusionError: the study has no such role or year.
+        """
+        use = self.use(role)
+        if year not in self.years:
+            raise FusionError(
+                f"study {self.name} does not cover {year}",
+                ", ".join(map(str, self.years)),
+                "add the year to prediction_years, or choose one of these",
+            )
+        if year in use.windows:
+            return use.windows[year]
+        default = self.season if use.recipe.season == "season" else WHOLE_YEAR
+        return (use.season or default).dates(year)
+
+    def digest(self, *sections: str) -> str:
+        """12 hexadecimal digits of some sections, or of the whole study but its title.
+
+        Equal for equal content, whatever the order of keys in the file and of the sections asked for.
+
+        Args:
+            sections: top-level keys or dotted paths: `season`, `products.sentinel2`, `regions.demo` (by name).
+
+        Raises:
+            FusionError: a section that does not exist.
+        """
+        content = self.model_dump(mode="json", exclude={"title"})
+        chosen = {path: _section(content, path) for path in sections} if sections else content
+        return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _section(content: Any, path: str) -> Any:
+    for part in path.split("."):
+        if isinstance(content, list):
+            content = {item["name"]: item for item in content}
+        if not isinstance(content, dict) or part not in content:
+            raise FusionError(f"a study has no section {path!r}", "a key of the study file", "check the spelling")
+        content = content[part]
+    return content
+
+
+@functools.lru_cache(maxsize=64)
+def _grid(wkb: bytes, crs: str, resolution: float) -> Grid:
+    return Grid.from_geometry(shapely.from_wkb(wkb), crs, resolution)
+
+
+def _today(info: ValidationInfo) -> dt.date:
+    return (info.context or {}).get("today") or dt.datetime.now(dt.UTC).date()
+
+
+def study_of(content: object, source: str = "the study", folder: Path = Path(), today: dt.date | None = None) -> Study:
+    """A study from parsed YAML.
+
+    Args:
+        content: mapping as YAML gives it.
+        source: name of the file, for errors.
+        folder: folder that paths in the study are relative to.
+        today: what `latest` is reckoned from; by default the present day (UTC).
+
+    Raises:
+        FusionError: every problem found, with key, value and remedy.
+    """
+    if not isinstance(content, dict):
+        raise FusionError(
+            f"{source} holds {shown(content)}", "a mapping of keys such as name and regions", "see studies/demo.yaml"
+        )
+    try:
+        return Study.model_validate(content, context={"today": today, "folder": folder})
+    except ValidationError as error:
+        raise as_error(source, problems_of(error, Study)) from None
+
+
+def load_study(name_or_path: str | Path, today: dt.date | None = None) -> Study:
+    """Read a study by name (a file of `fusion_assets/studies/`) or by the path of a YAML file.
+
+    Args:
+        name_or_path: `demo`, or `my/study.yaml`.
+        today: what `latest` is reckoned from; by default the present day (UTC).
+
+    Raises:
+        FusionError: no such file, not YAML, or a problem in the study: names file, key, value and remedy.
+    """
+    path = find_study(name_or_path)
+    return study_of(read_yaml(path), str(path), path.parent, today)

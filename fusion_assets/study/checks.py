@@ -1,0 +1,196 @@
+"""The rules between the parts of a study, each a small function that yields problems.
+
+What belongs here: what needs two parts to be seen. What does not: the form of one part (`regions.py`,
+`years.py`, `products.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fusion_assets.errors import FusionError
+from fusion_assets.study.errors import Problem, close_to
+
+if TYPE_CHECKING:
+    from fusion_assets.study import Study
+    from fusion_assets.study.products import ProductUse
+
+MOST_PIXELS = 2**31
+MOST_SUBPIXELS = 255
+"""Sub-pixels per edge of a pixel: their count must fit the kernel's uint16."""
+
+
+def problems_in(study: Study, today: dt.date) -> list[Problem]:
+    """Everything that does not fit together in a study whose parts are valid."""
+    return [problem for rule in (_regions, _resolution, _years, _products, _windows) for problem in rule(study, today)]
+
+
+def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
+    if not study.regions:
+        yield Problem("regions", "is empty", "at least one region", "add `- {name: ..., bbox: [W, S, E, N]}`")
+    names = [region.name for region in study.regions]
+    for index, region in enumerate(study.regions):
+        # Compared without case: on macOS and Windows the two would share one folder.
+        if region.name.casefold() in [name.casefold() for name in names[:index]]:
+            yield Problem(
+                f"regions[{index}].name",
+                f"is {region.name}, a name used twice",
+                "names that differ",
+                "rename one of them",
+            )
+        if region.crs is None:
+            continue  # an Earth Engine outline, not known before the engine is asked
+        try:
+            grid = study.grid(region.name)
+        except FusionError as error:
+            yield Problem(f"regions[{index}]", f"has no grid: {error.found}", error.expected, error.remedy)
+            continue
+        if grid.height * grid.width > MOST_PIXELS:
+            yield Problem(
+                f"regions[{index}]",
+                f"({region.name}) at resolution {study.resolution:g} is a grid of {grid.height} x {grid.width} pixels",
+                f"at most {MOST_PIXELS} pixels",
+                "raise resolution (metres), or split the region",
+            )
+
+
+def _resolution(study: Study, _: dt.date) -> Iterator[Problem]:
+    if study.working_resolution is None:
+        return
+    ratio = study.resolution / study.working_resolution
+    found = f"is {study.working_resolution:g} with resolution {study.resolution:g}"
+    if ratio > MOST_SUBPIXELS:
+        finest = study.resolution / MOST_SUBPIXELS
+        yield Problem(
+            "working_resolution",
+            f"{found}: {ratio:.0f} sub-pixels per edge",
+            f"at most {MOST_SUBPIXELS}, so {finest:.2f} m or coarser",
+            f"write for example working_resolution: {study.resolution / 100:g}",
+        )
+    elif ratio < 1 or abs(ratio - round(ratio)) > 1e-9 * ratio:
+        k = max(1, round(ratio))
+        yield Problem(
+            "working_resolution", found, "resolution divided by a whole number", f"write {study.resolution / k:.10g}"
+        )
+
+
+def _years(study: Study, today: dt.date) -> Iterator[Problem]:
+    if study.products.labels is not None and study.label_year is None:
+        yield Problem(
+            "label_year",
+            "is missing while products.labels is given",
+            "the year of the labels",
+            "add for example label_year: 2015",
+        )
+    windowed = {year for use in study.products.given().values() for year in use.windows}
+    for key, years in (("label_year", {study.label_year} - {None}), ("prediction_years", set(study.prediction_years))):
+        future = sorted(year for year in years if year is not None and year > today.year and year not in windowed)
+        if future:
+            yield Problem(
+                key,
+                f"holds {', '.join(map(str, future))}, which has not begun",
+                f"years up to {today.year}",
+                "use {from: year, to: latest}, which grows with time"
+                if key == "prediction_years"
+                else "use a past year",
+            )
+
+
+def _products(study: Study, _: dt.date) -> Iterator[Problem]:
+    needed = {"optics": ("sentinel2",), "lights": ("night_lights",), "both": ("sentinel2", "night_lights")}
+    given = study.products.given()
+    for role in needed[study.features]:
+        if role not in given:
+            other = [word for word, roles in needed.items() if all(name in given for name in roles)]
+            yield Problem(
+                "features",
+                f"is {study.features} but there is no products.{role}",
+                f"a product for each of: {', '.join(needed[study.features])}",
+                f"add products.{role}" + (f", or set features: {other[0]}" if other else ""),
+            )
+    for role, use in given.items():
+        key = f"products.{role}"
+        if use.recipe.role != role:
+            from fusion_assets.study.products import known_products
+
+            fitting = ", ".join(name for name, product in known_products().items() if product.role == role)
+            yield Problem(
+                f"{key}.product",
+                f"is {use.product}, a {use.recipe.role} product",
+                f"one of {fitting}",
+                f"choose one of these, or move it to products.{use.recipe.role}",
+            )
+            continue
+        yield from _bands(key, use)
+        yield from _mask(key, use)
+        yield from _label(key, use)
+
+
+def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
+    known = use.recipe.band_names
+    for index, band in enumerate(use.bands or ()):
+        if band not in known:
+            close = close_to(band, known) or next((name for name in known if name.replace("B0", "B") == band), "")
+            remedy = f"did you mean {close}?" if close else "choose from the list"
+            yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
+        elif use.bands and band in use.bands[:index]:
+            yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
+    if use.bands == ():
+        yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
+
+
+def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
+    if use.mask is not None and use.mask != "none" and use.recipe.mask.kind != "classes":
+        yield Problem(
+            f"{key}.mask",
+            f"lists classes, but the mask of {use.product} has none",
+            "none, or no mask key",
+            "remove mask to use the product's own, or write `mask: none`",
+        )
+
+
+def _label(key: str, use: ProductUse) -> Iterator[Problem]:
+    recipe = use.recipe
+    needs_codes = recipe.label == "code" and not recipe.built_codes
+    if recipe.label == "fraction" and use.built_up_threshold is None:
+        yield Problem(
+            f"{key}.built_up_threshold",
+            f"is missing: {use.product} is a share of built-up surface",
+            "the share from which a pixel counts as built-up, above 0 to 1",
+            "add for example `built_up_threshold: 0.1`",
+        )
+    if recipe.label != "fraction" and use.built_up_threshold is not None:
+        yield Problem(
+            f"{key}.built_up_threshold",
+            f"is {use.built_up_threshold:g}, but {use.product} is not a share of built-up surface",
+            "only with labels that are fractions, such as ghsl_built_surface",
+            "remove it",
+        )
+    if needs_codes and not use.built_codes:
+        yield Problem(
+            f"{key}.built_codes",
+            f"is missing: {use.product} is a map of classes",
+            "the codes that mean built-up in this collection",
+            "add for example `built_codes: [5]` (ESA WorldCover: 50, Esri land cover: 7)",
+        )
+    if not needs_codes and use.built_codes is not None:
+        yield Problem(
+            f"{key}.built_codes", f"is given, but {use.product} fixes its own", "only with land_cover", "remove it"
+        )
+
+
+def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
+    for role, use in study.products.given().items():
+        years = study.years if role != "labels" else tuple(year for year in study.years if year == study.label_year)
+        for year in use.windows:
+            if year not in years:
+                yield Problem(
+                    f"products.{role}.windows.{year}",
+                    "is a window for a year that is not mapped",
+                    f"one of {', '.join(map(str, years))}" + (" (the label year)" if role == "labels" else ""),
+                    "remove it, or add the year to prediction_years"
+                    if role != "labels"
+                    else "set it for the label year",
+                )

@@ -1,0 +1,196 @@
+"""How a study uses products: bands, windows, masks, archives, what counts as built-up.
+
+What belongs here: the form of one use and what it can check alone. What does not: rules that need the recipe or another
+part (`checks.py`), the recipes themselves (`imagery/products.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from fusion_assets.study.errors import as_date, close_to, shown, wrong
+from fusion_assets.study.regions import Section
+from fusion_assets.study.years import Season, season_of, year_of
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.products import Product
+
+Role = Literal["sentinel2", "night_lights", "labels"]
+
+
+def known_products() -> dict[str, Product]:
+    """All products, imported late so that reading a study stays cheap."""
+    from fusion_assets.imagery.products import PRODUCTS
+
+    return PRODUCTS
+
+
+class Archive(Section):
+    """Where one product's scenes are catalogued, instead of `FUSION_ARCHIVE`.
+
+    Attributes:
+        path: STAC catalog on a file system (any fsspec URL), relative to the study file; or
+        url: address of a STAC API.
+        sign: how links to pixels are signed.
+        requester_pays: whether reads are billed to the reader (S3).
+        folder: folder of the study file, filled in while loading; not part of any digest.
+    """
+
+    path: str | None = Field(None, description="STAC catalog", examples=["archive/catalog.json"])
+    url: str | None = Field(
+        None, description="STAC API address", examples=["https://planetarycomputer.microsoft.com/api/stac/v1"]
+    )
+    sign: Literal["planetary_computer"] | None = Field(
+        None, description="how links are signed", examples=["planetary_computer"]
+    )
+    requester_pays: bool = Field(False, description="reads are billed to the reader", examples=[True])
+    folder: Path = Field(default=Path(), exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_place(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            value = {"url" if value.startswith(("http://", "https://")) else "path": value}
+        if not isinstance(value, dict):
+            return value
+        if bool(value.get("path")) == bool(value.get("url")):
+            raise wrong(f"is {shown(value)}", "exactly one of path, url", "write the catalog's path or the API's url")
+        return {**value, "folder": (info.context or {}).get("folder", Path())}
+
+    @property
+    def location(self) -> str:
+        """Absolute path or address of the catalog."""
+        if self.url is not None:
+            return self.url
+        path = str(self.path)
+        return path if "://" in path else str((self.folder / Path(path).expanduser()).resolve())
+
+
+class MaskClasses(Section):
+    """Class codes of the mask band that count as clear."""
+
+    classes: tuple[int, ...] = Field(description="clear classes", examples=[[4, 5, 6]])
+
+
+class ProductUse(Section):
+    """How a study uses one product; every key but `product` has a default.
+
+    Attributes:
+        product: name in `imagery/products.py`.
+        bands: bands to read, in the order of the features; by default the product's own choice.
+        windows: year -> (first day, last day); overrides the season and may lie in another year.
+        season: overrides the study's season; None: the product's default.
+        mask: "none" (every valid pixel is clear), clear classes, or None for the product's own mask.
+        archive: overrides `FUSION_ARCHIVE`.
+        max_cloud_cover: scenes with a higher `eo:cloud_cover` (percent) are left out.
+        built_up_threshold: labels that are fractions: built-up from this share on.
+        built_codes: labels that are land cover: codes that mean built-up.
+        collection: overrides the collection id.
+    """
+
+    product: str = Field(description="name of a product", examples=["sentinel2_l2a"])
+    bands: tuple[str, ...] | None = Field(None, description="band names", examples=[["B02", "B03", "B04", "B08"]])
+    windows: dict[int, tuple[dt.date, dt.date]] = Field(
+        default_factory=dict, description="year: [first day, last day]", examples=[{2020: ["2019-04-11", "2019-04-11"]}]
+    )
+    season: Season | None = None
+    mask: Literal["none"] | MaskClasses | None = None
+    archive: Archive | None = None
+    max_cloud_cover: float | None = Field(None, description="percent, 0 to 100", examples=[80])
+    built_up_threshold: float | None = Field(None, description="built-up share, above 0 to 1", examples=[0.1])
+    built_codes: tuple[int, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
+    collection: str | None = Field(None, description="STAC collection id", examples=["sentinel-2-l2a"])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"product": value} if isinstance(value, str) else value
+
+    @field_validator("product")
+    @classmethod
+    def _product(cls, value: str) -> str:
+        products = known_products()
+        if value not in products:
+            close = close_to(value, products)
+            remedy = f"did you mean {close}?" if close else "choose one of them"
+            raise wrong(f"is {shown(value)}, an unknown product", "one of " + ", ".join(products), remedy)
+        return value
+
+    @field_validator("season", mode="before")
+    @classmethod
+    def _season(cls, value: object) -> Season | None:
+        return None if value is None else season_of(value)
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _mask(cls, value: Any) -> Any:
+        if value is None or isinstance(value, MaskClasses) or value == "none":
+            return value
+        classes = value.get("classes") if isinstance(value, dict) and set(value) == {"classes"} else None
+        if not isinstance(classes, list) or not classes or not all(type(code) is int for code in classes):
+            form = "none, or {classes: [codes that are clear]}"
+            raise wrong(f"is {shown(value)}", form, "write for example {classes: [4, 5, 6]}")
+        return MaskClasses.model_construct(classes=tuple(classes))
+
+    @field_validator("windows", mode="before")
+    @classmethod
+    def _windows(cls, value: object) -> Any:
+        form = "{year: [first day, last day]} with days as YYYY-MM-DD"
+        example = "write for example {2020: [2019-04-01, 2019-09-30]}"
+        if not isinstance(value, dict):
+            raise wrong(f"is {shown(value)}", form, example)
+        windows = {}
+        for key, pair in value.items():
+            year = year_of(key, "{2020: [2019-04-01, 2019-09-30]}")
+            days = [as_date(day) for day in pair] if isinstance(pair, list | tuple) else []
+            if len(days) != 2 or days[0] is None or days[1] is None:
+                raise wrong(f"has {year}: {shown(pair)}", form, example)
+            if days[1] < days[0]:
+                raise wrong(f"has {year}: {shown(pair)}, which ends before it begins", form, "swap the two days")
+            windows[year] = (days[0], days[1])
+        return windows
+
+    @field_validator("max_cloud_cover")
+    @classmethod
+    def _percent(cls, value: float | None) -> float | None:
+        if value is not None and not 0 <= value <= 100:
+            raise wrong(f"is {value}", "a percentage from 0 to 100", "write for example 80")
+        return value
+
+    @field_validator("built_up_threshold")
+    @classmethod
+    def _share(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value <= 1:
+            raise wrong(f"is {value}", "a share above 0, at most 1", "write 0.1 for ten percent")
+        return value
+
+    @property
+    def recipe(self) -> Product:
+        """The product this is a use of."""
+        return known_products()[self.product]
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Bands to read: the study's choice or the product's."""
+        return self.bands if self.bands is not None else tuple(self.recipe.default_bands)
+
+
+class Products(Section):
+    """The products of a study by role; absent roles are not made."""
+
+    sentinel2: ProductUse | None = Field(None, description="optics", examples=["sentinel2_l2a"])
+    night_lights: ProductUse | None = Field(None, description="lights", examples=["viirs_monthly"])
+    labels: ProductUse | None = Field(None, description="settlement labels", examples=["ghsl_smod_v2"])
+
+    def given(self) -> dict[Role, ProductUse]:
+        """The roles that are present."""
+        uses: dict[Role, ProductUse | None] = {
+            "sentinel2": self.sentinel2,
+            "night_lights": self.night_lights,
+            "labels": self.labels,
+        }
+        return {role: use for role, use in uses.items() if use is not None}

@@ -1,0 +1,174 @@
+"""The regions of a study: a name, an outline in degrees, a CRS.
+
+What belongs here: the form of a region. What does not: what makes an outline valid (`outlines.py`), pixels
+(`imagery/grid.py`) and the rest of the study (`study.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import Any
+
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.errors import FusionError
+from fusion_assets.study.errors import shown, wrong
+from fusion_assets.study.outlines import BBOX_FORM, checked_bbox, checked_crs, checked_geometry, crs_reaches, utm_crs
+
+WIDEST_UTM_DEGREES = 20
+"""A wider region is stretched by more than 1.5 % at its edges when drawn in one UTM zone."""
+
+_NAME = re.compile(r"[^\W_](?:[\w.-]{0,62}[\w-])?")
+
+
+class Section(BaseModel):
+    """What all parts of a study share: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def checked_name(value: object) -> str:
+    """A name that can be a folder and a partition key.
+
+    Raises:
+        PydanticCustomError: empty, blanks, `|`, `/`, `..` or other characters that paths and keys give a meaning to.
+    """
+    if not isinstance(value, str):
+        raise wrong(f"is {shown(value)}, not text", "a name such as bagmati", f'write "{value}" in quotes')
+    if not _NAME.fullmatch(value) or ".." in value:
+        safe = re.sub(r"\.\.+|[^\w.-]+", "_", value.strip()).strip("_.-")
+        raise wrong(
+            f"is {shown(value)}, which cannot be a folder name and partition key",
+            "1 to 64 letters, digits, `_`, `-` or single `.`, beginning with a letter or digit; "
+            "no blanks, `|`, `/` or `..`",
+            f"rename it, for example to {safe or 'bagmati'}",
+        )
+    return value
+
+
+class FeatureSelection(Section):
+    """Features of an Earth Engine table, by the value of one property."""
+
+    collection: str = Field(description="Earth Engine table id", examples=["FAO/GAUL/2015/level2"])
+    property: str = Field(description="property to compare", examples=["ADM2_NAME"])
+    value: str | int | float = Field(description="its value", examples=["Bagmati"])
+    bbox: tuple[float, float, float, float] | None = Field(None, description=BBOX_FORM)
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _value(cls, value: object) -> Any:
+        if not isinstance(value, str | int | float):
+            raise wrong(f"is {shown(value)}", "text or a number", "write for example `value: Bagmati`")
+        return value
+
+    @field_validator("bbox", mode="before")
+    @classmethod
+    def _bbox(cls, value: object) -> Any:
+        return value if value is None else checked_bbox(value)
+
+
+class Region(Section):
+    """A named piece of the Earth.
+
+    Attributes:
+        name: folder and partition key.
+        bbox: (west, south, east, north) in degrees; or
+        geometry: GeoJSON polygon(s) in degrees, inline or the path of a .geojson file relative to the study file; or
+        ee_features: features of an Earth Engine table.
+        crs: CRS of the region's grid; by default the UTM zone of the outline's centroid.
+    """
+
+    name: str = Field(description="name of the region", examples=["bagmati"])
+    bbox: tuple[float, float, float, float] | None = Field(None, description=BBOX_FORM)
+    geometry: dict[str, Any] | None = Field(None, description="GeoJSON polygon in degrees, or the path of a .geojson")
+    ee_features: FeatureSelection | None = Field(None, description="selection of Earth Engine features")
+    crs: str | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _name(cls, value: object) -> str:
+        return checked_name(value)
+
+    @field_validator("bbox", mode="before")
+    @classmethod
+    def _bbox(cls, value: object) -> Any:
+        return value if value is None else checked_bbox(value)
+
+    @field_validator("geometry", mode="before")
+    @classmethod
+    def _geometry(cls, value: object, info: ValidationInfo) -> Any:
+        if value is None:
+            return None
+        folder = (info.context or {}).get("folder", Path())
+        return shapely.geometry.mapping(checked_geometry(value, folder))
+
+    @field_validator("crs", mode="before")
+    @classmethod
+    def _crs(cls, value: object) -> str | None:
+        return None if value is None else checked_crs(value)
+
+    @model_validator(mode="after")
+    def _one_outline(self) -> Region:
+        given = [key for key in ("bbox", "geometry", "ee_features") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise wrong(
+                f"has {' and '.join(given) if given else 'no outline'}",
+                "exactly one of bbox, geometry, ee_features",
+                "remove all but one" if given else "add `bbox: [west, south, east, north]`",
+            )
+        if self.crs is None and self._outline_is_local():
+            centre = self.polygon.centroid
+            if not -80 <= centre.y <= 84:
+                raise wrong(f"lies at latitude {centre.y:.1f}", "80 S to 84 N, where UTM is defined", "give it a crs")
+            west, _, east, _ = self.polygon.bounds
+            if east - west > WIDEST_UTM_DEGREES:
+                raise wrong(
+                    f"spans {east - west:.0f} degrees of longitude and names no crs",
+                    f"at most {WIDEST_UTM_DEGREES} degrees for the default, one UTM zone",
+                    "give it a crs made for its size, for example ESRI:54009 (Mollweide, equal area)",
+                )
+            self.__dict__["crs"] = utm_crs(centre)  # resolved once, so that digests and readers see one value
+        if self._outline_is_local() and not crs_reaches(str(self.crs), self.polygon):
+            raise wrong(
+                f"lies far outside the area that its crs {self.crs} is made for",
+                "a crs of that part of the world",
+                "leave crs out to have the UTM zone chosen, or correct crs or the outline",
+            )
+        return self
+
+    def _outline_is_local(self) -> bool:
+        return self.ee_features is None or self.ee_features.bbox is not None
+
+    @functools.cached_property
+    def polygon(self) -> BaseGeometry:
+        """Outline in WGS84 degrees (longitude, latitude), a Polygon or MultiPolygon.
+
+        Raises:
+            FusionError: an Earth Engine selection that nothing here can resolve.
+        """
+        if self.geometry is not None:
+            return shapely.geometry.shape(self.geometry)
+        if self.bbox is not None:
+            return shapely.box(*self.bbox)
+        assert self.ee_features is not None
+        return feature_polygon(self.name, self.ee_features)
+
+
+def feature_polygon(region: str, selection: FeatureSelection) -> BaseGeometry:
+    """Outline of an Earth Engine feature selection: its bbox where given. The one place that resolves selections.
+
+    Raises:
+        FusionError: no bbox, since the outline itself lives on Earth Engine.
+    """
+    if selection.bbox is not None:
+        return shapely.box(*selection.bbox)
+    raise FusionError(
+        f"region {region}: the outline of {selection.collection} where {selection.property} = {selection.value} "
+        "is kept on Earth Engine",
+        "an outline known here, or the earth_engine engine to ask",
+        f"add `bbox: [west, south, east, north]` to ee_features of region {region}, or set FUSION_ENGINE=earth_engine",
+    )
