@@ -4,8 +4,6 @@ Belongs here: how an `Engine` call becomes a Dagster asset. Does not: recipes (`
 pixels (each system's own `assets.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +20,8 @@ from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.partitions import region_and_year
 from fusion_assets.resources import EngineResource
 
+# Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
+OPERATION_METADATA = "operation"
 Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
 
 
@@ -59,7 +59,7 @@ def export_asset(
                 export.to_dict(),
                 data_version=dg.DataVersion(export.id),
                 metadata={
-                    "operation": export.id,
+                    OPERATION_METADATA: export.id,
                     "state": export.state,
                     "scenes": len(export.scenes),
                     "window": f"{first} to {last}",
@@ -116,6 +116,7 @@ def pixel_asset(
                 raster,
                 data_version=dg.DataVersion(raster.digest),
                 metadata={
+                    OPERATION_METADATA: export.id,
                     "scenes": len(export.scenes) - len(left_out),
                     "unreadable_scenes": len(left_out),
                     "unreadable": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in left_out) or "none"),

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
+
+# What `dg.define_asset_job` returns; Dagster does not export its type.
+AssetJob = Any
 
 STAGES = {
     "request_exports": (("sentinel2_export", "night_lights_export"), "Ask the engine for one region and year."),
@@ -17,7 +21,7 @@ STAGES = {
 }
 
 
-def stage_jobs(assets: Iterable[dg.AssetsDefinition]) -> list[dg.UnresolvedAssetJobDefinition]:
+def stage_jobs(assets: Iterable[dg.AssetsDefinition]) -> list[AssetJob]:
     """The jobs of those stages that have assets in this study."""
     present = {key.to_user_string() for asset in assets for key in asset.keys}
     jobs = []

@@ -12,12 +12,34 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster import DagsterEventType
 
+# Not public, but what the web UI itself asks; Dagster's version is pinned to this minor release.
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContext
+
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.partitions import region_and_year
 from fusion_assets.study import Study
 
 _EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "models": "keras"}
+
+
+class _Records(LoadingContext):
+    """What the resolver reads Dagster's records through."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._loaders: dict = {}
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """The instance whose records are read."""
+        return self._instance
+
+    @property
+    def loaders(self) -> dict:
+        """Batches of this context, by type."""
+        return self._loaders
 
 
 @dataclass(frozen=True)
@@ -65,7 +87,8 @@ def plan(
         regions: names; empty means all.
         years: prediction and composite years; empty means all. The label year is added when predictions are among
             the assets, because they rest on its model.
-        select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; empty means all.
+        select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
+            separated by commas; empty means all.
 
     Raises:
         FusionError: unknown region, year or selection.
@@ -111,7 +134,7 @@ def run_steps(
         if region in broken:
             yield Outcome(step, "skipped")
             continue
-        reason = why_not_fresh(step, instance, storage)
+        reason = why_not_fresh(step, definitions, instance, storage)
         if not reason:
             yield Outcome(step, "fresh")
             continue
@@ -131,49 +154,25 @@ def run_steps(
             yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
 
 
-def why_not_fresh(step: Step, instance: dg.DagsterInstance, storage: Storage) -> str:
+def why_not_fresh(step: Step, definitions: dg.Definitions, instance: dg.DagsterInstance, storage: Storage) -> str:
     """Why a step has to be run; empty when what is stored is up to date.
 
-    Stale means: made by other code or another recipe, or from inputs that have changed since.
+    Missing and stale mean what the web UI means by them: never made, made by other code or another recipe, or made
+    from inputs that have changed since. A file that has been removed is missing too.
     """
-    key = step.asset.key
-    record = _latest(instance, key, step.partition)
-    if record is None:
+    key, partition = step.asset.key, step.partition
+    # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
+    resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Records(instance))
+    status = resolver.get_status(key, partition)
+    if status is StaleStatus.MISSING:
         return "not made yet"
-    region, year = region_and_year(step.partition)
+    if status is StaleStatus.STALE:
+        causes = resolver.get_stale_causes(key, partition)
+        return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
+    region, year = region_and_year(partition)
     extension = _EXTENSIONS[step.asset.get_io_manager_key_for_asset_key(key)]
-    if not storage.exists(storage.path(key.to_user_string(), region, year, extension)):
-        return "its file is gone"
-    if record.get("dagster/code_version") != step.asset.code_versions_by_key.get(key):
-        return "its recipe or code has changed"
-    for tag, version in record.items():
-        if tag.startswith("dagster/input_data_version/"):
-            upstream = dg.AssetKey.from_user_string(tag.removeprefix("dagster/input_data_version/"))
-            current = _current_input(step, upstream, instance)
-            if current is not None and current != version:
-                return f"{upstream.to_user_string()} has changed"
-    return ""
-
-
-def _current_input(step: Step, upstream: dg.AssetKey, instance: dg.DagsterInstance) -> str | None:
-    """Data version of the newest upstream partition that the step reads."""
-    mapping = step.asset.get_partition_mapping(upstream)
-    partition = step.partition
-    if isinstance(mapping, dg.MultiPartitionMapping):
-        year = mapping.downstream_mappings_by_upstream_dimension["year"].partition_mapping
-        if isinstance(year, dg.SpecificPartitionsPartitionMapping):
-            partition = f"{region_and_year(partition)[0]}|{next(iter(year.partition_keys))}"
-    record = _latest(instance, upstream, partition)
-    return None if record is None else record.get("dagster/data_version")
-
-
-def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dict[str, str] | None:
-    """Tags of the newest materialization of a partition."""
-    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
-    records = instance.fetch_materializations(wanted, limit=1).records
-    if not records or records[0].asset_materialization is None:
-        return None
-    return dict(records[0].asset_materialization.tags or {})
+    gone = not storage.exists(storage.path(key.to_user_string(), region, year, extension))
+    return "its file is gone" if gone else ""
 
 
 def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
@@ -182,12 +181,13 @@ def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
         return set(graph.executable_asset_keys)
     names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
     try:
-        found = dg.AssetSelection.from_string(select).resolve(graph)
+        clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
+        found = set().union(*clauses)
     except Exception as error:
         raise FusionError(f"--select {select!r} is not an asset selection ({error})", names, "correct it") from None
     if not found:
         raise FusionError(f"--select {select!r} matches no asset of this study", names, "choose among these")
-    return set(found)
+    return found
 
 
 def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:

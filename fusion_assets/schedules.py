@@ -1,9 +1,8 @@
 """What happens by the calendar: once a year, last year's exports for every region."""
 
-from __future__ import annotations
-
 import dagster as dg
 
+from fusion_assets.jobs import AssetJob
 from fusion_assets.partitions import key_of
 from fusion_assets.study import Study
 
@@ -11,7 +10,7 @@ from fusion_assets.study import Study
 YEARLY_CRON = "0 6 15 2 *"
 
 
-def yearly_exports(study: Study, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def yearly_exports(study: Study, job: AssetJob) -> dg.ScheduleDefinition:
     """The schedule that requests last year's exports; it skips a year that the study does not cover, saying so."""
 
     @dg.schedule(

@@ -4,8 +4,6 @@ A tick is one listing of the engine and one look at Dagster's own records per as
 decided by the pure function `decide`.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,12 +13,11 @@ import dagster as dg
 from dagster import DagsterEventType
 
 from fusion_assets.imagery.exports import Export
+from fusion_assets.imagery_assets import OPERATION_METADATA
 from fusion_assets.resources import EngineResource
 
 OPERATION_TAG = "fusion/operation"
 MAX_FAILED_RUNS = 3
-DATA_VERSION_TAG = "dagster/data_version"
-_INPUT_VERSION_TAG = "dagster/input_data_version/"
 # A ticket is stored moments after its operation is recorded; one still missing after this was abandoned.
 _TICKET_GRACE = dt.timedelta(hours=1)
 
@@ -115,16 +112,14 @@ def finished_exports(
 
 
 def _records(instance: dg.DagsterInstance, export_assets: dict[str, str], exports: Iterable[Export]) -> Records:
-    """Dagster's records about these exports: two queries an asset, two for the runs."""
+    """Dagster's records about these exports: four queries an asset, two for the runs."""
     exports = list(exports)
     ticket, made_from = {}, {}
     for asset in {export.request.asset for export in exports}:
-        upstream = export_assets[asset]
-        version = f"{_INPUT_VERSION_TAG}{upstream}"
-        for partition, tags in _latest_tags(instance, upstream, DATA_VERSION_TAG).items():
-            ticket[asset, partition] = tags[DATA_VERSION_TAG]
-        for partition, tags in _latest_tags(instance, asset, version).items():
-            made_from[asset, partition] = tags[version]
+        for partition, operation in _newest_operations(instance, export_assets[asset]).items():
+            ticket[asset, partition] = operation
+        for partition, operation in _newest_operations(instance, asset).items():
+            made_from[asset, partition] = operation
     under_way = [
         dg.DagsterRunStatus.QUEUED,
         dg.DagsterRunStatus.NOT_STARTED,
@@ -142,8 +137,16 @@ def _records(instance: dg.DagsterInstance, export_assets: dict[str, str], export
     return Records(ticket, made_from, frozenset(running), dict(failures))
 
 
-def _latest_tags(instance: dg.DagsterInstance, asset: str, tag: str) -> dict[str, dict[str, str]]:
-    found = instance.event_log_storage.get_latest_tags_by_partition(
-        dg.AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION, [tag]
-    )
-    return {partition: dict(tags) for partition, tags in found.items() if tag in tags}
+def _newest_operations(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
+    """Operation named by the newest materialization of each partition: two queries, however many partitions."""
+    key = dg.AssetKey(asset)
+    newest = instance.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION)
+    if not newest:
+        return {}
+    wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(newest.values()))
+    found = {}
+    for record in instance.fetch_materializations(wanted, limit=len(newest)).records:
+        event = record.asset_materialization
+        if event is not None and event.partition is not None and OPERATION_METADATA in event.metadata:
+            found[event.partition] = str(event.metadata[OPERATION_METADATA].value)
+    return found

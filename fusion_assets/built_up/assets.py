@@ -4,8 +4,6 @@ Belongs here: which asset depends on which, its partitions, and what people see 
 computed (the other modules of this room, and `imagery`), how it is stored (`io_managers.py`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

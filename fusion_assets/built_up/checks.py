@@ -3,8 +3,6 @@
 What does not belong here: refusing bad input before anything is computed (that is an error, not a check).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

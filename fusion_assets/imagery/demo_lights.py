@@ -159,12 +159,12 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     rng, shape, window = stream(seed, "labels"), frame.shape, label_window(frame)
     built = settlements.built(EPOCH - 2).astype(np.float64)
     faint = 1 - ramp(built, 0.05, 0.30)
-    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.2, 1.6)
+    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.4, 1.5)
     built += 0.28 * (land.bed + 0.6 * land.bare) * ramp(noise(rng, shape, 2.5), 0.3, 1.6)
     town = ramp(ndimage.gaussian_filter(built, 1500 / PIXEL), 0.10, 0.25)
     people = ndimage.gaussian_filter(built, 700 / PIXEL)
     built = people * (1 - 0.6 * town) + 0.6 * town * ndimage.gaussian_filter(built, 1200 / PIXEL) * 1.25
-    built *= np.exp(0.33 * noise(rng, shape, 1.8))
+    built *= np.exp(0.38 * noise(rng, shape, 1.8))
     sub = 4
     fine = replace(
         window,

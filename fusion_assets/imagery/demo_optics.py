@@ -117,7 +117,7 @@ class Scenery:
         snowline = 4300 - 900 * float(ramp(np.float64(when), 285, 365)) - 900 * (1 - float(ramp(np.float64(when), 60, 150)))
         snow = ramp(land.elevation, snowline - 250, snowline + 350)
         built = self.built[day.year] * (1 - water) * (1 - snow)
-        yard = 0.35 * built * (1 - self._garden)
+        yard = np.minimum(0.9 * built * (1 - 0.6 * self._garden), 0.9 * (1 - water - built).clip(0))
         open_land = (1 - water) * (1 - snow) * np.clip(1 - (built + yard), 0, 1)
         bed, rock, bare, forest, crop = (
             np.clip(v, 0, 1) * open_land for v in (land.bed, land.rock, land.bare, land.forest, land.crop)
@@ -131,14 +131,14 @@ class Scenery:
             "forest": forest + trees,
             "crop": crop * cover,
             "stubble": bare_field * 0.6,
-            "soil": bare_field * 0.4 + bare + yard,
+            "soil": bare_field * 0.4 + bare + 0.5 * yard,
             "grass": grass * lush,
             "straw": grass * (1 - lush),
             "rock": rock,
             "gravel": bed,
             "water": water * (1 - snow) + crop * flooded * (1 - cover),
             "snow": snow * (1 - 0.9 * water),
-            "roof": built * (1 - self._metal),
+            "roof": built * (1 - self._metal) + 0.5 * yard,
             "metal": built * self._metal,
         }
 

@@ -202,13 +202,13 @@ def _places(seed: int, frame: Frame, land: Land, buildable: Field) -> tuple[tupl
         pace = rng.choice([0.0, rng.uniform(0.5, 2.0)], p=[0.4, 0.6])
         radius = min(rng.lognormal(0.2, 0.35), frame.size_km / 10)
         places.append(
-            Settlement(*map(float, spot), radius, rng.uniform(0.45, 0.7), pace, 0, float(rng.lognormal(-0.1, 0.65)))
+            Settlement(*map(float, spot), radius, rng.uniform(0.45, 0.7), pace, 0, float(rng.lognormal(-0.1, 0.8)))
         )
     for spot in village_spots:
         pace = rng.choice([0.0, rng.uniform(0.5, 2.5)], p=[0.65, 0.35])
         radius, density = rng.lognormal(-0.75, 0.35), rng.uniform(0.15, 0.55)
         founded = int(rng.choice([0, *range(2016, 2020)], p=[0.97] + [0.0075] * 4))
-        power = float(rng.lognormal(-0.6, 0.9))
+        power = float(rng.lognormal(-0.6, 1.1))
         places.append(Settlement(*map(float, spot), radius, density, max(pace, 1.0 * (founded > 0)), founded, power))
     return tuple(places), road
 

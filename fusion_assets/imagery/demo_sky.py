@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fusion_assets.imagery.demo_land import PIXEL, Field, Frame, noise, ramp, stream
 from fusion_assets.imagery.demo_optics import BANDS, Scenery, monsoon, season_day, sun_at
 
-_ORBITS = (119, 19)
+ORBITS = (119, 19)
 _FLAT = np.ones(len(BANDS), np.float32)
 # Path radiance and haze fall with wavelength.
 _BLUENESS = np.array([(0.493 / band.wavelength) ** 1.6 for band in BANDS], np.float32)
@@ -66,7 +66,7 @@ def acquisitions(seed: int, frame: Frame, years: Sequence[int]) -> Iterator[Acqu
     for year in years:
         rng = stream(seed, "passes", year)
         passes = []
-        for number, orbit in enumerate(_ORBITS):
+        for number, orbit in enumerate(ORBITS):
             first = dt.date(year, 7, 4) + dt.timedelta(days=3 * number)
             twin = year >= 2018
             days = [first + dt.timedelta(days=(5 if twin else 10) * k) for k in range(36 if twin else 18)]
@@ -75,7 +75,7 @@ def acquisitions(seed: int, frame: Frame, years: Sequence[int]) -> Iterator[Acqu
             for k in sorted({int(i) for i in np.clip(chosen.round(), 0, len(days) - 1)}):
                 passes.append((days[k], orbit, "sentinel-2b" if twin and k % 2 else "sentinel-2a"))
         for number, (day, orbit, platform) in enumerate(sorted(passes)):
-            minute = round((10.5 - frame.lon / 15) * 60 + 4 * _ORBITS.index(orbit))
+            minute = round((10.5 - frame.lon / 15) * 60 + 4 * ORBITS.index(orbit))
             moment = dt.datetime.combine(day, dt.time(), dt.UTC) + dt.timedelta(minutes=minute, seconds=int(rng.integers(60)))
             # Some products were delivered anew by a later processor, with Earth Search taking its offset out.
             baseline = "05.00" if number % 7 == 3 else "02.04" if year < 2018 else "02.07"
@@ -88,7 +88,7 @@ def swath(frame: Frame, orbit: int) -> npt.NDArray[np.bool_]:
     rows, cols = frame.shape[0] - 2 * frame.inner[0].start, frame.shape[1] - 2 * frame.inner[1].start
     slant = 0.17 * (rows / 2 - np.arange(rows)[:, None])
     column = np.arange(cols)[None, :] - slant
-    return column < 0.62 * cols if orbit == _ORBITS[0] else column >= 0.38 * cols
+    return column < 0.62 * cols if orbit == ORBITS[0] else column >= 0.38 * cols
 
 
 def _clouds(rng: np.random.Generator, scenery: Scenery, cover: float) -> tuple[Field, Field]:
@@ -123,7 +123,7 @@ def photograph(scenery: Scenery, acquisition: Acquisition) -> Picture:
     shade = shade[window] * (1 - opacity[window])
     surface, shares = scenery.surface(day, window)
     # Each orbit looks from its own side, which brightens rough ground a little.
-    surface *= (1.03 if acquisition.orbit == _ORBITS[0] else 0.98) * float(np.exp(0.025 * rng.standard_normal()))
+    surface *= (1.03 if acquisition.orbit == ORBITS[0] else 0.98) * float(np.exp(0.025 * rng.standard_normal()))
     surface *= 1 - 0.5 * shade
     low = 1 - ramp(scenery.land.elevation[window], 300, 1500)
     thick = rng.uniform(0, 0.022) * low * np.clip(1 + 0.7 * noise(rng, shape, 15, 2.0)[window], 0, None)
@@ -132,8 +132,8 @@ def photograph(scenery: Scenery, acquisition: Acquisition) -> Picture:
     cloud = (0.52 + 0.1 * noise(rng, shape, 2)[window])[None] * _CLOUD[:, None, None]
     seen = surface + (thick + residual)[None] * _BLUENESS[:, None, None] + cirrus[None] * _FLAT[:, None, None]
     seen = seen * (1 - opacity) + cloud * opacity
-    seen *= 1 + 0.012 * rng.standard_normal(seen.shape, dtype=np.float32)
-    seen += 0.0012 * rng.standard_normal(seen.shape, dtype=np.float32)
+    seen *= 1 + 0.005 * rng.standard_normal(seen.shape, dtype=np.float32)
+    seen += 0.0006 * rng.standard_normal(seen.shape, dtype=np.float32)
     inside = swath(frame, acquisition.orbit)
     numbers = np.where(inside, np.clip(np.rint(seen * 1e4), 1, 16000), 0).astype(np.uint16)
     classes = _classify(rng, seen, shares, opacity, cirrus, shade, scenery.illumination(day)[window])

@@ -1,0 +1,296 @@
+"""The demo archive: a self-contained STAC catalog of synthetic COGs, made on this machine from a seed.
+
+    python -m fusion_assets.imagery.demo ARCHIVE --seed 0 --size-km 100 --growth 1
+
+It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, VIIRS monthly lights, GHSL codes of 2015)
+and the truth of every year, which only evaluation may read. What belongs here is the making of the archive as a whole;
+what the world looks like is in `demo_land.py` and `demo_settlement.py`, what sensors make of it in `demo_optics.py`,
+`demo_sky.py` and `demo_lights.py`, the form of files in `demo_catalog.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from pyproj import Transformer
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.demo_catalog import (
+    NOTICE,
+    bounding_box,
+    footprint,
+    write_catalog,
+    write_collection,
+    write_json,
+)
+from fusion_assets.imagery.demo_items import COLLECTIONS, World, tasks
+from fusion_assets.imagery.demo_land import CELL, Frame, build_land
+from fusion_assets.imagery.demo_lights import Night
+from fusion_assets.imagery.demo_optics import Scenery
+from fusion_assets.imagery.demo_settlement import build_settlements
+
+DEFAULT_PLACE = (87.0, 27.0)
+"""Inland, on the central meridian of UTM zone 45N: there a lon/lat box and a UTM square agree to half a pixel."""
+DEFAULT_YEARS = range(2015, 2020)
+RECORD = "demo.json"
+# Raise it whenever the same parameters would give other pixels.
+_GENERATOR = 1
+
+Progress = Callable[[int, int, str], None]
+
+
+def _parameters(
+    seed: int, place: tuple[float, float], size_km: int, growth: float, years: Sequence[int], name: str
+) -> dict[str, Any]:
+    """What decides every pixel, checked."""
+    years = sorted({int(year) for year in years})
+    if not years or years[0] < 2015 or years[-1] > 2021:
+        # Level 2A of 2022 and later carries an offset that these simulated numbers do not have.
+        raise FusionError(f"demo years = {years}", "years from 2015 to 2021", "choose other years")
+    if seed < 0 or int(seed) != seed:
+        raise FusionError(f"demo seed = {seed}", "a whole number, 0 or more", "choose another seed")
+    if not 0 <= growth <= 3:
+        raise FusionError(f"demo growth = {growth}", "0 (none) to 3; 1 is usual", "choose another growth")
+    if int(size_km) != size_km:
+        raise FusionError(f"demo size_km = {size_km}", "whole kilometres", "choose another size")
+    return {
+        "generator": _GENERATOR,
+        "name": name,
+        "seed": int(seed),
+        "place": [float(place[0]), float(place[1])],
+        "size_km": int(size_km),
+        "growth": float(growth),
+        "years": years,
+    }
+
+
+def demo_region(frame: Frame) -> dict[str, Any]:
+    """The area as a study states it, such that the study's 1 km grid is the truth's.
+
+    `geometry` always works. `bbox` (lon/lat) is given only where it works too: near the central meridian, where the
+    box stays within half a cell of the square's edges.
+    """
+    west, south, east, north = frame.bounds
+    inset = 50.0
+    line = np.linspace(inset, frame.size_km * CELL - inset, max(3, frame.size_km // 5 + 1))
+    low, high = np.full(line.size, inset), np.full(line.size, frame.size_km * CELL - inset)
+    ring = [
+        *zip(line, low, strict=True),
+        *zip(high, line, strict=True),
+        *zip(line[::-1], high, strict=True),
+        *zip(low, line[::-1], strict=True),
+    ]
+    corners = [(west + x, south + y) for i, (x, y) in enumerate(ring) if (i + 1) % line.size]
+    geometry = footprint(frame.crs, corners)
+    region: dict[str, Any] = {"crs": frame.crs, "geometry": geometry}
+    sides = [frame.to_lonlat(west + x, south + y) for x, y in ((low, line), (high, line), (line, low), (line, high))]
+    box = [sides[0][0].max(), sides[2][1].max(), sides[1][0].min(), sides[3][1].min()]
+    box = [round(float(v) + d, 4) for v, d in zip(box, (5e-5, 5e-5, -5e-5, -5e-5), strict=True)]
+    x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(
+        [*np.linspace(box[0], box[2], 21)] * 2 + [box[0]] * 21 + [box[2]] * 21,
+        [box[1]] * 21 + [box[3]] * 21 + [*np.linspace(box[1], box[3], 21)] * 2,
+    )
+    x, y = np.array(x), np.array(y)
+    edges = np.abs(np.concatenate([x[42:63] - west, east - x[63:], y[:21] - south, north - y[21:42]]))
+    if edges.max() < 0.48 * CELL:
+        region["bbox"] = box
+    return region
+
+
+def demo_is_current(
+    root: str | Path,
+    *,
+    seed: int = 0,
+    place: tuple[float, float] = DEFAULT_PLACE,
+    size_km: int = 100,
+    growth: float = 1.0,
+    years: Sequence[int] = DEFAULT_YEARS,
+    name: str = "demo",
+) -> bool:
+    """Whether the archive at `root` is complete and made with these parameters by this generator."""
+    try:
+        record = json.loads((Path(root) / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = record.get("parameters") == _parameters(seed, place, size_km, growth, years, name)
+    return same and (Path(root) / "catalog.json").is_file()
+
+
+def build_demo_archive(
+    root: str | Path,
+    *,
+    seed: int = 0,
+    place: tuple[float, float] = DEFAULT_PLACE,
+    size_km: int = 100,
+    growth: float = 1.0,
+    years: Sequence[int] = DEFAULT_YEARS,
+    name: str = "demo",
+    progress: Progress | None = None,
+) -> Path:
+    """Make the archive unless the same one is there already; return the path of its `catalog.json`.
+
+    It is built beside `root` and renamed into place when complete: an interrupted build leaves no archive.
+
+    Args:
+        root: folder of the archive. An archive of other parameters is replaced; anything else is left alone.
+        seed: 0 or more; decides every pixel.
+        place: centre, longitude and latitude in degrees; moved to the 1 km lattice of its UTM zone.
+        size_km: edge of the square area, 10 to 200.
+        growth: 0 for settlements that never change, 1 for 12 to 18 percent more built-up area from 2015 to 2019.
+        years: calendar years with imagery and truth, 2015 to 2021; labels are always of 2015.
+        name: of the area; part of titles.
+        progress: called with items done, items in all and what was made.
+
+    Raises:
+        FusionError: a parameter out of range, or `root` is something else or cannot be written.
+    """
+    root = Path(root)
+    parameters = _parameters(seed, place, size_km, growth, years, name)
+    frame = Frame.at(place, int(size_km))
+    if demo_is_current(root, seed=seed, place=place, size_km=size_km, growth=growth, years=years, name=name):
+        return root / "catalog.json"
+    if root.exists() and not (root / RECORD).is_file() and (not root.is_dir() or any(root.iterdir())):
+        raise FusionError(
+            f"{root} exists and is not a demo archive (it has no {RECORD})",
+            "a new or empty folder, or a demo archive to replace",
+            "choose another folder",
+        )
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(root)
+        work = root.parent / f".{root.name}.building-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        work.mkdir()
+        try:
+            _build(work, frame, parameters, progress)
+            _place(work, root)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise FusionError(
+            f"the demo archive cannot be written at {root}: {error}",
+            "a folder with write permission and about 150 MB of free space",
+            "choose another folder, or free some space",
+        ) from error
+    return root / "catalog.json"
+
+
+def _build(work: Path, frame: Frame, parameters: dict[str, Any], progress: Progress | None) -> None:
+    """Simulate the world and write everything under `work`."""
+    seed, years = parameters["seed"], parameters["years"]
+    land = build_land(seed, frame)
+    settlements = build_settlements(seed, frame, land, years, parameters["growth"])
+    # The digest makes scenes of two archives different scenes, so that nothing computed from one passes for the other.
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:6]
+    world = World(
+        root=work,
+        prefix=f"SYNTHETIC_{digest}",
+        seed=seed,
+        frame=frame,
+        land=land,
+        settlements=settlements,
+        years=tuple(years),
+        scenery=Scenery(seed, frame, land, settlements),
+        night=Night(seed, frame, land, settlements),
+    )
+    work_list = tasks(world)
+    items = []
+    # Threads, not processes: numpy, scipy and GDAL release the interpreter, and the world is shared without copies.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for done, made in enumerate(pool.map(lambda task: task(), work_list), start=1):
+            items += made
+            if progress:
+                progress(done, len(work_list), made[-1]["id"])
+    for identifier, (title, text) in COLLECTIONS.items():
+        members = [item for item in items if item["collection"] == identifier]
+        write_collection(work, identifier, title, text, members)
+    region = demo_region(frame)
+    write_catalog(work, f"synthetic-{parameters['name']}", f"SYNTHETIC demo archive {parameters['name']}", COLLECTIONS)
+    write_json(
+        work / "aoi.geojson",
+        {
+            "type": "Feature",
+            "properties": {"name": parameters["name"], "synthetic": True, "description": NOTICE},
+            "bbox": bounding_box(region["geometry"]),
+            "geometry": region["geometry"],
+        },
+    )
+    grid = frame.transform @ Affine.scale(4)
+    write_json(
+        work / RECORD,
+        {
+            "synthetic": True,
+            "description": NOTICE,
+            "parameters": parameters,
+            "region": region,
+            "grid": {"crs": frame.crs, "transform": list(grid[:6]), "shape": [frame.size_km] * 2},
+        },
+    )
+
+
+def _clear_abandoned(root: Path) -> None:
+    """Remove what killed builds of this archive left behind."""
+    for leftover in root.parent.glob(f".{root.name}.building-*"):
+        try:
+            os.kill(int(leftover.name.split("-")[-2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(leftover, ignore_errors=True)
+        except (OSError, ValueError):
+            continue
+
+
+def _place(work: Path, root: Path) -> None:
+    """Move the finished archive to its name; an older archive there is moved out of the way first."""
+    retired = work.with_name(f"{work.name}-old")
+    if root.exists():
+        root.rename(retired)
+    work.rename(root)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m fusion_assets.imagery.demo", description=NOTICE)
+    parser.add_argument("root", type=Path, help="folder of the archive")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--place", type=float, nargs=2, default=DEFAULT_PLACE, metavar=("LON", "LAT"))
+    parser.add_argument("--size-km", type=int, default=100, help="edge of the area, 10 to 200")
+    parser.add_argument("--growth", type=float, default=1.0, help="0 for none")
+    parser.add_argument("--years", default="2015-2019", help="first-last")
+    parser.add_argument("--name", default="demo")
+    options = parser.parse_args()
+    try:
+        first, _, last = options.years.partition("-")
+        years = range(int(first), int(last or first) + 1)
+    except ValueError:
+        parser.error(f"--years {options.years}: expected a year or first-last, such as 2015-2019")
+    begin = dt.datetime.now()
+    try:
+        catalog = build_demo_archive(
+            options.root,
+            seed=options.seed,
+            place=tuple(options.place),
+            size_km=options.size_km,
+            growth=options.growth,
+            years=years,
+            name=options.name,
+            progress=lambda done, total, what: print(f"\r{done}/{total} {what:<60}", end="", flush=True),
+        )
+    except FusionError as error:
+        parser.exit(1, f"{error}\n")
+    print(f"\n{catalog} ({(dt.datetime.now() - begin).total_seconds():.1f} s)")
+
+
+if __name__ == "__main__":
+    _main()

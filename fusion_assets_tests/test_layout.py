@@ -1,0 +1,56 @@
+"""Rules about the shape of the code that no single module can check."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "fusion_assets"
+ROOMS = ["imagery", "built_up"]
+
+
+def imported_packages(path):
+    """Top-level packages a module imports anywhere, and those it imports when it is loaded."""
+    tree = ast.parse(path.read_text())
+    everywhere = {name for node in ast.walk(tree) for name in names_of(node)}
+    at_load = {name for node in tree.body for name in names_of(node)}
+    return everywhere, at_load
+
+
+def names_of(node):
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    return [node.module.split(".")[0]] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
+@pytest.mark.parametrize("path", [p for room in ROOMS for p in (PACKAGE / room).rglob("*.py")], ids=lambda p: p.name)
+def test_only_assets_and_checks_of_a_room_know_dagster(path):
+    everywhere, _ = imported_packages(path)
+    assert path.name in ("assets.py", "checks.py") or "dagster" not in everywhere
+
+
+@pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_heavy_libraries_are_imported_where_they_are_used(path):
+    _, at_load = imported_packages(path)
+    assert not at_load & {"tensorflow", "keras", "ee", "sklearn", "matplotlib"}
+
+
+def test_loading_the_code_location_imports_no_heavy_library():
+    code = (
+        "import sys, fusion_assets.definitions\n"
+        "print([name for name in ('tensorflow', 'keras', 'ee', 'sklearn') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_no_dagster_block_in_pyproject():
+    assert "[tool.dagster]" not in (PACKAGE.parent / "pyproject.toml").read_text()
+
+
+def test_definitions_validate_through_the_workspace_file(tmp_path):
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,137 @@
+"""The sensor that watches exports: what it decides, and whole ticks on a real instance."""
+
+import datetime as dt
+import json
+
+import dagster as dg
+import pytest
+
+from fusion_assets.definitions import build_definitions
+from fusion_assets.imagery.exports import Export
+from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery_assets import OPERATION_METADATA
+from fusion_assets.requests import request_for
+from fusion_assets.sensors import MAX_FAILED_RUNS, OPERATION_TAG, Records, decide
+from fusion_assets.settings import Settings
+from fusion_assets_tests.test_definitions import study
+
+NOW = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
+PLACE = ("sentinel2_composite", "here|2016")
+
+
+def export(tmp_path, year=2016, export_id="op1", state="SUCCEEDED", finished="2020-01-01T11:59:00+00:00"):
+    settings = Settings.from_environment({"storage": str(tmp_path), "archive": "unused"})
+    request = request_for(study(), settings, "sentinel2", "here", year)
+    return Export(export_id, request, ("s1",), state, "archive", finished, finished)
+
+
+@pytest.mark.parametrize(
+    ("records", "state", "expected"),
+    [
+        (Records(ticket={PLACE: "op1"}), "SUCCEEDED", "request"),
+        (Records(ticket={PLACE: "op1"}, made_from={PLACE: "op1"}), "SUCCEEDED", "made"),
+        (Records(ticket={PLACE: "op1"}, made_from={PLACE: "op0"}), "SUCCEEDED", "request"),
+        (Records(ticket={PLACE: "op2"}), "SUCCEEDED", "wait"),
+        (Records(), "SUCCEEDED", "wait"),
+        (Records(ticket={PLACE: "op1"}, running=frozenset({PLACE})), "SUCCEEDED", "wait"),
+        (Records(ticket={PLACE: "op1"}, failures={"op1": MAX_FAILED_RUNS - 1}), "SUCCEEDED", "request"),
+        (Records(ticket={PLACE: "op1"}, failures={"op1": MAX_FAILED_RUNS}), "SUCCEEDED", "given up"),
+        (Records(ticket={PLACE: "op1"}), "FAILED", "failed"),
+    ],
+)
+def test_decisions(tmp_path, records, state, expected):
+    assert decide(export(tmp_path, state=state), records, NOW) == expected
+
+
+def test_an_operation_without_ticket_is_abandoned_after_a_while(tmp_path):
+    old = export(tmp_path, finished="2020-01-01T08:00:00+00:00")
+    assert decide(old, Records(), NOW) == "superseded"
+
+
+class Ticks:
+    """A real instance, the real sensor, and operations recorded as the archive engine records them."""
+
+    def __init__(self, tmp_path, instance):
+        self.storage = Storage(tmp_path / "data")
+        self.definitions = build_definitions({"study": study(), "storage": str(tmp_path / "data"), "archive": "unused"})
+        self.instance = instance
+        self.tmp_path = tmp_path
+        self.cursor = None
+
+    def record(self, year, export_id, ticket=True):
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+        done = export(self.tmp_path, year, export_id, finished=now)
+        self.storage.write_bytes(
+            json.dumps(done.to_dict()).encode(), self.storage.path("_operations", export_id, None, "json")
+        )
+        if ticket:
+            self.materialized("sentinel2_export", year, export_id)
+
+    def materialized(self, asset, year, operation):
+        event = dg.AssetMaterialization(asset, partition=f"here|{year}", metadata={OPERATION_METADATA: operation})
+        self.instance.report_runless_asset_event(event)
+
+    def tick(self):
+        sensor = self.definitions.resolve_sensor_def("finished_exports")
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            definitions=self.definitions,
+            resources=self.definitions.resources,
+        ) as context:
+            result = sensor.evaluate_tick(context)
+        self.cursor = result.cursor
+        return [(r.asset_selection[0].to_user_string(), r.partition_key, r.run_key) for r in result.run_requests]
+
+
+@pytest.fixture
+def ticks(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Ticks(tmp_path, instance)
+
+
+def test_a_finished_export_requests_its_composite_alone(ticks):
+    ticks.record(2016, "op1")
+    assert ticks.tick() == [("sentinel2_composite", "here|2016", "op1-0")]
+
+
+def test_nothing_is_requested_for_what_has_been_made(ticks):
+    ticks.record(2016, "op1")
+    ticks.materialized("sentinel2_composite", 2016, "op1")
+    assert ticks.tick() == []
+
+
+def test_a_lost_cursor_loses_nothing_and_repeats_the_same_keys(ticks):
+    ticks.record(2016, "op1")
+    ticks.record(2017, "op2")
+    first = ticks.tick()
+    ticks.cursor = None
+    assert ticks.tick() == first
+    assert len(first) == 2
+
+
+def test_the_ticket_may_come_after_the_operation(ticks):
+    ticks.record(2016, "op1", ticket=False)
+    assert ticks.tick() == []
+    ticks.materialized("sentinel2_export", 2016, "op1")
+    assert ticks.tick() == [("sentinel2_composite", "here|2016", "op1-0")]
+
+
+def test_a_failed_run_is_asked_again_under_another_key(ticks):
+    ticks.record(2016, "op1")
+    ticks.tick()
+    ticks.instance.create_run_for_job(
+        ticks.definitions.resolve_implicit_global_asset_job_def(),
+        status=dg.DagsterRunStatus.FAILURE,
+        tags={OPERATION_TAG: "op1"},
+    )
+    assert ticks.tick() == [("sentinel2_composite", "here|2016", "op1-1")]
+
+
+def test_an_operation_of_another_study_is_left_alone(ticks):
+    ticks.record(2016, "op1")
+    path = ticks.storage.path("_operations", "op1", None, "json")
+    facts = json.loads(ticks.storage.read_bytes(path))
+    facts["request"]["region"] = "elsewhere"
+    ticks.storage.write_bytes(json.dumps(facts).encode(), path)
+    assert ticks.tick() == []
