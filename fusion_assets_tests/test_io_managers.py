@@ -67,7 +67,7 @@ def graph(*years):
     )
     def trend(composite, card):
         means = {key: float(value["B03"].mean()) for key, value in composite.items()}
-        return pd.DataFrame({"key": list(means), "mean": list(means.values()), "rows": [c["rows"] for c in card.values()]})
+        return pd.DataFrame({"key": means.keys(), "mean": means.values(), "rows": [c["rows"] for c in card.values()]})
 
     @dg.asset(partitions_def=REGIONS, io_manager_key="documents")
     def report(trend):
@@ -234,7 +234,7 @@ def test_loading_outside_a_run_gives_the_plain_error(tmp_path):
     (tmp_path / "data").mkdir()
     definitions = dg.Definitions(assets=graph("2016"), resources=io_managers(f"{tmp_path}/data", expected()))
     with dg.DagsterInstance.ephemeral() as instance:
-        with pytest.raises(FusionError, match="composite for partition demo|2016"):
+        with pytest.raises(FusionError, match=r"composite for partition demo\|2016"):
             definitions.load_asset_value("composite", partition_key="demo|2016", instance=instance)
         run(graph("2016"), "demo|2016", f"{tmp_path}/data", "composite")
         loaded = definitions.load_asset_value("composite", partition_key="demo|2016", instance=instance)
@@ -285,3 +285,33 @@ def test_a_killed_run_leaves_nothing_readable_and_a_rerun_completes(tmp_path, co
     else:  # killed between the table and its document
         assert "is missing" in failure(assets, "demo|2016", str(tmp_path), "card").found
     assert run(assets, "demo|2016", str(tmp_path), "composite", "samples", "card").success
+
+
+def test_models_go_round_with_their_card(tmp_path):
+    classifier = pytest.importorskip("fusion_assets.built_up.classifier")
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    card = {"features": ["B02", "avg_rad"], "epochs": np.int64(3)}
+
+    @dg.asset(partitions_def=by_year("2016"), io_manager_key="models")
+    def built_up_model():
+        return classifier.TrainedModel(model, card)
+
+    @dg.asset(partitions_def=by_year("2016"), io_manager_key="documents")
+    def use(built_up_model):
+        return {
+            "card": built_up_model.card,
+            "sum": float(built_up_model.keras_model(np.ones((1, 2)))[0, 0]),
+        }
+
+    result = run([built_up_model, use], "demo|2016", str(tmp_path))
+    assert result.output_for_node("use") == {"card": {"features": ["B02", "avg_rad"], "epochs": 3}, "sum": 2.0}
+    path = tmp_path / "built_up_model/demo/2016.json"
+    whole = path.read_text()
+    path.write_text(whole.replace('"B02",', ""))
+    assert "takes 2 features" in failure([built_up_model, use], "demo|2016", str(tmp_path), "use").found
+    path.write_text(whole.replace('"sha256": "', '"sha256": "0'))
+    assert "does not belong" in failure([built_up_model, use], "demo|2016", str(tmp_path), "use").found
+    path.unlink()
+    assert "is missing" in failure([built_up_model, use], "demo|2016", str(tmp_path), "use").found

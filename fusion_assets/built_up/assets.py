@@ -195,7 +195,7 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     @dg.asset(
         ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "ghsl_labels": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["training_samples", samples.VERSION, study.feature_names]),
+        code_version=digest(["training_samples", samples.LIMIT, study.feature_names]),
         io_manager_key="tables",
         group_name=GROUP,
         kinds={"parquet"},
@@ -209,10 +209,11 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
         Pixels dropped for want of a label or a feature are counted in the metadata.
         """
         with explained():
-            table, report = samples.draw_samples(fused_stack, ghsl_labels, study.feature_names)
+            cells = labels.source_cells(ghsl_labels)
+            table, report = samples.draw_samples(fused_stack, ghsl_labels, study.feature_names, *cells)
             return dg.Output(
                 table,
-                data_version=dg.DataVersion(samples.samples_digest(table)),
+                data_version=dg.DataVersion(samples.samples_digest(table, study.feature_names)),
                 metadata=readable(report),
             )
 

@@ -1,7 +1,7 @@
 """How the demo archive is written down: COGs, STAC items, collections and a catalog, all named synthetic.
 
 What belongs here is the form of files; what is in them comes from the callers. JSON follows STAC 1.1.0 with the
-extensions projection 2.0.0, raster 1.1.0, eo 1.1.0 and grid 1.0.0 (https://stac-extensions.github.io).
+extensions projection 2.0.0, raster 1.1.0, eo 1.1.0 and grid 1.1.0 (https://stac-extensions.github.io).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _EXTENSIONS = {
     "proj:": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "raster:": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
     "eo:": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
-    "grid:": "https://stac-extensions.github.io/grid/v1.0.0/schema.json",
+    "grid:": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
 }
 
 

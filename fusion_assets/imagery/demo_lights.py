@@ -162,7 +162,7 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.4, 1.5)
     built += 0.28 * (land.bed + 0.6 * land.bare) * ramp(noise(rng, shape, 2.5), 0.3, 1.6)
     town = ramp(ndimage.gaussian_filter(built, 1500 / PIXEL), 0.10, 0.25)
-    people = ndimage.gaussian_filter(built, 700 / PIXEL)
+    people = ndimage.gaussian_filter(built, 800 / PIXEL)
     built = people * (1 - 0.6 * town) + 0.6 * town * ndimage.gaussian_filter(built, 1200 / PIXEL) * 1.25
     built *= np.exp(0.38 * noise(rng, shape, 1.8))
     sub = 4
@@ -177,7 +177,7 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     known = (rows > -0.5) & (rows < shape[0] - 0.5) & (cols > -0.5) & (cols < shape[1] - 0.5)
     angle = rng.uniform(0, 2 * np.pi)
     warp = [noise(rng, shape, 12, 2.0) * 0.5 for _ in range(2)]
-    off = [1.6 * np.sin(angle), 1.6 * np.cos(angle)]
+    off = [2.0 * np.sin(angle), 2.0 * np.cos(angle)]
     near = (np.clip(rows, 0, shape[0] - 1).astype(int), np.clip(cols, 0, shape[1] - 1).astype(int))
     where = np.stack([rows + off[0] + warp[0][near], cols + off[1] + warp[1][near]])
     values = ndimage.map_coordinates(built, where, order=1, mode="nearest")

@@ -88,7 +88,7 @@ def swath(frame: Frame, orbit: int) -> npt.NDArray[np.bool_]:
     rows, cols = frame.shape[0] - 2 * frame.inner[0].start, frame.shape[1] - 2 * frame.inner[1].start
     slant = 0.17 * (rows / 2 - np.arange(rows)[:, None])
     column = np.arange(cols)[None, :] - slant
-    return column < 0.62 * cols if orbit == ORBITS[0] else column >= 0.38 * cols
+    return column < 0.60 * cols if orbit == ORBITS[0] else column >= 0.40 * cols
 
 
 def _clouds(rng: np.random.Generator, scenery: Scenery, cover: float) -> tuple[Field, Field]:
@@ -135,14 +135,18 @@ def photograph(scenery: Scenery, acquisition: Acquisition) -> Picture:
     seen *= 1 + 0.005 * rng.standard_normal(seen.shape, dtype=np.float32)
     seen += 0.0006 * rng.standard_normal(seen.shape, dtype=np.float32)
     inside = swath(frame, acquisition.orbit)
-    numbers = np.where(inside, np.clip(np.rint(seen * 1e4), 1, 16000), 0).astype(np.uint16)
+    numbers = _stored(seen, inside)
     classes = _classify(rng, seen, shares, opacity, cirrus, shade, scenery.illumination(day)[window])
     classes = np.where(inside, classes, 0).astype(np.uint8)
-    top = seen * 0.88 + 0.085 * _BLUENESS[:, None, None]
-    top = np.where(inside, np.clip(np.rint(top * 1e4), 1, 16000), 0).astype(np.uint16)
+    top = _stored(seen * 0.88 + 0.085 * _BLUENESS[:, None, None], inside)
     found = np.isin(classes, (8, 9, 10))
     qa60 = np.where(np.isin(classes, (8, 9)), 1 << 10, 0) | np.where(classes == 10, 1 << 11, 0)
     return Picture(numbers, classes, top, qa60.astype(np.uint16), round(float(100 * found[inside].mean()), 2))
+
+
+def _stored(reflectance: Field, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+    """Digital numbers, 0 outside the swath; in steps of 8 (0.0008), which is below the noise and compresses."""
+    return np.where(inside, np.clip(8 * np.rint(reflectance * 1250), 8, 16000), 0).astype(np.uint16)
 
 
 def _classify(

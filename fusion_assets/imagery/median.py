@@ -22,7 +22,7 @@ LOWEST_HIGHEST: dict[np.dtype, tuple[float, float]] = {
     np.dtype(np.float32): (-np.inf, np.inf),
 }
 MOST_OBSERVATIONS = 65535  # the count is uint16
-BUFFER_BYTES = 192 * 1024  # within a core's second-level cache, with room for what streams past
+BUFFER_BYTES = 256 * 1024  # within a core's second-level cache, with room for what streams past
 STRIP_PIXELS = (64, 2048)  # narrower strips pay for loop overhead, wider ones gain nothing
 BAND_BYTES = 4 * 1024 * 1024  # copied at a time when the pixels of a row are not adjacent in memory
 OBSERVATIONS_PER_THREAD = 500_000  # about 0.3 ms of work: less is not worth a thread

@@ -61,7 +61,7 @@ def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = No
             given = [np.dtype(source.tags(index).get(DTYPE_TAG, dtype)) for index in source.indexes]
             tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
     except (RasterioError, OSError) as error:
-        raise _damaged(shown, error) from error
+        raise _damaged(shown, error.__cause__ or error) from None
     pixels = da.map_blocks(
         _read_block,
         str(path),
@@ -98,12 +98,13 @@ def _fingerprint(path: Path | str) -> Fingerprint:
 
 def _read_block(path: str, shown: str, fingerprint: Fingerprint, block_info: dict[Any, Any]) -> np.ndarray:
     _, (top, bottom), (left, right) = block_info[None]["array-location"]
+    # Causes are cut off: GDAL's do not survive the way back from a worker process, and would take the error with them.
     try:
         with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path) as source:
             values = source.read(window=Window(left, top, right - left, bottom - top))
         current = _fingerprint(path)
     except (RasterioError, OSError) as error:
-        raise _damaged(shown, error) from error
+        raise _damaged(shown, error.__cause__ or error) from None
     if current != fingerprint:
         raise FusionError(
             f"{shown} was replaced while it was being read",

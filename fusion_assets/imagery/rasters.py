@@ -27,6 +27,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 import xarray as xr
+from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
@@ -48,7 +49,8 @@ from fusion_assets.imagery.storage import sweep
 __all__ = ["CLASS_BANDS", "RasterFile", "open_raster", "write_raster"]
 
 BATCH_BYTES = 256 * 2**20
-GDAL_CACHE_BYTES = 128 * 2**20
+# Left alone, GDAL keeps up to 5 % of the machine's memory of what was written.
+GDAL_OPTIONS = {"GDAL_CACHEMAX": 128 * 2**20, "GDAL_TIFF_OVR_BLOCKSIZE": TILE}
 
 
 @dataclass
@@ -127,8 +129,7 @@ def write_raster(
         "tiled": True, "blockxsize": TILE, "blockysize": TILE, "interleave": "band", "bigtiff": "IF_SAFER",
     }  # fmt: skip
     pixel_bytes = len(names) * grid.height * grid.width * file_dtype.itemsize
-    # GDAL would keep up to 5 % of the machine's memory of what was written.
-    with _workspace(directory, pixel_bytes) as work, rasterio.Env(GDAL_CACHEMAX=GDAL_CACHE_BYTES):
+    with _workspace(directory, pixel_bytes) as work, rasterio.Env(**GDAL_OPTIONS, GDAL_NUM_THREADS=_threads()):
         plain, cog = work / "plain.tif", work / "raster.tif"
         with rasterio.open(plain, "w", **profile) as target:
             _write_blocks(target, dataset, names, file_dtype, nodata, progress)
@@ -140,7 +141,7 @@ def write_raster(
                 target.set_band_description(index, name)
                 target.set_band_unit(index, band_units[name])
                 target.update_tags(index, **{DTYPE_TAG: str(dataset[name].dtype)}, **gdal_statistics(stats[name]))
-        _convert(plain, cog, names, classes)
+        _convert(plain, cog, _resampling(names, classes))
         plain.unlink()
         return RasterFile(cog, digest, grid, names, described, stats, preview(cog, names, classes))
 
@@ -160,7 +161,7 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
     root.mkdir(parents=True, exist_ok=True)
     sweep(root, "fusion-raster-*")
     free = shutil.disk_usage(root).free
-    needed = 2 * pixel_bytes  # the plain file, and at worst as much again for the COG with its overviews
+    needed = 8 / 3 * pixel_bytes  # the plain file and, at worst, as much again for the COG; overviews add a third
     if needed > free:
         raise FusionError(
             f"{root} has {free / 1e9:.1f} GB free",
@@ -251,15 +252,20 @@ def _stored(values: np.ndarray, name: str, dtype: np.dtype, nodata: float) -> np
     return values.astype(dtype, copy=False)
 
 
-def _resampling(names: tuple[str, ...], classes: Collection[str]) -> str:
+def _resampling(names: tuple[str, ...], classes: Collection[str]) -> Resampling:
     """Overviews have one rule per file: average, the most frequent class, or the nearest pixel when both kinds meet."""
     kinds = {name in classes for name in names}
-    return "nearest" if len(kinds) == 2 else "mode" if kinds == {True} else "average"
+    return Resampling.nearest if len(kinds) == 2 else Resampling.mode if kinds == {True} else Resampling.average
 
 
-def _convert(plain: Path, cog: Path, names: tuple[str, ...], classes: Collection[str]) -> None:
+def _convert(plain: Path, cog: Path, resampling: Resampling) -> None:
+    """Make the COG, overviews first: built by the COG driver itself they take memory in proportion to the width."""
+    with rasterio.open(plain, "r+") as target:
+        levels = max(0, math.ceil(math.log2(max(target.shape) / TILE)))
+        if levels:
+            target.build_overviews([2**level for level in range(1, levels + 1)], resampling)
     options = {
-        "COMPRESS": "DEFLATE", "PREDICTOR": "YES", "BLOCKSIZE": TILE, "BIGTIFF": "IF_SAFER",
-        "OVERVIEWS": "IGNORE_EXISTING", "OVERVIEW_RESAMPLING": _resampling(names, classes), "NUM_THREADS": _threads(),
+        "COMPRESS": "DEFLATE", "LEVEL": 3, "PREDICTOR": "YES", "BLOCKSIZE": TILE, "BIGTIFF": "IF_SAFER",
+        "OVERVIEWS": "FORCE_USE_EXISTING", "NUM_THREADS": _threads(),
     }  # fmt: skip
     rasterio.shutil.copy(plain, cog, driver="COG", **options)

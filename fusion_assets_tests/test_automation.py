@@ -1,0 +1,90 @@
+"""What automation requests, evaluated on a real instance as the daemon does."""
+
+import dagster as dg
+import pytest
+
+from fusion_assets.definitions import build_definitions
+from fusion_assets_tests.test_definitions import study
+
+
+class World:
+    """Definitions, an instance, and the automation cursor carried from tick to tick."""
+
+    def __init__(self, instance):
+        self.definitions = build_definitions({"study": study()})
+        self.instance = instance
+        self.cursor = None
+
+    def made(self, *assets, year):
+        for asset in assets:
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=f"here|{year}"))
+            for spec in self.checks_of(asset):
+                self.instance.report_runless_asset_event(
+                    dg.AssetCheckEvaluation(
+                        asset_key=dg.AssetKey(asset), check_name=spec.name, passed=True, partition=f"here|{year}"
+                    )
+                )
+
+    def checks_of(self, asset):
+        return [
+            spec
+            for checks in self.definitions.asset_checks
+            for spec in checks.check_specs
+            if spec.asset_key == dg.AssetKey(asset)
+        ]
+
+    def tick(self):
+        result = dg.evaluate_automation_conditions(self.definitions, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        return {
+            f"{key.to_user_string()} {partition}"
+            for key in self.definitions.resolve_asset_graph().executable_asset_keys
+            for partition in result.get_requested_partitions(key)
+        }
+
+
+@pytest.fixture
+def world():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield World(instance)
+
+
+def test_nothing_is_requested_before_there_is_anything(world):
+    assert world.tick() == set()
+
+
+def test_tickets_do_not_request_composites(world):
+    world.made("sentinel2_export", "night_lights_export", year=2016)
+    assert world.tick() == set()
+    assert world.tick() == set()
+
+
+def test_a_stack_waits_for_both_sensors_and_is_requested_once(world):
+    world.made("sentinel2_composite", year=2016)
+    assert world.tick() == set()
+    world.made("night_lights_composite", year=2016)
+    assert world.tick() == {"fused_stack here|2016"}
+    assert world.tick() == set()
+
+
+def test_what_was_made_before_the_first_tick_is_not_lost(world):
+    world.made("fused_stack", "ghsl_labels", year=2015)
+    assert "training_samples here|2015" in world.tick()
+
+
+def test_model_and_evaluation_lead_to_the_maps_of_every_year_that_has_a_stack(world):
+    for year in (2015, 2016, 2017):
+        world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=year)
+    world.made("ghsl_labels", "training_samples", year=2015)
+    assert {"built_up_model here|2015", "model_evaluation here|2015"} <= world.tick()
+    world.made("built_up_model", year=2015)
+    assert not any("prediction" in name for name in world.tick())
+    world.made("model_evaluation", year=2015)
+    assert {"built_up_prediction here|2016", "built_up_prediction here|2017"} <= world.tick()
+
+
+def test_a_new_composite_makes_its_stack_again(world):
+    world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=2016)
+    world.tick()
+    world.made("sentinel2_composite", year=2016)
+    assert world.tick() == {"fused_stack here|2016"}

@@ -1,0 +1,226 @@
+"""The whole system as a person uses it: the command line on a small synthetic archive, then its artifacts."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import yaml
+from rio_cogeo import cog_validate
+
+from fusion_assets.imagery.demo import build_demo_archive
+
+RASTERS = ["sentinel2_composite", "night_lights_composite", "fused_stack", "built_up_prediction"]
+
+
+class Project:
+    """A folder with a small archive, a study and storage, and the command line run in it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        catalog = build_demo_archive(folder / "archive", size_km=45, seed=3, years=[2015, 2016])
+        region = json.loads((folder / "archive" / "demo.json").read_text())["region"]
+        self.study = {
+            "name": "small",
+            "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
+            "resolution": 1000,
+            "working_resolution": 250,
+            "label_year": 2015,
+            "prediction_years": [2016],
+            "season": {"start": "07-01", "end": "12-31"},
+            "products": {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"},
+        }
+        self.environment = {
+            key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))
+        } | {"FUSION_ARCHIVE": str(catalog), "FUSION_STUDY": "study.yaml"}
+        self.write_study()
+
+    def write_study(self, **changes):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump({**self.study, **changes}))
+
+    def fusion(self, *arguments, **environment):
+        command = [sys.executable, "-m", "fusion_assets.cli", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True
+        )
+
+    def path(self, asset, year, extension="tif"):
+        return self.folder / "data" / asset / "here" / f"{year}.{extension}"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    project = Project(tmp_path_factory.mktemp("project"))
+    done = project.fusion("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    project.first_output = done.stdout
+    return project
+
+
+@pytest.fixture
+def copy(project, tmp_path):
+    """The finished project in a folder of its own, to be spoilt."""
+    shutil.copytree(project.folder, tmp_path / "copy")
+    other = object.__new__(Project)
+    other.__dict__.update(project.__dict__, folder=tmp_path / "copy")
+    return other
+
+
+def test_every_artifact_is_where_the_design_says(project):
+    expected = {
+        *(f"{asset}/here/{year}.tif" for asset in RASTERS[:3] for year in (2015, 2016)),
+        *(f"{asset}/here/{year}.json" for asset in ("sentinel2_export", "night_lights_export") for year in (2015, 2016)),
+        "built_up_prediction/here/2016.tif",
+        "ghsl_export/here/2015.json",
+        "ghsl_labels/here/2015.tif",
+        "training_samples/here/2015.parquet",
+        "built_up_model/here/2015.keras",
+        "built_up_model/here/2015.json",
+        "model_evaluation/here/2015.parquet",
+        "model_evaluation/here/2015.json",
+    }
+    data = project.folder / "data"
+    found = {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
+    assert {name for name in found if not name.startswith("_operations/")} == expected
+
+
+def test_rasters_are_valid_cogs_on_one_grid_with_named_bands(project):
+    grids = set()
+    for path in sorted((project.folder / "data").rglob("*.tif")):
+        valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+        assert valid, (path, errors, warnings)
+        with rasterio.open(path) as raster:
+            assert all(raster.descriptions) and raster.nodata is not None and raster.tags()["FUSION_STUDY"] == "small"
+            grids.add((raster.crs, raster.transform, raster.shape))
+    assert len(grids) == 1
+
+
+def test_prediction_is_a_probability_and_a_class(project):
+    threshold = json.loads(project.path("model_evaluation", 2015, "json").read_text())["threshold"]
+    with rasterio.open(project.path("built_up_prediction", 2016)) as raster:
+        assert raster.descriptions == ("probability", "built_up")
+        probability, built = raster.read()
+    known = np.isfinite(probability)
+    assert known.mean() > 0.95
+    assert ((built == 1) == (probability >= threshold))[known].all()
+
+
+def test_samples_and_out_of_fold_table(project):
+    samples = gpd.read_parquet(project.path("training_samples", 2015, "parquet"))
+    table = pd.read_parquet(project.path("model_evaluation", 2015, "parquet"))
+    assert {"x", "y", "lon", "lat", "B02", "avg_rad", "label", "block", "fold"} <= set(samples.columns)
+    columns = {"x", "y", "label", "fold", "probability", "predicted", "baseline_probability", "baseline_predicted"}
+    assert columns <= set(table.columns)
+    assert len(table) == len(samples)
+    assert (samples.groupby("block")["fold"].nunique() == 1).all()
+
+
+def test_a_second_run_finds_nothing_to_do(project):
+    done = project.fusion("run")
+    assert done.returncode == 0
+    assert "fresh" in done.stdout and "made" not in done.stdout
+
+
+def test_the_summary_puts_baselines_beside_accuracy(project):
+    for words in ("accuracy", "MCC", "random forest", "majority", "built-up in 2016"):
+        assert words in project.first_output
+
+
+def test_a_removed_file_is_made_again_and_is_the_same(copy):
+    before = copy.path("built_up_prediction", 2016)
+    with rasterio.open(before) as raster:
+        digest = raster.tags()["FUSION_CONTENT_DIGEST"]
+    before.unlink()
+    done = copy.fusion("run", DAGSTER_HOME=str(copy.folder / ".dagster" / "small"))
+    assert done.returncode == 0, done.stdout
+    assert "1 made" in done.stdout
+    with rasterio.open(before) as raster:
+        assert raster.tags()["FUSION_CONTENT_DIGEST"] == digest
+
+
+def test_a_changed_season_makes_everything_that_rests_on_it_stale(copy):
+    copy.write_study(season={"start": "08-01", "end": "12-31"})
+    done = copy.fusion("run", "--select", "sentinel2_export,sentinel2_composite")
+    assert done.returncode == 0, done.stdout
+    assert "4 made" in done.stdout
+
+
+def failure(done):
+    """The error text of a failed command: one screen, no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text
+    assert len(text.splitlines()) <= 25, text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--region", "nowhere"], ["nowhere", "here"]),
+        (["run", "--years", "2031"], ["2031", "2015, 2016"]),
+        (["run", "--select", "colour"], ["colour", "fused_stack"]),
+    ],
+)
+def test_a_wrong_command_line_is_explained(project, arguments, words):
+    text = failure(project.fusion(*arguments))
+    assert all(word in text for word in words)
+
+
+def test_a_season_without_scenes(copy):
+    copy.write_study(products={**copy.study["products"], "sentinel2": {"product": "sentinel2_l2a", "windows": {
+        2015: ["2015-01-01", "2015-02-01"]}}})
+    text = failure(copy.fusion("run", "--select", "sentinel2_export", "--years", "2015"))
+    assert "no scenes" in text and "2015-01-01" in text
+
+
+def test_an_archive_that_is_not_there(copy):
+    text = failure(copy.fusion("run", "--select", "sentinel2_export", FUSION_ARCHIVE="gone/catalog.json",
+                               FUSION_STORAGE="other", DAGSTER_HOME=str(copy.folder / "home")))
+    assert "gone/catalog.json" in text and "FUSION_ARCHIVE" in text
+
+
+def test_a_storage_root_that_cannot_be_written(copy):
+    (copy.folder / "file").write_text("in the way")
+    text = failure(copy.fusion("run", FUSION_STORAGE="file/data"))
+    assert "file/data" in text and "FUSION_STORAGE" in text
+
+
+def test_a_truncated_scene_is_named_and_nothing_is_written(copy):
+    scene = next((copy.folder / "archive" / "sentinel-2-l2a").rglob("*2016*/red.tif"))
+    scene.write_bytes(scene.read_bytes()[: scene.stat().st_size // 2])
+    home = {"DAGSTER_HOME": str(copy.folder / "home"), "FUSION_STORAGE": "fresh",
+            "FUSION_ARCHIVE": str(copy.folder / "archive" / "catalog.json")}
+    text = failure(copy.fusion("run", "--select", "sentinel2_export,sentinel2_composite", "--years", "2016", **home))
+    assert scene.parent.name in text and "max_unreadable_share" in text
+    assert not list((copy.folder / "fresh").rglob("*.tif"))
+    copy.write_study(max_unreadable_share=0.5)
+    done = copy.fusion("run", "--select", "sentinel2_export,sentinel2_composite", "--years", "2016", **home)
+    assert done.returncode == 0, done.stdout
+    with rasterio.open(copy.folder / "fresh/sentinel2_composite/here/2016.tif") as raster:
+        assert raster.tags()["FUSION_SCENES_LEFT_OUT"] == "1"
+
+
+def test_a_model_of_other_features_is_refused(copy):
+    copy.write_study(features="optics")
+    text = failure(copy.fusion("run", "--select", "built_up_prediction"))
+    assert "features" in text
+
+
+def test_storage_of_another_study_is_refused(copy):
+    copy.write_study(resolution=500)
+    text = failure(copy.fusion("run", "--select", "fused_stack", "--years", "2016"))
+    assert "grid" in text and "FUSION_STORAGE" in text
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(copy):
+    assert copy.fusion("doctor").returncode == 0
+    done = copy.fusion("doctor", FUSION_ARCHIVE="gone/catalog.json")
+    assert done.returncode == 1 and "FAIL scenes of sentinel2" in done.stdout and "to do:" in done.stdout
