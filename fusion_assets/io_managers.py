@@ -20,6 +20,7 @@ from fusion_assets.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.previews import preview_markdown
 from fusion_assets.imagery.rasters import RasterFile, open_raster
+from fusion_assets.imagery.storage import WORK_PREFIX
 
 MAX_DOCUMENT_CHARS = 20_000
 
@@ -69,7 +70,7 @@ class TableIOManager(ArtifactIOManager):
         table, document = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         _require(table, pd.DataFrame, artifact, "a DataFrame, or a tuple of DataFrame and dict")
         facts = self.facts(artifact)
-        with tempfile.TemporaryDirectory(prefix="fusion-") as directory:
+        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
             file = Path(directory) / "table.parquet"
             artifact_files.write_table(table, file, facts | ({"document": "json"} if document is not None else {}))
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), document, facts)
@@ -126,7 +127,7 @@ class ModelIOManager(ArtifactIOManager):
         from fusion_assets.built_up.classifier import TrainedModel
 
         _require(value, TrainedModel, artifact, "a TrainedModel")
-        with tempfile.TemporaryDirectory(prefix="fusion-") as directory:
+        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
             file = Path(directory) / "model.keras"
             value.keras_model.save(file)
             facts = self.facts(artifact)

@@ -156,7 +156,7 @@ def test_temporary_rasters_are_gone_afterwards(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
     run(graph("2016"), "demo|2016", f"{tmp_path}/data", "composite")
-    assert not list((tmp_path / "tmp").glob("fusion-raster-*"))
+    assert not list((tmp_path / "tmp").glob("fusion-*"))
 
 
 def test_a_missing_upstream_is_named(tmp_path):

@@ -195,7 +195,7 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     @dg.asset(
         ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "ghsl_labels": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["training_samples", samples.LIMIT, study.feature_names]),
+        code_version=digest(["training_samples", samples.VERSION, study.feature_names]),
         io_manager_key="tables",
         group_name=GROUP,
         kinds={"parquet"},
@@ -209,11 +209,10 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
         Pixels dropped for want of a label or a feature are counted in the metadata.
         """
         with explained():
-            cells = labels.source_cells(ghsl_labels)
-            table, report = samples.draw_samples(fused_stack, ghsl_labels, study.feature_names, *cells)
+            table, report = samples.draw_samples(fused_stack, ghsl_labels, study.feature_names)
             return dg.Output(
                 table,
-                data_version=dg.DataVersion(samples.samples_digest(table, study.feature_names)),
+                data_version=dg.DataVersion(samples.samples_digest(table)),
                 metadata=readable(report),
             )
 
@@ -264,10 +263,26 @@ def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
             return dg.Output(
                 (table, metrics),
                 data_version=dg.DataVersion(digest(metrics)),
-                metadata=evaluation.summary(metrics),
+                metadata=readable(_headlines(metrics)),
             )
 
     return model_evaluation
+
+
+def _headlines(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The figures of an evaluation that the UI plots over time; all of them are in the stored document."""
+    titles = {"model": "", "baseline": "forest_", "majority": "majority_"}
+    figures = ("accuracy", "mcc", "f1", "average_precision")
+    scores = {f"{title}{figure}": metrics[who].get(figure) for who, title in titles.items() for figure in figures}
+    return {
+        **scores,
+        "built_up_share": metrics["prevalence"],
+        "samples": metrics["n"],
+        "threshold": metrics["threshold"],
+        "confusion": metrics["model"]["confusion"],
+        "mcc_difference": metrics["mcc_difference"],
+        "calibration": metrics["calibration"],
+    }
 
 
 def _built_up_prediction(study: Study, partitions: Partitions) -> dg.AssetsDefinition:

@@ -70,8 +70,9 @@ def assign_blocks(
     height, width = rows.shape
     x, y = raster.x.values.astype(float), raster.y.values.astype(float)
     step = abs(x[1] - x[0]) if width > 1 else abs(y[1] - y[0]) if height > 1 else abs(label_transform.a)
-    # Pixels per cell are counted, not divided out of the two transforms: the CRSs may have different units.
-    per_cell = max(1.0, float(np.sqrt(rows.size / len(np.unique(_pairs(rows, cols))))))
+    # Pixels per cell are counted, not divided out of the two transforms: the CRSs may have different units. Cells cut
+    # by the border have fewer, so a high quantile speaks for the whole ones.
+    per_cell = max(1, round(np.sqrt(np.quantile(np.unique(_pairs(rows, cols), return_counts=True)[1], 0.9))))
     centre_x, centre_y = label_transform * (cols + 0.5, rows + 0.5)
     if CRS.from_user_input(raster.rio.crs) != CRS.from_user_input(label_crs):
         to_grid = Transformer.from_crs(label_crs, raster.rio.crs, always_xy=True)
@@ -79,10 +80,10 @@ def assign_blocks(
     pixel_col = (centre_x - (x[0] - step / 2)) / step
     pixel_row = ((y[0] + step / 2) - centre_y) / step
 
-    full = edge = max(float(BLOCK_PIXELS), BLOCK_CELLS * round(per_cell, 1))
-    smallest = min(full, max(2 * per_cell, 2.0))
+    full = edge = max(float(BLOCK_PIXELS), BLOCK_CELLS * float(per_cell))
+    smallest = min(full, 2.0 * per_cell)
     while (block := _tile(pixel_row, pixel_col, height, width, edge)).max() + 1 < 2 * folds and edge > smallest:
-        edge = max(edge - max(per_cell, 1.0), smallest)
+        edge = max(edge - per_cell, smallest)
     report = {"edge": edge, "cell": per_cell, "blocks": len(np.unique(block)), "reduced": edge < full}
     return block, (rows, cols), report
 

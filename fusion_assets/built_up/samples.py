@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fusion_assets.built_up.folds import FOLDS, assign_blocks, group_folds
+from fusion_assets.built_up.labels import source_cells
 from fusion_assets.errors import FusionError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from affine import Affine
 
-NO_LABEL = 255
+VERSION = "1"
 LIMIT = 100_000
 
 
@@ -29,9 +30,8 @@ def draw_samples(
     stack: xr.Dataset,
     labels: xr.Dataset,
     features: Sequence[str],
-    label_crs: str,
-    label_transform: Affine,
     *,
+    source: tuple[str, Affine] | None = None,
     limit: int | None = LIMIT,
     folds: int = FOLDS,
     seed: int = 0,
@@ -42,8 +42,7 @@ def draw_samples(
         stack: one float band per feature, NaN for no data (dims y, x).
         labels: dataset on the same grid with band `built_up` (0, 1, 255 = no data).
         features: band names to take, in order.
-        label_crs: CRS of the raster the labels came from.
-        label_transform: its affine transform.
+        source: CRS and affine transform of the raster the labels came from; by default what `labels` says of it.
         limit: draw at random, uniformly, when more pixels than this are usable; None for all. The report says so.
         folds: number of folds.
         seed: of the draw and of the folds.
@@ -75,7 +74,7 @@ def draw_samples(
         )
     target = np.asarray(labels["built_up"].values)
     labelled = (target == 0) | (target == 1)
-    block, (cell_row, cell_col), layout = assign_blocks(stack, label_crs, label_transform, folds)
+    block, (cell_row, cell_col), layout = assign_blocks(stack, *(source or source_cells(labels)), folds)
     values = {name: np.asarray(stack[name].values, dtype="float32") for name in features}
     absent = {name: labelled & ~np.isfinite(v) for name, v in values.items()}
     usable = labelled & ~np.logical_or.reduce(list(absent.values()))
@@ -128,10 +127,10 @@ def draw_samples(
     return table, report
 
 
-def samples_digest(samples: gpd.GeoDataFrame, features: Sequence[str]) -> str:
-    """Twelve hex digits over position, features, label and fold of every sample."""
+def samples_digest(samples: gpd.GeoDataFrame) -> str:
+    """Twelve hex digits over every column but the geometry, names and order included."""
     digest = hashlib.sha256()
-    for name in ("x", "y", *features, "label", "block", "fold"):
+    for name in samples.columns.drop("geometry"):
         digest.update(name.encode())
         digest.update(np.ascontiguousarray(samples[name].to_numpy()).tobytes())
     return digest.hexdigest()[:12]

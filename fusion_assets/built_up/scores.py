@@ -72,11 +72,11 @@ def log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
 
 
 def choose_threshold(label: np.ndarray, probability: np.ndarray, block: np.ndarray, seed: int = 0) -> float:
-    """The threshold nearest 0.5 whose MCC no other threshold beats by more than a standard error.
+    """The threshold nearest 0.5 whose MCC no other threshold beats beyond chance.
 
     The threshold of the highest MCC is a noisy thing when blocks are few: on 15 blocks it wanders from 0.2 to 0.9.
     So a threshold leaves 0.5 only as far as the data show that it pays: the difference to the best one is
-    resampled over whole blocks, and all thresholds within one standard error of the best count as equal.
+    resampled over whole blocks, and all thresholds that do not lose significantly (one-sided, 5 %) count as equal.
 
     Args:
         label: 0 or 1 per sample.
@@ -103,7 +103,7 @@ def choose_threshold(label: np.ndarray, probability: np.ndarray, block: np.ndarr
     value = mcc(negatives - fp, fp, positives - tp, tp)
     best = int(np.argmax(value[0]))
     lost = value[:, [best]] - value
-    equal = lost[0] <= lost[1:].std(axis=0)
+    equal = lost[0] <= 1.645 * lost[1:].std(axis=0)
     return float(grid[equal][np.argmin(np.abs(grid[equal] - 0.5))])
 
 

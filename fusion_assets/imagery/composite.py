@@ -35,9 +35,6 @@ __all__ = ["OBSERVATION_COUNT", "RECIPE_VERSION", "CompositeRecipe", "composite"
 OBSERVATION_COUNT = "observation_count"
 # Raise when the pixels that a recipe gives change, so that what was made before is known to be stale.
 RECIPE_VERSION = "1"
-# One tile's stack of observations; small enough that a tile in every thread stays within a few hundred MB.
-_TILE_BYTES = 24 << 20
-_LARGEST_TILE, _SMALLEST_TILE = 1024, 64
 
 
 @dataclass(frozen=True)
@@ -81,36 +78,50 @@ def composite(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, 
         UnreadableFile: when computed, for a file that cannot be read after retries.
         FusionError: scenes whose scales differ, which cannot share one median.
     """
-    encodings = {band: _encoding(acquisitions, band, recipe) for band in recipe.bands}
-    count = sum(len(group) for group in acquisitions)
-    side = _tile_side(count, recipe.subdivision)
-    rows, cols = _chunks(grid.height, side), _chunks(grid.width, side)
-    # The scene list is the same for every tile: one node of the graph, not one copy a tile.
-    shared = dask.delayed((acquisitions, encodings), pure=False, traverse=False)
-    shape_of = len(recipe.bands) + 1
+    working = grid.refine(recipe.subdivision)
+    headers = read_headers(acquisitions, recipe, working)
+    encodings = {band: _encoding(acquisitions, band, recipe, headers) for band in recipe.bands}
+    rows, cols = tile_sizes(grid, recipe.subdivision, [headers[file.href] for file in _files(acquisitions, recipe)])
+    season = _Season(acquisitions, recipe, headers, encodings, _readers(headers, len(rows) * len(cols)))
+    # The season is the same for every tile: one node of the graph, not one copy a tile.
+    shared = dask.delayed(season, pure=False, traverse=False)
+    layers = len(recipe.bands) + 1
     tile = dask.delayed(_tile, pure=False)
     blocks, row = [], 0
     for height in rows:
         line, col = [], 0
         for width in cols:
             window = grid.window(row, col, height, width)
-            line.append(da.from_delayed(tile(shared, recipe, window), (shape_of, height, width), np.float32))
+            line.append(da.from_delayed(tile(shared, window), (layers, height, width), np.float32))
             col += width
         blocks.append(line)
         row += height
     stack = da.block(blocks)
     pixels = grid.dataset({name: stack[i] for i, name in enumerate((*recipe.bands, OBSERVATION_COUNT))})
-    return pixels.assign_attrs(_source(acquisitions, recipe) if recipe.reducer == "latest" else {})
+    if recipe.reducer != "latest":
+        return pixels
+    newest = headers[acquisitions[-1][0].bands[recipe.bands[0]].href].lattice
+    terms = " ".join(repr(float(term)) for term in newest.transform[:6])
+    return pixels.assign_attrs(source_crs=newest.crs, source_transform=terms)
 
 
 def is_clear(values: np.ndarray, mask: Mask) -> np.ndarray:
     """Where a mask asset's stored numbers say that the observation is clear."""
     tests: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
-        "classes": lambda v: np.isin(v, mask.values),
-        "bits": lambda v: (v.astype(np.int64) & sum(1 << bit for bit in mask.values)) == 0,
+        "classes": lambda v: _class_table(mask.values)[v] if v.dtype == np.uint8 else np.isin(v, mask.values),
+        "bits": lambda v: (v.astype(np.uint16 if v.dtype == np.uint16 else np.int64, copy=False) & _bits(mask)) == 0,
         "positive": lambda v: v > 0,
     }
     return tests[mask.kind](values)
+
+
+def _bits(mask: Mask) -> int:
+    return sum(1 << bit for bit in mask.values)
+
+
+@functools.lru_cache(maxsize=16)
+def _class_table(classes: tuple[int, ...]) -> np.ndarray:
+    return np.isin(np.arange(256), classes)
 
 
 @dataclass(frozen=True)
@@ -125,11 +136,24 @@ class _Encoding:
     scale: float
     offset: float
 
-    def shift(self, file: SceneFile) -> int:
-        return round((file.offset - self.offset) / self.scale)
+    def shift(self, file: SceneFile) -> float:
+        return (file.offset - self.offset) / self.scale
 
 
-def _encoding(acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe) -> _Encoding:
+@dataclass(frozen=True)
+class _Season:
+    """All that the tiles of one composite have in common."""
+
+    acquisitions: Sequence[Sequence[Scene]]
+    recipe: CompositeRecipe
+    headers: Mapping[str, Header]
+    encodings: Mapping[str, _Encoding]
+    readers: int
+
+
+def _encoding(
+    acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe, headers: Mapping[str, Header]
+) -> _Encoding:
     files = [scene.bands[band] for group in acquisitions for scene in group]
     if recipe.resampling == "bilinear":
         return _Encoding(np.dtype(np.float32), 1.0, 0.0)
@@ -140,64 +164,75 @@ def _encoding(acquisitions: Sequence[Sequence[Scene]], band: str, recipe: Compos
             "one scale for all scenes of a season",
             "narrow the window in the study, or use another archive for this product",
         )
-    dtype = _stored_dtype(files, recipe)
-    return _Encoding(dtype, scales[0], min(file.offset for file in files))
+    encoding = _Encoding(_common_dtype({headers[file.href].dtype for file in files}), scales[0], min(f.offset for f in files))
+    whole = all(math.isclose(shift, round(shift), abs_tol=1e-6) for shift in map(encoding.shift, files))
+    return encoding if whole else dataclasses.replace(encoding, dtype=np.dtype(np.float32))
 
 
-def _stored_dtype(files: Sequence[SceneFile], recipe: CompositeRecipe) -> np.dtype:
-    """Dtype of the first readable file; the kernel takes uint16, int16 and float32, others become float32."""
-    with gdal_environment(recipe.requester_pays):
-        for file in files:
-            try:
-                dtype = stored_dtype(file)
-            except UnreadableFile:
-                continue
-            small = {"uint8": np.uint16, "uint16": np.uint16, "int16": np.int16}
-            return np.dtype(small.get(dtype.name, np.float32))
-    raise UnreadableFile(files[0].href, "none of the season's files could be opened")
+def _common_dtype(dtypes: Collection[np.dtype]) -> np.dtype:
+    """What the kernel takes (uint16, int16, float32) that holds all numbers of small integer files; else float32."""
+    common = np.result_type(*dtypes)
+    common = {"uint8": np.dtype(np.uint16), "int8": np.dtype(np.int16)}.get(common.name, common)
+    return common if common.name in ("uint16", "int16") else np.dtype(np.float32)
 
 
-def _source(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> dict[str, str]:
-    """Where the cells of the newest scene lie; tiles of one product share its lattice."""
-    with gdal_environment(recipe.requester_pays):
-        crs, transform = source_grid(acquisitions[-1][0].bands[recipe.bands[0]])
-    return {"source_crs": crs, "source_transform": " ".join(repr(float(term)) for term in transform[:6])}
+def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> Iterator[SceneFile]:
+    for group in acquisitions:
+        for scene in group:
+            yield from (scene.bands[band] for band in recipe.bands)
+            if scene.mask is not None:
+                yield scene.mask
 
 
-def _tile_side(scenes: int, subdivision: int) -> int:
-    """Edge of a tile in grid pixels: the working stack fits `_TILE_BYTES` however many scenes there are."""
-    # A scene costs its values (2 to 4 bytes) and two masks for every working pixel.
-    working = math.isqrt(_TILE_BYTES // (5 * max(scenes, 1)))
-    return max(1, min(max(working, _SMALLEST_TILE), _LARGEST_TILE) // subdivision)
+def read_headers(
+    acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid
+) -> dict[str, Header]:
+    """Headers of all files of a season by address, read side by side.
+
+    Known to every tile, they save opening what lies outside it, and a file that is missing is found at once.
+
+    Raises:
+        UnreadableFile: for the first file that cannot be opened.
+    """
+
+    def read(file: SceneFile) -> Header:
+        with gdal_environment(recipe.requester_pays):
+            return read_header(file, working)
+
+    files = {file.href: file for file in _files(acquisitions, recipe)}
+    with ThreadPoolExecutor(_REMOTE_READERS) as pool:
+        return dict(zip(files, pool.map(read, files.values()), strict=True))
 
 
-def _chunks(length: int, side: int) -> list[int]:
-    """Near-equal pieces of at most `side`."""
-    pieces = math.ceil(length / side)
-    edges = np.linspace(0, length, pieces + 1).round().astype(int)
-    return np.diff(edges).tolist()
+def _readers(headers: Mapping[str, Header], tiles: int) -> int:
+    """Threads that read inside one tile: to hide the latency of the web, or where there are fewer tiles than cores."""
+    if any("://" in href or href.startswith("/vsi") for href in headers):
+        return _REMOTE_READERS
+    return max(1, (os.cpu_count() or 1) // tiles)
 
 
-def _tile(shared: tuple, recipe: CompositeRecipe, grid: Grid) -> np.ndarray:
+def _tile(season: _Season, grid: Grid) -> np.ndarray:
     """Composite of one tile: (bands + 1, height, width) float32."""
-    acquisitions, encodings = shared
+    recipe = season.recipe
     working = grid.refine(recipe.subdivision)
-    with gdal_environment(recipe.requester_pays):
-        clear = {
-            scene.id: _scene_mask(scene, recipe.mask, working)
-            for group in acquisitions
-            for scene in group
-            if scene.mask is not None
-        }
-        fewest = np.full(working.shape, np.iinfo(np.uint16).max, np.uint16)
-        layers = []
+    places = Places(working)
+    fewest = np.full(working.shape, np.iinfo(np.uint16).max, np.uint16)
+    layers = []
+    with ThreadPoolExecutor(season.readers) as pool:
+        scenes = [scene for group in season.acquisitions for scene in group]
+        masks = _each(pool, season, lambda scene: _scene_mask(scene, season, places), scenes)
+        clear = dict(zip((scene.id for scene in scenes), masks, strict=True))
+        # Scenes without a clear pixel here need not be read.
+        present = [[scene for scene in group if clear[scene.id] is not None] for group in season.acquisitions]
+        present = [group for group in present if group]
         for band in recipe.bands:
-            encoding = encodings[band]
-            values, valid = _band_stack(acquisitions, band, encoding, clear, recipe, working)
+            encoding = season.encodings[band]
+            values, valid = _band_stack(pool, present, band, season, clear, places)
             if recipe.reducer == "latest":
                 middle, count = _latest(values, valid)
             else:
                 middle, count = masked_median(values, valid, threads=1)
+            del values, valid
             physical = middle * np.float32(encoding.scale) + np.float32(encoding.offset)
             layers.append(_block_mean(physical, recipe))
             np.minimum(fewest, count, out=fewest)
@@ -207,62 +242,82 @@ def _tile(shared: tuple, recipe: CompositeRecipe, grid: Grid) -> np.ndarray:
     return np.stack(layers)
 
 
-def _scene_mask(scene: Scene, mask: Mask, working: Grid) -> np.ndarray | None:
-    assert scene.mask is not None
-    read = read_nearest(scene.mask, working)
+def _each(pool: ThreadPoolExecutor, season: _Season, work: Callable[[_T], _R], things: Sequence[_T]) -> list[_R]:
+    """`work` on each of `things`, in the tile's own threads where it has more than one."""
+
+    def job(thing: _T) -> _R:
+        with gdal_environment(season.recipe.requester_pays):
+            return work(thing)
+
+    if season.readers > 1:
+        return list(pool.map(job, things))
+    with gdal_environment(season.recipe.requester_pays):
+        return [work(thing) for thing in things]
+
+
+def _scene_mask(scene: Scene, season: _Season, places: Places) -> np.ndarray | None:
+    """Where a scene is clear; True where it has no mask; None where nothing is."""
+    first = season.headers[scene.bands[season.recipe.bands[0]].href].lattice
+    if season.recipe.resampling == "nearest" and places.nearest(first) is None:
+        return None
+    if scene.mask is None:
+        return _ALL_CLEAR
+    header = season.headers[scene.mask.href]
+    read = read_nearest(scene.mask, places.grid, header=header, places=places, any_number=True)
     if read is None:
         return None
     values, inside = read
-    return is_clear(values, mask) & inside
+    inside &= is_clear(values, season.recipe.mask)
+    return inside if inside.any() else None
 
 
 def _band_stack(
-    acquisitions: Sequence[Sequence[Scene]],
+    pool: ThreadPoolExecutor,
+    present: Sequence[Sequence[Scene]],
     band: str,
-    encoding: _Encoding,
+    season: _Season,
     clear: Mapping[str, np.ndarray | None],
-    recipe: CompositeRecipe,
-    working: Grid,
+    places: Places,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of one band in the common domain and where they are clear and valid: (time, y, x) each."""
-    present = [
-        [scene for scene in group if scene.mask is None or clear[scene.id] is not None] for group in acquisitions
-    ]
-    present = [group for group in present if group]
-    values = np.zeros((len(present), *working.shape), encoding.dtype)
+    encoding = season.encodings[band]
+    values = np.zeros((len(present), *places.grid.shape), encoding.dtype)
     valid = np.zeros(values.shape, bool)
-    for t, group in enumerate(present):
-        for scene in group:
-            file = scene.bands[band]
-            if recipe.resampling == "bilinear":
-                read = read_bilinear(file, working)
+
+    def fill(layer: int) -> None:
+        begun = False
+        for scene in present[layer]:
+            file, mask = scene.bands[band], clear[scene.id]
+            header = season.headers[file.href]
+            if season.recipe.resampling == "bilinear":
+                read = read_bilinear(file, places.grid, header=header, places=places)
             else:
-                read = read_nearest(file, working, encoding.dtype)
+                read = read_nearest(file, places.grid, encoding.dtype, header=header, places=places)
             if read is None:
                 continue
             numbers, known = read
-            mask = clear.get(scene.id)
-            if mask is not None:
-                known &= mask
-            if recipe.resampling != "bilinear":
+            known &= mask
+            if season.recipe.resampling != "bilinear":
                 numbers = _shifted(numbers, encoding.shift(file))
-            if valid[t].any():
+            if begun:
                 # Another granule of the same pass: what is already clear stays.
-                known &= ~valid[t]
-                np.copyto(values[t], numbers, where=known)
+                known &= ~valid[layer]
+                np.copyto(values[layer], numbers, where=known)
+                valid[layer] |= known
             else:
-                values[t] = numbers
-            valid[t] |= known
+                values[layer], valid[layer], begun = numbers, known, True
+
+    _each(pool, season, fill, range(len(present)))
     return values, valid
 
 
-def _shifted(numbers: np.ndarray, shift: int) -> np.ndarray:
+def _shifted(numbers: np.ndarray, shift: float) -> np.ndarray:
     if shift == 0:
         return numbers
     if numbers.dtype.kind == "f":
         return numbers + np.float32(shift)
-    highest = np.iinfo(numbers.dtype).max
-    return (np.minimum(numbers, highest - shift) + numbers.dtype.type(shift)).astype(numbers.dtype)
+    highest, steps = np.iinfo(numbers.dtype).max, round(shift)
+    return np.minimum(numbers, highest - steps) + numbers.dtype.type(steps)
 
 
 def _latest(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -282,5 +337,5 @@ def _block_mean(values: np.ndarray, recipe: CompositeRecipe) -> np.ndarray:
     valid = np.isfinite(values).reshape(height, k, width, k)
     total = np.where(valid, values.reshape(height, k, width, k), 0).sum(axis=(1, 3), dtype=np.float64)
     count = valid.sum(axis=(1, 3))
-    enough = count >= max(recipe.min_valid_share * k * k, 1)
+    enough = count >= max(recipe.min_valid_share * k * k - 1e-9, 1)
     return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)

@@ -216,7 +216,7 @@ def build_land(seed: int, frame: Frame) -> Land:
     lake = ramp(noise(rng, shape, 2.5, 2.0), 3.0, 3.2) * flat
     hilly = ramp(slope, 5, 14) * (1 - ramp(elevation, 2900, 3700))
     forest = ramp(noise(rng, shape, 3.0) + 2.4 * hilly - 0.9, -0.3, 1.0) * (1 - ramp(elevation, 3300, 4000))
-    bare = ramp(noise(rng, shape, 0.8, 1.3), 1.5, 2.4) * (0.85 * flat + 0.15) * rng.uniform(0.75, 0.95)
+    bare = ramp(noise(rng, shape, 0.7, 1.3), 1.3, 2.3) * (0.85 * flat + 0.15) * rng.uniform(0.75, 0.95)
     rock = ramp(elevation + 250 * noise(rng, shape, 1.5), 3300, 4200)
     fields = (0.25 + 0.75 * flat) * (1 - ramp(elevation, 1500, 2600)) * (0.8 + 0.12 * noise(rng, shape, 0.6))
     left = (1 - bed) * (1 - lake)

@@ -80,7 +80,7 @@ class Night:
         x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(x, y)
         self._where = np.stack(frame.rows_cols(x, y))
         rng = stream(seed, "lamps")
-        self._power = settlements.power() * np.exp(0.75 * noise(rng, frame.shape, 0.6) + 0.3 * noise(rng, frame.shape, 5))
+        self._power = settlements.power() * np.exp(1.25 * noise(rng, frame.shape, 0.6, 1.2) + 0.3 * noise(rng, frame.shape, 5))
         self._road = 0.5 * np.exp(-settlements.road / 0.3) * ramp(settlements.ribbon, -0.5, 1.5)
         self._sites = self._industry(rng)
         self._fire = ramp(land.forest + land.crop, 0.5, 0.8)
@@ -91,7 +91,7 @@ class Night:
     def _industry(self, rng: np.random.Generator) -> Field:
         """Lit places where nobody lives: plants, dams, quarries, border posts."""
         sites = np.zeros(self.frame.shape, np.float32)
-        for _ in range(max(1, round(60 * (self.frame.size_km / 100) ** 2))):
+        for _ in range(max(1, round(80 * (self.frame.size_km / 100) ** 2))):
             row, col = (int(rng.integers(2, n - 2)) for n in sites.shape)
             sites[row : row + 2, col : col + 2] += rng.lognormal(2.6, 0.7)
         return sites
@@ -159,12 +159,12 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     rng, shape, window = stream(seed, "labels"), frame.shape, label_window(frame)
     built = settlements.built(EPOCH - 2).astype(np.float64)
     faint = 1 - ramp(built, 0.05, 0.30)
-    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.4, 1.5)
+    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.1, 1.6)
     built += 0.28 * (land.bed + 0.6 * land.bare) * ramp(noise(rng, shape, 2.5), 0.3, 1.6)
     town = ramp(ndimage.gaussian_filter(built, 1500 / PIXEL), 0.10, 0.25)
     people = ndimage.gaussian_filter(built, 800 / PIXEL)
     built = people * (1 - 0.6 * town) + 0.6 * town * ndimage.gaussian_filter(built, 1200 / PIXEL) * 1.25
-    built *= np.exp(0.38 * noise(rng, shape, 1.8))
+    built *= np.exp(0.28 * noise(rng, shape, 1.8))
     sub = 4
     fine = replace(
         window,

@@ -99,7 +99,7 @@ class Scenery:
         rng = stream(seed, "materials")
         shape = frame.shape
         self._metal = ramp(noise(rng, shape, 2.0) + 1.0 * noise(rng, shape, 0.5), 0.0, 2.8).astype(np.float32)
-        self._roof = np.exp(0.16 * noise(rng, shape, 4) + 0.2 * noise(rng, shape, 0.6)).astype(np.float32)
+        self._roof = np.exp(0.16 * noise(rng, shape, 4) + 0.28 * noise(rng, shape, 0.7)).astype(np.float32)
         # Some settlements stand under trees, others in bare yards.
         self._garden = ramp(noise(rng, shape, 3) + 0.9 * noise(rng, shape, 0.6), -1.4, 1.4).astype(np.float32)
         self._winter_crop = ramp(noise(rng, shape, 3) + noise(rng, shape, 0.4), -0.6, 1.6).astype(np.float32)

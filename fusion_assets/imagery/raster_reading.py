@@ -98,19 +98,22 @@ def _fingerprint(path: Path | str) -> Fingerprint:
 
 def _read_block(path: str, shown: str, fingerprint: Fingerprint, block_info: dict[Any, Any]) -> np.ndarray:
     _, (top, bottom), (left, right) = block_info[None]["array-location"]
-    # Causes are cut off: GDAL's do not survive the way back from a worker process, and would take the error with them.
+    problem = None
     try:
         with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path) as source:
             values = source.read(window=Window(left, top, right - left, bottom - top))
-        current = _fingerprint(path)
+        if _fingerprint(path) != fingerprint:
+            problem = FusionError(
+                f"{shown} was replaced while it was being read",
+                "one version of it from the first block to the last",
+                "run again: the new version will be read",
+            )
     except (RasterioError, OSError) as error:
-        raise _damaged(shown, error.__cause__ or error) from None
-    if current != fingerprint:
-        raise FusionError(
-            f"{shown} was replaced while it was being read",
-            "one version of it from the first block to the last",
-            "run again: the new version will be read",
-        )
+        problem = _damaged(shown, error.__cause__ or error)
+    # Raised outside the handler: GDAL's errors cannot be pickled, and as context they would keep this one from
+    # coming back whole from a worker process.
+    if problem:
+        raise problem
     return values
 
 

@@ -10,6 +10,7 @@ COG of it; the preview is read from the COG's overviews.
 
 from __future__ import annotations
 
+import atexit
 import math
 import os
 import shutil
@@ -44,7 +45,7 @@ from fusion_assets.imagery.raster_contents import (
     preview,
 )
 from fusion_assets.imagery.raster_reading import open_raster
-from fusion_assets.imagery.storage import sweep
+from fusion_assets.imagery.storage import WORK_PREFIX, sweep
 
 __all__ = ["CLASS_BANDS", "RasterFile", "open_raster", "write_raster"]
 
@@ -159,7 +160,7 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
     """Make a temporary directory that stays only when all goes well."""
     root = Path(directory or tempfile.gettempdir())
     root.mkdir(parents=True, exist_ok=True)
-    sweep(root, "fusion-raster-*")
+    sweep(root, f"{WORK_PREFIX}*")
     free = shutil.disk_usage(root).free
     needed = 8 / 3 * pixel_bytes  # the plain file and, at worst, as much again for the COG; overviews add a third
     if needed > free:
@@ -168,7 +169,8 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
             f"{needed / 1e9:.1f} GB for the temporary raster",
             "free some space, or set TMPDIR to a larger disk",
         )
-    work = Path(tempfile.mkdtemp(prefix="fusion-raster-", dir=root))
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=root))
+    atexit.register(shutil.rmtree, work, ignore_errors=True)  # for whoever fails between writing and placing
     try:
         yield work
     except BaseException as error:

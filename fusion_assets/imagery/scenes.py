@@ -42,8 +42,12 @@ class SceneFile:
     usual_nodata: float | None = None
 
     def nodata_given(self, tag: float | None) -> float | None:
-        """The no-data number, given the one in the file's tag: item, then tag, then product."""
-        return next((n for n in (self.nodata, tag, self.usual_nodata) if n is not None), None)
+        """The no-data number, given the one in the file's tag: item, then tag, then product.
+
+        NaN says nothing, for it is no data in any case.
+        """
+        given = (self.nodata, tag, self.usual_nodata)
+        return next((number for number in given if number is not None and not math.isnan(number)), None)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from fsspec.implementations.local import LocalFileSystem
 from fusion_assets.errors import FusionError
 
 PARTIAL_SUFFIX = ".partial"
+WORK_PREFIX = "fusion-work-"
+"""Of temporary files and directories outside the storage root; those of killed processes are found by it."""
 STALE_AFTER_S = 24 * 3600
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
 
@@ -208,7 +210,7 @@ class Storage:
 
     def write_bytes(self, content: bytes, path: str) -> None:
         """Place content at path, whole or not at all."""
-        with tempfile.NamedTemporaryFile(prefix="fusion-") as file:
+        with tempfile.NamedTemporaryFile(prefix=WORK_PREFIX) as file:
             file.write(content)
             file.flush()
             self.put_file(file.name, path)
