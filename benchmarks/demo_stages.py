@@ -9,13 +9,18 @@ from pathlib import Path
 
 def run() -> list[dict]:
     """Seconds and runs a stage."""
+    import dataclasses
+    from functools import partial
+
     import dagster as dg
 
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.demo import build_demo_archive
     from fusion_assets.imagery.storage import Storage
     from fusion_assets.instance import prepare_home
+    from fusion_assets.role_assets import export_request
     from fusion_assets.runner import plan, run_steps
+    from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
 
     with tempfile.TemporaryDirectory() as folder:
@@ -26,12 +31,14 @@ def run() -> list[dict]:
         study = load_study("demo")
         prepare_home(study.name)
         storage = str(Path(folder) / "data")
-        definitions = build_definitions({"study": study, "archive": str(catalog), "storage": storage})
+        settings = Settings.from_environment({"study": study, "archive": str(catalog), "storage": storage})
+        definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
         spent: dict[str, float] = defaultdict(float)
         runs: dict[str, int] = defaultdict(int)
         with dg.DagsterInstance.get() as instance:
             last = time.perf_counter()
-            for outcome in run_steps(definitions, instance, Storage(storage), plan(definitions, study)):
+            asked_now = partial(export_request, study, settings)
+            for outcome in run_steps(definitions, instance, Storage(storage), plan(definitions, study), asked_now):
                 asset = outcome.step.asset.key.to_user_string()
                 assert outcome.state == "made", outcome
                 now = time.perf_counter()

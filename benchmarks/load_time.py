@@ -5,9 +5,7 @@ import sys
 import time
 
 _EMPTY = "import dagster as dg; defs = dg.Definitions(); dg.Definitions.validate_loadable(defs)"
-_OURS = (
-    "import dagster as dg; from fusion_assets.definitions import defs; dg.Definitions.validate_loadable(defs)"
-)
+_OURS = "import dagster as dg; from fusion_assets.definitions import defs; dg.Definitions.validate_loadable(defs)"
 
 
 def run(repeats: int = 3) -> list[dict]:

@@ -87,13 +87,20 @@ def _demo(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
     print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
-    build_demo_archive(Path(settings.archive).parent, progress=lambda text: print(f"  demo archive: {text}"))
+    build_demo_archive(Path(settings.archive).parent, progress=_show_progress)
     study, failed = _run_study(settings)
     if failed:
         return 1
     print(demo_summary(study, settings))
+    _print_maps(study, settings)
     print(f"finished in {time.perf_counter() - started:.0f} s; look at it in the web UI with: make ui")
     return 0
+
+
+def _show_progress(done: int, total: int, what: str) -> None:
+    """One line that grows on a terminal, and stays short elsewhere."""
+    if sys.stdout.isatty() or done == total:
+        print(f"\r  building the demo archive: {done}/{total}", end="\n" if done == total else "", flush=True)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -104,7 +111,15 @@ def _run(options: argparse.Namespace) -> int:
     study, failed = _run_study(settings, options.region, options.years, options.select)
     if not failed and not options.select:
         print(summary(study, settings))
+        _print_maps(study, settings)
     return 1 if failed else 0
+
+
+def _print_maps(study: Study, settings: Settings) -> None:
+    from fusion_assets.summary import write_maps
+
+    for path in write_maps(study, settings):
+        print(f"maps: {path}")
 
 
 def _run_study(
@@ -112,14 +127,17 @@ def _run_study(
 ) -> tuple[Study, bool]:
     """Run what is missing or stale with a progress bar; returns the study and whether anything failed."""
     import dataclasses
+    from functools import partial
 
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.storage import Storage
     from fusion_assets.instance import prepare_home
+    from fusion_assets.role_assets import export_request
     from fusion_assets.runner import plan, run_steps
     from fusion_assets.study import load_study
 
     study = load_study(settings.study)
+    asked_now = partial(export_request, study, settings)
     storage = Storage(settings.storage)
     storage.check_writable()
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
@@ -136,7 +154,7 @@ def _run_study(
         bar = progress.add_task("planning", total=len(steps))
         counts: dict[str, int] = {}
         for outcome in run_steps(
-            definitions, instance, storage, steps, lambda step: progress.update(bar, description=step.name)
+            definitions, instance, storage, steps, asked_now, lambda step: progress.update(bar, description=step.name)
         ):
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1

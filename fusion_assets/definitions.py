@@ -13,13 +13,14 @@ from typing import Any
 import dagster as dg
 
 from fusion_assets.automation import automation_sensor
-from fusion_assets.built_up.assets import EXPORT_ASSETS, built_up_assets, expected_facts
+from fusion_assets.built_up.assets import built_up_assets
 from fusion_assets.built_up.checks import built_up_checks
 from fusion_assets.io_managers import io_managers
 from fusion_assets.jobs import stage_jobs
 from fusion_assets.partitions import partitions_for
 from fusion_assets.requests import PIXEL_ASSETS
 from fusion_assets.resources import EngineResource
+from fusion_assets.role_assets import EXPORT_ASSETS, expected_facts
 from fusion_assets.schedules import yearly_exports
 from fusion_assets.sensors import finished_exports
 from fusion_assets.settings import Settings
@@ -56,6 +57,8 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         jobs=jobs,
         schedules=[yearly_exports(study, next(job for job in jobs if job.name == "request_exports"))],
         sensors=[finished_exports(exports, known_partition, study.name), automation_sensor()],
+        # A run is one partition in a process of its own; a further process a step would only cost start-up time.
+        executor=dg.in_process_executor,
         resources={
             "engine": EngineResource(
                 engine=settings.engine, storage=settings.storage, dask_scheduler=settings.dask_scheduler

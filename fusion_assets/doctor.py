@@ -6,11 +6,13 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.role_assets import roles_of
 from fusion_assets.settings import Settings
-from fusion_assets.study import Study, load_study
+from fusion_assets.study import Role, Study, load_study
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def diagnose(settings: Settings) -> list[Finding]:
         return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
 
     findings.append(_try("study", read))
-    if study:
-        findings += [_try(f"scenes of {role}", lambda role=role: _scenes(study[0], settings, role)) for role in _roles(study[0])]
+    for role in roles_of(study[0]) if study else ():
+        findings.append(_try(f"scenes of {role}", partial(_scenes, study[0], settings, role)))
     if settings.dask_scheduler:
         findings.append(_try("dask cluster", lambda: _cluster(settings)))
     return findings
@@ -59,18 +61,14 @@ def _storage(settings: Settings) -> str:
     return f"{storage.root} can be written"
 
 
-def _roles(study: Study) -> list[str]:
-    return [*study.feature_roles, *(["labels"] if study.products.labels else [])]
-
-
-def _scenes(study: Study, settings: Settings, role: str) -> str:
+def _scenes(study: Study, settings: Settings, role: Role) -> str:
     """Scenes of the first region, year by year."""
     from fusion_assets.imagery.archive import scenes_for
     from fusion_assets.requests import request_for
 
     region = study.regions[0].name
-    years = [study.label_year] if role == "labels" else study.years
-    counts = {year: len(scenes_for(request_for(study, settings, role, region, year))) for year in years}  # type: ignore[arg-type]
+    years = [year for year in study.years if role != "labels" or year == study.label_year]
+    counts = {year: len(scenes_for(request_for(study, settings, role, region, year))) for year in years}
     return f"{region}: " + ", ".join(f"{count} in {year}" for year, count in counts.items())
 
 

@@ -12,8 +12,7 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
-from fusion_assets.imagery.composite import RECIPE_VERSION
-from fusion_assets.imagery.exports import Engine, Export, ExportRequest, digest
+from fusion_assets.imagery.exports import Engine, Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.reading import UnreadableFile
@@ -28,7 +27,7 @@ Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
 def export_asset(
     name: str,
     request: Callable[[str, int], ExportRequest],
-    code: object,
+    code_version: str,
     **spec: Any,
 ) -> dg.AssetsDefinition:
     """An asset that asks the engine for one product and stores the ticket.
@@ -36,13 +35,13 @@ def export_asset(
     Args:
         name: of the asset.
         request: (region, year) to the request.
-        code: JSON-able facts that shape the request; their digest is the code version.
+        code_version: digest of the recipe and of what the study says of it.
         spec: passed on to `dg.asset` (partitions, group, description, tags).
     """
 
     @dg.asset(
         name=name,
-        code_version=digest([code, RECIPE_VERSION]),
+        code_version=code_version,
         io_manager_key="documents",
         retry_policy=NETWORK_RETRIES,
         kinds={"json"},
@@ -76,7 +75,7 @@ def pixel_asset(
     upstream: str,
     request: Callable[[str, int], ExportRequest],
     write: Write,
-    code: object,
+    code_version: str,
     tolerance: float,
     **spec: Any,
 ) -> dg.AssetsDefinition:
@@ -87,7 +86,7 @@ def pixel_asset(
         upstream: name of the export asset.
         request: (region, year) to the request; the ticket must be for exactly this.
         write: (lazy pixels, export, ids of scenes left out) to the written raster.
-        code: JSON-able facts that shape the pixels beside the request; their digest is the code version.
+        code_version: digest of the recipe and of what the study says of it.
         tolerance: largest share of scenes that may be unreadable, 0 to 1.
         spec: passed on to `dg.asset`.
     """
@@ -95,7 +94,7 @@ def pixel_asset(
     @dg.asset(
         name=name,
         ins={"ticket": dg.AssetIn(upstream)},
-        code_version=digest([code, RECIPE_VERSION]),
+        code_version=code_version,
         io_manager_key="rasters",
         retry_policy=NETWORK_RETRIES,
         pool="imagery",

@@ -45,7 +45,6 @@ class RasterIOManager(ArtifactIOManager):
             "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
             "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
             "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
-            "statistics": dg.MetadataValue.json(value.stats),
             "digest": value.digest,
             "preview": dg.MetadataValue.md(preview_markdown(value.preview, value.stats, artifact.partition)),
         }

@@ -6,7 +6,8 @@ same records. What does not belong here: printing (`cli.py`), what assets do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,10 +18,12 @@ from dagster._core.definitions.data_version import CachingStaleStatusResolver, S
 from dagster._core.loader import LoadingContext
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.partitions import region_and_year
 from fusion_assets.study import Study
 
+AskedNow = Callable[[str, str, int], ExportRequest | None]
 _EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "models": "keras"}
 
 
@@ -119,9 +122,18 @@ def run_steps(
     instance: dg.DagsterInstance,
     storage: Storage,
     steps: Iterable[Step],
+    asked_now: AskedNow,
     started: Callable[[Step], None] = lambda step: None,
-) -> Iterable[Outcome]:
+) -> Iterator[Outcome]:
     """Make each step that is missing or stale; after a failure the rest of that region is skipped.
+
+    Args:
+        definitions: of the code location.
+        instance: that keeps the records.
+        storage: that holds the artifacts.
+        steps: in dependency order.
+        asked_now: (asset, region, year) to the request that an export asset would make now, None for other assets.
+        started: called when a step begins.
 
     Yields:
         One outcome a step, when it has ended.
@@ -134,7 +146,7 @@ def run_steps(
         if region in broken:
             yield Outcome(step, "skipped")
             continue
-        reason = why_not_fresh(step, definitions, instance, storage)
+        reason = why_not_fresh(step, definitions, instance, storage, asked_now)
         if not reason:
             yield Outcome(step, "fresh")
             continue
@@ -154,11 +166,14 @@ def run_steps(
             yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
 
 
-def why_not_fresh(step: Step, definitions: dg.Definitions, instance: dg.DagsterInstance, storage: Storage) -> str:
+def why_not_fresh(
+    step: Step, definitions: dg.Definitions, instance: dg.DagsterInstance, storage: Storage, asked_now: AskedNow
+) -> str:
     """Why a step has to be run; empty when what is stored is up to date.
 
     Missing and stale mean what the web UI means by them: never made, made by other code or another recipe, or made
-    from inputs that have changed since. A file that has been removed is missing too.
+    from inputs that have changed since. A file that has been removed is missing too, and a ticket is stale when the
+    study or the archive is no longer the one it was asked with (an outline that has moved, say).
     """
     key, partition = step.asset.key, step.partition
     # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
@@ -171,8 +186,13 @@ def why_not_fresh(step: Step, definitions: dg.Definitions, instance: dg.DagsterI
         return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
     region, year = region_and_year(partition)
     extension = _EXTENSIONS[step.asset.get_io_manager_key_for_asset_key(key)]
-    gone = not storage.exists(storage.path(key.to_user_string(), region, year, extension))
-    return "its file is gone" if gone else ""
+    path = storage.path(key.to_user_string(), region, year, extension)
+    if not storage.exists(path):
+        return "its file is gone"
+    request = asked_now(key.to_user_string(), region, year)
+    if request is not None and json.loads(storage.read_bytes(path))["request"] != request.to_dict():
+        return "the study or the archive has changed"
+    return ""
 
 
 def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:

@@ -1,4 +1,4 @@
-"""What a run found, in a few lines: accuracy beside its baselines, and mapped area by year.
+"""What a run found: accuracy beside its baselines, mapped area by year, and one picture a region.
 
 On the synthetic demo the truth stands beside it; nothing but this summary and evaluation ever reads the truth.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 
+from fusion_assets.built_up.maps import draw_maps
 from fusion_assets.built_up.prediction import built_up_km2
+from fusion_assets.built_up.truth import true_area_km2
 from fusion_assets.imagery.rasters import open_raster
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.settings import Settings
@@ -37,10 +39,8 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
 
 def demo_summary(study: Study, settings: Settings) -> str:
     """The summary of the demo, with the synthetic truth beside the mapped area."""
-    from fusion_assets.imagery.demo import truth_area_km2
-
     found = {
-        (region.name, year): truth_area_km2(settings.archive, year, study.polygon(region.name))
+        (region.name, year): true_area_km2(settings.archive, year, study.polygon(region.name))
         for region in study.regions
         for year in study.prediction_years
     }
@@ -67,5 +67,26 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
         if storage.exists(path):
             known = truth.get((region, year))
             beside = f"   synthetic truth {known:7.0f} km2" if known is not None else ""
-            lines.append(f"  built-up in {year}: {built_up_km2(open_raster(storage.open_local(path))):7.0f} km2{beside}")
+            lines.append(
+                f"  built-up in {year}: {built_up_km2(open_raster(storage.open_local(path))):7.0f} km2{beside}"
+            )
     return lines
+
+
+def write_maps(study: Study, settings: Settings) -> list[str]:
+    """Draw one picture of each region's maps under `maps/` in the storage; returns their paths."""
+    storage = Storage(settings.storage)
+    written = []
+    for region in (region.name for region in study.regions):
+        paths = {year: storage.path("built_up_prediction", region, year, "tif") for year in study.prediction_years}
+        predictions = {
+            year: open_raster(storage.open_local(path)) for year, path in paths.items() if storage.exists(path)
+        }
+        stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
+        if predictions and storage.exists(stack):
+            title = f"{study.title or study.name}: {region}"
+            picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions)
+            path = storage.path("maps", region, None, "png")
+            storage.write_bytes(picture, path)
+            written.append(path)
+    return written

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import geopandas as gpd
@@ -76,7 +77,11 @@ def copy(project, tmp_path):
 def test_every_artifact_is_where_the_design_says(project):
     expected = {
         *(f"{asset}/here/{year}.tif" for asset in RASTERS[:3] for year in (2015, 2016)),
-        *(f"{asset}/here/{year}.json" for asset in ("sentinel2_export", "night_lights_export") for year in (2015, 2016)),
+        *(
+            f"{asset}/here/{year}.json"
+            for asset in ("sentinel2_export", "night_lights_export")
+            for year in (2015, 2016)
+        ),
         "built_up_prediction/here/2016.tif",
         "ghsl_export/here/2015.json",
         "ghsl_labels/here/2015.tif",
@@ -85,6 +90,7 @@ def test_every_artifact_is_where_the_design_says(project):
         "built_up_model/here/2015.json",
         "model_evaluation/here/2015.parquet",
         "model_evaluation/here/2015.json",
+        "maps/here.png",
     }
     data = project.folder / "data"
     found = {str(path.relative_to(data)) for path in data.rglob("*") if path.is_file()}
@@ -175,15 +181,27 @@ def test_a_wrong_command_line_is_explained(project, arguments, words):
 
 
 def test_a_season_without_scenes(copy):
-    copy.write_study(products={**copy.study["products"], "sentinel2": {"product": "sentinel2_l2a", "windows": {
-        2015: ["2015-01-01", "2015-02-01"]}}})
+    copy.write_study(
+        products={
+            **copy.study["products"],
+            "sentinel2": {"product": "sentinel2_l2a", "windows": {2015: ["2015-01-01", "2015-02-01"]}},
+        }
+    )
     text = failure(copy.fusion("run", "--select", "sentinel2_export", "--years", "2015"))
     assert "no scenes" in text and "2015-01-01" in text
 
 
 def test_an_archive_that_is_not_there(copy):
-    text = failure(copy.fusion("run", "--select", "sentinel2_export", FUSION_ARCHIVE="gone/catalog.json",
-                               FUSION_STORAGE="other", DAGSTER_HOME=str(copy.folder / "home")))
+    text = failure(
+        copy.fusion(
+            "run",
+            "--select",
+            "sentinel2_export",
+            FUSION_ARCHIVE="gone/catalog.json",
+            FUSION_STORAGE="other",
+            DAGSTER_HOME=str(copy.folder / "home"),
+        )
+    )
     assert "gone/catalog.json" in text and "FUSION_ARCHIVE" in text
 
 
@@ -196,8 +214,11 @@ def test_a_storage_root_that_cannot_be_written(copy):
 def test_a_truncated_scene_is_named_and_nothing_is_written(copy):
     scene = next((copy.folder / "archive" / "sentinel-2-l2a").rglob("*2016*/red.tif"))
     scene.write_bytes(scene.read_bytes()[: scene.stat().st_size // 2])
-    home = {"DAGSTER_HOME": str(copy.folder / "home"), "FUSION_STORAGE": "fresh",
-            "FUSION_ARCHIVE": str(copy.folder / "archive" / "catalog.json")}
+    home = {
+        "DAGSTER_HOME": str(copy.folder / "home"),
+        "FUSION_STORAGE": "fresh",
+        "FUSION_ARCHIVE": str(copy.folder / "archive" / "catalog.json"),
+    }
     text = failure(copy.fusion("run", "--select", "sentinel2_export,sentinel2_composite", "--years", "2016", **home))
     assert scene.parent.name in text and "max_unreadable_share" in text
     assert not list((copy.folder / "fresh").rglob("*.tif"))
@@ -224,3 +245,34 @@ def test_doctor_says_what_is_wrong_and_what_to_do(copy):
     assert copy.fusion("doctor").returncode == 0
     done = copy.fusion("doctor", FUSION_ARCHIVE="gone/catalog.json")
     assert done.returncode == 1 and "FAIL scenes of sentinel2" in done.stdout and "to do:" in done.stdout
+
+
+def test_a_killed_run_leaves_nothing_half_written_and_the_next_one_completes(copy):
+    shutil.rmtree(copy.folder / "data")
+    home = {"DAGSTER_HOME": str(copy.folder / "home")}
+    selection = ["--select", "sentinel2_export,sentinel2_composite,ghsl_export,ghsl_labels"]
+    for files in (1, 3, 4):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fusion_assets.cli", "run", *selection],
+            cwd=copy.folder, env={**copy.environment, **home}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while process.poll() is None and len(artifacts(copy)) < files:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        for path in artifacts(copy):
+            if path.suffix == ".tif":
+                with rasterio.open(path) as raster:
+                    raster.read()
+            else:
+                json.loads(path.read_text())
+    done = copy.fusion("run", *selection, **home)
+    assert done.returncode == 0, done.stdout
+    assert len(artifacts(copy)) == 6
+
+
+def artifacts(project):
+    """Files a reader would find: neither hidden ones nor the engine's own list."""
+    data = project.folder / "data"
+    found = (path for path in data.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return [path for path in found if "_operations" not in path.parts]

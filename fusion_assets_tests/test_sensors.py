@@ -110,6 +110,13 @@ def test_a_lost_cursor_loses_nothing_and_repeats_the_same_keys(ticks):
     assert len(first) == 2
 
 
+@pytest.mark.parametrize("cursor", ["nonsense", "0001-01-01T00:00:00+00:00"])
+def test_a_spoilt_cursor_counts_as_lost(ticks, cursor):
+    ticks.record(2016, "op1")
+    ticks.cursor = cursor
+    assert len(ticks.tick()) == 1
+
+
 def test_the_ticket_may_come_after_the_operation(ticks):
     ticks.record(2016, "op1", ticket=False)
     assert ticks.tick() == []
@@ -135,3 +142,10 @@ def test_an_operation_of_another_study_is_left_alone(ticks):
     facts["request"]["region"] = "elsewhere"
     ticks.storage.write_bytes(json.dumps(facts).encode(), path)
     assert ticks.tick() == []
+
+
+def test_ticks_before_there_is_any_export(ticks):
+    assert ticks.tick() == []
+    assert ticks.tick() == []
+    ticks.record(2016, "op1")
+    assert len(ticks.tick()) == 1

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.built_up import backend
 from fusion_assets.built_up.context import LEVELS, Level, context_graph, pixel_channels, sample_context
 from fusion_assets.built_up.folds import training_mask
 from fusion_assets.built_up.network import (
@@ -26,7 +27,6 @@ from fusion_assets.built_up.network import (
     epoch_candidates,
     fit_members,
     member_probabilities,
-    tensorflow,
 )
 from fusion_assets.built_up.samples import samples_digest
 from fusion_assets.errors import FusionError
@@ -68,7 +68,7 @@ class TrainedModel:
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """Probability (y, x) of a block of features (y, x, feature) float32."""
         if self._call is None:
-            tf = tensorflow()
+            tf = backend.tensorflow()
             shape = tf.TensorSpec((1, None, None, len(self.card["features"])), tf.float32)
             self._call = tf.function(lambda x: self.keras_model(x, training=False), input_signature=[shape])
         return self._call(np.ascontiguousarray(values[None], "float32")).numpy()[0]
@@ -101,8 +101,6 @@ def train(
     Raises:
         FusionError: the stack lacks a feature.
     """
-    import keras
-
     require_features(stack, features, exact=False)
     table = Channels(samples, stack, features)
     label, fold, block = table.label, table.fold, table.block
@@ -126,8 +124,8 @@ def train(
         "samples_digest": samples_digest(samples),
         "grid_digest": Grid.of(stack).digest,
         "version": VERSION,
-        "tensorflow": tensorflow().__version__,
-        "keras": keras.__version__,
+        "tensorflow": backend.tensorflow().__version__,
+        "keras": backend.keras().__version__,
     }
     return TrainedModel(_assemble(list(features), setting.level, table.scaling, members), card)
 
@@ -156,7 +154,9 @@ def predict_dataset(model: TrainedModel, stack: xr.Dataset) -> xr.DataArray:
     halo = int(model.card["context"])
     depth = {0: halo, 1: halo, 2: 0}
     cube = da.overlap.overlap(cube, depth=depth, boundary={0: np.nan, 1: np.nan, 2: "none"}) if halo else cube
-    probability = cube.map_blocks(_predict_block, model, halo, drop_axis=2, dtype="float32", meta=np.empty((0, 0), "f4"))
+    probability = cube.map_blocks(
+        _predict_block, model, halo, drop_axis=2, dtype="float32", meta=np.empty((0, 0), "f4")
+    )
     if halo:
         probability = da.overlap.trim_overlap(probability, depth={0: halo, 1: halo}, boundary=np.nan)
     coords = {name: stack.coords[name] for name in ("y", "x", "spatial_ref") if name in stack.coords}
@@ -221,8 +221,8 @@ class Channels:
 
 def _assemble(features: list[str], level: Level, scaling: tuple, members: Members) -> Any:
     """The whole ensemble as one Keras model of stock layers."""
-    import keras
-    from keras import layers, ops
+    keras = backend.keras()
+    layers, ops = keras.layers, keras.ops
 
     inputs = keras.Input((None, None, len(features)), name="features")
     seen, valid = context_graph(inputs, features, level, *scaling)

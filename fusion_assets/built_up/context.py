@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.built_up.backend import keras
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -70,7 +72,7 @@ def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np
         Pair (channels, valid): (batch, y, x, channel) finite float32, and (batch, y, x, 1) bool, False where any
         feature is missing and the channels mean nothing.
     """
-    from keras import layers, ops
+    layers, ops = keras().layers, keras().ops
 
     valid = ops.all(ops.isfinite(inputs), axis=-1, keepdims=True)
     present = ops.cast(valid, "float32")
@@ -84,17 +86,20 @@ def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np
     pixel = ops.concatenate(channels, axis=-1) if len(channels) > 1 else channels[0]
     pixel = layers.Normalization(mean=centre, variance=scale**2)(pixel)
     pixel = ops.clip(pixel, -8.0, 8.0) * present
-    seen, moments = [pixel], ops.concatenate([pixel, ops.square(pixel), present], axis=-1)
-    if not level.spread:
-        moments = ops.concatenate([pixel, present], axis=-1)
-    width = len(centre)
+    terms = [pixel, ops.square(pixel), present] if level.spread else [pixel, present]
+    # Padded once by the whole halo: sums centred just outside the raster still hold pixels inside it.
+    moments, margin, width = ops.concatenate(terms, axis=-1), level.halo, len(centre)
+    seen = [pixel]
+    if margin:
+        moments = ops.pad(moments, [[0, 0], [margin, margin], [margin, margin], [0, 0]])
     for step in (3**i for i in range(level.boxes)):
-        moments = _box(moments, step)
-        count = ops.maximum(moments[..., -1:], 1.0)
-        mean = moments[..., :width] / count
+        moments, margin = _box(moments, step), margin - step
+        inner = moments[:, margin:-margin, margin:-margin] if margin else moments
+        count = ops.maximum(inner[..., -1:], 1.0)
+        mean = inner[..., :width] / count
         seen.append(mean)
         if level.spread:
-            variance = moments[..., width : 2 * width] / count - ops.square(mean)
+            variance = inner[..., width : 2 * width] / count - ops.square(mean)
             seen.append(ops.sqrt(ops.maximum(variance, 0.0) + 1e-4))
     return (ops.concatenate(seen, axis=-1) if len(seen) > 1 else pixel), valid
 
@@ -111,9 +116,7 @@ def pixel_channels(values: np.ndarray, features: Sequence[str]) -> np.ndarray:
     """
     bands = dict(zip(features, values.T.astype("float64"), strict=True))
     channels = [np.arcsinh(band) if name == LIGHTS else band for name, band in bands.items()]
-    channels += [
-        (bands[a] - bands[b]) / (np.abs(bands[a]) + np.abs(bands[b]) + 1e-3) for a, b in _ratios(features)
-    ]
+    channels += [(bands[a] - bands[b]) / (np.abs(bands[a]) + np.abs(bands[b]) + 1e-3) for a, b in _ratios(features)]
     return np.stack(channels, axis=1)
 
 
@@ -132,10 +135,8 @@ def sample_context(
     Returns:
         (n, channel) float32.
     """
-    import keras
-
-    inputs = keras.Input((None, None, len(features)))
-    model = keras.Model(inputs, context_graph(inputs, features, level, *scaling)[0])
+    inputs = keras().Input((None, None, len(features)))
+    model = keras().Model(inputs, context_graph(inputs, features, level, *scaling)[0])
     row, col = pixel_positions(stack, samples)
     out = np.empty((len(samples), model.output_shape[-1]), "float32")
     for top, left in _tiles(stack):
@@ -160,12 +161,9 @@ def _ratios(features: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _box(moments: Any, step: int) -> Any:
-    from keras import ops
-
-    down = ops.pad(moments, [[0, 0], [step, step], [0, 0], [0, 0]])
-    down = down[:, : -2 * step] + down[:, step:-step] + down[:, 2 * step :]
-    across = ops.pad(down, [[0, 0], [0, 0], [step, step], [0, 0]])
-    return across[:, :, : -2 * step] + across[:, :, step:-step] + across[:, :, 2 * step :]
+    """Sums of three by three positions `step` apart; the result is `step` smaller on every side."""
+    down = moments[:, : -2 * step] + moments[:, step:-step] + moments[:, 2 * step :]
+    return down[:, :, : -2 * step] + down[:, :, step:-step] + down[:, :, 2 * step :]
 
 
 def _tiles(stack: xr.Dataset) -> Iterator[tuple[int, int]]:

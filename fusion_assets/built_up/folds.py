@@ -25,6 +25,7 @@ FOLDS = 5
 BLOCK_PIXELS = 20
 BLOCK_CELLS = 5
 BUFFER_CELLS = 1
+SMALLEST_PIXELS = 5
 
 
 def label_cells(raster: xr.Dataset, label_crs: str, label_transform: Affine) -> tuple[np.ndarray, np.ndarray]:
@@ -41,51 +42,106 @@ def label_cells(raster: xr.Dataset, label_crs: str, label_transform: Affine) -> 
     x, y = np.meshgrid(raster.x.values.astype(float), raster.y.values.astype(float))
     if CRS.from_user_input(raster.rio.crs) != CRS.from_user_input(label_crs):
         x, y = Transformer.from_crs(raster.rio.crs, label_crs, always_xy=True).transform(x, y)
-    col, row = ~label_transform * (x, y)
+    col, row = _apply(~label_transform, x, y)
     # A centre on a cell's edge must not fall to either side by rounding: edges belong to the cell east and south.
     return np.floor(row + 1e-6).astype("int32"), np.floor(col + 1e-6).astype("int32")
 
 
-def assign_blocks(
-    raster: xr.Dataset, label_crs: str, label_transform: Affine, folds: int = FOLDS
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], dict[str, object]]:
-    """Square blocks of whole label cells over the grid.
+def pixels_per_cell(rows: np.ndarray, cols: np.ndarray) -> int:
+    """Edge of a label cell in pixels, at least 1, from the cells of all pixels.
 
-    Blocks start at the grid's north-west corner; their edge is the larger of 20 pixels and 5 label cells. A cell
-    belongs to the block its centre lies in, so block borders follow cell borders. What remains at the south and east
-    joins the neighbour when it is less than half an edge. A place too small for two blocks per fold gets smaller
-    blocks, down to two label cells; the report says so, because a score over such blocks is the more optimistic one.
+    Counted, not divided out of two transforms: the CRSs may have different units. Cells cut by the border have fewer
+    pixels, so a high quantile speaks for the whole ones.
+    """
+    span = int(cols.max()) - int(cols.min()) + 1
+    names = rows.astype("int64") * span + (cols.astype("int64") - int(cols.min()))
+    return max(1, round(float(np.sqrt(np.quantile(np.unique(names, return_counts=True)[1], 0.9)))))
+
+
+def assign_blocks(
+    raster: xr.Dataset,
+    label_crs: str,
+    label_transform: Affine,
+    cells: tuple[np.ndarray, np.ndarray],
+    edge: float,
+) -> np.ndarray:
+    """Square blocks of whole label cells over the grid, from its north-west corner on.
+
+    A cell belongs to the block its centre lies in, so block borders follow cell borders. What remains at the south
+    and east joins the neighbour when it is less than half an edge.
 
     Args:
         raster: dataset on the grid.
         label_crs: CRS of the label raster.
         label_transform: its affine transform.
-        folds: number of folds the blocks must serve.
+        cells: row and column of each pixel's label cell.
+        edge: of a block, in pixels.
 
     Returns:
-        Block number (int32, shape (y, x)), the (row, column) of each pixel's label cell, and a report with `edge` in
-        pixels, `cell` (pixels per label cell), `blocks` and `reduced`.
+        Block number, int32 of shape (y, x).
     """
-    rows, cols = label_cells(raster, label_crs, label_transform)
-    height, width = rows.shape
+    height, width = cells[0].shape
     x, y = raster.x.values.astype(float), raster.y.values.astype(float)
     step = abs(x[1] - x[0]) if width > 1 else abs(y[1] - y[0]) if height > 1 else abs(label_transform.a)
-    # Pixels per cell are counted, not divided out of the two transforms: the CRSs may have different units. Cells cut
-    # by the border have fewer, so a high quantile speaks for the whole ones.
-    per_cell = max(1, round(np.sqrt(np.quantile(np.unique(_pairs(rows, cols), return_counts=True)[1], 0.9))))
-    centre_x, centre_y = label_transform * (cols + 0.5, rows + 0.5)
+    centre_x, centre_y = _apply(label_transform, cells[1] + 0.5, cells[0] + 0.5)
     if CRS.from_user_input(raster.rio.crs) != CRS.from_user_input(label_crs):
         to_grid = Transformer.from_crs(label_crs, raster.rio.crs, always_xy=True)
         centre_x, centre_y = to_grid.transform(centre_x, centre_y)
-    pixel_col = (centre_x - (x[0] - step / 2)) / step
-    pixel_row = ((y[0] + step / 2) - centre_y) / step
+    down, across = (max(1, int(np.floor(length / edge + 0.5))) for length in (height, width))
+    row = np.clip(np.floor((y[0] + step / 2 - centre_y) / step / edge), 0, down - 1)
+    col = np.clip(np.floor((centre_x - x[0] + step / 2) / step / edge), 0, across - 1)
+    return (row * across + col).astype("int32")
 
-    full = edge = max(float(BLOCK_PIXELS), BLOCK_CELLS * float(per_cell))
-    smallest = min(full, 2.0 * per_cell)
-    while (block := _tile(pixel_row, pixel_col, height, width, edge)).max() + 1 < 2 * folds and edge > smallest:
-        edge = max(edge - per_cell, smallest)
-    report = {"edge": edge, "cell": per_cell, "blocks": len(np.unique(block)), "reduced": edge < full}
-    return block, (rows, cols), report
+
+def lay_out(
+    raster: xr.Dataset,
+    label_crs: str,
+    label_transform: Affine,
+    where: tuple[np.ndarray, np.ndarray],
+    label: np.ndarray,
+    folds: int = FOLDS,
+    seed: int = 0,
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray, dict[str, object]]:
+    """Blocks of a place and folds of its samples.
+
+    The edge of a block is the larger of 20 pixels and 5 label cells. Where such blocks make no test (fewer blocks than
+    folds, or a fold with less than a tenth of its even share of either class) the edge shrinks cell by cell, down to
+    two label cells; the report says so, because neighbouring blocks resemble each other more when they are small.
+
+    Args:
+        raster: dataset on the grid.
+        label_crs: CRS of the label raster.
+        label_transform: its affine transform.
+        where: pixel row and column of each sample.
+        label: 0 or 1 per sample.
+        folds: folds wanted.
+        seed: another number gives another grouping of blocks.
+
+    Returns:
+        Block number of every pixel (y, x), the (row, column) of every pixel's label cell, fold per sample, and a
+        report: `edge` in pixels, `cell` (pixels per label cell), `blocks`, `folds`, `reduced`.
+
+    Raises:
+        FusionError: fewer than two blocks, or labels of one class only.
+    """
+    cells = label_cells(raster, label_crs, label_transform)
+    cell = pixels_per_cell(*cells)
+    full = edge = max(BLOCK_PIXELS, BLOCK_CELLS * cell)
+    smallest = min(full, max(2 * cell, SMALLEST_PIXELS))
+    while True:
+        block = assign_blocks(raster, label_crs, label_transform, cells, edge)
+        if edge <= smallest or _testable(block[where], label, folds, seed):
+            break
+        edge = max(edge - cell, smallest)
+    fold = group_folds(block[where], label, folds, seed)
+    report: dict[str, object] = {
+        "edge": edge,
+        "cell": cell,
+        "blocks": len(np.unique(block[where])),
+        "folds": int(fold.max()) + 1,
+        "reduced": edge < full,
+    }
+    return block, cells, fold, report
 
 
 def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
@@ -157,11 +213,15 @@ def training_mask(
     return ~taken[row, col]
 
 
-def _tile(row: np.ndarray, col: np.ndarray, height: int, width: int, edge: float) -> np.ndarray:
-    down, across = (max(1, int(np.floor(length / edge + 0.5))) for length in (height, width))
-    block_row = np.clip(np.floor(row / edge), 0, down - 1).astype("int32")
-    return block_row * across + np.clip(np.floor(col / edge), 0, across - 1).astype("int32")
+def _testable(block: np.ndarray, label: np.ndarray, folds: int, seed: int) -> bool:
+    """Whether there is a block for every fold, and a tenth of the even share of both classes in each fold."""
+    if len(np.unique(block)) < folds or len(np.unique(label)) < 2:
+        return False
+    fold = group_folds(block, label, folds, seed)
+    size, positive = np.bincount(fold), np.bincount(fold, label)
+    shares = np.concatenate([positive / positive.mean(), (size - positive) / (size - positive).mean()])
+    return bool(shares.min() >= 0.1)
 
 
-def _pairs(rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    return rows.astype("int64") * (int(cols.max()) - int(cols.min()) + 1) + (cols.astype("int64") - int(cols.min()))
+def _apply(transform: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f

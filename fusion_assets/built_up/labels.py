@@ -54,13 +54,15 @@ def built_up_labels(
             "check the region and the label year, or choose a label product that covers it",
         )
     grid = Grid.of(source)
+    code_name = str(name)
+    dtype: type = np.int16
     if product.label == "fraction":
         share = np.where(known, values / source_pixel_m2, np.nan)
         built = share >= (threshold if threshold is not None else 0.5)
         code_name, code, dtype = FRACTION, np.clip(share, 0, 1), np.float32
     else:
         built = np.isin(values, built_codes or product.built_codes)
-        code_name, code, dtype = str(name), values, np.int16
+        code = values
     bands = {code_name: code, BUILT_UP: built}
     return grid.dataset({key: np.where(known, band, NO_DATA).astype(dtype) for key, band in bands.items()})
 

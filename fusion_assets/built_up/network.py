@@ -10,12 +10,13 @@ samples and dropout come from counted seeds, and TensorFlow runs its determinist
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.built_up.backend import tensorflow
 from fusion_assets.built_up.context import LEVELS, Level
 from fusion_assets.built_up.scores import log_loss
 
@@ -49,15 +50,6 @@ class Setting:
 
     level: Level
     epochs: int
-
-
-def tensorflow() -> Any:
-    """TensorFlow with deterministic kernels and without its start-up chatter."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-    return tf
 
 
 def epoch_candidates(count: int) -> tuple[int, ...]:
@@ -165,7 +157,7 @@ def _initial(width: int, share: np.ndarray, seeds: Sequence[int]) -> list[np.nda
     sizes = (width, *HIDDEN, 1)
     weights: list[np.ndarray] = []
     draws = [np.random.default_rng([int(seed), 7]) for seed in seeds]
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes)):
         gain = 0.1 * np.sqrt(1 / n_in) if i == len(HIDDEN) else np.sqrt(2 / n_in)
         weights.append(np.stack([draw.standard_normal((n_in, n_out)) * gain for draw in draws]).astype("float32"))
         weights.append(np.zeros((len(draws), 1, n_out), "float32"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusion_assets.built_up.folds import FOLDS, assign_blocks, group_folds
+from fusion_assets.built_up.folds import FOLDS, lay_out
 from fusion_assets.built_up.labels import source_cells
 from fusion_assets.errors import FusionError
 
@@ -74,7 +74,6 @@ def draw_samples(
         )
     target = np.asarray(labels["built_up"].values)
     labelled = (target == 0) | (target == 1)
-    block, (cell_row, cell_col), layout = assign_blocks(stack, *(source or source_cells(labels)), folds)
     values = {name: np.asarray(stack[name].values, dtype="float32") for name in features}
     absent = {name: labelled & ~np.isfinite(v) for name, v in values.items()}
     usable = labelled & ~np.logical_or.reduce(list(absent.values()))
@@ -93,6 +92,8 @@ def draw_samples(
     x, y = stack.x.values[col].astype(float), stack.y.values[row].astype(float)
     lon, lat = Transformer.from_crs(stack.rio.crs, "EPSG:4326", always_xy=True).transform(x, y)
     label = target[row, col].astype("int8")
+    crs, transform = source or source_cells(labels)
+    block, (cell_row, cell_col), fold, layout = lay_out(stack, crs, transform, (row, col), label, folds, seed)
     table = gpd.GeoDataFrame(
         {
             "x": x,
@@ -102,7 +103,7 @@ def draw_samples(
             **{name: v[row, col] for name, v in values.items()},
             "label": label,
             "block": block[row, col].astype("int32"),
-            "fold": group_folds(block[row, col], label, folds, seed),
+            "fold": fold,
             "cell_row": cell_row[row, col],
             "cell_col": cell_col[row, col],
         },

@@ -7,7 +7,12 @@ Agreement with labels is not accuracy on the ground: prevalence and the majority
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 DRAWS = 300
 
@@ -23,11 +28,11 @@ def confusion(label: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
     }
 
 
-def mcc(tn: np.ndarray, fp: np.ndarray, fn: np.ndarray, tp: np.ndarray) -> np.ndarray:
+def mcc(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> np.ndarray:
     """Matthews correlation coefficient of confusion counts, element by element; 0 where a margin is empty."""
-    tn, fp, fn, tp = (np.asarray(v, dtype="float64") for v in (tn, fp, fn, tp))
-    scale = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
-    return np.where(scale > 0, (tp * tn - fp * fn) / np.where(scale > 0, scale, 1), 0.0)
+    a, b, c, d = (np.asarray(v, dtype="float64") for v in (tn, fp, fn, tp))
+    scale = np.sqrt((d + b) * (d + c) * (a + b) * (a + c))
+    return np.where(scale > 0, (d * a - b * c) / np.where(scale > 0, scale, 1), 0.0)
 
 
 def scores(label: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None = None) -> dict[str, object]:

@@ -18,7 +18,7 @@ from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, operation_id
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_everything
+from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
 from fusion_assets.imagery.scenes import Scene, acquisitions, scene_from_item
 from fusion_assets.imagery.storage import Storage, public_url
 
@@ -64,13 +64,15 @@ class ArchiveEngine:
         return composite(acquisitions(scenes), export.request.recipe, export.request.grid)
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
-        """Read every file of every scene once; see `Engine.unreadable`."""
+        """Read all that the grid needs of every file once; see `Engine.unreadable`."""
+        request = export.request
+        working = request.grid.refine(request.recipe.subdivision)
 
         def problem(scene: Scene) -> UnreadableFile | None:
-            with gdal_environment(export.request.recipe.requester_pays):
+            with gdal_environment(request.recipe.requester_pays):
                 try:
                     for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
-                        read_everything(file)
+                        read_part(file, working)
                 except UnreadableFile as error:
                     return error
             return None
@@ -86,14 +88,14 @@ class ArchiveEngine:
         The cursor is the finish time of the last one seen. A few seconds before it are looked at again, because two
         processes' clocks and writes are not ordered; the sensor's run keys make the repetition harmless.
         """
-        since = (dt.datetime.fromisoformat(cursor) - dt.timedelta(seconds=60)).isoformat() if cursor else ""
+        since = _shortly_before(cursor)
         known = [self._read(name) for name in self._storage.names(_OPERATIONS)]
         finished = sorted(
             (export for export in known if export and (export.finished or "") >= since),
             key=lambda export: (export.finished or "", export.id),
         )
         latest = max((export.finished or "" for export in finished), default="")
-        return finished, max(latest, cursor or "") or dt.datetime.min.replace(tzinfo=dt.UTC).isoformat()
+        return finished, max(latest, cursor if since and cursor else "")
 
     def _read(self, export_id: str) -> Export | None:
         path = self._record(export_id)
@@ -118,6 +120,14 @@ class ArchiveEngine:
         return [found[name] for name in export.scenes]
 
 
+def _shortly_before(cursor: str | None) -> str:
+    """A minute before a cursor; the beginning of time for none, or for one that makes no sense."""
+    try:
+        return (dt.datetime.fromisoformat(cursor or "") - dt.timedelta(seconds=60)).isoformat()
+    except (ValueError, OverflowError):
+        return ""
+
+
 def scenes_for(request: ExportRequest) -> list[Scene]:
     """Scenes that a request names, sorted by id.
 
@@ -126,11 +136,10 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     """
     product = PRODUCTS[request.product]
     items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
-    cloudy = [item for item in items if _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
-    kept = [item for item in items if item not in cloudy]
+    kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
     if not kept:
         first, last = request.window
-        left_out = f" ({len(cloudy)} left out as more than {request.max_cloud_cover:g} % cloud)" if cloudy else ""
+        left_out = f" ({len(items)} left out as more than {request.max_cloud_cover:g} % cloud)" if items else ""
         raise FusionError(
             f"no scenes of {product.title} for {_partition(request)}: {public_url(request.archive)} has none between "
             f"{first} and {last} that touch the region{left_out}",

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pystac
+from pystac.stac_io import DefaultStacIO
 from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.scenes import interval
 from fusion_assets.imagery.storage import public_url
+
+_T = TypeVar("_T")
 
 
 def find_items(
@@ -39,8 +44,8 @@ def find_items(
         FusionError: archive unreadable, no such collection, an item that is listed but missing.
     """
     first, last = _day_start(window[0]), _day_start(window[1]) + dt.timedelta(days=1)
-    catalog = open_catalog(root)
-    held = _collection_ids(catalog, root)
+    opened = _open(root)
+    held = _collections(opened)
     chosen = next((name for name in collections if name in held), None)
     if chosen is None:
         raise FusionError(
@@ -48,17 +53,20 @@ def find_items(
             f"one of {', '.join(collections)}",
             "set `archive:` or `collection:` for this product in the study, or FUSION_ARCHIVE",
         )
-    found = _search_api(catalog, chosen, geometry, first, last, root) if _is_api(catalog) else _items_of(root, chosen)
-    matching = []
+    if _is_api(opened.catalog):
+        found = _search_api(opened.catalog, chosen, geometry, first, last, root)
+    else:
+        found = _items_of(opened, held[chosen])
+    matching = {}
     for item in found:
         start, end = interval(item)
         if start < last and end >= first and _footprint(item).intersects(geometry):
-            matching.append(item)
+            matching[item.id] = item
     if sign == "planetary_computer":
         import planetary_computer
 
-        matching = [planetary_computer.sign(item) for item in matching]
-    return sorted(matching, key=lambda item: item.id)
+        matching = {name: planetary_computer.sign(item) for name, item in matching.items()}
+    return [matching[name] for name in sorted(matching)]
 
 
 def open_catalog(root: str) -> pystac.Catalog:
@@ -67,12 +75,60 @@ def open_catalog(root: str) -> pystac.Catalog:
     Raises:
         FusionError: not there, or not STAC.
     """
-    stamp = Path(root).stat().st_mtime_ns if _is_local(root) and Path(root).is_file() else 0
-    return _open_catalog(root, stamp)
+    return _open(root).catalog
 
 
-@functools.lru_cache(maxsize=8)
-def _open_catalog(root: str, stamp: int) -> pystac.Catalog:
+class _Files(DefaultStacIO):
+    """Reads STAC files and remembers which, and what state they were in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, float] = {}
+        self.latest = ""
+
+    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:
+        self.latest = str(source)
+        self.seen[self.latest] = _state(self.latest)
+        return super().read_text(source, *args, **kwargs)
+
+    def unchanged(self) -> bool:
+        return all(_state(place) == state for place, state in self.seen.items())
+
+
+@dataclass
+class _Opened:
+    """A catalog with the files that it was read from, and the items of its collections read so far."""
+
+    root: str
+    catalog: pystac.Catalog
+    files: _Files
+    items: dict[str, list[pystac.Item]] = field(default_factory=dict)
+
+
+# Reading a catalog of a few hundred items takes a second, and every partition asks.
+_CACHE: dict[str, _Opened] = {}
+# Catalogs on the web cannot be asked whether they have changed.
+_REMOTE_SECONDS = 300
+
+
+def _state(place: str) -> float:
+    if not _is_local(place):
+        return time.monotonic() // _REMOTE_SECONDS
+    try:
+        return Path(place).stat().st_mtime_ns
+    except OSError:
+        return -1
+
+
+def _open(root: str) -> _Opened:
+    known = _CACHE.get(root)
+    if known is None or not known.files.unchanged():
+        files = _Files()
+        known = _CACHE[root] = _Opened(root, _read_catalog(root, files), files)
+    return known
+
+
+def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
     remedy = "set FUSION_ARCHIVE (or `archive:` in the study) to a catalog.json or the address of a STAC API"
     try:
         if not _is_local(root):
@@ -83,7 +139,7 @@ def _open_catalog(root: str, stamp: int) -> pystac.Catalog:
                 return client
         elif not Path(root).is_file():
             raise FusionError(f"there is no STAC catalog at {root}", "a catalog.json file", remedy)
-        return pystac.Catalog.from_file(root)
+        return pystac.Catalog.from_file(root, stac_io=files)
     except FusionError:
         raise
     except Exception as error:
@@ -91,7 +147,7 @@ def _open_catalog(root: str, stamp: int) -> pystac.Catalog:
             f"the archive {public_url(root)} cannot be read as STAC ({type(error).__name__})",
             "a STAC catalog or the landing page of a STAC API",
             remedy,
-        ) from error
+        ) from None
 
 
 def _is_local(root: str) -> bool:
@@ -106,35 +162,31 @@ def _day_start(day: dt.date) -> dt.datetime:
     return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
 
 
-def _collection_ids(catalog: pystac.Catalog, root: str) -> set[str]:
-    return {child.id for child in _walk(root, catalog.get_collections())}
+def _collections(opened: _Opened) -> dict[str, pystac.Collection]:
+    catalog = opened.catalog
+    listed = catalog.get_collections() if _is_api(catalog) else catalog.get_all_collections()
+    return {collection.id: collection for collection in _walk(opened, listed)}
 
 
-@functools.lru_cache(maxsize=32)
-def _read_collection(root: str, stamp: int, name: str) -> tuple[pystac.Item, ...]:
-    catalog = _open_catalog(root, stamp)
-    collection = next(child for child in catalog.get_collections() if child.id == name)
-    return tuple(_walk(root, collection.get_items(recursive=True)))
+def _items_of(opened: _Opened, collection: pystac.Collection) -> list[pystac.Item]:
+    if collection.id not in opened.items:
+        opened.items[collection.id] = list(_walk(opened, collection.get_items(recursive=True)))
+    return opened.items[collection.id]
 
 
-def _items_of(root: str, name: str) -> tuple[pystac.Item, ...]:
-    stamp = Path(root).stat().st_mtime_ns if _is_local(root) else 0
-    return _read_collection(root, stamp, name)
-
-
-def _walk(root: str, children: Iterable) -> Iterator:
-    """Iterate over linked STAC objects; a link that leads nowhere is named."""
+def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
+    """Iterate over linked STAC objects; a file that is missing or damaged is named."""
     try:
         yield from children
-    except FusionError:
-        raise
     except Exception as error:
-        cause = error.__cause__ or error
+        _CACHE.pop(opened.root, None)
+        place = public_url(opened.files.latest or opened.root)
+        detail = public_url(f"{type(error).__name__}: {error.__cause__ or error}")
         raise FusionError(
-            f"the catalog {public_url(root)} links to a file that cannot be read: {public_url(str(cause))}",
-            "every linked collection and item to be there",
+            f"the catalog {public_url(opened.root)} links to {place}, which cannot be read ({detail})",
+            "every linked collection and item to be there and whole",
             "restore the file, or remove its link from the catalog",
-        ) from error
+        ) from None
 
 
 def _search_api(
@@ -153,7 +205,7 @@ def _search_api(
             f"the STAC API {public_url(root)} failed while searching {collection} ({type(error).__name__})",
             "an answer to an item search",
             "try again later; `fusion doctor` tests the connection",
-        ) from error
+        ) from None
 
 
 def _footprint(item: pystac.Item) -> BaseGeometry:

@@ -216,9 +216,7 @@ def write_collection(root: Path, identifier: str, title: str, text: str, items: 
 def write_catalog(root: Path, identifier: str, title: str, collections: Iterable[str]) -> None:
     """Write the root document."""
     links = [{"rel": "root", "href": "./catalog.json", "type": "application/json"}]
-    links += [
-        {"rel": "child", "href": f"./{name}/collection.json", "type": "application/json"} for name in collections
-    ]
+    links += [{"rel": "child", "href": f"./{name}/collection.json", "type": "application/json"} for name in collections]
     write_json(
         root / "catalog.json",
         {

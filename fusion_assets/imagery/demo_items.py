@@ -166,9 +166,7 @@ def _level2(world: World, acquisition: Acquisition, picture: Picture, tile: str)
     identifier = _name(world, acquisition, tile, "L2A")
     transform = _window(world, rows, cols)
     rasters = [(transform, layer) for layer in layers]
-    return write_item(
-        world.root, "sentinel-2-l2a", identifier, properties, world.frame.crs, rasters, corners
-    )
+    return write_item(world.root, "sentinel-2-l2a", identifier, properties, world.frame.crs, rasters, corners)
 
 
 def _level1(world: World, acquisition: Acquisition, picture: Picture) -> Item:

@@ -235,7 +235,7 @@ def build_land(seed: int, frame: Frame) -> Land:
         rock=rock.astype(np.float32),
         bare=bare.astype(np.float32),
         paddy=ramp(noise(rng, shape, 4) + 0.5 * noise(rng, shape, 0.4), -0.8, 0.8).astype(np.float32),
-        calendar=(9 * noise(rng, shape, 5) + 7 * noise(rng, shape, 0.4)).astype(np.float32),
-        soil=np.exp(0.14 * noise(rng, shape, 6) + 0.16 * noise(rng, shape, 0.6)).astype(np.float32),
+        calendar=(9 * noise(rng, shape, 5) + 9 * noise(rng, shape, 0.8)).astype(np.float32),
+        soil=np.exp(0.14 * noise(rng, shape, 6) + 0.22 * noise(rng, shape, 0.8)).astype(np.float32),
         trees=np.exp(0.1 * noise(rng, shape, 3) + 0.05 * noise(rng, shape, 0.4)).astype(np.float32),
     )

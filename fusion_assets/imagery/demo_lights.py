@@ -80,7 +80,9 @@ class Night:
         x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(x, y)
         self._where = np.stack(frame.rows_cols(x, y))
         rng = stream(seed, "lamps")
-        self._power = settlements.power() * np.exp(1.25 * noise(rng, frame.shape, 0.6, 1.2) + 0.3 * noise(rng, frame.shape, 5))
+        self._power = settlements.power() * np.exp(
+            1.9 * noise(rng, frame.shape, 0.9, 1.2) + 0.3 * noise(rng, frame.shape, 5)
+        )
         self._road = 0.5 * np.exp(-settlements.road / 0.3) * ramp(settlements.ribbon, -0.5, 1.5)
         self._sites = self._industry(rng)
         self._fire = ramp(land.forest + land.crop, 0.5, 0.8)
@@ -91,7 +93,7 @@ class Night:
     def _industry(self, rng: np.random.Generator) -> Field:
         """Lit places where nobody lives: plants, dams, quarries, border posts."""
         sites = np.zeros(self.frame.shape, np.float32)
-        for _ in range(max(1, round(80 * (self.frame.size_km / 100) ** 2))):
+        for _ in range(max(1, round(110 * (self.frame.size_km / 100) ** 2))):
             row, col = (int(rng.integers(2, n - 2)) for n in sites.shape)
             sites[row : row + 2, col : col + 2] += rng.lognormal(2.6, 0.7)
         return sites
@@ -109,7 +111,7 @@ class Night:
         def spread(kilometres: float) -> Field:
             return ndimage.gaussian_filter(emitted, kilometres * 1000 / PIXEL, mode="nearest", truncate=3)
 
-        return self._seen(0.52 * spread(0.6) + 0.33 * spread(1.3) + 0.15 * spread(3.5))
+        return self._seen(0.58 * spread(0.55) + 0.27 * spread(1.2) + 0.15 * spread(3.5))
 
     def glow(self, year: int) -> Field:
         """Radiance of all lasting lights in a year, nW/cm2/sr, on the VIIRS cells."""
@@ -159,12 +161,12 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     rng, shape, window = stream(seed, "labels"), frame.shape, label_window(frame)
     built = settlements.built(EPOCH - 2).astype(np.float64)
     faint = 1 - ramp(built, 0.05, 0.30)
-    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.1, 1.6)
+    built *= 1 - faint * ramp(noise(rng, shape, 1.6), -0.2, 1.6)
     built += 0.28 * (land.bed + 0.6 * land.bare) * ramp(noise(rng, shape, 2.5), 0.3, 1.6)
     town = ramp(ndimage.gaussian_filter(built, 1500 / PIXEL), 0.10, 0.25)
-    people = ndimage.gaussian_filter(built, 800 / PIXEL)
+    people = ndimage.gaussian_filter(built, 850 / PIXEL)
     built = people * (1 - 0.6 * town) + 0.6 * town * ndimage.gaussian_filter(built, 1200 / PIXEL) * 1.25
-    built *= np.exp(0.28 * noise(rng, shape, 1.8))
+    built *= np.exp(0.20 * noise(rng, shape, 1.8))
     sub = 4
     fine = replace(
         window,
@@ -177,7 +179,7 @@ def label_codes(seed: int, frame: Frame, land: Land, settlements: Settlements) -
     known = (rows > -0.5) & (rows < shape[0] - 0.5) & (cols > -0.5) & (cols < shape[1] - 0.5)
     angle = rng.uniform(0, 2 * np.pi)
     warp = [noise(rng, shape, 12, 2.0) * 0.5 for _ in range(2)]
-    off = [2.0 * np.sin(angle), 2.0 * np.cos(angle)]
+    off = [2.5 * np.sin(angle), 2.5 * np.cos(angle)]
     near = (np.clip(rows, 0, shape[0] - 1).astype(int), np.clip(cols, 0, shape[1] - 1).astype(int))
     where = np.stack([rows + off[0] + warp[0][near], cols + off[1] + warp[1][near]])
     values = ndimage.map_coordinates(built, where, order=1, mode="nearest")

@@ -99,7 +99,7 @@ class Scenery:
         rng = stream(seed, "materials")
         shape = frame.shape
         self._metal = ramp(noise(rng, shape, 2.0) + 1.0 * noise(rng, shape, 0.5), 0.0, 2.8).astype(np.float32)
-        self._roof = np.exp(0.16 * noise(rng, shape, 4) + 0.28 * noise(rng, shape, 0.7)).astype(np.float32)
+        self._roof = np.exp(0.16 * noise(rng, shape, 4) + 0.38 * noise(rng, shape, 0.8)).astype(np.float32)
         # Some settlements stand under trees, others in bare yards.
         self._garden = ramp(noise(rng, shape, 3) + 0.9 * noise(rng, shape, 0.6), -1.4, 1.4).astype(np.float32)
         self._winter_crop = ramp(noise(rng, shape, 3) + noise(rng, shape, 0.4), -0.6, 1.6).astype(np.float32)
@@ -110,11 +110,18 @@ class Scenery:
         late = land.calendar + 5 * float(stream(self.seed, "weather", day.year).standard_normal())
         wet = monsoon(when)
         green = ramp(when - late, 195, 240) * (1 - ramp(when - late, 292, 326))
-        winter = self._winter_crop * max(float(ramp(np.float64(when), 325, 372)), 1 - float(ramp(np.float64(when), 90, 118)))
+        winter = self._winter_crop * max(
+            float(ramp(np.float64(when), 325, 372)), 1 - float(ramp(np.float64(when), 90, 118))
+        )
         cover = np.clip(np.maximum(0.92 * green, 0.55 * winter), 0, 0.95)
         flooded = 0.7 * land.paddy * float(ramp(np.float64(when), 172, 186)) * (1 - ramp(when - late, 200, 235))
-        water = np.clip(1 - ramp(land.river, 0.02 + 0.12 * wet, 0.16 + 0.30 * wet), 0, 1) * (1 - land.lake) * 0.9 + land.lake
-        snowline = 4300 - 900 * float(ramp(np.float64(when), 285, 365)) - 900 * (1 - float(ramp(np.float64(when), 60, 150)))
+        water = (
+            np.clip(1 - ramp(land.river, 0.02 + 0.12 * wet, 0.16 + 0.30 * wet), 0, 1) * (1 - land.lake) * 0.9
+            + land.lake
+        )
+        snowline = (
+            4300 - 900 * float(ramp(np.float64(when), 285, 365)) - 900 * (1 - float(ramp(np.float64(when), 60, 150)))
+        )
         snow = ramp(land.elevation, snowline - 250, snowline + 350)
         built = self.built[day.year] * (1 - water) * (1 - snow)
         yard = np.minimum(0.9 * built * (1 - 0.6 * self._garden), 0.9 * (1 - water - built).clip(0))

@@ -76,7 +76,9 @@ def acquisitions(seed: int, frame: Frame, years: Sequence[int]) -> Iterator[Acqu
                 passes.append((days[k], orbit, "sentinel-2b" if twin and k % 2 else "sentinel-2a"))
         for number, (day, orbit, platform) in enumerate(sorted(passes)):
             minute = round((10.5 - frame.lon / 15) * 60 + 4 * ORBITS.index(orbit))
-            moment = dt.datetime.combine(day, dt.time(), dt.UTC) + dt.timedelta(minutes=minute, seconds=int(rng.integers(60)))
+            moment = dt.datetime.combine(day, dt.time(), dt.UTC) + dt.timedelta(
+                minutes=minute, seconds=int(rng.integers(60))
+            )
             # Some products were delivered anew by a later processor, with Earth Search taking its offset out.
             baseline = "05.00" if number % 7 == 3 else "02.04" if year < 2018 else "02.07"
             tiles = ("N", "S") if number % 4 == 1 else ("",)

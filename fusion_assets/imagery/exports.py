@@ -87,7 +87,9 @@ class ExportRequest:
     def from_dict(cls, facts: dict[str, Any]) -> ExportRequest:
         """Restore a request from `to_dict`."""
         grid, recipe = facts["grid"], dict(facts["recipe"])
-        mask = {key: tuple(value) if isinstance(value, list) else value for key, value in recipe.pop("mask").items()}
+        mask: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in recipe.pop("mask").items()
+        }
         recipe["bands"] = tuple(recipe["bands"])
         first, last = (dt.date.fromisoformat(day) for day in facts["window"])
         return cls(

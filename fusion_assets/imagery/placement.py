@@ -126,7 +126,8 @@ class Places:
         if clearly_outside(source, self.grid):
             return None
         if source.crs not in self._projected:
-            self._projected[source.crs] = project_points(*np.meshgrid(x, y), self.grid.crs, source.crs)
+            xs, ys = np.meshgrid(x, y)
+            self._projected[source.crs] = project_points(xs, ys, self.grid.crs, source.crs)
         return to_pixels(*self._projected[source.crs], source.transform)
 
     def _nearest(self, source: Lattice) -> Nearest | None:

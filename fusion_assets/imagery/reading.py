@@ -190,15 +190,16 @@ def _read_window(href: str, header: Header, window: tuple[int, int, int, int]) -
 
 
 def _with_retries(href: str, read: Callable[[], _T]) -> _T:
+    reason = ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return read()
         except (RasterioError, OSError, ValueError) as error:
-            if attempt == ATTEMPTS:
-                cause = str(error.__cause__ or error).replace(href, public_url(href)).strip()
-                raise UnreadableFile(href, cause or type(error).__name__) from None
+            reason = str(error.__cause__ or error).replace(href, public_url(href)).strip() or type(error).__name__
+        if attempt < ATTEMPTS:
             time.sleep(_PAUSE_SECONDS * attempt)
-    raise AssertionError("unreachable")
+    # Outside the handler: GDAL's own errors cannot be pickled, and a cluster would lose ours with them.
+    raise UnreadableFile(href, reason)
 
 
 def _valid(values: np.ndarray, nodata: float | None) -> np.ndarray | None:

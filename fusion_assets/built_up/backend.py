@@ -1,0 +1,52 @@
+"""TensorFlow and Keras, imported when first needed, quiet and deterministic.
+
+Belongs here: how the two are started. Not here: anything that is computed with them. Import them through these
+functions only: the first import decides the back end, and prints to the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def tensorflow() -> Any:
+    """TensorFlow with deterministic kernels: same inputs, same bits, on one machine."""
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        with _silent():
+            import tensorflow as tf
+    else:
+        import tensorflow as tf
+    tf.config.experimental.enable_op_determinism()
+    return tf
+
+
+def keras() -> Any:
+    """Keras on TensorFlow."""
+    tensorflow()
+    import keras as module
+
+    return module
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what native code writes to standard error meanwhile: its log level does not yet apply during import."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without a standard error has nothing to silence
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

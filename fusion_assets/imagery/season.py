@@ -1,0 +1,132 @@
+"""What all tiles of one composite have in common: file headers, and the number domain in which scenes are compared.
+
+What does not belong here: pixels (`tile.py`), and which scenes there are (`archive.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.reading import Header, gdal_environment, read_header
+from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.scenes import Scene, SceneFile
+
+# Files read at once where each costs a round trip.
+_REMOTE_READERS = 8
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The one integer domain in which all scenes of a band are compared.
+
+    Every scene is shifted by a whole number of steps to the lowest offset of the season, so unsigned numbers stay
+    unsigned and nothing becomes float before the median.
+    """
+
+    dtype: np.dtype
+    scale: float
+    offset: float
+
+    def shift(self, file: SceneFile) -> float:
+        """Steps by which a file's numbers are raised to be comparable."""
+        return (file.offset - self.offset) / self.scale
+
+
+@dataclass(frozen=True)
+class Season:
+    """All that the tiles of one composite have in common.
+
+    Attributes:
+        acquisitions: scenes grouped by pass.
+        recipe: what to do with them.
+        headers: of every file, by address.
+        encodings: by band.
+        readers: threads that read inside one tile.
+    """
+
+    acquisitions: Sequence[Sequence[Scene]]
+    recipe: CompositeRecipe
+    headers: Mapping[str, Header]
+    encodings: Mapping[str, Encoding]
+    readers: int = 1
+
+
+def survey(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid) -> Season:
+    """Read the headers of all files and settle on an encoding for each band.
+
+    Raises:
+        UnreadableFile: for the first file that cannot be opened.
+        FusionError: scenes whose scales differ, which cannot share one median.
+    """
+    headers = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
+    encodings = {band: _encoding(acquisitions, band, recipe, headers) for band in recipe.bands}
+    return Season(acquisitions, recipe, headers, encodings)
+
+
+def _encoding(
+    acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe, headers: Mapping[str, Header]
+) -> Encoding:
+    files = [scene.bands[band] for group in acquisitions for scene in group]
+    if recipe.resampling == "bilinear":
+        return Encoding(np.dtype(np.float32), 1.0, 0.0)
+    scales = sorted({file.scale for file in files})
+    if len(scales) > 1:
+        raise FusionError(
+            f"scenes store band {band} with different scales: {', '.join(f'{s:g}' for s in scales)}",
+            "one scale for all scenes of a season",
+            "narrow the window in the study, or use another archive for this product",
+        )
+    encoding = Encoding(
+        _common_dtype({headers[file.href].dtype for file in files}), scales[0], min(f.offset for f in files)
+    )
+    whole = all(math.isclose(shift, round(shift), abs_tol=1e-6) for shift in map(encoding.shift, files))
+    return encoding if whole else dataclasses.replace(encoding, dtype=np.dtype(np.float32))
+
+
+def _common_dtype(dtypes: Collection[np.dtype]) -> np.dtype:
+    """What the kernel takes (uint16, int16, float32) that holds all numbers of small integer files; else float32."""
+    common = np.result_type(*dtypes)
+    common = {"uint8": np.dtype(np.uint16), "int8": np.dtype(np.int16)}.get(common.name, common)
+    return common if common.name in ("uint16", "int16") else np.dtype(np.float32)
+
+
+def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> Iterator[SceneFile]:
+    for group in acquisitions:
+        for scene in group:
+            yield from (scene.bands[band] for band in recipe.bands)
+            if scene.mask is not None and recipe.mask.kind != "none":
+                yield scene.mask
+
+
+def read_headers(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid) -> dict[str, Header]:
+    """Headers of all files of a season by address, read side by side.
+
+    Known to every tile, they save opening what lies outside it, and a file that is missing is found at once.
+
+    Raises:
+        UnreadableFile: for the first file that cannot be opened.
+    """
+
+    def read(file: SceneFile) -> Header:
+        with gdal_environment(recipe.requester_pays):
+            return read_header(file, working)
+
+    files = {file.href: file for file in _files(acquisitions, recipe)}
+    with ThreadPoolExecutor(_REMOTE_READERS) as pool:
+        return dict(zip(files, pool.map(read, files.values()), strict=True))
+
+
+def readers(headers: Mapping[str, Header], tiles: int) -> int:
+    """Threads that read inside one tile: to hide the latency of the web, or where there are fewer tiles than cores."""
+    if any("://" in href or href.startswith("/vsi") for href in headers):
+        return _REMOTE_READERS
+    return math.ceil((os.cpu_count() or 1) / tiles)

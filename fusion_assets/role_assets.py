@@ -1,0 +1,155 @@
+"""The imagery that a study's roles need: optics, lights and labels, each an export and its pixels.
+
+Belongs here: what differs from role to role (names, texts, how pixels are written), and what a stored artifact must
+say to belong to a study. Does not: how an engine's answer becomes an asset (`imagery_assets.py`).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import xarray as xr
+
+from fusion_assets.built_up import labels
+from fusion_assets.imagery.composite import RECIPE_VERSION
+from fusion_assets.imagery.exports import Export, ExportRequest, digest
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.rasters import RasterFile, write_raster
+from fusion_assets.imagery_assets import export_asset, pixel_asset
+from fusion_assets.partitions import Partitions
+from fusion_assets.requests import PIXEL_ASSETS, request_for
+from fusion_assets.settings import Settings
+from fusion_assets.study import Role, Study
+
+EXPORT_ASSETS: dict[Role, str] = {
+    "sentinel2": "sentinel2_export",
+    "night_lights": "night_lights_export",
+    "labels": "ghsl_export",
+}
+_EXPORT_TEXT: dict[Role, str] = {
+    "sentinel2": "Ticket for one season of **Sentinel-2** over a region: which scenes the engine found.",
+    "night_lights": "Ticket for one year of **VIIRS night lights** over a region: which months the engine found.",
+    "labels": "Ticket for the **settlement labels** of the label year (GHSL, or a land cover map).",
+}
+_PIXEL_TEXT: dict[Role, str] = {
+    "sentinel2": (
+        "Cloud-free **Sentinel-2** reflectance of one season: median over time of clear observations, averaged onto "
+        "the region's grid, with `observation_count`. No data where nothing was clear. Unit: reflectance (0 to 1)."
+    ),
+    "night_lights": (
+        "**Night-time radiance** of one year: median of the months with cloud-free coverage, on the region's grid, "
+        "with `observation_count`. Unit: nW/cm2/sr."
+    ),
+    "labels": (
+        "**Settlement labels** of the label year on the region's grid: the source's class or built-up fraction, and "
+        "`built_up` (1 yes, 0 no, 255 no data or outside the region). Agreement with them is not accuracy: GHSL is "
+        "itself made from satellite imagery."
+    ),
+}
+
+
+def expected_facts(study: Study, settings: Settings) -> Callable[[str, str | None, str | None], dict[str, str]]:
+    """What a stored artifact must say to belong to this study: grid, then recipe (imagery) or features (the rest)."""
+    role_of = {asset: role for role, asset in PIXEL_ASSETS.items()}
+    exports = set(EXPORT_ASSETS.values())
+
+    def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
+        if region is None:
+            return {}
+        grid = {"grid_digest": study.grid(region).digest}
+        if asset in exports:
+            return grid
+        if asset in role_of and year is not None:
+            request = request_for(study, settings, role_of[asset], region, int(year))
+            return grid | {"recipe_digest": request.recipe_digest}
+        return grid | {"features": " ".join(study.feature_names)}
+
+    return facts
+
+
+def export_request(study: Study, settings: Settings, asset: str, region: str, year: int) -> ExportRequest | None:
+    """What an export asset would ask for now; None for other assets."""
+    role = next((role for role, name in EXPORT_ASSETS.items() if name == asset), None)
+    return None if role is None else request_for(study, settings, role, region, year)
+
+
+def roles_of(study: Study) -> tuple[Role, ...]:
+    """Roles whose imagery is made: what the features need, and labels where the study has them."""
+    return (*study.feature_roles, *(role for role in study.products.given() if role == "labels"))
+
+
+def role_assets(
+    role: Role, study: Study, settings: Settings, partitions: Partitions, group: str
+) -> list[dg.AssetsDefinition]:
+    """Export and pixels of one role."""
+    use = study.use(role)
+
+    def request(region: str, year: int) -> ExportRequest:
+        return request_for(study, settings, role, region, year)
+
+    common: dict[str, Any] = {
+        "partitions_def": partitions.label_year if role == "labels" else partitions.every_year,
+        "group_name": group,
+        "tags": {"product": use.product},
+    }
+    sections = ("resolution", "season", "working_resolution", "min_valid_share", f"products.{role}")
+    code = digest([study.digest(*sections), dataclasses.asdict(use.recipe), RECIPE_VERSION])
+    write = _write_labels if role == "labels" else _write_composite
+    return [
+        export_asset(EXPORT_ASSETS[role], request, code, description=_EXPORT_TEXT[role], **common),
+        pixel_asset(
+            PIXEL_ASSETS[role],
+            EXPORT_ASSETS[role],
+            request,
+            lambda pixels, export, left_out: write(study, pixels, export, provenance(study, export, left_out, code)),
+            code,
+            tolerance=study.max_unreadable_share,
+            description=_PIXEL_TEXT[role],
+            **common,
+        ),
+    ]
+
+
+def study_tags(study: Study, **more: Any) -> dict[str, str]:
+    """Tags that every raster of a study carries."""
+    return {"study": study.name, "study_digest": study.digest(), **{key: str(value) for key, value in more.items()}}
+
+
+def provenance(study: Study, export: Export, left_out: list[str], code_version: str) -> dict[str, str]:
+    """Tags that say where the pixels of an export came from."""
+    first, last = export.request.window
+    return study_tags(
+        study,
+        region=export.request.region,
+        year=export.request.year,
+        product=export.request.product,
+        engine=export.engine,
+        operation=export.id,
+        recipe_digest=export.request.recipe_digest,
+        code_version=code_version,
+        window=f"{first}/{last}",
+        scene_count=len(export.scenes) - len(left_out),
+        scenes_left_out=len(left_out),
+    )
+
+
+def _write_composite(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
+    unit = PRODUCTS[export.request.product].unit
+    units = dict.fromkeys(export.request.recipe.bands, unit)
+    return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)
+
+
+def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
+    use, request = study.use("labels"), export.request
+    cells = labels.source_cells(pixels)
+    labelled = labels.built_up_labels(
+        pixels,
+        use.recipe,
+        request.grid.inside(request.area),
+        built_codes=use.built_codes or (),
+        threshold=use.built_up_threshold,
+        source_pixel_m2=labels.source_cell_m2(request.grid, *cells) if use.recipe.label == "fraction" else 1.0,
+    )
+    where = {key: str(value) for key, value in pixels.attrs.items()}
+    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | where, region=request.area)
