@@ -37,7 +37,7 @@ class RasterIOManager(ArtifactIOManager):
         self.compare(artifact, path, value.tags)  # never place what loading would refuse
         self.storage.put_file(value.path, path)
         records = [
-            {"band": band, **{key: "" if entry is None else entry for key, entry in value.stats[band].items()}}
+            {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}}
             for band in value.bands
         ]
         return {
@@ -176,6 +176,11 @@ def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOM
 def _require(value: Any, kind: type | tuple[type, ...], artifact: Artifact, wanted: str) -> None:
     if not isinstance(value, kind):
         raise FusionError(f"{artifact.named} returned a {type(value).__name__}", wanted, "correct the asset's function")
+
+
+def _rounded(entry: Any) -> Any:
+    """A figure as people read it: six digits, nothing where there is none."""
+    return float(f"{entry:.6g}") if isinstance(entry, float) else "" if entry is None else entry
 
 
 def _shown(document: Mapping[str, Any]) -> dg.MetadataValue:

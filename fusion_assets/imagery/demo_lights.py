@@ -127,7 +127,7 @@ class Night:
         wet = monsoon(season_day(dt.date(year, month, 15), self.frame.lat))
         nights = rng.uniform(9, 15) * (1 - 0.72 * wet) - 2.5 * wet * self._hills + 1.3 * noise(rng, shape, 4)
         nights = np.clip(np.rint(nights), 0, 20).astype(np.uint16)
-        blind = {int(stream(self.seed, "blind", year).choice([6, 7, 8]))} if year % 2 == 0 else set()
+        blind = {int(stream(self.seed, "blind", year).choice([7, 8]))} if year % 2 == 0 else set()
         if month in blind:
             nights[:] = 0
         deviation = 0.22 / np.sqrt(np.maximum(nights, 1))

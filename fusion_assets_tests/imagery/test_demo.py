@@ -199,7 +199,7 @@ def test_level_1c_has_both_qa60_bits(archive: Path) -> None:
 
 
 def test_nights_without_coverage_hold_zeros_and_negative_noise_exists(archive: Path) -> None:
-    folders = sorted(archive.glob("viirs-dnb-monthly/*"))
+    folders = sorted(archive.glob("viirs-dnb-monthly/SYNTHETIC_*"))
     assert len(folders) == 24
     nights = np.stack([read(p / "cf_cvg.tif") for p in folders])
     radiance = np.stack([read(p / "avg_rad.tif") for p in folders])
