@@ -9,17 +9,17 @@ from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.rasters import open_raster, write_raster
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery_assets import realise
-from fusion_assets_tests.imagery.archives import small_request, small_season, truncate
+from fusion_assets_tests.imagery.archives import small_request, small_season, damage
 
 
 @pytest.fixture
 def submitted(tmp_path, monkeypatch):
-    """An engine, an export of four scenes of which one is truncated, and their numbers."""
+    """An engine, an export of four scenes of which one is damaged, and their numbers."""
     monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
     archive, stack = small_season(tmp_path)
     engine = ArchiveEngine(Storage(tmp_path / "storage"))
     export = engine.submit(small_request(archive))
-    truncate(tmp_path / "files/2_blue.tif")
+    damage(tmp_path / "files/2_blue.tif")
     return engine, export, stack
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.built_up.backend import tensorflow
-from fusion_assets.built_up.context import LEVELS, Level
+from fusion_assets.built_up.context import Level
 from fusion_assets.built_up.scores import log_loss
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def choose_setting(label: np.ndarray, candidates: dict[Setting, np.ndarray], blo
 
     Args:
         label: 0 or 1 per sample.
-        candidates: held-out probability per sample of each setting.
+        candidates: held-out probability per sample of each setting, simpler levels before wider ones.
         block: block number per sample.
 
     Returns:
@@ -142,7 +142,7 @@ def choose_setting(label: np.ndarray, candidates: dict[Setting, np.ndarray], blo
     count = inverse.max() + 1
     loss = {s: np.bincount(inverse, log_loss(label, p), count) for s, p in candidates.items()}
     best_of = {}
-    for level in (level for level in LEVELS if any(s.level == level for s in loss)):
+    for level in dict.fromkeys(s.level for s in loss):
         best_of[level] = min((s for s in loss if s.level == level), key=lambda s: loss[s].sum())
     best = min(best_of.values(), key=lambda s: loss[s].sum())
     for setting in best_of.values():

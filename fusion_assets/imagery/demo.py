@@ -22,21 +22,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from affine import Affine
-from pyproj import Transformer
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.demo_catalog import (
     NOTICE,
     bounding_box,
-    footprint,
     write_catalog,
     write_collection,
     write_json,
 )
+from fusion_assets.imagery.demo_frame import Frame, demo_region
 from fusion_assets.imagery.demo_items import COLLECTIONS, World, tasks
-from fusion_assets.imagery.demo_land import CELL, Frame, build_land
+from fusion_assets.imagery.demo_land import build_land
 from fusion_assets.imagery.demo_lights import Night
 from fusion_assets.imagery.demo_optics import Scenery
 from fusion_assets.imagery.demo_settlement import build_settlements
@@ -46,7 +44,7 @@ DEFAULT_PLACE = (87.0, 27.0)
 DEFAULT_YEARS = range(2015, 2020)
 RECORD = "demo.json"
 # Raise it whenever the same parameters would give other pixels.
-_GENERATOR = 1
+_GENERATOR = 2
 
 Progress = Callable[[int, int, str], None]
 
@@ -74,39 +72,6 @@ def _parameters(
         "growth": float(growth),
         "years": years,
     }
-
-
-def demo_region(frame: Frame) -> dict[str, Any]:
-    """The area as a study states it, such that the study's 1 km grid is the truth's.
-
-    `geometry` always works. `bbox` (lon/lat) is given only where it works too: near the central meridian, where the
-    box stays within half a cell of the square's edges.
-    """
-    west, south, east, north = frame.bounds
-    inset = 50.0
-    line = np.linspace(inset, frame.size_km * CELL - inset, max(3, frame.size_km // 5 + 1))
-    low, high = np.full(line.size, inset), np.full(line.size, frame.size_km * CELL - inset)
-    ring = [
-        *zip(line, low, strict=True),
-        *zip(high, line, strict=True),
-        *zip(line[::-1], high, strict=True),
-        *zip(low, line[::-1], strict=True),
-    ]
-    corners = [(west + x, south + y) for i, (x, y) in enumerate(ring) if (i + 1) % line.size]
-    geometry = footprint(frame.crs, corners)
-    region: dict[str, Any] = {"crs": frame.crs, "geometry": geometry}
-    sides = [frame.to_lonlat(west + x, south + y) for x, y in ((low, line), (high, line), (line, low), (line, high))]
-    box = [sides[0][0].max(), sides[2][1].max(), sides[1][0].min(), sides[3][1].min()]
-    box = [round(float(v) + d, 4) for v, d in zip(box, (5e-5, 5e-5, -5e-5, -5e-5), strict=True)]
-    x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(
-        [*np.linspace(box[0], box[2], 21)] * 2 + [box[0]] * 21 + [box[2]] * 21,
-        [box[1]] * 21 + [box[3]] * 21 + [*np.linspace(box[1], box[3], 21)] * 2,
-    )
-    x, y = np.array(x), np.array(y)
-    edges = np.abs(np.concatenate([x[42:63] - west, east - x[63:], y[:21] - south, north - y[21:42]]))
-    if edges.max() < 0.48 * CELL:
-        region["bbox"] = box
-    return region
 
 
 def demo_is_current(

@@ -1,7 +1,7 @@
 """How the demo archive is written down: COGs, STAC items, collections and a catalog, all named synthetic.
 
 What belongs here is the form of files; what is in them comes from the callers. JSON follows STAC 1.1.0 with the
-extensions projection 2.0.0, raster 1.1.0, eo 1.1.0 and grid 1.1.0 (https://stac-extensions.github.io).
+extensions projection 2.0.0, raster 1.1.0, eo 1.1.0, view 1.0.0 and grid 1.1.0 (https://stac-extensions.github.io).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _EXTENSIONS = {
     "proj:": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
     "raster:": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
     "eo:": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
+    "view:": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
     "grid:": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
 }
 
@@ -85,7 +86,7 @@ def footprint(crs: str, corners: Sequence[tuple[float, float]]) -> dict[str, Any
     points = []
     for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True):
         points += [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t) for t in np.linspace(0, 1, 5)[:-1]]
-    x, y = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*zip(*points, strict=True))
+    x, y = Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(*np.array(points).T)
     ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(x, y, strict=True)]
     return {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
 

@@ -18,7 +18,8 @@ import numpy as np
 from affine import Affine
 
 from fusion_assets.imagery.demo_catalog import Layer, timestamp, write_item
-from fusion_assets.imagery.demo_land import Frame, Land
+from fusion_assets.imagery.demo_frame import Frame
+from fusion_assets.imagery.demo_land import Land
 from fusion_assets.imagery.demo_lights import NO_LABEL, Night, label_codes, label_window
 from fusion_assets.imagery.demo_optics import BANDS, Scenery, sun_at
 from fusion_assets.imagery.demo_settlement import EPOCH, Settlements, settlement_codes, to_cells
@@ -43,7 +44,7 @@ COLLECTIONS = {
     ),
     "synthetic-truth": (
         "truth",
-        "Built share (250 m) and built-up cells (1 km, settlement code 2 or 3) of each year, exact. For evaluation only.",
+        "Built share (250 m) and built-up cells (1 km, settlement code 2 or 3) of each year. For evaluation only.",
     ),
 }
 Item = dict[str, Any]
@@ -101,7 +102,6 @@ def _properties(world: World, acquisition: Acquisition, level: str) -> Item:
         "constellation": "sentinel-2",
         "instruments": ["msi"],
         "gsd": 250,
-        "sat:relative_orbit": acquisition.orbit,
         "view:sun_elevation": round(sun.elevation, 3),
         "view:sun_azimuth": round(sun.azimuth, 3),
         "s2:product_type": level,

@@ -1,6 +1,7 @@
-"""The simulated land of the demo archive, before people: where it lies, its relief, rivers, lakes and plant cover.
+"""The simulated land of the demo archive, before people: its relief, rivers, lakes and plant cover.
 
-Nothing here is measured; every field is drawn from the seed. What does not belong here: settlements and their
+Nothing here is measured; every field is drawn from the seed. What does not belong here: where it lies
+(`demo_frame.py`), settlements and their
 history (`demo_settlement.py`), what sensors see of it (`demo_optics.py`, `demo_lights.py`), files (`demo.py`).
 """
 
@@ -11,17 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from affine import Affine
-from pyproj import Transformer
 
-from fusion_assets.errors import FusionError
-
-PIXEL = 250.0
-"""Edge of a simulated Sentinel-2 pixel, metres."""
-CELL = 1000.0
-"""Edge of a truth and label cell, metres."""
-MARGIN_KM = 4
-"""Land simulated beyond each edge of the area, so that light and label windows do not end at it."""
+from fusion_assets.imagery.demo_frame import PIXEL, Frame
 
 Field = npt.NDArray[np.float32]
 
@@ -52,85 +44,10 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], length_km: float, sm
     return ((field - field.mean()) / field.std()).astype(np.float32)
 
 
-def ramp(value: npt.NDArray, low: float, high: float) -> npt.NDArray:
+def ramp(value: npt.NDArray | float, low: float, high: float) -> npt.NDArray:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where the area lies: a square of `size_km` on the 1 km lattice of a UTM zone.
-
-    Attributes:
-        crs: authority string of the UTM zone.
-        west: easting of the western edge, metres, a multiple of 1000.
-        north: northing of the northern edge, metres, a multiple of 1000.
-        size_km: edge length.
-        lon: longitude of the centre, degrees east.
-        lat: latitude of the centre, degrees north.
-    """
-
-    crs: str
-    west: float
-    north: float
-    size_km: int
-    lon: float
-    lat: float
-
-    @classmethod
-    def at(cls, place: tuple[float, float], size_km: int) -> Frame:
-        """The area around a place (lon, lat in degrees).
-
-        Raises:
-            FusionError: the size or the place is outside what can be simulated.
-        """
-        lon, lat = (float(v) for v in place)
-        if not 10 <= size_km <= 200:
-            raise FusionError(f"demo size_km = {size_km}", "10 to 200", "choose another size")
-        if not (-178 <= lon <= 178 and -60 <= lat <= 60):
-            raise FusionError(
-                f"demo place = ({lon:g}, {lat:g})",
-                "longitude -178 to 178 and latitude -60 to 60, in this order",
-                "choose another place",
-            )
-        crs = f"EPSG:{(32600 if lat >= 0 else 32700) + int((lon + 180) // 6) + 1}"
-        x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
-        west = round(x / CELL) * CELL - size_km // 2 * CELL
-        return cls(crs, west, round(y / CELL) * CELL - size_km // 2 * CELL + size_km * CELL, size_km, lon, lat)
-
-    @property
-    def transform(self) -> Affine:
-        """Of the 250 m pixels of the area, without margin."""
-        return Affine(PIXEL, 0, self.west, 0, -PIXEL, self.north)
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """West, south, east, north in metres of `crs`."""
-        edge = self.size_km * CELL
-        return self.west, self.north - edge, self.west + edge, self.north
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of 250 m pixels with margin."""
-        n = int((self.size_km + 2 * MARGIN_KM) * CELL / PIXEL)
-        return n, n
-
-    @property
-    def inner(self) -> tuple[slice, slice]:
-        """The area without margin in an array with margin."""
-        m = int(MARGIN_KM * CELL / PIXEL)
-        n = int(self.size_km * CELL / PIXEL)
-        return slice(m, m + n), slice(m, m + n)
-
-    def rows_cols(self, x: npt.NDArray, y: npt.NDArray) -> tuple[npt.NDArray, npt.NDArray]:
-        """Fractional row and column, with margin, of projected coordinates (pixel centres are whole numbers)."""
-        edge = MARGIN_KM * CELL
-        return (self.north + edge - y) / PIXEL - 0.5, (x - self.west + edge) / PIXEL - 0.5
-
-    def to_lonlat(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[npt.NDArray, npt.NDArray]:
-        """Degrees east and north of projected coordinates."""
-        return Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True).transform(x, y)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from affine import Affine
 from pyproj import Transformer
 
-from fusion_assets.imagery.demo_land import CELL, MARGIN_KM, PIXEL, Field, Frame, Land, noise, ramp, stream
+from fusion_assets.imagery.demo_frame import CELL, MARGIN_KM, PIXEL, Frame
+from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
 from fusion_assets.imagery.demo_optics import monsoon, season_day
 from fusion_assets.imagery.demo_settlement import EPOCH, Settlements, settlement_codes
 
@@ -36,7 +37,8 @@ class Window:
     def centres(self) -> tuple[npt.NDArray, npt.NDArray]:
         """X and y of every pixel centre."""
         rows, cols = np.indices(self.shape)
-        return self.transform @ (cols + 0.5, rows + 0.5)
+        t = self.transform
+        return t.c + t.a * (cols + 0.5), t.f + t.e * (rows + 0.5)
 
 
 def window_over(frame: Frame, crs: str, step: float, shift: float = 0.0) -> Window:
@@ -44,7 +46,7 @@ def window_over(frame: Frame, crs: str, step: float, shift: float = 0.0) -> Wind
 
     Cell edges lie on multiples of `step`, moved by `shift` steps.
     """
-    west, south, east, north = frame.bounds
+    west, south, _, _ = frame.bounds
     along = np.linspace(-_EDGE_KM * CELL, frame.size_km * CELL + _EDGE_KM * CELL, 41)
     x = np.concatenate([west + along, west + along, np.full(41, along[0] + west), np.full(41, along[-1] + west)])
     y = np.concatenate([np.full(41, along[0] + south), np.full(41, along[-1] + south), south + along, south + along])
@@ -75,6 +77,7 @@ class Night:
     """
 
     def __init__(self, seed: int, frame: Frame, land: Land, settlements: Settlements) -> None:
+        """Evaluate what does not change from day to day."""
         self.seed, self.frame, self.window = seed, frame, night_window(frame)
         x, y = self.window.centres()
         x, y = Transformer.from_crs("EPSG:4326", frame.crs, always_xy=True).transform(x, y)

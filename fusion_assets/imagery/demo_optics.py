@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion_assets.imagery.demo_land import Field, Frame, Land, noise, ramp, stream
+from fusion_assets.imagery.demo_frame import Frame
+from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
 from fusion_assets.imagery.demo_settlement import Settlements
 
 
@@ -80,7 +81,7 @@ def season_day(day: dt.date, lat: float) -> float:
 
 def monsoon(day: float) -> float:
     """0 in the dry months to 1 in the wet ones."""
-    return float(ramp(np.float64(day), 150, 180) * (1 - ramp(np.float64(day), 245, 285)))
+    return float(ramp(day, 150, 180) * (1 - ramp(day, 245, 285)))
 
 
 class Scenery:
@@ -94,6 +95,7 @@ class Scenery:
     """
 
     def __init__(self, seed: int, frame: Frame, land: Land, settlements: Settlements) -> None:
+        """Evaluate what does not change from day to day."""
         self.seed, self.frame, self.land = seed, frame, land
         self.built = {year: settlements.built(year) for year in settlements.years}
         rng = stream(seed, "materials")
@@ -110,18 +112,14 @@ class Scenery:
         late = land.calendar + 5 * float(stream(self.seed, "weather", day.year).standard_normal())
         wet = monsoon(when)
         green = ramp(when - late, 195, 240) * (1 - ramp(when - late, 292, 326))
-        winter = self._winter_crop * max(
-            float(ramp(np.float64(when), 325, 372)), 1 - float(ramp(np.float64(when), 90, 118))
-        )
+        winter = self._winter_crop * max(float(ramp(when, 325, 372)), 1 - float(ramp(when, 90, 118)))
         cover = np.clip(np.maximum(0.92 * green, 0.55 * winter), 0, 0.95)
-        flooded = 0.7 * land.paddy * float(ramp(np.float64(when), 172, 186)) * (1 - ramp(when - late, 200, 235))
+        flooded = 0.7 * land.paddy * float(ramp(when, 172, 186)) * (1 - ramp(when - late, 200, 235))
         water = (
             np.clip(1 - ramp(land.river, 0.02 + 0.12 * wet, 0.16 + 0.30 * wet), 0, 1) * (1 - land.lake) * 0.9
             + land.lake
         )
-        snowline = (
-            4300 - 900 * float(ramp(np.float64(when), 285, 365)) - 900 * (1 - float(ramp(np.float64(when), 60, 150)))
-        )
+        snowline = 4300 - 900 * float(ramp(when, 285, 365)) - 900 * (1 - float(ramp(when, 60, 150)))
         snow = ramp(land.elevation, snowline - 250, snowline + 350)
         built = self.built[day.year] * (1 - water) * (1 - snow)
         yard = np.minimum(0.9 * built * (1 - 0.6 * self._garden), 0.9 * (1 - water - built).clip(0))
@@ -131,7 +129,7 @@ class Scenery:
         )
         trees = 0.3 * self._garden * np.clip(built * 3, 0, 1) * crop
         grass = np.clip(open_land - bed - rock - bare - forest - crop, 0, 1)
-        lush = 0.25 + 0.75 * float(ramp(np.float64(when), 150, 185) * (1 - ramp(np.float64(when), 280, 335)))
+        lush = 0.25 + 0.75 * float(ramp(when, 150, 185) * (1 - ramp(when, 280, 335)))
         crop = crop - trees
         bare_field = np.clip(crop * (1 - cover - flooded * (1 - cover)), 0, 1)
         return {

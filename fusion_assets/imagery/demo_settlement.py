@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fusion_assets.imagery.demo_land import CELL, PIXEL, Field, Frame, Land, noise, ramp, stream
+from fusion_assets.imagery.demo_frame import CELL, PIXEL, Frame
+from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
 
 EPOCH = 2015
 """Year of the labels, from which growth is counted."""
@@ -107,7 +108,7 @@ class Settlements:
         return weighted / total
 
 
-def _around(place: Settlement, reach_km: float, shape: tuple[int, int]) -> tuple[slice, slice, Field]:
+def _around(place: Settlement, reach_km: float, shape: tuple[int, ...]) -> tuple[slice, slice, Field]:
     """Window around a settlement and the distance to its centre in it, km."""
     reach = reach_km * 1000 / PIXEL
     rows = slice(max(0, int(place.row - reach)), min(shape[0], int(place.row + reach) + 2))
@@ -149,7 +150,7 @@ def built_up(settlements: Settlements, year: int) -> npt.NDArray[np.bool_]:
     return settlement_codes(to_cells(settlements.built(year))) >= 2
 
 
-def _spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float) -> list[tuple[int, int]]:
+def _spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float) -> list[tuple[float, float]]:
     """Draw pixels by weight, each away from those before it."""
     left = weight.astype(np.float64)
     rows, cols = np.indices(weight.shape, dtype=np.float32)
@@ -158,13 +159,13 @@ def _spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float)
         if left.sum() <= 0:
             break
         row, col = divmod(int(rng.choice(left.size, p=left.ravel() / left.sum())), weight.shape[1])
-        spots.append((row, col))
+        spots.append((float(row), float(col)))
         if apart_km:
             left *= np.hypot(rows - row, cols - col) * PIXEL / 1000 > apart_km
     return spots
 
 
-def _roads(rng: np.random.Generator, nodes: Sequence[tuple[int, int]], shape: tuple[int, int]) -> Field:
+def _roads(rng: np.random.Generator, nodes: Sequence[tuple[float, float]], shape: tuple[int, int]) -> Field:
     """Distance to the nearest road, km; roads join the towns by the shortest tree and a few more links."""
     from scipy import ndimage
     from scipy.sparse.csgraph import minimum_spanning_tree
@@ -197,19 +198,17 @@ def _places(seed: int, frame: Frame, land: Land, buildable: Field) -> tuple[tupl
     road = _roads(rng, town_spots, shape)
     village_weight = weight * (0.25 + np.exp(-road / 2.0))
     village_spots = _spots(rng, village_weight, max(5, round(430 * share)), 0.9)
-    places = [Settlement(*map(float, town_spots[0]), min(4.2, frame.size_km / 9), 0.78, 1.0, 0, 1.15)]
+    places = [Settlement(*town_spots[0], min(4.2, frame.size_km / 9), 0.78, 1.0, 0, 1.15)]
     for spot in town_spots[1:]:
         pace = rng.choice([0.0, rng.uniform(0.5, 2.0)], p=[0.4, 0.6])
         radius = min(rng.lognormal(0.2, 0.35), frame.size_km / 10)
-        places.append(
-            Settlement(*map(float, spot), radius, rng.uniform(0.45, 0.7), pace, 0, float(rng.lognormal(-0.1, 0.8)))
-        )
+        places.append(Settlement(*spot, radius, rng.uniform(0.45, 0.7), pace, 0, float(rng.lognormal(-0.1, 0.8))))
     for spot in village_spots:
         pace = rng.choice([0.0, rng.uniform(0.5, 2.5)], p=[0.65, 0.35])
         radius, density = rng.lognormal(-0.75, 0.35), rng.uniform(0.15, 0.55)
         founded = int(rng.choice([0, *range(2016, 2020)], p=[0.97] + [0.0075] * 4))
         power = float(rng.lognormal(-0.6, 1.1))
-        places.append(Settlement(*map(float, spot), radius, density, max(pace, 1.0 * (founded > 0)), founded, power))
+        places.append(Settlement(*spot, radius, density, max(pace, 1.0 * (founded > 0)), founded, power))
     return tuple(places), road
 
 

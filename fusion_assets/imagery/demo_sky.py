@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fusion_assets.imagery.demo_land import PIXEL, Field, Frame, noise, ramp, stream
+from fusion_assets.imagery.demo_frame import PIXEL, Frame
+from fusion_assets.imagery.demo_land import Field, noise, ramp, stream
 from fusion_assets.imagery.demo_optics import BANDS, Scenery, monsoon, season_day, sun_at
 
 ORBITS = (119, 19)

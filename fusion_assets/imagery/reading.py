@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,7 +88,7 @@ def gdal_environment(requester_pays: bool = False) -> Iterator[None]:
 
 
 def read_header(file: SceneFile, grid: Grid) -> Header:
-    """Describe a file at the coarsest overview that is still at least as fine as `grid`.
+    """Describe a file at the coarsest overview that is still at least as fine as `grid`; truncated files are refused.
 
     Raises:
         UnreadableFile: after retries.
@@ -95,6 +96,7 @@ def read_header(file: SceneFile, grid: Grid) -> Header:
 
     def describe() -> Header:
         with rasterio.open(file.href) as source:
+            _check_length(source, file.href)
             level = _overview_level(source, grid)
             if level is None:
                 return _header(source, None)
@@ -222,6 +224,18 @@ def _header(source: rasterio.DatasetReader, level: int | None) -> Header:
     lattice = Lattice(_crs_text(source.crs.to_wkt()), source.transform, source.height, source.width)
     dtype = np.dtype(source.dtypes[0])
     return Header(lattice, dtype, source.nodata, tuple(source.block_shapes[0]), level, source.driver)
+
+
+def _check_length(source: rasterio.DatasetReader, href: str) -> None:
+    """Refuse a local TIFF that ends before its last block, whether or not that block will be needed."""
+    if source.driver != "GTiff" or not os.path.isfile(href):
+        return
+    height, width = source.block_shapes[0]
+    block = f"{(source.width - 1) // width}_{(source.height - 1) // height}"
+    offset, size = (source.get_tag_item(f"BLOCK_{what}_{block}", "TIFF", bidx=1) for what in ("OFFSET", "SIZE"))
+    end, length = int(offset or 0) + int(size or 0), os.path.getsize(href)
+    if end > length:
+        raise ValueError(f"it is truncated: it has {length} bytes, and its last block ends at {end}")
 
 
 @functools.lru_cache(maxsize=256)

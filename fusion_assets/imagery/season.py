@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -108,7 +108,7 @@ def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> 
 
 
 def read_headers(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid) -> dict[str, Header]:
-    """Headers of all files of a season by address, read side by side.
+    """Headers of all files of a season by address.
 
     Known to every tile, they save opening what lies outside it, and a file that is missing is found at once.
 
@@ -121,12 +121,17 @@ def read_headers(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecip
             return read_header(file, working)
 
     files = {file.href: file for file in _files(acquisitions, recipe)}
-    with ThreadPoolExecutor(_REMOTE_READERS) as pool:
+    # Opening local files is work for one thread at a time; on the web it is waiting.
+    with ThreadPoolExecutor(_REMOTE_READERS if _remote(files) else 1) as pool:
         return dict(zip(files, pool.map(read, files.values()), strict=True))
 
 
 def readers(headers: Mapping[str, Header], tiles: int) -> int:
     """Threads that read inside one tile: to hide the latency of the web, or where there are fewer tiles than cores."""
-    if any("://" in href or href.startswith("/vsi") for href in headers):
+    if _remote(headers):
         return _REMOTE_READERS
     return math.ceil((os.cpu_count() or 1) / tiles)
+
+
+def _remote(hrefs: Iterable[str]) -> bool:
+    return any("://" in href or href.startswith("/vsi") for href in hrefs)

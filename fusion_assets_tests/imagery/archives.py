@@ -1,6 +1,7 @@
 """Tiny archives: GeoTIFFs of given numbers, scenes over them, and STAC catalogs on disk."""
 
 import datetime as dt
+import math
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,17 @@ def truncate(path):
     """Cut a file in the middle of its pixels; its header stays readable."""
     content = Path(path).read_bytes()
     Path(path).write_bytes(content[: int(len(content) * 0.6)])
+
+
+def damage(path):
+    """Overwrite the last block of a file; its length and all other blocks stay."""
+    with rasterio.open(path) as source:
+        rows, cols = (math.ceil(n / b) for n, b in zip(source.shape, source.block_shapes[0], strict=True))
+        block = f"{cols - 1}_{rows - 1}"
+        offset, size = (int(source.get_tag_item(f"BLOCK_{f}_{block}", "TIFF", bidx=1)) for f in ("OFFSET", "SIZE"))
+    content = bytearray(Path(path).read_bytes())
+    content[offset : offset + size] = b"\xff" * size
+    Path(path).write_bytes(content)
 
 
 def noise(shape, seed, low=1, high=4000, dtype=np.uint16):

@@ -11,7 +11,7 @@ import pytest
 from affine import Affine
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery import tiling
+from fusion_assets.imagery import reading, tiling
 from fusion_assets.imagery.composite import CompositeRecipe, composite, is_clear
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
@@ -23,6 +23,7 @@ from fusion_assets_tests.imagery.archives import (
     NORTH,
     STEP,
     WEST,
+    damage,
     lattice,
     make_scene,
     noise,
@@ -301,27 +302,29 @@ def test_latest_mosaics_tiles_of_an_epoch_and_prefers_newer_epochs(tmp_path):
     assert Affine(*map(float, pixels.attrs["source_transform"].split())) == lattice(WEST)
 
 
-def test_files_outside_a_tile_and_scenes_without_a_clear_pixel_are_not_read(season, tmp_path):
-    scenes, *_ = season
+def test_files_outside_a_tile_and_scenes_without_a_clear_pixel_are_not_read(season, tmp_path, monkeypatch):
     far = write_tif(tmp_path / "far.tif", noise((64, 64), 1), lattice(WEST + 90_000), block=16)
+    east = write_tif(tmp_path / "east.tif", noise((64, 64), 1), lattice(286_000), "EPSG:32633", block=16)
     cloudy = write_tif(tmp_path / "cloudy.tif", noise(SHAPE, 1), block=16)
     cloud = write_tif(tmp_path / "cloud.tif", np.full(SHAPE, 9, np.uint8))
     extra = [
         make_scene("far", {"B02": far}, far, on_day(50)),
-        make_scene("cloudy", {"B02": cloudy}, cloud, on_day(51)),
+        make_scene("east", {"B02": east}, east, on_day(51)),
+        make_scene("cloudy", {"B02": cloudy}, cloud, on_day(52)),
     ]
-    scenes = [make_scene(s.id, {"B02": s.bands["B02"].href}, s.mask.href, s.start, usual_nodata=0) for s in scenes]
-    truncate(far)
-    truncate(cloudy)
-    recipe = CompositeRecipe(("B02",), SCL)
-    np.testing.assert_array_equal(
-        compute(scenes + extra, recipe, make_grid()).B02, compute(scenes, recipe, make_grid()).B02
-    )
+    read, real = set(), reading._read_window
+    monkeypatch.setattr(reading, "_read_window", lambda href, *rest: read.add(Path(href).name) or real(href, *rest))
+    recipe, scenes = CompositeRecipe(("B02",), SCL), season[0]
+    with_extra = compute(scenes + extra, recipe, make_grid()).B02
+    assert "cloud.tif" in read and "0_B02.tif" in read
+    assert not read & {"far.tif", "east.tif", "cloudy.tif"}
+    np.testing.assert_array_equal(with_extra, compute(scenes, recipe, make_grid()).B02)
 
 
-def test_damaged_files_are_named(season):
+@pytest.mark.parametrize("harm", [truncate, damage, os.remove])
+def test_damaged_files_are_named(season, harm):
     scenes, *_ = season
-    truncate(scenes[4].bands["B02"].href)
+    harm(scenes[4].bands["B02"].href)
     with pytest.raises(UnreadableFile, match=r"4_B02\.tif"):
         compute(scenes, CompositeRecipe(("B02",), SCL), make_grid())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from rio_cogeo.cogeo import cog_validate
 from shapely.geometry import shape
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.demo import build_demo_archive, demo_is_current, demo_region
+from fusion_assets.imagery.demo import build_demo_archive, demo_is_current
 from fusion_assets.imagery.demo_catalog import NOTICE
-from fusion_assets.imagery.demo_land import Frame, build_land
+from fusion_assets.imagery.demo_frame import Frame, demo_region
+from fusion_assets.imagery.demo_land import build_land
 from fusion_assets.imagery.demo_optics import Scenery
 from fusion_assets.imagery.demo_settlement import build_settlements, built_up
 from fusion_assets.imagery.demo_sky import acquisitions, photograph
@@ -126,8 +128,8 @@ def test_settlements_only_grow_and_do_not_without_growth(seed: int) -> None:
     grown = build_settlements(seed, frame, land, range(2015, 2020), 1.0)
     still = build_settlements(seed, frame, land, range(2015, 2020), 0.0)
     years = [grown.built(year) for year in range(2015, 2020)]
-    assert all((later >= earlier).all() for earlier, later in zip(years, years[1:], strict=False))
-    assert 0 <= years[0].min() and years[-1].max() < 0.9
+    assert all((later >= earlier).all() for earlier, later in itertools.pairwise(years))
+    assert years[0].min() >= 0 and years[-1].max() < 0.9
     assert built_up(grown, 2019).sum() > built_up(grown, 2015).sum()
     assert (years[-1] == years[0]).mean() > 0.2, "some places do not grow at all"
     assert all((still.built(year) == years[0]).all() for year in range(2015, 2020))

@@ -21,7 +21,7 @@ from fusion_assets.imagery.reading import (
     read_part,
 )
 from fusion_assets.imagery.scenes import SceneFile
-from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, lattice, noise, truncate, write_tif
+from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, damage, lattice, noise, truncate, write_tif
 
 
 @pytest.fixture(autouse=True)
@@ -179,18 +179,23 @@ def test_a_file_that_fails_twice_is_read_the_third_time(tmp_path, monkeypatch):
         read_nearest(SceneFile(path), make_grid(), header=header)
 
 
-def test_a_truncated_file_is_unreadable_where_it_is_damaged(tmp_path):
+def test_a_truncated_file_is_unreadable_even_where_it_is_whole(tmp_path):
     path = write_tif(tmp_path / "a.tif", noise((256, 256), 1), block=64)
     truncate(path)
-    file = SceneFile(path)
-    with pytest.raises(UnreadableFile) as caught:
-        read_nearest(file, make_grid(256, 256))
-    assert path in caught.value.found and caught.value.href == path
-    with pytest.raises(UnreadableFile):
-        read_part(file, make_grid(256, 256))
-    read_nearest(file, make_grid(20, 20))
-    read_part(file, make_grid(20, 20))
-    read_part(file, make_grid(20, 20, WEST + 50_000))
+    for read in (read_header, read_nearest, read_bilinear, read_part):
+        with pytest.raises(UnreadableFile, match="truncated") as caught:
+            read(SceneFile(path), make_grid(20, 20))
+        assert path in caught.value.found and caught.value.href == path
+
+
+def test_a_damaged_block_is_found_where_it_is_needed(tmp_path):
+    path = write_tif(tmp_path / "a.tif", noise((256, 256), 1), block=64)
+    damage(path)
+    for read in (read_nearest, read_part):
+        with pytest.raises(UnreadableFile, match=r"a\.tif"):
+            read(SceneFile(path), make_grid(256, 256))
+        read(SceneFile(path), make_grid(20, 20))
+        read(SceneFile(path), make_grid(20, 20, WEST + 50_000))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a tiff"])
