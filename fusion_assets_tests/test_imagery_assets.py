@@ -9,7 +9,7 @@ from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.rasters import open_raster, write_raster
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery_assets import realise
-from fusion_assets_tests.imagery.archives import small_request, small_season, damage
+from fusion_assets_tests.imagery.archives import damage, small_request, small_season
 
 
 @pytest.fixture

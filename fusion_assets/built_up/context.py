@@ -46,11 +46,11 @@ class Level:
 
     @property
     def halo(self) -> int:
-        """Pixels on each side that a prediction depends on: 0, 1, 4, 13."""
+        """Pixels on each side that a prediction depends on: 0, 1, 4, 13 for none to three boxes."""
         return (3**self.boxes - 1) // 2
 
 
-LEVELS = (Level("pixel", 0, False), Level("near", 2, False), Level("wide", 3, True))
+LEVELS = (Level("pixel", 0, False), Level("near", 1, True), Level("wide", 3, True))
 
 
 def level_named(name: str) -> Level:

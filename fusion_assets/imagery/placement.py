@@ -226,6 +226,12 @@ def same_crs(one: str, other: str) -> bool:
     return pyproj.CRS(one).equals(pyproj.CRS(other), ignore_axis_order=True)
 
 
+@functools.lru_cache(maxsize=256)
+def is_geographic(crs: str) -> bool:
+    """Whether a CRS counts in degrees."""
+    return pyproj.CRS(crs).is_geographic
+
+
 @functools.lru_cache(maxsize=64)
 def _transformer(source: str, target: str) -> pyproj.Transformer:
     return pyproj.Transformer.from_crs(source, target, always_xy=True)

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import pyproj
 import rasterio
 import rasterio.windows
 from rasterio.errors import RasterioError
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.placement import Lattice, Places, outline_window
+from fusion_assets.imagery.placement import Lattice, Places, is_geographic, outline_window
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.storage import public_url
 
@@ -87,8 +86,13 @@ def gdal_environment(requester_pays: bool = False) -> Iterator[None]:
         yield
 
 
-def read_header(file: SceneFile, grid: Grid) -> Header:
+def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
     """Describe a file at the coarsest overview that is still at least as fine as `grid`; truncated files are refused.
+
+    Args:
+        file: to describe.
+        grid: to read it onto.
+        overviews: False describes full resolution always.
 
     Raises:
         UnreadableFile: after retries.
@@ -97,7 +101,7 @@ def read_header(file: SceneFile, grid: Grid) -> Header:
     def describe() -> Header:
         with rasterio.open(file.href) as source:
             _check_length(source, file.href)
-            level = _overview_level(source, grid)
+            level = _overview_level(source, grid) if overviews else None
             if level is None:
                 return _header(source, None)
         with rasterio.open(file.href, overview_level=level) as source:
@@ -243,15 +247,10 @@ def _crs_text(wkt: str) -> str:
     return rasterio.CRS.from_wkt(wkt).to_string()
 
 
-@functools.lru_cache(maxsize=256)
-def _is_geographic(crs: str) -> bool:
-    return pyproj.CRS(crs).is_geographic
-
-
 def _overview_level(source: rasterio.DatasetReader, grid: Grid) -> int | None:
     factors = source.overviews(1)
     ratio = grid.resolution / abs(source.transform.a)
     fitting = [level for level, factor in enumerate(factors) if factor <= ratio * (1 + 1e-9)]
-    if not fitting or source.crs is None or _is_geographic(source.crs.to_wkt()) != _is_geographic(grid.crs):
+    if not fitting or source.crs is None or is_geographic(source.crs.to_wkt()) != is_geographic(grid.crs):
         return None
     return fitting[-1]

@@ -118,7 +118,8 @@ def read_headers(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecip
 
     def read(file: SceneFile) -> Header:
         with gdal_environment(recipe.requester_pays):
-            return read_header(file, working)
+            # Overviews of labels may be averages of codes; labels are read as they are.
+            return read_header(file, working, overviews=recipe.reducer != "latest")
 
     files = {file.href: file for file in _files(acquisitions, recipe)}
     # Opening local files is work for one thread at a time; on the web it is waiting.

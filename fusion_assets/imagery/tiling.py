@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import numpy as np
 
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.placement import same_crs
+from fusion_assets.imagery.placement import is_geographic, same_crs
 from fusion_assets.imagery.reading import Header
 
 TILE_BYTES = 26 << 20
@@ -22,10 +22,11 @@ _MASK_BYTES = 1.125
 """Of an observation: where it counts, one byte in the stack and one bit beside it for the other bands."""
 # Edges in working pixels. Below _WORTHWHILE, opening the files costs more than decoding them.
 _LARGEST, _WORTHWHILE, _SMALLEST = 1024, 512, 64
+_DEGREE = 111_320  # metres, along a meridian
 
 
 def tile_sizes(
-    grid: Grid, subdivision: int, acquisitions: int, itemsize: int, headers: Iterable[Header]
+    grid: Grid, subdivision: int, acquisitions: int, itemsize: int, headers: Collection[Header]
 ) -> tuple[list[int], list[int]]:
     """Heights of the rows of tiles and widths of their columns, in pixels of `grid`.
 
@@ -37,7 +38,9 @@ def tile_sizes(
         headers: of the season's files.
     """
     observations = TILE_BYTES / (itemsize + _MASK_BYTES)
-    area = max(observations / max(acquisitions, 1), _SMALLEST**2) / subdivision**2
+    area = max(observations / max(acquisitions, 1), _SMALLEST**2)
+    # Sources that are much finer than the working grid: what is read of one file counts.
+    area = min(area, max(1, TILE_BYTES / (itemsize * _finer(grid, subdivision, headers) ** 2))) / subdivision**2
     largest, worthwhile, smallest = (max(1, edge // subdivision) for edge in (_LARGEST, _WORTHWHILE, _SMALLEST))
     lines = _block_lines(grid, headers)
     if lines is None:
@@ -55,7 +58,15 @@ def tile_sizes(
     return _pieces(grid.height, first_row, height), _pieces(grid.width, first_col, width)
 
 
-def _block_lines(grid: Grid, headers: Iterable[Header]) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def _finer(grid: Grid, subdivision: int, headers: Collection[Header]) -> float:
+    """Pixels of the finest source along the edge of a working pixel, roughly."""
+    metres = (
+        abs(header.lattice.transform.a) * (_DEGREE if is_geographic(header.lattice.crs) else 1) for header in headers
+    )
+    return grid.resolution / subdivision / min(metres)
+
+
+def _block_lines(grid: Grid, headers: Collection[Header]) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """First inner edge and distance of block edges in grid rows and columns, for the files that most scenes have.
 
     None where no file's blocks end on the edges of grid pixels.

@@ -36,7 +36,7 @@ def test_the_same_inputs_give_the_same_model_bit_for_bit(town, model):
 
 def test_the_card_says_what_the_model_is(town, model):
     card = model.card
-    assert card["features"] == list(FEATURES) and card["context"] == 4 and card["level"] == "near"
+    assert card["features"] == list(FEATURES) and card["context"] == 1 and card["level"] == "near"
     assert card["seeds"] == [0, 1, 2, 3, 4] and card["epochs"] in (2, 4)
     assert len(card["samples_digest"]) == len(card["grid_digest"]) == 12
 
@@ -60,13 +60,14 @@ def test_the_graph_is_the_mean_of_its_members(town, model):
     assert found == pytest.approx(mean, abs=1e-5)
 
 
-def test_streaming_in_blocks_equals_the_whole_array(town, model, monkeypatch):
-    stack, _ = town
+def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
+    stack, samples = town
     values = np.stack([stack[name].values for name in FEATURES], axis=-1)
+    model = train(samples, stack, FEATURES, levels=LEVELS[2:])
     whole = model.probabilities(values)
     monkeypatch.setattr(classifier, "BLOCK", 17)
     lazy = predict_dataset(model, stack.chunk({"y": 13, "x": 60}))
-    assert lazy.chunks is not None and max(lazy.chunks[0]) <= 21
+    assert lazy.chunks is not None and max(lazy.chunks[0]) < 35
     np.testing.assert_allclose(lazy.values, whole, atol=1e-6)
 
 

@@ -33,4 +33,4 @@ def test_boxes_are_means_and_spreads_of_the_valid_pixels_around(town, where):
 
 
 def test_halo_is_the_reach_of_the_widest_box():
-    assert [level.halo for level in LEVELS] == [0, 4, 13]
+    assert [level.halo for level in LEVELS] == [0, 1, 13]

@@ -8,6 +8,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 
 from fusion_assets.errors import FusionError
@@ -302,6 +303,18 @@ def test_latest_mosaics_tiles_of_an_epoch_and_prefers_newer_epochs(tmp_path):
     assert Affine(*map(float, pixels.attrs["source_transform"].split())) == lattice(WEST)
 
 
+def test_labels_are_read_at_full_resolution_whatever_overviews_say(tmp_path):
+    codes = noise((64, 64), 4, 10, 31)
+    path = write_tif(tmp_path / "a.tif", codes, block=16, overviews=(2, 4))
+    with rasterio.open(path, "r+") as target:
+        target.build_overviews([2, 4], rasterio.enums.Resampling.average)
+    scene = make_scene("s", {"smod_code": path}, None, scale=1.0)
+    recipe = CompositeRecipe(("smod_code",), NO_MASK, reducer="latest")
+    pixels = compute([scene], recipe, make_grid(16, 16, step=40))
+    np.testing.assert_array_equal(pixels.smod_code, codes[2::4, 2::4])
+    assert Affine(*map(float, pixels.attrs["source_transform"].split())) == lattice()
+
+
 def test_files_outside_a_tile_and_scenes_without_a_clear_pixel_are_not_read(season, tmp_path, monkeypatch):
     far = write_tif(tmp_path / "far.tif", noise((64, 64), 1), lattice(WEST + 90_000), block=16)
     east = write_tif(tmp_path / "east.tif", noise((64, 64), 1), lattice(286_000), "EPSG:32633", block=16)
@@ -351,7 +364,6 @@ def test_a_cluster_of_two_processes_gives_the_same_pixels(season, monkeypatch):
 def test_a_season_of_the_real_place_agrees_with_rasterio_alone(real_archive):
     """The Leie over all dates, 10 m, SCL nearest: an independent computation, and figures known beforehand."""
     import pystac
-    import rasterio
 
     from fusion_assets.imagery.archive import scenes_for
     from fusion_assets.requests import request_for

@@ -18,12 +18,12 @@ from shapely.geometry import shape
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.demo import build_demo_archive, demo_is_current
-from fusion_assets.imagery.demo_catalog import NOTICE
-from fusion_assets.imagery.demo_frame import Frame, demo_region
-from fusion_assets.imagery.demo_land import build_land
-from fusion_assets.imagery.demo_optics import Scenery
-from fusion_assets.imagery.demo_settlement import build_settlements, built_up
-from fusion_assets.imagery.demo_sky import acquisitions, photograph
+from fusion_assets.imagery.demo.catalog import NOTICE
+from fusion_assets.imagery.demo.frame import Frame, demo_region
+from fusion_assets.imagery.demo.land import build_land
+from fusion_assets.imagery.demo.optics import Scenery
+from fusion_assets.imagery.demo.settlement import build_settlements, built_up
+from fusion_assets.imagery.demo.sky import acquisitions, photograph
 from fusion_assets.imagery.grid import Grid
 
 TINY = {"size_km": 12, "years": (2015, 2016)}
@@ -112,7 +112,7 @@ def test_every_raster_is_a_cog_and_says_that_it_is_synthetic(archive: Path) -> N
 
 
 def test_big_rasters_have_overviews(tmp_path: Path) -> None:
-    from fusion_assets.imagery.demo_catalog import Layer, write_cog
+    from fusion_assets.imagery.demo.catalog import Layer, write_cog
 
     values = np.zeros((800, 800), np.uint8)
     write_cog(tmp_path / "big.tif", Layer("scl", values, 0), "EPSG:32645", Affine(250, 0, 0, 0, -250, 0))

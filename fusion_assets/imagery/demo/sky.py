@@ -1,7 +1,7 @@
 """Sentinel-2 acquisitions over the simulated land: orbits, swaths, haze, clouds, shadows, and masks that err.
 
 A mask here is what a processor would have written, not what is true: it misses thin cloud, cloud edges and shadow,
-and calls bright roofs, gravel and snow cloud. What does not belong here: the ground (`demo_optics.py`), files.
+and calls bright roofs, gravel and snow cloud. What does not belong here: the ground (`optics.py`), files.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fusion_assets.imagery.demo_frame import PIXEL, Frame
-from fusion_assets.imagery.demo_land import Field, noise, ramp, stream
-from fusion_assets.imagery.demo_optics import BANDS, Scenery, monsoon, season_day, sun_at
+from fusion_assets.imagery.demo.frame import PIXEL, Frame
+from fusion_assets.imagery.demo.land import Field, noise, ramp, stream
+from fusion_assets.imagery.demo.optics import BANDS, Scenery, monsoon, season_day, sun_at
 
 ORBITS = (119, 19)
 _FLAT = np.ones(len(BANDS), np.float32)

@@ -1,7 +1,7 @@
 """Night lights and settlement labels of the demo archive: VIIRS-like monthly radiance and GHSL-like codes.
 
 Lights bloom, drift and go missing; labels are displaced, late, blind to some places and generous with others. What
-does not belong here: the settlements themselves (`demo_settlement.py`), daylight (`demo_sky.py`), files.
+does not belong here: the settlements themselves (`settlement.py`), daylight (`sky.py`), files.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy.typing as npt
 from affine import Affine
 from pyproj import Transformer
 
-from fusion_assets.imagery.demo_frame import CELL, MARGIN_KM, PIXEL, Frame
-from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
-from fusion_assets.imagery.demo_optics import monsoon, season_day
-from fusion_assets.imagery.demo_settlement import EPOCH, Settlements, settlement_codes
+from fusion_assets.imagery.demo.frame import CELL, MARGIN_KM, PIXEL, Frame
+from fusion_assets.imagery.demo.land import Field, Land, noise, ramp, stream
+from fusion_assets.imagery.demo.optics import monsoon, season_day
+from fusion_assets.imagery.demo.settlement import EPOCH, Settlements, settlement_codes
 
 ARC_SECONDS_15 = 1 / 240
 """Edge of a VIIRS cell, degrees; cell centres lie on whole multiples."""

@@ -1,7 +1,7 @@
 """Who lives where, and since when: the settlement history of the demo archive and what "built-up" means in it.
 
 The truth is exact because it is computed here, not estimated. What does not belong here: relief and plants
-(`demo_land.py`), label errors (`demo_lights.py`), anything a sensor adds.
+(`land.py`), label errors (`lights.py`), anything a sensor adds.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fusion_assets.imagery.demo_frame import CELL, PIXEL, Frame
-from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
+from fusion_assets.imagery.demo.frame import CELL, PIXEL, Frame
+from fusion_assets.imagery.demo.land import Field, Land, noise, ramp, stream
 
 EPOCH = 2015
 """Year of the labels, from which growth is counted."""

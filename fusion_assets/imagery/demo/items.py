@@ -1,7 +1,7 @@
 """The scenes of the demo archive: which items its collections hold, and how each is made and written.
 
-What does not belong here: simulation (`demo_land.py` to `demo_lights.py`), the form of files (`demo_catalog.py`),
-the archive as a whole (`demo.py`).
+What does not belong here: simulation (`land.py` to `lights.py`), the form of files (`catalog.py`),
+the archive as a whole (`__init__.py`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from fusion_assets.imagery.demo_catalog import Layer, timestamp, write_item
-from fusion_assets.imagery.demo_frame import Frame
-from fusion_assets.imagery.demo_land import Land
-from fusion_assets.imagery.demo_lights import NO_LABEL, Night, label_codes, label_window
-from fusion_assets.imagery.demo_optics import BANDS, Scenery, sun_at
-from fusion_assets.imagery.demo_settlement import EPOCH, Settlements, settlement_codes, to_cells
-from fusion_assets.imagery.demo_sky import ORBITS, Acquisition, Picture, acquisitions, photograph, swath
+from fusion_assets.imagery.demo.catalog import Layer, timestamp, write_item
+from fusion_assets.imagery.demo.frame import Frame
+from fusion_assets.imagery.demo.land import Land
+from fusion_assets.imagery.demo.lights import NO_LABEL, Night, label_codes, label_window
+from fusion_assets.imagery.demo.optics import BANDS, Scenery, sun_at
+from fusion_assets.imagery.demo.settlement import EPOCH, Settlements, settlement_codes, to_cells
+from fusion_assets.imagery.demo.sky import ORBITS, Acquisition, Picture, acquisitions, photograph, swath
 
 COLLECTIONS = {
     "sentinel-2-l2a": (

@@ -4,14 +4,12 @@
 
 It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, VIIRS monthly lights, GHSL codes of 2015)
 and the truth of every year, which only evaluation may read. What belongs here is the making of the archive as a whole;
-what the world looks like is in `demo_land.py` and `demo_settlement.py`, what sensors make of it in `demo_optics.py`,
-`demo_sky.py` and `demo_lights.py`, the form of files in `demo_catalog.py`.
+what the world looks like is in `land.py` and `settlement.py`, what sensors make of it in `optics.py`,
+`sky.py` and `lights.py`, the form of files in `catalog.py`.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import hashlib
 import json
 import os
@@ -25,19 +23,19 @@ from typing import Any
 from affine import Affine
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.demo_catalog import (
+from fusion_assets.imagery.demo.catalog import (
     NOTICE,
     bounding_box,
     write_catalog,
     write_collection,
     write_json,
 )
-from fusion_assets.imagery.demo_frame import Frame, demo_region
-from fusion_assets.imagery.demo_items import COLLECTIONS, World, tasks
-from fusion_assets.imagery.demo_land import build_land
-from fusion_assets.imagery.demo_lights import Night
-from fusion_assets.imagery.demo_optics import Scenery
-from fusion_assets.imagery.demo_settlement import build_settlements
+from fusion_assets.imagery.demo.frame import Frame, demo_region
+from fusion_assets.imagery.demo.items import COLLECTIONS, World, tasks
+from fusion_assets.imagery.demo.land import build_land
+from fusion_assets.imagery.demo.lights import Night
+from fusion_assets.imagery.demo.optics import Scenery
+from fusion_assets.imagery.demo.settlement import build_settlements
 
 DEFAULT_PLACE = (87.0, 27.0)
 """Inland, on the central meridian of UTM zone 45N: there a lon/lat box and a UTM square agree to half a pixel."""
@@ -222,40 +220,3 @@ def _place(work: Path, root: Path) -> None:
         root.rename(retired)
     work.rename(root)
     shutil.rmtree(retired, ignore_errors=True)
-
-
-def _main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m fusion_assets.imagery.demo", description=NOTICE)
-    parser.add_argument("root", type=Path, help="folder of the archive")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--place", type=float, nargs=2, default=DEFAULT_PLACE, metavar=("LON", "LAT"))
-    parser.add_argument("--size-km", type=int, default=100, help="edge of the area, 10 to 200")
-    parser.add_argument("--growth", type=float, default=1.0, help="0 for none")
-    parser.add_argument("--years", default="2015-2019", help="first-last")
-    parser.add_argument("--name", default="demo")
-    options = parser.parse_args()
-    try:
-        first, _, last = options.years.partition("-")
-        years = range(int(first), int(last or first) + 1)
-    except ValueError:
-        parser.error(f"--years {options.years}: expected a year or first-last, such as 2015-2019")
-    begin = dt.datetime.now()
-    try:
-        catalog = build_demo_archive(
-            options.root,
-            seed=options.seed,
-            place=tuple(options.place),
-            size_km=options.size_km,
-            growth=options.growth,
-            years=years,
-            name=options.name,
-            progress=lambda done, total, what: print(f"\r{done}/{total} {what:<60}", end="", flush=True),
-        )
-    except FusionError as error:
-        parser.exit(1, f"{error}\n")
-    print(f"\n{catalog} ({(dt.datetime.now() - begin).total_seconds():.1f} s)")
-
-
-if __name__ == "__main__":
-    _main()

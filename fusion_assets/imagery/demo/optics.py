@@ -1,7 +1,7 @@
 """Daylight over the simulated land: what each pixel reflects on a day, as a mixture of the materials in it.
 
 Spectra follow published libraries and the class means of real Sentinel-2 level 2A scenes. What does not belong
-here: clouds, masks and acquisitions (`demo_sky.py`), the land itself (`demo_land.py`).
+here: clouds, masks and acquisitions (`sky.py`), the land itself (`land.py`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fusion_assets.imagery.demo_frame import Frame
-from fusion_assets.imagery.demo_land import Field, Land, noise, ramp, stream
-from fusion_assets.imagery.demo_settlement import Settlements
+from fusion_assets.imagery.demo.frame import Frame
+from fusion_assets.imagery.demo.land import Field, Land, noise, ramp, stream
+from fusion_assets.imagery.demo.settlement import Settlements
 
 
 class BandInfo(NamedTuple):

@@ -1,6 +1,6 @@
 """Where the demo archive lies: a square on the 1 km lattice of a UTM zone, and how a study states it.
 
-What does not belong here: what is in the square (`demo_land.py`, `demo_settlement.py`).
+What does not belong here: what is in the square (`land.py`, `settlement.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.demo_catalog import footprint
+from fusion_assets.imagery.demo.catalog import footprint
 
 PIXEL = 250.0
 """Edge of a simulated Sentinel-2 pixel, metres."""

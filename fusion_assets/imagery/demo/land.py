@@ -1,8 +1,8 @@
 """The simulated land of the demo archive, before people: its relief, rivers, lakes and plant cover.
 
 Nothing here is measured; every field is drawn from the seed. What does not belong here: where it lies
-(`demo_frame.py`), settlements and their
-history (`demo_settlement.py`), what sensors see of it (`demo_optics.py`, `demo_lights.py`), files (`demo.py`).
+(`frame.py`), settlements and their
+history (`settlement.py`), what sensors see of it (`optics.py`, `lights.py`), files (`__init__.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fusion_assets.imagery.demo_frame import PIXEL, Frame
+from fusion_assets.imagery.demo.frame import PIXEL, Frame
 
 Field = npt.NDArray[np.float32]
 
