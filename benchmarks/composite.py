@@ -32,7 +32,7 @@ def run(threads: int = 0) -> list[dict[str, Any]]:
         threads: for both sides; all cores when 0.
 
     Returns:
-        Rows with `case`, `scenes`, `side` (pixels), `threads`, `seconds` (best of `REPEATS`), `peak_mb`,
+        Rows with `name`, `scenes`, `side` (pixels), `threads`, `seconds` (best of `REPEATS`), `peak_mb`,
         `million_observations_per_s`; rows of ours also carry `speedup` and `memory_share` against odc-stac, or
         `memory_growth` against the small case.
     """
@@ -64,7 +64,7 @@ def _measure(case: str, scenes: int, side: int, threads: int) -> dict[str, Any]:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     row = json.loads(done.stdout.splitlines()[-1])
     rate = round(scenes * side * side / row["seconds"] / 1e6, 1)
-    return {"case": case, "scenes": scenes, "side": side, "threads": threads, **row, "million_observations_per_s": rate}
+    return {"name": case, "scenes": scenes, "side": side, "threads": threads, **row, "million_observations_per_s": rate}
 
 
 def make_archive(scenes: int, side: int) -> None:

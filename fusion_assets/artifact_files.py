@@ -128,10 +128,10 @@ def read_model(path: Path, shown: str, card: Mapping[str, Any], command: str) ->
     Raises:
         FusionError: the file cannot be read, or the model has another number of inputs than the card has features.
     """
-    import keras
+    from fusion_assets.built_up.backend import keras
 
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = keras().models.load_model(path, compile=False)
     except (ValueError, OSError, TypeError) as error:
         raise FusionError(f"{shown} cannot be read: {error}", "a Keras model", f"make it anew: {command}") from error
     features, width = list(card.get("features", ())), model.input_shape[-1]

@@ -37,8 +37,7 @@ class RasterIOManager(ArtifactIOManager):
         self.compare(artifact, path, value.tags)  # never place what loading would refuse
         self.storage.put_file(value.path, path)
         records = [
-            {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}}
-            for band in value.bands
+            {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}} for band in value.bands
         ]
         return {
             "crs": value.grid.crs,

@@ -8,6 +8,11 @@ import pytest
 REAL_ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the one filter that the package sets itself: pytest starts every test with its own."""
+    config.addinivalue_line("filterwarnings", "ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
 @pytest.fixture(scope="session")
 def real_archive() -> Path:
     """catalog.json of the real archive beside the repository; skips without it, or fails if it was promised."""

@@ -145,26 +145,10 @@ def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
             return dg.Output(
                 (table, metrics),
                 data_version=dg.DataVersion(digest(metrics)),
-                metadata=readable(_headlines(metrics)),
+                metadata=readable(evaluation.summary(metrics)),
             )
 
     return model_evaluation
-
-
-def _headlines(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The figures of an evaluation that the UI plots over time; all of them are in the stored document."""
-    titles = {"model": "", "baseline": "forest_", "majority": "majority_"}
-    figures = ("accuracy", "mcc", "f1", "average_precision")
-    scores = {f"{title}{figure}": metrics[who].get(figure) for who, title in titles.items() for figure in figures}
-    return {
-        **scores,
-        "built_up_share": metrics["prevalence"],
-        "samples": metrics["n"],
-        "threshold": metrics["threshold"],
-        "confusion": metrics["model"]["confusion"],
-        "mcc_difference": metrics["mcc_difference"],
-        "calibration": metrics["calibration"],
-    }
 
 
 def _built_up_prediction(study: Study, partitions: Partitions) -> dg.AssetsDefinition:

@@ -129,7 +129,10 @@ def _open(root: str) -> _Opened:
 
 
 def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
-    remedy = "set FUSION_ARCHIVE (or `archive:` in the study) to a catalog.json or the address of a STAC API"
+    remedy = (
+        "set FUSION_ARCHIVE (or `archive:` in the study) to a catalog.json or the address of a STAC API; "
+        "`fusion demo` builds the synthetic demo archive"
+    )
     try:
         if not _is_local(root):
             import pystac_client

@@ -11,14 +11,15 @@ import functools
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
 import rasterio.windows
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
@@ -39,6 +40,9 @@ _GDAL = {
     "GDAL_CACHEMAX": 64 << 20,
 }
 _T = TypeVar("_T")
+
+# Files without a CRS are refused when their header is read; see `_read_window`.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"rasterio$")
 
 
 class UnreadableFile(FusionError):
@@ -188,7 +192,10 @@ def _read_window(href: str, header: Header, window: tuple[int, int, int, int]) -
     row, col, height, width = window
 
     def read() -> np.ndarray:
-        options = {} if header.level is None else {"overview_level": header.level}
+        options: dict[str, Any] = {} if header.level is None else {"overview_level": header.level}
+        if header.driver == "GTiff":
+            # The header has told where the pixels lie. Not asking again saves 0.4 ms, mostly spent alone under a lock.
+            options["GEOREF_SOURCES"] = "NONE"
         with rasterio.open(href, driver=header.driver, **options) as source:
             return source.read(1, window=rasterio.windows.Window(col, row, width, height))
 

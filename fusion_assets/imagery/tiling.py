@@ -16,7 +16,7 @@ from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.placement import is_geographic, same_crs
 from fusion_assets.imagery.reading import Header
 
-TILE_BYTES = 26 << 20
+TILE_BYTES = 20 << 20
 """One tile's stack of observations; a tile in every thread then stays within a few hundred MB."""
 _MASK_BYTES = 1.125
 """Of an observation: where it counts, one byte in the stack and one bit beside it for the other bands."""

@@ -157,7 +157,9 @@ def _band(dataset: Dataset, band: DatasetBand, item: pystac.Item) -> Band | None
     return Band(band.name, source.type, projection, source.pixels, size)
 
 
-def _lattice(href: str, item: pystac.Item, asset: pystac.Asset, declared: dict) -> tuple[Projection, tuple[int, int], str]:
+def _lattice(
+    href: str, item: pystac.Item, asset: pystac.Asset, declared: dict
+) -> tuple[Projection, tuple[int, int], str]:
     fields = {**item.properties, **asset.extra_fields}
     code = fields.get("proj:code") or (f"EPSG:{fields['proj:epsg']}" if fields.get("proj:epsg") else None)
     terms, shape, dtype = fields.get("proj:transform"), fields.get("proj:shape"), declared.get("data_type")

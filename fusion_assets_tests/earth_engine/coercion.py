@@ -44,9 +44,8 @@ def coerce(value: Any, kind: str, where: str) -> Any:
     if base in _PLAIN and not isinstance(found, _PLAIN[base]):
         found = None
     if found is None:
-        raise ServiceError(
-            f"{where}: Invalid type.\nExpected type: {kind}.\nActual type: {type_name(value)}.\nActual value: {value!r}"[:500]
-        )
+        told = f"Expected type: {kind}.\nActual type: {type_name(value)}.\nActual value: {value!r}"
+        raise ServiceError(f"{where}: Invalid type.\n{told[:500]}")
     return found
 
 

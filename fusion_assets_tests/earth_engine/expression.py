@@ -5,7 +5,6 @@ What an algorithm does is in `algorithms/`; pixels are computed later, when a gr
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,14 +14,19 @@ from fusion_assets_tests.earth_engine.signatures import children, signatures, va
 from fusion_assets_tests.earth_engine.values import Function
 
 Algorithms = Mapping[str, Callable[..., Any]]
-_DEPTH = 20_000
 
 
 class Evaluator:
-    """One expression, evaluated at most once per node outside functions."""
+    """One expression, evaluated at most once per node outside functions.
+
+    Raises:
+        ServiceError: the expression is not valid, or names an algorithm that this service does not know.
+    """
 
     def __init__(self, expression: dict[str, Any], algorithms: Algorithms) -> None:
-        validate(expression)
+        unknown = sorted(name for name in validate(expression) if name not in algorithms)
+        if unknown:
+            raise ServiceError(f"{', '.join(unknown)}: this loopback service does not know the algorithm.")
         self._nodes = expression["values"]
         self._result = expression["result"]
         self._algorithms = algorithms
@@ -33,10 +37,8 @@ class Evaluator:
         """The result.
 
         Raises:
-            ServiceError: an algorithm that this service does not know, or one that fails.
+            ServiceError: an algorithm fails.
         """
-        # Graphs made by client-side loops nest deeply.
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
         return self._referred(self._result, {})
 
     def _referred(self, name: str, scope: dict[str, Any]) -> Any:
@@ -89,16 +91,13 @@ class Evaluator:
             function = self._referred(body["functionReference"], scope)
             return function.call(*(given[name] for name in function.names))
         signature = signatures()[body["functionName"]]
-        implementation = self._algorithms.get(signature.name)
-        if implementation is None:
-            raise ServiceError(f"{signature.name}: this loopback service does not know the algorithm.")
         arguments = []
         for argument in signature.arguments:
             value = given.get(argument.name)
             value = argument.default if value is None else value
             where = f"{signature.name}, argument '{argument.name}'"
             arguments.append(None if value is None else coerce(value, argument.type, where))
-        return implementation(*arguments)
+        return self._algorithms[signature.name](*arguments)
 
     def _arguments_in(self, name: str) -> frozenset[str]:
         """Names of the function arguments that a value depends on and does not bind itself."""

@@ -1,8 +1,8 @@
 """Faults that a test asks for: which requests or tasks they hit, how often, and what happens.
 
-Faults of requests: `429`, `500`, `503`, `aggregations`, `quota`, `memory`, `timeout` (answered with Earth Engine's
-message), `drop` (the connection closes unanswered, nothing done), `lost_answer` (done, then the connection closes),
-`cut` (half an answer), `slow` (answered after `seconds`).
+Faults of requests: `429`, `500`, `503`, `aggregations`, `quota`, `unauthenticated`, `forbidden`, `disabled`, `memory`,
+`timeout` (answered with Earth Engine's message), `drop` (the connection closes unanswered, nothing done),
+`lost_answer` (done, then the connection closes), `cut` (half an answer), `slow` (answered after `seconds`).
 
 Faults of tasks: `fail` (with `message`), `task_memory`, `task_quota`, `no_pixels`, `permission`, `never_ends`,
 `missing_shard`, `truncated_shard`, `expired` (finishes, but neither list nor get knows it any more).
@@ -28,6 +28,9 @@ REQUEST_ERRORS = {
         "Quota exceeded for quota metric 'Interactive requests' and limit 'Requests per minute' of service "
         "'earthengine.googleapis.com'.",
     ),
+    "unauthenticated": (401, "Request had invalid authentication credentials."),
+    "forbidden": (403, "Caller does not have required permission to use project demo."),
+    "disabled": (403, "Earth Engine API has not been used in project 123 before or it is disabled."),
     "memory": (400, "User memory limit exceeded."),
     "timeout": (400, "Computation timed out."),
 }

@@ -43,7 +43,11 @@ def pixels_of(band: Band, grid: PixelGrid) -> Pixels:
 
 
 def derived(
-    name: str, kind: PixelType, inputs: Sequence[Band], compute: Callable[..., Pixels], projection: Projection | None = None
+    name: str,
+    kind: PixelType,
+    inputs: Sequence[Band],
+    compute: Callable[..., Pixels],
+    projection: Projection | None = None,
 ) -> Band:
     """A band computed pixel by pixel from others; its projection is that of the first input that has one."""
     if projection is None:
@@ -95,7 +99,9 @@ def paired(one: Image, other: Image, where: str) -> list[tuple[Band, Band]]:
     if len(named) == len(one.bands) and all(band.name in named for band in one.bands):
         return [(band, named[band.name]) for band in one.bands]
     if len(one.bands) != len(other.bands):
-        raise ServiceError(f"{where}: Images must contain the same number of bands. Got {len(one.bands)} and {len(other.bands)}.")
+        raise ServiceError(
+            f"{where}: Images must contain the same number of bands. Got {len(one.bands)} and {len(other.bands)}."
+        )
     return list(zip(one.bands, other.bands, strict=True))
 
 

@@ -114,7 +114,7 @@ class PixelGrid:
 
     def window(self, row: int, col: int, height: int, width: int) -> PixelGrid:
         """Part of the grid, in whole pixels; may reach outside."""
-        shifted = self.affine * Affine.translation(col, row)
+        shifted = self.affine @ Affine.translation(col, row)
         return PixelGrid(Projection(self.crs, tuple(shifted[:6])), width, height)
 
     def centres(self) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +135,7 @@ def places(grid: PixelGrid, lattice: Projection) -> tuple[np.ndarray, np.ndarray
     """Fractional (row, column) of a grid's pixel centres on a lattice, counted from its outer corner."""
     if grid.crs == lattice.crs:
         # One matrix for both steps keeps aligned grids exactly aligned.
-        a, b, c, d, e, f = (~lattice.affine * grid.affine)[:6]
+        a, b, c, d, e, f = (~lattice.affine @ grid.affine)[:6]
         cols, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
         return d * cols + e * rows + f, a * cols + b * rows + c
     xs, ys = centres_in(grid, lattice.crs)
@@ -150,5 +150,8 @@ def pixels_per_pixel(grid: PixelGrid, lattice: Projection) -> float:
     """How many lattice pixels lie along the side of one grid pixel, at the grid's centre."""
     middle = grid.window(grid.height // 2, grid.width // 2, 2, 2)
     rows, cols = places(middle, lattice)
-    across, down = (cols[0, 1] - cols[0, 0], rows[0, 1] - rows[0, 0]), (cols[1, 0] - cols[0, 0], rows[1, 0] - rows[0, 0])
+    across, down = (
+        (cols[0, 1] - cols[0, 0], rows[0, 1] - rows[0, 0]),
+        (cols[1, 0] - cols[0, 0], rows[1, 0] - rows[0, 0]),
+    )
     return math.sqrt(abs(across[0] * down[1] - across[1] * down[0]))

@@ -15,8 +15,8 @@ class PixelType:
     """Precision (`int`, `float` or `double`) and, for integers, the range of values."""
 
     precision: str
-    low: float | None = None
-    high: float | None = None
+    low: float = 0
+    high: float = 0
 
     @property
     def dtype(self) -> np.dtype:

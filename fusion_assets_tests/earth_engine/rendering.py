@@ -41,7 +41,9 @@ def compute_pixels(image: Image, body: dict[str, Any]) -> tuple[bytes, str]:
         raise ServiceError("Image has no bands.")
     grid = _requested_grid(image, body.get("grid") or {})
     if max(grid.width, grid.height) > LARGEST_EDGE:
-        raise ServiceError(f"Pixel grid dimensions ({grid.width}x{grid.height}) must be less than or equal to {LARGEST_EDGE}.")
+        raise ServiceError(
+            f"Pixel grid dimensions ({grid.width}x{grid.height}) must be less than or equal to {LARGEST_EDGE}."
+        )
     size = grid.width * grid.height * sum(band.type.dtype.itemsize for band in image.bands)
     if size > LARGEST_REQUEST:
         raise ServiceError(f"Total request size ({size} bytes) must be less than or equal to {LARGEST_REQUEST} bytes.")
@@ -115,7 +117,9 @@ def one_type(bands: Sequence[Band]) -> np.dtype:
     """
     kinds = list(dict.fromkeys(band.type.dtype for band in bands))
     if len(kinds) > 1:
-        names = " and ".join(_GDAL_NAMES.get(kind.name, kind.name.replace("uint", "UInt").replace("int", "Int")) for kind in kinds[:2])
+        names = " and ".join(
+            _GDAL_NAMES.get(kind.name, kind.name.replace("uint", "UInt").replace("int", "Int")) for kind in kinds[:2]
+        )
         raise ServiceError(f"Exported bands must have compatible data types; found inconsistent types: {names}.")
     return kinds[0]
 

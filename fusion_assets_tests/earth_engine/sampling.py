@@ -63,7 +63,9 @@ class Source:
     def pixels(self, grid: PixelGrid) -> Pixels:
         """Nearest neighbours on a grid."""
         level = level_for(grid, self.projection)
-        return nearest(grid, coarser(self.projection, level), self.size_at(level), lambda *w: self.read(level, *w), self.type)
+        return nearest(
+            grid, coarser(self.projection, level), self.size_at(level), lambda *w: self.read(level, *w), self.type
+        )
 
     def size_at(self, level: int) -> tuple[int, int]:
         """(width, height) of a pyramid level."""
@@ -107,7 +109,7 @@ def coarser(projection: Projection, level: int) -> Projection:
     """The lattice of a pyramid level."""
     if not level:
         return projection
-    return Projection(projection.crs, tuple((projection.affine * Affine.scale(2**level))[:6]))
+    return Projection(projection.crs, tuple((projection.affine @ Affine.scale(2**level))[:6]))
 
 
 def halve(pixels: Pixels, policy: str) -> Pixels:

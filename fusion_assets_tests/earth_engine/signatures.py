@@ -73,8 +73,8 @@ def signatures() -> dict[str, Signature]:
     return found
 
 
-def validate(expression: dict[str, Any]) -> None:
-    """Check every node of an expression, reached or not.
+def validate(expression: dict[str, Any]) -> set[str]:
+    """Check every node of an expression, reached or not; returns the names of the algorithms that it calls.
 
     Raises:
         ServiceError: malformed nodes, dangling references, unknown functions, wrong or missing arguments.
@@ -82,21 +82,25 @@ def validate(expression: dict[str, Any]) -> None:
     values = expression.get("values")
     if not isinstance(values, dict) or expression.get("result") not in values:
         raise ServiceError("Invalid expression: `result` must name one of `values`.")
+    called: set[str] = set()
     for node in values.values():
-        _check(node, values)
+        _check(node, values, called)
+    return called
 
 
-def _check(node: Any, values: dict[str, Any]) -> None:
+def _check(node: Any, values: dict[str, Any], called: set[str]) -> None:
     if not isinstance(node, dict) or len(node) != 1 or next(iter(node)) not in _KINDS:
         raise ServiceError(f"Invalid expression: not a ValueNode: {json.dumps(node)[:200]}")
     kind, body = next(iter(node.items()))
-    reference = {"valueReference": body, "functionDefinitionValue": body.get("body") if isinstance(body, dict) else None}
+    function = body.get("body") if isinstance(body, dict) else None
+    reference = {"valueReference": body, "functionDefinitionValue": function}
     if kind in reference and reference[kind] not in values:
         raise ServiceError(f"Invalid expression: reference to unknown value '{reference[kind]}'.")
     if kind == "functionInvocationValue":
         _check_invocation(body, values)
+        called |= {body["functionName"]} if "functionName" in body else set()
     for child in children(node):
-        _check(child, values)
+        _check(child, values, called)
 
 
 def _check_invocation(body: dict[str, Any], values: dict[str, Any]) -> None:
@@ -111,7 +115,9 @@ def _check_invocation(body: dict[str, Any], values: dict[str, Any]) -> None:
     known = {argument.name for argument in signature.arguments}
     for name in arguments:
         if name not in known:
-            raise ServiceError(f"{signature.name}: Unrecognized argument name: '{name}'. Expected: {_listed(signature)}.")
+            raise ServiceError(
+                f"{signature.name}: Unrecognized argument name: '{name}'. Expected: {_listed(signature)}."
+            )
     for argument in signature.arguments:
         given = arguments.get(argument.name)
         missing = given is None or given == {"constantValue": None}

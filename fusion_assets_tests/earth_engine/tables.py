@@ -51,7 +51,11 @@ def tables(extra: dict[str, dict]) -> dict[str, Collection]:
     found = {
         name: Collection(
             tuple(
-                Feature({**row["properties"], "system:index": row["id"]}, Geometry(shapely.Polygon(row["outline"])), row["id"])
+                Feature(
+                    {**row["properties"], "system:index": row["id"]},
+                    Geometry(shapely.Polygon(row["outline"])),
+                    row["id"],
+                )
                 for row in rows
             ),
             id=name,

@@ -104,7 +104,7 @@ def test_the_result_does_not_depend_on_tiles(season, monkeypatch, subdivision):
         make_grid(30, 40, step=10 * subdivision),
     )
     whole = composite(acquisitions(season[0]), recipe, grid)
-    monkeypatch.setattr(tiling, "TILE_BYTES", 1)
+    monkeypatch.setattr(tiling, "TILE_BYTES", 7500)
     monkeypatch.setattr(tiling, "_SMALLEST", 16)
     cut = composite(acquisitions(season[0]), recipe, grid)
     assert cut.B02.data.npartitions > 4 and whole.B02.data.npartitions == 1

@@ -19,6 +19,7 @@ from fusion_assets_tests.earth_engine.algorithms import (  # noqa: F401
     projections,
     reducers,
     regions,
+    resolution,
     stacks,
 )
 from fusion_assets_tests.earth_engine.algorithms.registry import ALGORITHMS

@@ -117,7 +117,9 @@ def _binary(name: str) -> Callable[[Image, Image], Image]:
 
     def apply(one: Image, other: Image) -> Image:
         pairs, names = paired(one, other, f"Image.{name}"), names_of_pairs(one, other)
-        made = [derived(n, _type(name, a.type, b.type), (a, b), compute) for n, (a, b) in zip(names, pairs, strict=True)]
+        made = [
+            derived(n, _type(name, a.type, b.type), (a, b), compute) for n, (a, b) in zip(names, pairs, strict=True)
+        ]
         return one.with_bands(made)
 
     return apply
@@ -169,7 +171,10 @@ for _name, _to in _CASTS.items():
 @algorithm("Image.clamp")
 def clamp(image: Image, low: float, high: float) -> Image:
     """Values outside a range take its nearest end."""
-    made = (derived(b.name, b.type, (b,), lambda f: Pixels(np.clip(_wide(f.values), low, high), f.mask)) for b in image.bands)
+    made = (
+        derived(b.name, b.type, (b,), lambda f: Pixels(np.clip(_wide(f.values), low, high), f.mask))
+        for b in image.bands
+    )
     return image.with_bands(made)
 
 

@@ -55,7 +55,9 @@ def mapped(given: Collection, function: Function, drop: bool) -> Collection:
             raise ServiceError("Collection.map: A mapped algorithm must return a Feature or Image.")
         found.append(result.with_properties({**_index_of(item), **result.properties}))
     images = bool(found) and all(isinstance(item, Image) for item in found)
-    return Collection(tuple(found), "ImageCollection" if images or given.kind == "ImageCollection" else "FeatureCollection")
+    return Collection(
+        tuple(found), "ImageCollection" if images or given.kind == "ImageCollection" else "FeatureCollection"
+    )
 
 
 def _index_of(item: Element) -> dict[str, Any]:
@@ -102,7 +104,9 @@ def merge(one: Collection, other: Collection) -> Collection:
 @algorithm("Collection.flatten")
 def flatten(given: Collection) -> Collection:
     """Collections of collections in one."""
-    return given.of(item for part in given.elements for item in (part.elements if isinstance(part, Collection) else [part]))
+    return given.of(
+        item for part in given.elements for item in (part.elements if isinstance(part, Collection) else [part])
+    )
 
 
 @algorithm("Collection.distinct")
@@ -130,13 +134,29 @@ ALGORITHMS["Collection.union"] = lambda given, error: Collection((coerce(geometr
 
 
 @algorithm("Collection.reduceColumns")
-def reduce_columns(given: Collection, reducer: Reducer, selectors: list[str], weights: list[str] | None) -> dict[str, Any]:
-    """A reducer over one property of all elements."""
+def reduce_columns(
+    given: Collection, reducer: Reducer, selectors: list[str], weights: list[str] | None
+) -> dict[str, Any]:
+    """A reducer over one property of all elements, or a list of the values of several."""
+    if reducer.name == "toList":
+        return {"list": _rows(given, reducer, selectors)}
     if len(selectors) != 1 or weights:
         raise ServiceError("Collection.reduceColumns: this loopback service knows one selector without weights only.")
     values = np.array(_numbers(given, selectors[0]))
     results = reduce_stack(reducer, values, np.ones(len(values), bool)) if len(values) else []
     return {name: result.item() for name, (result, _) in zip(output_names(reducer), results, strict=False)}
+
+
+def _rows(given: Collection, reducer: Reducer, selectors: list[str]) -> list:
+    """Values of the selectors, element by element; those without a value that is not optional are left out."""
+    size, optional = reducer.parameters["size"], reducer.parameters["optional"]
+    if (size or 1) != len(selectors):
+        raise ServiceError(
+            f"Collection.reduceColumns: Need {size or 1} inputs for Reducer.toList, got {len(selectors)}."
+        )
+    rows = [[field(item, name) for name in selectors] for item in given.elements]
+    kept = [row for row in rows if all(value is not None for value in row[: len(row) - optional])]
+    return kept if size is not None else [row[0] for row in kept]
 
 
 def _numbers(given: Collection, name: str) -> list:

@@ -14,7 +14,16 @@ from fusion_assets_tests.earth_engine.values import Date, DateRange
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 # Joda patterns that occur, as strftime.
-_PATTERNS = (("YYYY", "%Y"), ("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H"), ("mm", "%M"), ("ss", "%S"), ("D", "%j"))
+_PATTERNS = (
+    ("YYYY", "%Y"),
+    ("yyyy", "%Y"),
+    ("MM", "%m"),
+    ("dd", "%d"),
+    ("HH", "%H"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("D", "%j"),
+)
 
 
 def _of(moment: dt.datetime) -> Date:
@@ -104,6 +113,6 @@ def get_range(value: Date, unit: str, zone: str | None) -> DateRange:
     fields = {"year": 1, "month": 2, "day": 3}
     if unit not in fields:
         raise ServiceError(f"Date.getRange: this loopback service does not know '{unit}'.")
-    parts = [value.moment.year, value.moment.month, value.moment.day][: fields[unit]] + [1, 1]
-    start = dt.datetime(*parts[:3], tzinfo=dt.UTC)
+    parts = [value.moment.year, value.moment.month, value.moment.day][: fields[unit]]
+    start = dt.datetime(*[*parts, 1, 1][:3], tzinfo=dt.UTC)
     return DateRange(_of(start).millis, _of(start + relativedelta(**{f"{unit}s": 1})).millis)

@@ -28,7 +28,9 @@ def field(element: Any, name: str) -> Any:
     return element.properties.get(name)
 
 
-def _operands(left: str | None, right_value: Any, right: str | None, left_value: Any) -> Callable[[Any, Any], tuple[Any, Any]]:
+def _operands(
+    left: str | None, right_value: Any, right: str | None, left_value: Any
+) -> Callable[[Any, Any], tuple[Any, Any]]:
     if (left is None) == (left_value is None) or (right is None) == (right_value is None):
         raise ServiceError("Filter: Each operand must be specified by a field or a value, not both.")
 

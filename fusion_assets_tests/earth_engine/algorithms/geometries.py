@@ -22,7 +22,9 @@ def _made(shape: Any, crs: Projection | None, geodesic: bool | None = None) -> G
     if crs is None:
         return Geometry(shape, WORLD, True if geodesic is None else geodesic)
     a, b, c, d, e, f = crs.transform
-    moved = shapely.transform(shape, lambda p: np.column_stack([a * p[:, 0] + b * p[:, 1] + c, d * p[:, 0] + e * p[:, 1] + f]))
+    moved = shapely.transform(
+        shape, lambda p: np.column_stack([a * p[:, 0] + b * p[:, 1] + c, d * p[:, 0] + e * p[:, 1] + f])
+    )
     return Geometry(moved, crs.crs, bool(geodesic))
 
 
@@ -60,12 +62,18 @@ def ring(coordinates: list, crs: Projection | None, geodesic: bool | None, error
 @algorithm("GeometryConstructors.Polygon")
 def polygon(coordinates: list, crs: Projection | None, geodesic: bool | None, error: Any, even_odd: bool) -> Geometry:
     """A polygon: rings, the first around the others."""
-    rings = [_pairs(coordinates)] if not isinstance(coordinates[0], list) or not isinstance(coordinates[0][0], list) else coordinates
+    rings = (
+        [_pairs(coordinates)]
+        if not isinstance(coordinates[0], list) or not isinstance(coordinates[0][0], list)
+        else coordinates
+    )
     return _made(shapely.Polygon(rings[0], rings[1:]), crs, geodesic)
 
 
 @algorithm("GeometryConstructors.MultiPolygon")
-def multi_polygon(coordinates: list, crs: Projection | None, geodesic: bool | None, error: Any, even_odd: bool) -> Geometry:
+def multi_polygon(
+    coordinates: list, crs: Projection | None, geodesic: bool | None, error: Any, even_odd: bool
+) -> Geometry:
     """Several polygons."""
     return _made(shapely.MultiPolygon([(p[0], p[1:]) for p in coordinates]), crs, geodesic)
 

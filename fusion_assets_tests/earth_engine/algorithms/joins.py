@@ -31,13 +31,17 @@ def inner(primary: str, secondary: str, measure: str | None) -> Join:
 @algorithm("Join.saveAll")
 def save_all(key: str, ordering: str | None, ascending: bool, measure: str | None, outer: bool) -> Join:
     """Primaries with all their matches as a property."""
-    return Join("all", {"key": key, "ordering": ordering, "ascending": ascending, "outer": outer, **_without_measure(measure)})
+    return Join(
+        "all", {"key": key, "ordering": ordering, "ascending": ascending, "outer": outer, **_without_measure(measure)}
+    )
 
 
 @algorithm("Join.saveFirst")
 def save_first(key: str, ordering: str | None, ascending: bool, measure: str | None, outer: bool) -> Join:
     """Primaries with their first match as a property."""
-    return Join("first", {"key": key, "ordering": ordering, "ascending": ascending, "outer": outer, **_without_measure(measure)})
+    return Join(
+        "first", {"key": key, "ordering": ordering, "ascending": ascending, "outer": outer, **_without_measure(measure)}
+    )
 
 
 def _without_measure(measure: str | None) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def iterate(items: list, function: Function, first: Any) -> Any:
 def get(items: list, index: int) -> Any:
     """An item by position, from the end where negative."""
     if not -len(items) <= index < len(items):
-        raise ServiceError(f"List.get: List index must be between 0 and {len(items) - 1}, or -1 and {-len(items)}. Found {index}.")
+        raise ServiceError(
+            f"List.get: List index must be between 0 and {len(items) - 1}, or -1 and {-len(items)}. Found {index}."
+        )
     return items[index]
 
 
@@ -143,5 +145,3 @@ def number_text(number: float, pattern: str) -> str:
 def number_of(text: str, radix: int) -> float:
     """A number from text."""
     return int(text, radix) if text.lstrip("-").isdigit() or radix != 10 else float(text)
-
-

@@ -24,6 +24,12 @@ def _simple(name: str, parameters: tuple) -> Reducer:
     return Reducer(name)
 
 
+@algorithm("Reducer.toList")
+def to_list(size: int | None, optional: int) -> Reducer:
+    """The values themselves; known to `reduceColumns` only."""
+    return Reducer("toList", {"size": size, "optional": optional})
+
+
 @algorithm("Reducer.percentile")
 def percentile(shares: list, names: list | None, *parameters: object) -> Reducer:
     """Percentiles with linear interpolation between values."""

@@ -20,14 +20,17 @@ from fusion_assets_tests.earth_engine.reducing import output_names, reduce_stack
 from fusion_assets_tests.earth_engine.values import Collection, Feature, Geometry, Image, Reducer
 
 
-def _grid(image: Image, region: Geometry | None, projection: Projection, limit: float, where: str) -> tuple[PixelGrid, Geometry]:
+def _grid(
+    image: Image, region: Geometry | None, projection: Projection, limit: float, where: str
+) -> tuple[PixelGrid, Geometry]:
     region = region if region is not None else image.geometry
     if region is None or region.shape is None:
         raise ServiceError(f"{where}: Unable to use a region with an unbounded geometry; specify one.")
     grid = grid_around(region, projection)
     if grid.width * grid.height > limit:
         raise ServiceError(
-            f"{where}: Too many pixels in the region. Found {grid.width * grid.height}, but maxPixels allows only {int(limit)}."
+            f"{where}: Too many pixels in the region. Found {grid.width * grid.height}, but maxPixels allows only "
+            f"{int(limit)}."
         )
     return grid, region
 
@@ -51,7 +54,9 @@ def reduce_region(
     for band in image.bands:
         pixels = pixels_of(band, grid)
         weights = scaled(pixels.mask, inside).reshape(-1)
-        for output, (value, known) in zip(outputs, reduce_stack(reducer, pixels.values.reshape(-1), weights), strict=True):
+        for output, (value, known) in zip(
+            outputs, reduce_stack(reducer, pixels.values.reshape(-1), weights), strict=True
+        ):
             counts = reducer.name == "count"
             name = band.name if len(outputs) == 1 else f"{band.name}_{output}"
             found[name] = value.item() if known or counts else None

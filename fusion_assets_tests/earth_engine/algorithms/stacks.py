@@ -122,7 +122,9 @@ def quality_mosaic(collection: Collection, quality: str) -> Image:
 def to_bands(collection: Collection) -> Image:
     """All bands of all images, named `index_band`."""
     pairs = [(image, band) for image in collection.elements for band in image.bands]
-    return Image(bands=tuple(band.renamed(f"{image.properties.get('system:index')}_{band.name}") for image, band in pairs))
+    return Image(
+        bands=tuple(band.renamed(f"{image.properties.get('system:index')}_{band.name}") for image, band in pairs)
+    )
 
 
 @algorithm("ImageCollection.fromImages")
