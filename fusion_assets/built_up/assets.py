@@ -7,7 +7,6 @@ computed (the other modules of this room, and `imagery`), how it is stored (`io_
 from typing import Any
 
 import dagster as dg
-import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
@@ -91,7 +90,7 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     )
     def training_samples(
         context: dg.AssetExecutionContext, fused_stack: xr.Dataset, ghsl_labels: xr.Dataset
-    ) -> dg.Output[gpd.GeoDataFrame]:
+    ) -> dg.Output[pd.DataFrame]:
         """Every **labelled pixel** with all its features, and the spatial block and fold it belongs to.
 
         Pixels dropped for want of a label or a feature are counted in the metadata.
@@ -115,7 +114,7 @@ def _built_up_model(study: Study, partitions: Partitions) -> dg.AssetsDefinition
         **_stored("models", "keras"),
     )
     def built_up_model(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: gpd.GeoDataFrame
+        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: pd.DataFrame
     ) -> dg.Output[classifier.TrainedModel]:
         """The **classifier**: five networks averaged in one graph, trained on all samples of the label year."""
         with explained():
@@ -133,7 +132,7 @@ def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
         **_stored("tables", "parquet"),
     )
     def model_evaluation(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: gpd.GeoDataFrame
+        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: pd.DataFrame
     ) -> dg.Output[tuple[pd.DataFrame, dict]]:
         """How good the model is **away from where it was trained**: out-of-fold predictions of spatial blocks.
 

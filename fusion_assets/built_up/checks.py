@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 import dask.array as da
-import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
@@ -109,7 +108,7 @@ def _result(name: str, asset: str, passed: bool, **facts: object) -> dg.AssetChe
 
 def _label_balance(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="training_samples", name="label_balance", partitions_def=partitions.label_year)
-    def label_balance(training_samples: gpd.GeoDataFrame) -> dg.AssetCheckResult:
+    def label_balance(training_samples: pd.DataFrame) -> dg.AssetCheckResult:
         """Both classes make up at least 1 % of the samples."""
         share = float(training_samples["label"].mean())
         passed = _RAREST_CLASS <= share <= 1 - _RAREST_CLASS

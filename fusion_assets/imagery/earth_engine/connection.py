@@ -1,0 +1,182 @@
+"""Signing in to Earth Engine and asking it politely: credentials, retries, and errors without secrets.
+
+What does not belong here: what is asked (`scenes.py`, `direct.py`, `tasks.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.storage import public_url
+
+ATTEMPTS = 6
+FIRST_PAUSE_SECONDS = 1.0
+REQUESTS_AT_ONCE = 40
+"""Earth Engine's limit of requests that one project computes at the same time."""
+_TRANSIENT_CODES = {429, 500, 502, 503, 504}
+_TRANSIENT_TEXTS = ("too many", "internal error", "unavailable", "retry later", "rate limit", "deadline exceeded")
+_LOCK = threading.Lock()
+_SLOTS = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
+_connected: list[Connection] = []
+_T = TypeVar("_T")
+# Part of a message (lower case) -> what to do about it.
+_REMEDIES = {
+    "quota": "wait for the quota to be renewed, or ask for more at https://code.earthengine.google.com",
+    "memory": "split the region, or set FUSION_EE_BUCKET so that it is computed by a task",
+    "timed out": "set FUSION_EE_BUCKET so that it is computed by a task, or split the region",
+    "has not been used": "enable the Earth Engine API of the project EE_PROJECT",
+    "disabled": "enable the Earth Engine API of the project EE_PROJECT",
+    "permission": "give the account the roles Earth Engine Resource Writer and Service Usage Consumer in EE_PROJECT",
+    "access denied": "give the account the roles Earth Engine Resource Writer and Service Usage Consumer in EE_PROJECT",
+    "credentials": "run `earthengine authenticate`, or point GOOGLE_APPLICATION_CREDENTIALS at a key file",
+    "did not match any bands": "choose bands that the collection has",
+    "not found": "check the id, and that the account may read it",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which project and endpoint to talk to; holds no credential, so it may be sent to workers and printed.
+
+    Attributes:
+        project: Google Cloud project that is billed (EE_PROJECT); empty takes the credential's own.
+        url: endpoint (EE_URL); empty is the public one.
+    """
+
+    project: str = ""
+    url: str = ""
+
+    def open(self) -> None:
+        """Sign in, once for each process.
+
+        Raises:
+            FusionError: no package, no credentials, or Earth Engine does not let them in.
+        """
+        with _LOCK:
+            if _connected == [self] and _is_initialized():
+                return
+            _initialize(self)
+            _connected[:] = [self]
+
+    def ask(self, request: Callable[[], _T], about: str) -> _T:
+        """Answer of one request, asked again with growing pauses while Earth Engine is busy or not reachable.
+
+        Args:
+            request: calls the client.
+            about: what for, in words; begins the error.
+
+        Raises:
+            FusionError: refused, or still busy after several attempts.
+        """
+        self.open()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with _SLOTS:
+                    return request()
+            except Exception as error:
+                if attempt == ATTEMPTS or not transient(error):
+                    problem = explained(error, about)
+            # Outside the handler: the client's own errors carry requests, and those carry tokens.
+                    break
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+        raise problem
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status behind an error of the client, where there is one."""
+    response = getattr(error.__context__, "resp", None) or getattr(error, "resp", None)
+    return None if response is None else int(response.status)
+
+
+def transient(error: BaseException) -> bool:
+    """Whether the same request may succeed later."""
+    status = status_of(error)
+    if status is not None:
+        daily = "EECU" in str(error)
+        return status in _TRANSIENT_CODES and not daily
+    if isinstance(error, ConnectionError | TimeoutError):
+        return True
+    return type(error).__name__ == "EEException" and any(text in str(error).lower() for text in _TRANSIENT_TEXTS)
+
+
+def explained(error: BaseException, about: str) -> FusionError:
+    """An error of the client in our form: Earth Engine's own message and what to do, without addresses' secrets."""
+    known = type(error).__name__ in ("EEException", "HttpError")
+    # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
+    text = public_url(str(error)).strip() if known else type(error).__name__
+    if type(error).__module__.startswith("google.auth"):
+        text = f"the credentials were not accepted ({type(error).__name__})"
+    remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
+    return FusionError(f"{about}: Earth Engine says: {text}", "an answer", remedy)
+
+
+def _is_initialized() -> bool:
+    import ee
+
+    return bool(ee.data.is_initialized())
+
+
+def _initialize(connection: Connection) -> None:
+    try:
+        import ee
+    except ImportError:
+        raise FusionError(
+            "the package earthengine-api is not installed",
+            "it, for FUSION_ENGINE=earth_engine",
+            "pip install 'fusion-assets[earth-engine]'",
+        ) from None
+    credentials = _credentials(connection.url)
+    try:
+        ee.Initialize(credentials=credentials, project=connection.project or None, url=connection.url or None)
+        # Retrying is done here, where it is bounded and where dropped answers count as well.
+        ee.data.setMaxRetries(0)
+        return
+    except Exception as error:
+        problem = explained(error, "signing in")
+        if "no project found" in str(error):
+            problem = FusionError("no Google Cloud project", "the project to be billed", "set EE_PROJECT")
+    raise problem
+
+
+def _credentials(url: str) -> Any:
+    """A key file, what `earthengine authenticate` stored, or application default credentials, in this order."""
+    import ee
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if url and parts.scheme != "https" and not local:
+        raise FusionError(
+            f"EE_URL is {public_url(url)}", "an https address; credentials are not sent in clear", "correct EE_URL"
+        )
+    if local:
+        return AnonymousCredentials()  # never send a credential to a stand-in
+    remedy = (
+        "run `earthengine authenticate`, or `gcloud auth application-default login`, or point "
+        "GOOGLE_APPLICATION_CREDENTIALS at the key file of a service account"
+    )
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        try:
+            path = os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
+            return google.auth.load_credentials_from_file(path, scopes=ee.oauth.SCOPES)[0]
+        except Exception as error:
+            kind = type(error).__name__
+        raise FusionError(
+            f"the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be used ({kind})",
+            "the JSON key file of a service account",
+            "correct GOOGLE_APPLICATION_CREDENTIALS, or unset it and " + remedy,
+        )
+    try:
+        return ee.data.get_persistent_credentials()
+    except Exception as error:
+        kind = type(error).__name__
+    raise FusionError(f"no credentials for Earth Engine ({kind})", "an account that may use it", remedy)

@@ -1,0 +1,186 @@
+"""Which scenes Earth Engine has for a request: one question for each request, and the rules about the answer.
+
+What does not belong here: what is computed from them (`expressions.py`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.earth_engine.connection import Connection
+from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.scenes import Scene, acquisitions
+
+# Known when this was written; Earth Engine's own list, which the client fetches, is looked at as well.
+DEPRECATED = {
+    "COPERNICUS/S2": "COPERNICUS/S2_HARMONIZED",
+    "COPERNICUS/S2_SR": "COPERNICUS/S2_SR_HARMONIZED",
+    "JRC/GHSL/P2016/SMOD_POP_GLOBE_V1": "JRC/GHSL/P2023A/GHS_SMOD_V2-0",
+    "JRC/GHSL/P2023A/GHS_SMOD": "JRC/GHSL/P2023A/GHS_SMOD_V2-0",
+    "LANDSAT/LC08/C01/T1_SR": "LANDSAT/LC08/C02/T1_L2",
+}
+CLOUD_SCORE_PLUS = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+_PUBLIC = "projects/earthengine-public/assets/"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The scenes of a request.
+
+    Attributes:
+        collection: full id.
+        groups: image indices of each pass, passes by start time, indices sorted.
+        masked: whether the images have the recipe's mask band.
+        source: CRS and six affine terms of the newest image; labels only.
+    """
+
+    collection: str
+    groups: tuple[tuple[str, ...], ...]
+    masked: bool
+    source: tuple[str, tuple[float, ...]] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All indices, sorted."""
+        return tuple(sorted(name for group in self.groups for name in group))
+
+
+def collection_of(request: ExportRequest) -> str:
+    """Earth Engine id of a request's collection: the product's, or the study's `collection` where that is such an id.
+
+    Raises:
+        FusionError: the collection is deprecated and the study does not say `allow_deprecated: true`.
+    """
+    product = PRODUCTS[request.product]
+    others = [name for name in request.collections if "/" in name and name not in product.collections]
+    name = (others[0] if others else product.earth_engine).removeprefix(_PUBLIC).strip("/")
+    if name in deprecated() and not getattr(request, "allow_deprecated", False):
+        raise FusionError(
+            f"{name} is deprecated",
+            f"its successor {deprecated()[name] or '(none is named)'}",
+            "choose a product or `collection` that uses the successor, or set allow_deprecated: true in the study",
+        )
+    return name
+
+
+def deprecated() -> dict[str, str]:
+    """Successor of every deprecated collection, by full id."""
+    import ee
+
+    published = {name: asset.replacement_id or "" for name, asset in ee.deprecation.deprecated_assets.items()}
+    return {**DEPRECATED, **published}
+
+
+def find_scenes(request: ExportRequest, connection: Connection) -> Found:
+    """The scenes that a request names.
+
+    Raises:
+        FusionError: there are none, one lacks a band or the mask, the mask has a gap there, or the collection is
+            deprecated.
+    """
+    connection.open()
+    name = collection_of(request)
+    where = f"{request.asset} {request.region}|{request.year}"
+    answer = connection.ask(_listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
+    rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
+    limit = request.max_cloud_cover
+    kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
+    if not kept:
+        first, last = request.window
+        left_out = f" ({len(rows)} left out as more than {limit:g} % cloud)" if rows else ""
+        raise FusionError(
+            f"no scenes of {PRODUCTS[request.product].title} for {where}: Earth Engine's {name} has none between "
+            f"{first} and {last} that touch the region{left_out}",
+            "at least one scene",
+            "correct the season, a `windows` entry or the region in the study",
+        )
+    masked = _check_bands(request, name, kept)
+    groups = acquisitions([_scene(row) for row in kept])
+    indices = tuple(tuple(scene.id for scene in group) for group in groups)
+    if request.recipe.reducer != "latest":
+        return Found(name, indices, masked)
+    return Found(name, indices, masked, _lattice(request, name, indices[-1][0], connection, where))
+
+
+_FIELDS = ("index", "start", "bands", "end", "cloud", "platform")
+
+
+def _listing(request: ExportRequest, name: str) -> Any:
+    import ee
+
+    first, last = (int(_midnight(day).timestamp() * 1000) for day in request.window)
+    after = last + 86_400_000
+    overlaps = ee.Filter.And(
+        ee.Filter.lt("system:time_start", after),
+        ee.Filter.Or(ee.Filter.gte("system:time_start", first), ee.Filter.gt("system:time_end", first)),
+    )
+    images = ee.ImageCollection(name).filter(overlaps)
+    # Straight edges in degrees, as the study draws them.
+    images = images.filterBounds(ee.Geometry(request.geometry, "EPSG:4326", False))
+    images = images.map(lambda image: image.set("fusion:bands", image.bandNames()))
+    selectors = ["system:index", "system:time_start", "fusion:bands"]
+    optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
+    return images.reduceColumns(
+        ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]
+    )
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+
+
+def _moment(millis: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(millis / 1000, dt.UTC)
+
+
+def _scene(row: dict[str, Any]) -> Scene:
+    start, end = _moment(row["start"]), _moment(row["start"] if row["end"] is None else row["end"])
+    return Scene(row["index"], start, end, row["platform"] or "", {}, None)
+
+
+def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) -> bool:
+    """Whether the images have the mask band; all of them or none."""
+    product, mask = PRODUCTS[request.product], request.recipe.mask
+    wanted = [product.band(band).earth_engine for band in request.recipe.bands]
+    linked = mask.earth_engine.startswith("cs")  # Cloud Score+ is a collection of its own
+    masked = mask.kind != "none"
+    for row in rows:
+        missing = [band for band in wanted if band not in row["bands"]]
+        if missing:
+            raise FusionError(
+                f"{name}/{row['index']} has no band {', '.join(missing)}; it has {', '.join(row['bands'])}",
+                f"the bands {', '.join(wanted)}",
+                "choose other `bands` for this product in the study",
+            )
+        day = _moment(row["start"]).date()
+        if masked and mask.gap and mask.gap[0] <= day <= mask.gap[1]:
+            raise FusionError(
+                f"{name}/{row['index']} of {day} lies in a gap of the mask band {mask.earth_engine}",
+                f"dates outside {mask.gap[0]} to {mask.gap[1]}",
+                mask.gap[2],
+            )
+    if not masked or linked:
+        return masked
+    without = [row["index"] for row in rows if mask.earth_engine not in row["bands"]]
+    if without and not (mask.optional and len(without) == len(rows)):
+        raise FusionError(
+            f"{name}/{without[0]} has no mask band {mask.earth_engine}",
+            "the mask band in every scene",
+            "set `mask: none` for this product in the study if unmasked scenes are what you want",
+        )
+    return not without
+
+
+def _lattice(
+    request: ExportRequest, name: str, index: str, connection: Connection, where: str
+) -> tuple[str, tuple[float, ...]]:
+    import ee
+
+    band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
+    projection = ee.Image(f"{name}/{index}").select(band).projection()
+    found = connection.ask(projection.getInfo, f"looking up the cells of {where}")
+    return found.get("crs") or found["wkt"], tuple(float(term) for term in found["transform"])
