@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path, PurePath
@@ -120,6 +121,18 @@ def read_pair(storage: Storage, path: str, command: str) -> tuple[dict[str, Any]
             f"a run was interrupted or a file replaced by hand; make both anew: {command}",
         )
     return document, facts
+
+
+def without_time(path: Path) -> None:
+    """Rewrite a `.keras` file without the moment it was saved, so that equal models are equal files."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in sorted(archive.namelist())}
+    if "metadata.json" in members:
+        metadata = json.loads(members["metadata.json"]) | {"date_saved": ""}
+        members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 
 def read_model(path: Path, shown: str, card: Mapping[str, Any], command: str) -> Any:

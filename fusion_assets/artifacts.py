@@ -104,6 +104,27 @@ class ArtifactIOManager(dg.IOManager):
     def load(self, artifact: Artifact) -> Any:
         """Return a stored value."""
 
+    def verify(self, artifact: Artifact) -> None:
+        """Find out whether a stored artifact is there, whole and this study's, as cheaply as that can be known.
+
+        Raises:
+            FusionError: it is not.
+        """
+        self._found(artifact)
+
+    def owner(self, artifact: Artifact) -> str | None:
+        """Study that made what is stored now; None where nothing readable is."""
+        if not self.storage.exists(self.path(artifact)):
+            return None
+        try:
+            return self.stored_facts(artifact).get("study")
+        except FusionError:
+            return None
+
+    @abstractmethod
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """Facts of a stored artifact, without loading it."""
+
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Place one partition, whole or not at all."""
         with explained():
@@ -120,6 +141,7 @@ class ArtifactIOManager(dg.IOManager):
         definition = context.asset_partitions_def if context.has_asset_partitions else None
         artifact = Artifact.of(context.asset_key, keys[0], definition)
         try:
+            self._check_owner(artifact)
             metadata = self.save(obj, artifact)
         finally:
             if isinstance(obj, RasterFile):
@@ -128,6 +150,15 @@ class ArtifactIOManager(dg.IOManager):
         context.add_output_metadata(
             {"path": dg.MetadataValue.path(path), "size_bytes": self.storage.size(path), **metadata}
         )
+
+    def _check_owner(self, artifact: Artifact) -> None:
+        owner, ours = self.owner(artifact), self.facts(artifact).get("study")
+        if owner and ours and owner != ours:
+            raise FusionError(
+                f"{self.path(artifact)} belongs to study {owner}",
+                f"a storage root of study {ours}'s own",
+                "point FUSION_STORAGE at another place; nothing was replaced",
+            )
 
     def load_input(self, context: dg.InputContext) -> Any:
         """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""

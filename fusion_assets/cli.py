@@ -61,9 +61,10 @@ def _years(text: str) -> list[int]:
         years: set[int] = set()
         for part in text.split(","):
             first, _, last = part.partition("-")
-            years.update(range(int(first), int(last or first) + 1))
-        if not years:
-            raise ValueError
+            begin, end = int(first), int(last or first)
+            if not 1900 <= begin <= end <= 2200:
+                raise ValueError
+            years.update(range(begin, end + 1))
         return sorted(years)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a year or a range such as 2016-2019") from None
@@ -131,15 +132,18 @@ def _run_study(
 
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.storage import Storage
-    from fusion_assets.instance import prepare_home
-    from fusion_assets.role_assets import export_request
+    from fusion_assets.instance import prepare_home, settle_dead_runs
+    from fusion_assets.io_managers import KINDS
+    from fusion_assets.resources import EngineResource
+    from fusion_assets.role_assets import expected_facts, export_request
     from fusion_assets.runner import plan, run_steps
     from fusion_assets.study import load_study
 
     study = load_study(settings.study)
     asked_now = partial(export_request, study, settings)
-    storage = Storage(settings.storage)
-    storage.check_writable()
+    Storage(settings.storage).check_writable()
+    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    managers = {name: kind(settings.storage, expected_facts(study, settings)) for name, kind in KINDS.items()}
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select)
     prepare_home(study.name)
@@ -151,10 +155,11 @@ def _run_study(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     failed = False
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+        settle_dead_runs(instance)
         bar = progress.add_task("planning", total=len(steps))
         counts: dict[str, int] = {}
         for outcome in run_steps(
-            definitions, instance, storage, steps, asked_now, lambda step: progress.update(bar, description=step.name)
+            definitions, instance, managers, steps, asked_now, lambda step: progress.update(bar, description=step.name)
         ):
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
@@ -181,11 +186,15 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    from fusion_assets.instance import prepare_home
+    from fusion_assets.instance import prepare_home, settle_dead_runs
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
 
     home = prepare_home(load_study(Settings.from_environment().study).name)
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        settle_dead_runs(instance)
     print(f"Dagster instance: {home}")
     dagster = str(Path(sys.executable).with_name("dagster"))
     command = [dagster, "dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]

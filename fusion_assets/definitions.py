@@ -61,7 +61,12 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         executor=dg.in_process_executor,
         resources={
             "engine": EngineResource(
-                engine=settings.engine, storage=settings.storage, dask_scheduler=settings.dask_scheduler
+                engine=settings.engine,
+                storage=settings.storage,
+                dask_scheduler=settings.dask_scheduler,
+                ee_project=settings.ee_project,
+                ee_url=settings.ee_url,
+                ee_bucket=settings.ee_bucket,
             ),
             **io_managers(settings.storage, expected_facts(study, settings)),
             **resources,

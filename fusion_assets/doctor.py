@@ -62,14 +62,16 @@ def _storage(settings: Settings) -> str:
 
 
 def _scenes(study: Study, settings: Settings, role: Role) -> str:
-    """Scenes of the first region, year by year."""
+    """Scenes of every region, year by year."""
     from fusion_assets.imagery.archive import scenes_for
     from fusion_assets.requests import request_for
 
-    region = study.regions[0].name
-    years = [year for year in study.years if role != "labels" or year == study.label_year]
-    counts = {year: len(scenes_for(request_for(study, settings, role, region, year))) for year in years}
-    return f"{region}: " + ", ".join(f"{count} in {year}" for year, count in counts.items())
+    lines = []
+    for region in (region.name for region in study.regions):
+        years = [year for year in study.years if role != "labels" or year == study.label_year]
+        counts = {year: len(scenes_for(request_for(study, settings, role, region, year))) for year in years}
+        lines.append(f"{region}: " + ", ".join(f"{count} in {year}" for year, count in counts.items()))
+    return "; ".join(lines)
 
 
 def _cluster(settings: Settings) -> str:

@@ -6,8 +6,12 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import ArchiveEngine
+from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.exports import Engine
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.settings import Settings
+
+_EARTH_ENGINE = ("ee_project", "ee_url", "ee_bucket")
 
 
 class EngineResource(dg.ConfigurableResource):
@@ -15,29 +19,36 @@ class EngineResource(dg.ConfigurableResource):
 
     Attributes:
         engine: `archive` or `earth_engine`.
-        storage: root of all artifacts; the archive engine keeps its list of operations there.
+        storage: root of all artifacts; the engines keep their list of operations there.
         dask_scheduler: address of a dask.distributed scheduler, or empty to compute in threads of this process.
+        ee_project: Google Cloud project that Earth Engine bills; empty takes EE_PROJECT.
+        ee_url: address of the Earth Engine API; empty takes EE_URL, or the public one.
+        ee_bucket: bucket for Earth Engine's tasks; empty takes FUSION_EE_BUCKET, or fetches pixels directly.
     """
 
     engine: str = "archive"
     storage: str
     dask_scheduler: str = ""
+    ee_project: str = ""
+    ee_url: str = ""
+    ee_bucket: str = ""
 
     def client(self) -> Engine:
         """The engine.
 
         Raises:
-            FusionError: engine not available in this installation, or storage that cannot be written.
+            FusionError: no such engine, or storage that cannot be written.
         """
-        if self.engine != "archive":
-            raise FusionError(
-                f"the engine {self.engine!r} is not part of this version",
-                "`archive`, any STAC catalog or API",
-                "unset FUSION_ENGINE",
-            )
         storage = Storage(self.storage)
         storage.check_writable()
-        return ArchiveEngine(storage)
+        if self.engine == "archive":
+            return ArchiveEngine(storage)
+        chosen = {"engine": self.engine}
+        chosen |= {name: value for name in _EARTH_ENGINE if (value := getattr(self, name))}
+        settings = Settings.from_environment(chosen)
+        # Credentials are no part of the configuration: the client finds them where it runs.
+        connection = Connection(settings.ee_project, settings.ee_url)
+        return EarthEngine(storage, connection, ExportOptions(bucket=settings.ee_bucket.removeprefix("gs://")))
 
     def connect_dask(self) -> None:
         """Make the configured cluster the default of this process; lazy arrays are then computed on it.

@@ -12,7 +12,7 @@ import dagster as dg
 import xarray as xr
 
 from fusion_assets.built_up import labels
-from fusion_assets.imagery.composite import RECIPE_VERSION
+from fusion_assets.imagery.composite import OBSERVATION_COUNT, RECIPE_VERSION
 from fusion_assets.imagery.exports import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile, write_raster
@@ -49,23 +49,33 @@ _PIXEL_TEXT: dict[Role, str] = {
 }
 
 
-def expected_facts(study: Study, settings: Settings) -> Callable[[str, str | None, str | None], dict[str, str]]:
-    """What a stored artifact must say to belong to this study: grid, then recipe (imagery) or features (the rest)."""
-    role_of = {asset: role for role, asset in PIXEL_ASSETS.items()}
-    exports = set(EXPORT_ASSETS.values())
+# (asset, region, year) to what the stored artifact must say.
+Facts = Callable[[str, str | None, str | None], dict[str, str]]
+
+
+def expected_facts(study: Study, settings: Settings) -> Facts:
+    """What a stored artifact must say to belong to this study: name, grid, recipes it rests on, features."""
+    role_of = {asset: role for role, asset in (*PIXEL_ASSETS.items(), *EXPORT_ASSETS.items())}
+    learnt = ("training_samples", "built_up_model", "model_evaluation")
 
     def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
-        if region is None:
+        if region is None or year is None:
             return {}
-        grid = {"grid_digest": study.grid(region).digest}
-        if asset in exports:
-            return grid
-        if asset in role_of and year is not None:
-            request = request_for(study, settings, role_of[asset], region, int(year))
-            return grid | {"recipe_digest": request.recipe_digest}
-        return grid | {"features": " ".join(study.feature_names)}
+        found = {"study": study.name, "grid_digest": study.grid(region).digest}
+        if asset in role_of:
+            return found | {"recipe_digest": recipe_digest(study, settings, role_of[asset], region, int(year))}
+        roles = roles_of(study) if asset in learnt else study.feature_roles
+        recipes = [recipe_digest(study, settings, role, region, int(year)) for role in roles]
+        return found | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)}
 
     return facts
+
+
+def recipe_digest(study: Study, settings: Settings, role: Role, region: str, year: int) -> str:
+    """12 hexadecimal digits of everything that shapes one role's pixels: the request, and how labels are read."""
+    use = study.use(role)
+    asked = request_for(study, settings, role, region, year).recipe_digest
+    return digest([asked, use.built_codes, use.built_up_threshold]) if role == "labels" else asked
 
 
 def export_request(study: Study, settings: Settings, asset: str, region: str, year: int) -> ExportRequest | None:
@@ -95,6 +105,12 @@ def role_assets(
     }
     sections = ("resolution", "season", "working_resolution", "min_valid_share", f"products.{role}")
     code = digest([study.digest(*sections), dataclasses.asdict(use.recipe), RECIPE_VERSION])
+
+    def tags_of(export: Export, left_out: list[str]) -> dict[str, str]:
+        asked = export.request
+        recipe = recipe_digest(study, settings, role, asked.region, asked.year)
+        return provenance(study, export, left_out) | {"recipe_digest": recipe, "code_version": code}
+
     write = _write_labels if role == "labels" else _write_composite
     return [
         export_asset(EXPORT_ASSETS[role], request, code, description=_EXPORT_TEXT[role], **common),
@@ -102,7 +118,7 @@ def role_assets(
             PIXEL_ASSETS[role],
             EXPORT_ASSETS[role],
             request,
-            lambda pixels, export, left_out: write(study, pixels, export, provenance(study, export, left_out, code)),
+            lambda pixels, export, left_out: write(study, pixels, export, tags_of(export, left_out)),
             code,
             tolerance=study.max_unreadable_share,
             description=_PIXEL_TEXT[role],
@@ -116,7 +132,7 @@ def study_tags(study: Study, **more: Any) -> dict[str, str]:
     return {"study": study.name, "study_digest": study.digest(), **{key: str(value) for key, value in more.items()}}
 
 
-def provenance(study: Study, export: Export, left_out: list[str], code_version: str) -> dict[str, str]:
+def provenance(study: Study, export: Export, left_out: list[str]) -> dict[str, str]:
     """Tags that say where the pixels of an export came from."""
     first, last = export.request.window
     return study_tags(
@@ -126,8 +142,6 @@ def provenance(study: Study, export: Export, left_out: list[str], code_version: 
         product=export.request.product,
         engine=export.engine,
         operation=export.id,
-        recipe_digest=export.request.recipe_digest,
-        code_version=code_version,
         window=f"{first}/{last}",
         scene_count=len(export.scenes) - len(left_out),
         scenes_left_out=len(left_out),
@@ -136,7 +150,7 @@ def provenance(study: Study, export: Export, left_out: list[str], code_version: 
 
 def _write_composite(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
     unit = PRODUCTS[export.request.product].unit
-    units = dict.fromkeys(export.request.recipe.bands, unit)
+    units = dict.fromkeys(export.request.recipe.bands, unit) | {OBSERVATION_COUNT: "1"}
     return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)
 
 
@@ -152,4 +166,5 @@ def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[s
         source_pixel_m2=labels.source_cell_m2(request.grid, *cells) if use.recipe.label == "fraction" else 1.0,
     )
     where = {key: str(value) for key, value in pixels.attrs.items()}
-    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | where, region=request.area)
+    units = dict.fromkeys(map(str, labelled.data_vars), "1")
+    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | where, units=units, region=request.area)

@@ -6,8 +6,7 @@ same records. What does not belong here: printing (`cli.py`), what assets do.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -17,14 +16,13 @@ from dagster import DagsterEventType
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
 
+from fusion_assets.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.exports import ExportRequest
-from fusion_assets.imagery.storage import Storage
 from fusion_assets.partitions import region_and_year
 from fusion_assets.study import Study
 
 AskedNow = Callable[[str, str, int], ExportRequest | None]
-_EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "models": "keras"}
 
 
 class _Records(LoadingContext):
@@ -64,7 +62,7 @@ class Outcome:
 
     Attributes:
         step: which one.
-        state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something before it in its region failed).
+        state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something it rests on failed).
         message: error text, or the reason why the step was run.
         warnings: checks that did not pass.
     """
@@ -114,23 +112,29 @@ def plan(
                 of_region, year = region_and_year(partition)
                 if of_region == region and year in wanted:
                     steps.append(Step(asset, str(partition)))
+    if not steps:
+        raise FusionError(
+            f"nothing to do: {select or 'the study'} has no partition in {', '.join(map(str, sorted(wanted)))}",
+            f"years the assets have; what is learnt belongs to the label year, {study.label_year}",
+            "choose other --years or another --select",
+        )
     return steps
 
 
 def run_steps(
     definitions: dg.Definitions,
     instance: dg.DagsterInstance,
-    storage: Storage,
+    managers: Mapping[str, ArtifactIOManager],
     steps: Iterable[Step],
     asked_now: AskedNow,
     started: Callable[[Step], None] = lambda step: None,
 ) -> Iterator[Outcome]:
-    """Make each step that is missing or stale; after a failure the rest of that region is skipped.
+    """Make each step that is missing or stale; after a failure what rests on it is skipped, and nothing else.
 
     Args:
         definitions: of the code location.
         instance: that keeps the records.
-        storage: that holds the artifacts.
+        managers: IO managers by resource key; they know what is stored.
         steps: in dependency order.
         asked_now: (asset, region, year) to the request that an export asset would make now, None for other assets.
         started: called when a step begins.
@@ -140,13 +144,13 @@ def run_steps(
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    broken: set[str] = set()
+    broken: set[tuple[dg.AssetKey, str]] = set()
     for step in steps:
-        region, _ = region_and_year(step.partition)
-        if region in broken:
+        if any(upstream in broken for upstream in _upstream(step, definitions)):
+            broken.add((step.asset.key, step.partition))
             yield Outcome(step, "skipped")
             continue
-        reason = why_not_fresh(step, definitions, instance, storage, asked_now)
+        reason = why_not_fresh(step, definitions, instance, managers, asked_now)
         if not reason:
             yield Outcome(step, "fresh")
             continue
@@ -162,18 +166,22 @@ def run_steps(
         if result.success:
             yield Outcome(step, "made", reason, tuple(_failed_checks(result)))
         else:
-            broken.add(region)
+            broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
 
 
 def why_not_fresh(
-    step: Step, definitions: dg.Definitions, instance: dg.DagsterInstance, storage: Storage, asked_now: AskedNow
+    step: Step,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    managers: Mapping[str, ArtifactIOManager],
+    asked_now: AskedNow,
 ) -> str:
     """Why a step has to be run; empty when what is stored is up to date.
 
     Missing and stale mean what the web UI means by them: never made, made by other code or another recipe, or made
-    from inputs that have changed since. A file that has been removed is missing too, and a ticket is stale when the
-    study or the archive is no longer the one it was asked with (an outline that has moved, say).
+    from inputs that have changed since. A file that has been removed or damaged is missing too, and a ticket is stale
+    when the study or the archive is no longer the one it was asked with (an outline that has moved, say).
     """
     key, partition = step.asset.key, step.partition
     # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
@@ -184,15 +192,29 @@ def why_not_fresh(
     if status is StaleStatus.STALE:
         causes = resolver.get_stale_causes(key, partition)
         return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
+    manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
+    artifact = Artifact.of(key, partition, step.asset.partitions_def)
+    try:
+        manager.verify(artifact)
+    except FusionError as error:
+        return f"what is stored cannot be used: {error.found}"
     region, year = region_and_year(partition)
-    extension = _EXTENSIONS[step.asset.get_io_manager_key_for_asset_key(key)]
-    path = storage.path(key.to_user_string(), region, year, extension)
-    if not storage.exists(path):
-        return "its file is gone"
     request = asked_now(key.to_user_string(), region, year)
-    if request is not None and json.loads(storage.read_bytes(path))["request"] != request.to_dict():
+    if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
+
+
+def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:
+    """Assets and partitions that a step reads: its own partition where the upstream has it, else its region's."""
+    graph = definitions.resolve_asset_graph()
+    region, _ = region_and_year(step.partition)
+    for parent in graph.get(step.asset.key).parent_keys:
+        known = graph.get(parent).partitions_def
+        keys = [str(key) for key in known.get_partition_keys()] if known else []
+        same = [key for key in keys if key == step.partition]
+        for key in same or [key for key in keys if region_and_year(key)[0] == region]:
+            yield parent, key
 
 
 def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
@@ -213,8 +235,9 @@ def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
 def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:
     unknown = [item for item in given if item not in known]
     if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         raise FusionError(
-            f"{option}: the study has no {what} {', '.join(map(str, unknown))}",
+            f"{option}: the study has no {what} {', '.join(map(str, unknown[:5]))}{more}",
             ", ".join(map(str, known)),
             f"choose among these, or add it to the study and leave {option} out",
         )

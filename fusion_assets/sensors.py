@@ -14,6 +14,7 @@ from dagster import DagsterEventType
 
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery_assets import OPERATION_METADATA
+from fusion_assets.instance import settle_dead_runs
 from fusion_assets.resources import EngineResource
 
 OPERATION_TAG = "fusion/operation"
@@ -80,6 +81,7 @@ def finished_exports(
         description="Requests the composite or labels of every export that has finished, once for each operation.",
     )
     def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult | dg.SkipReason:
+        settle_dead_runs(context.instance)
         exports, cursor = engine.client().finished_since(context.cursor)
         ours = [e for e in exports if known_partition(e.request.asset, f"{e.request.region}|{e.request.year}")]
         records = _records(context.instance, export_assets, ours)

@@ -6,6 +6,7 @@ What does not belong here: anything about a place or a year (`study.py`), creden
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -27,6 +28,9 @@ class Settings:
         archive: FUSION_ARCHIVE: path of a STAC catalog or address of a STAC API.
         storage: FUSION_STORAGE: directory or fsspec URL for all artifacts.
         dask_scheduler: FUSION_DASK_SCHEDULER: address of a dask.distributed scheduler; empty computes in threads here.
+        ee_project: EE_PROJECT: Google Cloud project that Earth Engine bills; empty takes the credential's own.
+        ee_url: EE_URL: address of the Earth Engine API; empty is the public one.
+        ee_bucket: FUSION_EE_BUCKET: Cloud Storage bucket for Earth Engine's tasks; empty fetches pixels directly.
     """
 
     study: Any = "demo"
@@ -34,16 +38,19 @@ class Settings:
     archive: str = DEMO_ARCHIVE
     storage: str = "./data"
     dask_scheduler: str = ""
+    ee_project: str = ""
+    ee_url: str = ""
+    ee_bucket: str = ""
 
     @classmethod
     def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:
-        """Settings from FUSION_* variables; unset and empty ones keep their default, `overrides` win.
+        """Settings from environment variables; unset and empty ones keep their default, `overrides` win.
 
         Raises:
             FusionError: an override that is no setting, or an engine that does not exist.
         """
         names = [field.name for field in fields(cls)]
-        found = {name: os.environ[key] for name in names if os.environ.get(key := f"FUSION_{name.upper()}")}
+        found = {name: os.environ[key] for name in names if os.environ.get(key := _variable(name))}
         unknown = sorted(set(overrides or {}) - set(names))
         if unknown:
             raise FusionError(f"unknown settings {', '.join(unknown)}", ", ".join(names), "leave them out")
@@ -52,7 +59,18 @@ class Settings:
             raise FusionError(
                 f"FUSION_ENGINE is {settings.engine!r}", f"one of {', '.join(ENGINES)}", "set it to one of them"
             )
+        if settings.dask_scheduler and not re.fullmatch(r"(\w+://)?[\w.\-\[\]:]+:\d+", settings.dask_scheduler):
+            raise FusionError(
+                f"FUSION_DASK_SCHEDULER is {settings.dask_scheduler!r}",
+                "the address of a scheduler, such as tcp://127.0.0.1:8786",
+                "correct it, or unset it to compute here",
+            )
         return replace(settings, archive=absolute(settings.archive), storage=absolute(settings.storage))
+
+
+def _variable(name: str) -> str:
+    # EE_PROJECT and EE_URL are Earth Engine's own names.
+    return name.upper() if name in ("ee_project", "ee_url") else f"FUSION_{name.upper()}"
 
 
 def absolute(place: str) -> str:

@@ -29,11 +29,10 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
     storage = Storage(settings.storage)
     lines = []
     for region in (region.name for region in study.regions):
-        lines += ["", f"{region}"]
         path = storage.path("model_evaluation", region, study.label_year, "json")
-        if storage.exists(path):
-            lines += _evaluation_lines(json.loads(storage.read_bytes(path)))
-        lines += _area_lines(study, storage, region, truth_km2 or {})
+        found = _evaluation_lines(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
+        found += _area_lines(study, storage, region, truth_km2 or {})
+        lines += ["", region, *found] if found else []
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, region_and_year
 from fusion_assets.requests import PIXEL_ASSETS
-from fusion_assets.role_assets import role_assets, roles_of, study_tags
+from fusion_assets.role_assets import Facts, expected_facts, role_assets, roles_of, study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 
@@ -28,13 +28,14 @@ GROUP = "built_up"
 def built_up_assets(study: Study, settings: Settings, partitions: Partitions) -> list[dg.AssetsDefinition]:
     """All assets of this system that the study's features and products need."""
     assets = [a for role in roles_of(study) for a in role_assets(role, study, settings, partitions, GROUP)]
-    assets.append(_fused_stack(study, partitions))
+    facts = expected_facts(study, settings)
+    assets.append(_fused_stack(study, partitions, facts))
     if study.products.labels:
         assets += [
             _training_samples(study, partitions),
             _built_up_model(study, partitions),
             _model_evaluation(study, partitions),
-            _built_up_prediction(study, partitions),
+            _built_up_prediction(study, partitions, facts),
         ]
     return assets
 
@@ -49,16 +50,18 @@ def _stored(io_manager: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _fused_stack(study: Study, partitions: Partitions) -> dg.AssetsDefinition:
+def _fused_stack(study: Study, partitions: Partitions, facts: Facts) -> dg.AssetsDefinition:
     upstream = {
         PIXEL_ASSETS[role]: dg.AssetIn(PIXEL_ASSETS[role], partition_mapping=partitions.same)
         for role in study.feature_roles
     }
 
+    code = digest(["fused_stack", stack.VERSION, study.resolution, study.feature_names])
+
     @dg.asset(
         ins=upstream,
         partitions_def=partitions.every_year,
-        code_version=digest(["fused_stack", study.resolution, study.feature_names]),
+        code_version=code,
         **_stored("rasters", "geotiff"),
     )
     def fused_stack(context: dg.AssetExecutionContext, **composites: xr.Dataset) -> dg.Output[RasterFile]:
@@ -70,8 +73,12 @@ def _fused_stack(study: Study, partitions: Partitions) -> dg.AssetsDefinition:
                 role: "/".join(map(str, study.window(role, year))) for role in study.feature_roles
             }
             scenes = sum(int(raster.attrs.get("scene_count", 0)) for raster in composites.values())
-            features = " ".join(study.feature_names)
-            tags = study_tags(study, region=region, year=year, features=features, scene_count=scenes, **windows)
+            sources = {
+                tag: " ".join(sorted({str(raster.attrs.get(tag, "")) for raster in composites.values()}))
+                for tag in ("product", "engine")
+            }
+            tags = study_tags(study, region=region, year=year, scene_count=scenes, code_version=code, **windows)
+            tags |= sources | facts("fused_stack", region, str(year))
             units = {
                 band: study.use(role).recipe.unit for role in study.feature_roles for band in study.use(role).band_names
             }
@@ -150,7 +157,9 @@ def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     return model_evaluation
 
 
-def _built_up_prediction(study: Study, partitions: Partitions) -> dg.AssetsDefinition:
+def _built_up_prediction(study: Study, partitions: Partitions, facts: Facts) -> dg.AssetsDefinition:
+    code = digest(["built_up_prediction", prediction.VERSION, classifier.VERSION, study.feature_names])
+
     @dg.asset(
         ins={
             "fused_stack": dg.AssetIn(partition_mapping=partitions.same),
@@ -158,7 +167,7 @@ def _built_up_prediction(study: Study, partitions: Partitions) -> dg.AssetsDefin
             "model_evaluation": dg.AssetIn(partition_mapping=partitions.to_label),
         },
         partitions_def=partitions.prediction_years,
-        code_version=digest(["built_up_prediction", classifier.VERSION, study.feature_names]),
+        code_version=code,
         **_stored("rasters", "geotiff"),
     )
     def built_up_prediction(
@@ -176,12 +185,19 @@ def _built_up_prediction(study: Study, partitions: Partitions) -> dg.AssetsDefin
                 study,
                 region=region,
                 year=year,
-                features=" ".join(study.feature_names),
-                scene_count=fused_stack.attrs.get("scene_count", ""),
                 threshold=threshold,
                 model=built_up_model.digest,
+                code_version=code,
+                **{tag: fused_stack.attrs.get(tag, "") for tag in ("scene_count", "product", "engine")},
             )
-            raster = write_raster(mapped, nodata=float("nan"), tags=tags, region=study.polygon(region))
+            tags |= facts("built_up_prediction", region, str(year))
+            raster = write_raster(
+                mapped,
+                nodata=float("nan"),
+                tags=tags,
+                units={"probability": "1", "built_up": "1"},
+                region=study.polygon(region),
+            )
             area = prediction.built_up_km2(open_raster(raster.path))
             scenes = int(fused_stack.attrs.get("scene_count") or 0)
             metadata = {"built_up_km2": area, "threshold": threshold, "scenes": scenes}

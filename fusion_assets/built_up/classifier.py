@@ -222,6 +222,7 @@ class Channels:
 def _assemble(features: list[str], level: Level, scaling: tuple, members: Members) -> Any:
     """The whole ensemble as one Keras model of stock layers."""
     keras = backend.keras()
+    keras.backend.clear_session()  # automatic layer names start anew, so that equal models are equal files
     layers, ops = keras.layers, keras.ops
 
     inputs = keras.Input((None, None, len(features)), name="features")

@@ -53,11 +53,6 @@ class Level:
 LEVELS = (Level("pixel", 0, False), Level("near", 1, True), Level("wide", 3, True))
 
 
-def level_named(name: str) -> Level:
-    """The level a card names."""
-    return next(level for level in LEVELS if level.name == name)
-
-
 def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np.ndarray, scale: np.ndarray) -> Any:
     """Build the fixed part of the graph on a Keras input.
 

@@ -69,15 +69,6 @@ def find_items(
     return [matching[name] for name in sorted(matching)]
 
 
-def open_catalog(root: str) -> pystac.Catalog:
-    """A static catalog, or the client of a STAC API.
-
-    Raises:
-        FusionError: not there, or not STAC.
-    """
-    return _open(root).catalog
-
-
 class _Files(DefaultStacIO):
     """Reads STAC files and remembers which, and what state they were in."""
 

@@ -236,10 +236,6 @@ class Grid:
 
         return raster.rio.write_crs(self.crs).rio.write_transform(self.transform)
 
-    def empty_dataset(self) -> xr.Dataset:
-        """A Dataset on this grid without bands."""
-        return self.dataset({})
-
 
 def _tidy(edge: float, step: float) -> float:
     """The multiple of the step next to an edge when they differ by rounding noise only, else the edge."""

@@ -8,7 +8,7 @@ from fusion_assets.imagery.grid import Grid
 
 
 def grid(height=120, width=90):
-    return Grid("EPSG:32631", Affine(100, 0, 655_360, 0, -100, 5_686_280), height, width).empty_dataset()
+    return Grid("EPSG:32631", Affine(100, 0, 655_360, 0, -100, 5_686_280), height, width).dataset({})
 
 
 MOLLWEIDE = ("ESRI:54009", Affine(1000, 0, 187_000, 0, -1000, 6_035_000))

@@ -81,12 +81,15 @@ class Connection:
             try:
                 with _SLOTS:
                     return request()
+            except FusionError:
+                raise
             except Exception as error:
-                if attempt == ATTEMPTS or not transient(error):
-                    problem = explained(error, about)
-            # Outside the handler: the client's own errors carry requests, and those carry tokens.
-                    break
+                problem = explained(error, about)
+                again = transient(error)
+            if attempt == ATTEMPTS or not again:
+                break
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+        # Not inside the handler: the client's own errors carry requests, and those carry tokens.
         raise problem
 
 
@@ -177,6 +180,9 @@ def _credentials(url: str) -> Any:
         )
     try:
         return ee.data.get_persistent_credentials()
+    except ee.EEException:
+        found = "there are no credentials for Earth Engine"
     except Exception as error:
-        kind = type(error).__name__
-    raise FusionError(f"no credentials for Earth Engine ({kind})", "an account that may use it", remedy)
+        # The client tries them out before it hands them over.
+        found = f"the credentials for Earth Engine could not be checked ({type(error).__name__})"
+    raise FusionError(found, "the credentials of an account that may use it", remedy)

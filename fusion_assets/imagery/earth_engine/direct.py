@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.earth_engine.connection import Connection
-from fusion_assets.imagery.earth_engine.expressions import NO_DATA, Plan, composite_image
+from fusion_assets.imagery.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
 from fusion_assets.imagery.grid import Grid
 
 MOST_BYTES = 40 << 20
@@ -93,7 +93,7 @@ def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
     grid = {
         "dimensions": {"width": window.width, "height": window.height},
         "affineTransform": affine,
-        **crs_of(window),
+        "crsCode" if window.crs.startswith("EPSG:") else "crsWkt": crs_text(window),
     }
     request = {"expression": _image(plan), "fileFormat": "NUMPY_NDARRAY", "grid": grid}
     place = f"{plan.product}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
@@ -101,14 +101,6 @@ def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
     found = connection.ask(answer, f"fetching {place}")
     pixels = np.stack([found[name] for name in plan.bands]).astype(np.float32)
     return np.where(pixels > NO_DATA / 2, pixels, np.float32(np.nan))
-
-
-def crs_of(grid: Grid) -> dict[str, str]:
-    """A grid's CRS as a request names it: by code, or in full where it has none."""
-    import pyproj
-
-    coded = grid.crs.split(":")[0].isalpha() and grid.crs.count(":") == 1
-    return {"crsCode": grid.crs} if coded else {"crsWkt": pyproj.CRS.from_user_input(grid.crs).to_wkt("WKT1_GDAL")}
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyproj
+
 from fusion_assets.imagery.composite import OBSERVATION_COUNT
 from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS
 from fusion_assets.imagery.grid import Grid
@@ -19,6 +21,7 @@ from fusion_assets.imagery.recipe import CompositeRecipe
 
 NO_DATA = -1e30
 """Stands for masked pixels on their way here: requests for pixels would give 0 for them."""
+_WHOLE = 0.999
 _MIN_RAW = 256
 """Reducers of fewer numbers than this stay exact in any case; above, a histogram would be used unless told."""
 
@@ -91,8 +94,9 @@ def _scene(plan: Plan, index: str) -> Any:
     if recipe.reducer == "latest" and product.source_nodata is not None:
         bands = bands.updateMask(bands.neq(product.source_nodata))
     if recipe.resampling == "bilinear":
-        # Before any mask: a masked neighbour must not take part, but a mask of its own is read where it is asked for.
+        # Before any other mask, which is read where it is asked for. Valid is what has only valid neighbours.
         bands = bands.resample("bilinear")
+        bands = bands.mask(bands.mask().gte(_WHOLE))
     return bands.updateMask(clear(image, recipe.mask)) if plan.masked else bands
 
 
@@ -114,6 +118,11 @@ def clear(image: Any, mask: Mask) -> Any:
     return tests[str(mask.kind)]()
 
 
+def crs_text(grid: Grid) -> str:
+    """A grid's CRS as Earth Engine reads it: an EPSG code, or WKT for all others."""
+    return grid.crs if grid.crs.startswith("EPSG:") else pyproj.CRS.from_user_input(grid.crs).to_wkt("WKT1_GDAL")
+
+
 def working_grid(plan: Plan) -> Grid:
     """The grid that scenes are reduced on."""
     return plan.grid.refine(plan.recipe.subdivision)
@@ -121,14 +130,15 @@ def working_grid(plan: Plan) -> Grid:
 
 def _on_working_grid(image: Any, plan: Plan) -> Any:
     working = working_grid(plan)
-    return image.setDefaultProjection(working.crs, list(working.transform[:6]))
+    return image.setDefaultProjection(crs_text(working), list(working.transform[:6]))
 
 
 def _block_mean(image: Any, plan: Plan) -> Any:
     import ee
 
-    k = plan.recipe.subdivision
-    return _on_working_grid(image, plan).reduceResolution(ee.Reducer.mean(), maxPixels=k * k)
+    # One more along each edge than a block has, lest rounding adds a sliver; still within Earth Engine's 65,536.
+    most = (plan.recipe.subdivision + 1) ** 2
+    return _on_working_grid(image, plan).reduceResolution(ee.Reducer.mean(), maxPixels=most)
 
 
 def _blocks(image: Any, plan: Plan) -> Any:

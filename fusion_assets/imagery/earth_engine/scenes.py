@@ -121,8 +121,8 @@ def _listing(request: ExportRequest, name: str) -> Any:
     images = ee.ImageCollection(name).filter(overlaps)
     # Straight edges in degrees, as the study draws them.
     images = images.filterBounds(ee.Geometry(request.geometry, "EPSG:4326", False))
-    images = images.map(lambda image: image.set("fusion:bands", image.bandNames()))
-    selectors = ["system:index", "system:time_start", "fusion:bands"]
+    images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
+    selectors = ["system:index", "system:time_start", "fusion_bands"]
     optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
     return images.reduceColumns(
         ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]

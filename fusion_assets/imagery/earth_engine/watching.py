@@ -1,0 +1,97 @@
+"""What has become of the tasks: one listing for all open records, and the verdict on each.
+
+What does not belong here: starting tasks (`tasks.py`) and collecting their pixels (`engine.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.earth_engine import shards, tasks
+from fusion_assets.imagery.earth_engine.connection import Connection
+from fusion_assets.imagery.earth_engine.expressions import Plan
+from fusion_assets.imagery.earth_engine.registry import Record, Registry
+from fusion_assets.imagery.earth_engine.scenes import Found
+from fusion_assets.imagery.exports import ExportRequest
+
+FILES_GRACE = dt.timedelta(minutes=10)
+"""Files of a task that succeeded may take a moment to appear; after this they are missing."""
+
+
+def refreshed(records: Sequence[Record], registry: Registry, connection: Connection, folder: str) -> list[Record]:
+    """The records with their tasks' present state, written down where it has changed.
+
+    One listing where any of them is open. A task that is not listed was started a moment ago, or so long ago that
+    Earth Engine has forgotten it: it is looked up by itself, and then its files speak for it.
+
+    Args:
+        records: in any state.
+        registry: to write to.
+        connection: to ask.
+        folder: URL of the bucket that tasks write to.
+    """
+    if not any(record.open for record in records):
+        return list(records)
+    by_attempt = {(o.export_id, o.attempt): o for o in tasks.ours(tasks.listed(connection))}
+
+    def look(record: Record) -> Record:
+        if not record.open:
+            return record
+        operation = by_attempt.get((record.export.id, record.attempt)) or tasks.get(record.operation, connection)
+        new = _seen(record, operation, folder)
+        return record if new == record else registry.write(new)
+
+    return [look(record) for record in records]
+
+
+def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without: Collection[str] = ()) -> Plan:
+    """What is computed for a request from the scenes found, some of them left out."""
+    groups = tuple(tuple(name for name in group if name not in without) for group in found.groups)
+    # The gap has been enforced when the scenes were listed.
+    recipe = dataclasses.replace(request.recipe, mask=dataclasses.replace(request.recipe.mask, gap=None))
+    kept = tuple(group for group in groups if group)
+    return Plan(request.product, found.collection, kept, found.masked, recipe, request.grid, tile_scale)
+
+
+def _seen(record: Record, operation: tasks.Operation | None, folder: str) -> Record:
+    if operation is not None and operation.state in ("PENDING", "RUNNING"):
+        export = dataclasses.replace(record.export, state=operation.state)
+        return dataclasses.replace(record, export=export, facts=operation.facts)
+    facts = record.facts if operation is None else operation.facts
+    if operation is not None and operation.state == "FAILED":
+        return _ended(record, "FAILED", operation.message, facts)
+    plan = plan_of(record.export.request, record.found)
+    problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands))
+    if problem is None:
+        return _ended(record, "SUCCEEDED", "", facts)
+    # What a task has computed is not given up because its bucket cannot be reached today.
+    lost = not isinstance(problem, shards.BucketUnreachable)
+    if operation is None and lost:
+        return _ended(record, "FAILED", f"Earth Engine no longer knows the task, and {problem.found}", facts)
+    since = record.succeeded or now()
+    if lost and dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(since) > FILES_GRACE:
+        return _ended(record, "FAILED", f"the task succeeded, but {problem.found}", facts)
+    waiting = dataclasses.replace(record.export, state="RUNNING", message=f"files not ready: {problem.found}")
+    return dataclasses.replace(record, export=waiting, facts=facts, succeeded=since)
+
+
+def _ended(record: Record, state: Literal["SUCCEEDED", "FAILED"], message: str, facts: dict) -> Record:
+    export = dataclasses.replace(record.export, state=state, finished=now(), message=message)
+    return dataclasses.replace(record, export=export, facts=facts)
+
+
+def _trouble(work: Callable[[], object]) -> FusionError | None:
+    try:
+        work()
+    except FusionError as error:
+        return error
+    return None
+
+
+def now() -> str:
+    """The present moment, UTC, as exports write it."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
