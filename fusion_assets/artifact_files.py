@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zipfile
 from collections.abc import Mapping
 from datetime import date
@@ -124,12 +125,19 @@ def read_pair(storage: Storage, path: str, command: str) -> tuple[dict[str, Any]
 
 
 def without_time(path: Path) -> None:
-    """Rewrite a `.keras` file without the moment it was saved, so that equal models are equal files."""
+    """Rewrite a `.keras` file without the moment and memory addresses of its saving: equal models are equal files."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in sorted(archive.namelist())}
     if "metadata.json" in members:
         metadata = json.loads(members["metadata.json"]) | {"date_saved": ""}
         members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
+    if "config.json" in members:
+        numbers: dict[bytes, bytes] = {}
+        members["config.json"] = re.sub(
+            rb'"shared_object_id": (\d+)',
+            lambda found: b'"shared_object_id": ' + numbers.setdefault(found[1], str(len(numbers) + 1).encode()),
+            members["config.json"],
+        )
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

@@ -5,6 +5,8 @@ import pytest
 
 from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
+from fusion_assets.role_assets import expected_facts
+from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
 
 PRODUCTS = {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"}
@@ -102,3 +104,26 @@ def test_prediction_rests_on_the_label_year():
 def test_an_unknown_setting_is_named():
     with pytest.raises(FusionError, match="colour"):
         build_definitions({"colour": "red"})
+
+
+def facts_of(asset, year, **changes):
+    settings = Settings.from_environment({"archive": "unused", "storage": "unused"})
+    return expected_facts(study(**changes), settings)(asset, "here", str(year))
+
+
+@pytest.mark.parametrize(
+    ("asset", "year"),
+    [("fused_stack", 2016), ("training_samples", 2015), ("built_up_model", 2015), ("built_up_prediction", 2016)],
+)
+def test_what_rests_on_another_season_is_not_this_studys(asset, year):
+    other = {"start": "06-01", "end": "12-31"}
+    assert facts_of(asset, year)["recipe_digest"] != facts_of(asset, year, season=other)["recipe_digest"]
+
+
+def test_labels_read_with_another_threshold_are_not_this_studys():
+    def facts(threshold, asset):
+        labels = {"product": "ghsl_built_surface", "built_up_threshold": threshold}
+        return facts_of(asset, 2015, products={**PRODUCTS, "labels": labels})
+
+    for asset in ("ghsl_labels", "training_samples", "built_up_model", "model_evaluation"):
+        assert facts(0.05, asset) == facts(0.05, asset) != facts(0.5, asset)

@@ -276,3 +276,62 @@ def artifacts(project):
     data = project.folder / "data"
     found = (path for path in data.rglob("*") if path.is_file() and not path.name.startswith("."))
     return [path for path in found if "_operations" not in path.parts]
+
+
+def test_a_damaged_table_is_made_again(copy):
+    path = copy.path("training_samples", 2015, "parquet")
+    path.write_bytes(path.read_bytes()[:2000])
+    done = copy.fusion("run", "--select", "training_samples")
+    assert done.returncode == 0 and "1 made" in done.stdout, done.stdout
+    assert len(gpd.read_parquet(path)) > 100
+
+
+def test_a_model_that_does_not_belong_to_its_card_is_made_again_bit_for_bit(copy):
+    path = copy.path("built_up_model", 2015, "keras")
+    before = path.read_bytes()
+    path.write_bytes(before + b"another model")
+    done = copy.fusion("run", "--select", "built_up_model")
+    assert done.returncode == 0 and "1 made" in done.stdout, done.stdout
+    assert path.read_bytes() == before
+
+
+def test_another_study_may_not_replace_what_is_there(copy):
+    path = copy.path("sentinel2_export", 2015, "json")
+    before = path.read_bytes()
+    copy.write_study(name="other")
+    text = failure(copy.fusion("run", "--select", "sentinel2_export", "--years", "2015"))
+    assert "belongs to study small" in text and "FUSION_STORAGE" in text
+    assert path.read_bytes() == before
+
+
+def test_a_failed_year_does_not_hold_back_the_others(copy):
+    scene = next((copy.folder / "archive" / "sentinel-2-l2a").rglob("*2015*/red.tif"))
+    scene.write_bytes(scene.read_bytes()[:1000])
+    catalog = str(copy.folder / "archive" / "catalog.json")
+    environment = {"DAGSTER_HOME": str(copy.folder / "home"), "FUSION_STORAGE": "fresh", "FUSION_ARCHIVE": catalog}
+    assets = "sentinel2_export,sentinel2_composite,night_lights_export,night_lights_composite,fused_stack"
+    done = copy.fusion("run", "--select", assets, **environment)
+    assert done.returncode == 1
+    assert "1 failed, 8 made, 1 skipped" in done.stdout
+    assert (copy.folder / "fresh/fused_stack/here/2016.tif").is_file()
+
+
+def test_an_instance_that_cannot_be_kept_is_explained(project):
+    text = failure(project.fusion("run", DAGSTER_HOME="study.yaml"))
+    assert "DAGSTER_HOME" in text
+
+
+def test_a_selection_without_partitions_in_these_years_is_explained(project):
+    text = failure(project.fusion("run", "--select", "built_up_model", "--years", "2016"))
+    assert "label year, 2015" in text
+
+
+@pytest.mark.parametrize("years", ["1-99999999", "2019-2016", "soon"])
+def test_years_that_make_no_sense(project, years):
+    done = project.fusion("run", "--years", years)
+    assert done.returncode == 2 and "2016-2019" in done.stderr
+
+
+def test_a_wrong_scheduler_address_is_explained(project):
+    text = failure(project.fusion("run", FUSION_DASK_SCHEDULER="foo bar"))
+    assert "FUSION_DASK_SCHEDULER" in text
