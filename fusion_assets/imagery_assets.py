@@ -4,7 +4,7 @@ Belongs here: how an `Engine` call becomes a Dagster asset. Does not: recipes (`
 pixels (each system's own `assets.py`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,15 +12,20 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
-from fusion_assets.imagery.exports import Engine, Export, ExportRequest
+from fusion_assets.imagery.export_failures import kind_of
+from fusion_assets.imagery.exports import NOT_PIXELS, Engine, Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.waiting import wait_for
+from fusion_assets.metadata import readable
 from fusion_assets.partitions import region_and_year
 from fusion_assets.resources import EngineResource
 
 # Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
 OPERATION_METADATA = "operation"
+# How long pixels wait for an engine within one run; the sensor collects what takes longer.
+WAIT_LIMIT_SECONDS = 2 * 3600
 Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
 
 
@@ -50,7 +55,8 @@ def export_asset(
     def ticket(context: dg.AssetExecutionContext, engine: EngineResource) -> dg.Output[dict]:
         with explained():
             region, year = region_and_year(context.partition_key)
-            export = engine.client().submit(request(region, year))
+            client = engine.client()
+            export = client.submit(request(region, year))
             first, last = export.request.window
             for flag in export.flags:
                 context.log.warning(flag)
@@ -63,6 +69,7 @@ def export_asset(
                     "scenes": len(export.scenes),
                     "window": f"{first} to {last}",
                     "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
+                    **readable(client.facts(export)),
                     "flags": dg.MetadataValue.md("\n".join(f"- {flag}" for flag in export.flags) or "none"),
                 },
             )
@@ -108,6 +115,7 @@ def pixel_asset(
             _check_same_request(export.request, request(region, year), upstream)
             client = engine.client()
             engine.connect_dask()
+            export = _finished(client, export, context.log.info)
             raster, left_out = realise(client, export, write, tolerance)
             for problem in left_out:
                 context.log.warning(f"left out: {problem}")
@@ -124,6 +132,27 @@ def pixel_asset(
             )
 
     return pixels
+
+
+def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Export:
+    """The export when it has finished: in a run that submits and collects, the pixels wait for the engine.
+
+    Raises:
+        FusionError: it failed, or is not finished within the limit.
+    """
+
+    def progress(exports: Sequence[Export], waited: float) -> None:
+        if waited:
+            say(f"{exports[0].state.lower()} on {client.name} after {waited:.0f} s")
+
+    (present,) = wait_for(client, [export], WAIT_LIMIT_SECONDS, progress)
+    if present.state == "FAILED":
+        raise FusionError(
+            f"the export of {export.request.region}|{export.request.year} failed: {present.message}",
+            "an export that succeeds",
+            kind_of(present.message).advice,
+        )
+    return present
 
 
 def realise(
@@ -169,7 +198,7 @@ def realise(
 def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:
     if stored.recipe_digest != expected.recipe_digest:
         was, now = stored.to_dict(), expected.to_dict()
-        changed = [key for key in now if was.get(key) != now[key] and key not in ("archive", "collections", "sign")]
+        changed = [key for key in now if was.get(key) != now[key] and key not in NOT_PIXELS]
         raise FusionError(
             f"the stored {upstream} of {stored.region}|{stored.year} asked for something else "
             f"(recipe {stored.recipe_digest}; differs in {', '.join(changed)})",

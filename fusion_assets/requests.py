@@ -57,6 +57,7 @@ def request_for(study: Study, settings: Settings, role: Role, region: str, year:
         collections=(use.collection,) if use.collection else product.collections,
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
+        allow_deprecated=use.allow_deprecated,
     )
 
 

@@ -6,19 +6,24 @@ decided by the pure function `decide`.
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
 from dagster import DagsterEventType
 
+from fusion_assets.imagery.export_failures import Kind, kind_of
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery_assets import OPERATION_METADATA
 from fusion_assets.instance import settle_dead_runs
+from fusion_assets.metadata import readable
 from fusion_assets.resources import EngineResource
 
 OPERATION_TAG = "fusion/operation"
 MAX_FAILED_RUNS = 3
+# Attempts of one export on the engine's side, the first included.
+MAX_ATTEMPTS = 4
+_FIRST_PAUSE = dt.timedelta(minutes=1)
 # A ticket is stored moments after its operation is recorded; one still missing after this was abandoned.
 _TICKET_GRACE = dt.timedelta(hours=1)
 
@@ -82,15 +87,30 @@ def finished_exports(
     )
     def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult | dg.SkipReason:
         settle_dead_runs(context.instance)
-        exports, cursor = engine.client().finished_since(context.cursor)
+        client = engine.client()
+        exports, cursor = client.finished_since(context.cursor)
         ours = [e for e in exports if known_partition(e.request.asset, f"{e.request.region}|{e.request.year}")]
         records = _records(context.instance, export_assets, ours)
         now = dt.datetime.now(dt.UTC)
         decisions = {export.id: decide(export, records, now) for export in ours}
+        events = []
         for export in ours:
-            if decisions[export.id] in ("failed", "given up"):
-                place = f"{export.request.asset} {export.request.region}|{export.request.year}"
-                context.log.warning(f"{place}: {decisions[export.id]}; {export.message or 'see its failed runs'}")
+            place = f"{export.request.asset} {export.request.region}|{export.request.year}"
+            if decisions[export.id] == "given up":
+                context.log.warning(f"{place}: given up; see its failed runs")
+            if decisions[export.id] == "failed":
+                facts = client.facts(export)
+                kind = kind_of(export.message)
+                if kind.retried and int(str(facts.get("attempt", 1))) < MAX_ATTEMPTS:
+                    # A later tick finds the new attempt finished; nothing is asked before it has rested.
+                    if _rested(export, facts, now):
+                        client.resubmit(export)
+                    decisions[export.id] = "wait"
+                    continue
+                failure = _failure(export, export_assets[export.request.asset], kind, facts)
+                if not _reported(context.instance, failure):
+                    context.log.warning(f"{place}: {export.message}; {kind.advice}")
+                    events.append(failure)
         # The cursor stays at the oldest export that is still unsettled, so that nothing is lost between ticks.
         open_since = [e.finished or e.submitted for e in ours if decisions[e.id] in ("wait", "request")]
         cursor = min([cursor, *open_since])
@@ -104,13 +124,45 @@ def finished_exports(
             for export in ours
             if decisions[export.id] == "request"
         ]
-        if requests:
-            return dg.SensorResult(run_requests=requests, cursor=cursor)
+        if requests or events:
+            return dg.SensorResult(run_requests=requests, asset_events=events, cursor=cursor)
         counted = Counter(decisions.values())
         text = ", ".join(f"{count} {decision}" for decision, count in sorted(counted.items())) or "none known"
         return dg.SensorResult(skip_reason=dg.SkipReason(f"No export to collect: {text}."), cursor=cursor)
 
     return sensor
+
+
+def _rested(export: Export, facts: Mapping[str, object], now: dt.datetime) -> bool:
+    """Whether a failed export has waited long enough to be tried anew: twice as long after every attempt."""
+    finished = dt.datetime.fromisoformat(export.finished or export.submitted)
+    return now - finished >= _FIRST_PAUSE * 2 ** (int(str(facts.get("attempt", 1))) - 1)
+
+
+def _failure(export: Export, asset: str, kind: Kind, facts: Mapping[str, object]) -> dg.AssetObservation:
+    """What people see on the export asset when asking again cannot help."""
+    return dg.AssetObservation(
+        asset,
+        partition=f"{export.request.region}|{export.request.year}",
+        description=f"The export failed ({kind.name}): {export.message}",
+        metadata={
+            OPERATION_METADATA: export.id,
+            "state": "FAILED",
+            "kind": kind.name,
+            "message": export.message,
+            "to_do": kind.advice,
+            **readable(facts),
+        },
+    )
+
+
+def _reported(instance: dg.DagsterInstance, failure: dg.AssetObservation) -> bool:
+    """Whether the newest observation of the partition already tells of this failure."""
+    partition = [failure.partition] if failure.partition else None
+    wanted = dg.AssetRecordsFilter(asset_key=failure.asset_key, asset_partitions=partition)
+    records = instance.fetch_observations(wanted, limit=1).records
+    told = records[0].event_log_entry.asset_observation if records else None
+    return told is not None and told.metadata == failure.metadata
 
 
 def _records(instance: dg.DagsterInstance, export_assets: dict[str, str], exports: Iterable[Export]) -> Records:

@@ -1,7 +1,9 @@
 """The sensor that watches exports: what it decides, and whole ticks on a real instance."""
 
+import dataclasses
 import datetime as dt
 import json
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -11,7 +13,8 @@ from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery_assets import OPERATION_METADATA
 from fusion_assets.requests import request_for
-from fusion_assets.sensors import MAX_FAILED_RUNS, OPERATION_TAG, Records, decide
+from fusion_assets.resources import EngineResource
+from fusion_assets.sensors import MAX_ATTEMPTS, MAX_FAILED_RUNS, OPERATION_TAG, Records, decide
 from fusion_assets.settings import Settings
 from fusion_assets_tests.test_definitions import study
 
@@ -149,3 +152,63 @@ def test_ticks_before_there_is_any_export(ticks):
     assert ticks.tick() == []
     ticks.record(2016, "op1")
     assert len(ticks.tick()) == 1
+
+
+class Scripted(EngineResource):
+    """An engine whose one export has failed as the test says."""
+
+    message: str = ""
+    attempt: int = 1
+    minutes_ago: int = 10
+
+    def client(self):
+        return self
+
+    def finished_since(self, cursor):
+        finished = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=self.minutes_ago)).isoformat()
+        failed = export(Path(self.storage), export_id="op1", state="FAILED", finished=finished)
+        return [dataclasses.replace(failed, message=self.message)], finished
+
+    def facts(self, export):
+        return {"attempt": self.attempt, "eecu_seconds": 12.5}
+
+    def resubmit(self, export):
+        RESUBMITTED.append(export.id)
+        return export
+
+
+RESUBMITTED = []
+
+
+def failed_tick(ticks, **script):
+    RESUBMITTED.clear()
+    ticks.materialized("sentinel2_export", 2016, "op1")
+    engine = Scripted(storage=str(ticks.tmp_path), **script)
+    sensor = ticks.definitions.resolve_sensor_def("finished_exports")
+    with dg.build_sensor_context(
+        instance=ticks.instance, definitions=ticks.definitions, resources={"engine": engine}
+    ) as context:
+        result = sensor.evaluate_tick(context)
+    for event in result.asset_events:
+        ticks.instance.report_runless_asset_event(event)
+    assert not result.run_requests
+    return list(RESUBMITTED), [event.metadata["kind"].value for event in result.asset_events]
+
+
+def test_a_transient_failure_is_asked_again_after_a_rest(ticks):
+    assert failed_tick(ticks, message="Internal error.") == (["op1"], [])
+    assert failed_tick(ticks, message="User memory limit exceeded.", attempt=2) == (["op1"], [])
+    assert failed_tick(ticks, message="Internal error.", minutes_ago=0) == ([], [])
+
+
+def test_a_failure_that_stays_is_shown_once_with_what_to_do(ticks):
+    assert failed_tick(ticks, message="Permission denied") == ([], ["permission"])
+    assert failed_tick(ticks, message="Permission denied") == ([], [])
+    (record,) = ticks.instance.fetch_observations(dg.AssetKey("sentinel2_export"), limit=5).records
+    shown = record.event_log_entry.asset_observation.metadata
+    assert shown["message"].value == "Permission denied" and "account" in shown["to_do"].value
+    assert shown["eecu_seconds"].value == 12.5
+
+
+def test_attempts_end(ticks):
+    assert failed_tick(ticks, message="Internal error.", attempt=MAX_ATTEMPTS) == ([], ["transient"])

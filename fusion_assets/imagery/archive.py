@@ -82,6 +82,14 @@ class ArchiveEngine:
             problems = pool.map(problem, scenes)
         return {scene.id: error for scene, error in zip(scenes, problems, strict=True) if error}
 
+    def resubmit(self, export: Export) -> Export:
+        """Operations of this engine do not fail; see `Engine.resubmit`."""
+        return export
+
+    def facts(self, export: Export) -> dict[str, object]:
+        """Nothing beside the ticket; see `Engine.facts`."""
+        return {}
+
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
         """Operations recorded after `cursor`, oldest first; see `Engine.finished_since`.
 

@@ -24,6 +24,8 @@ from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import Mask
 from fusion_assets.imagery.reading import UnreadableFile
 
+# Parts of a request that do not shape its pixels.
+NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 
 
@@ -44,6 +46,7 @@ class ExportRequest:
         collections: STAC collection ids in order of preference.
         max_cloud_cover: scenes with more `eo:cloud_cover` (percent) are left out; None keeps all.
         sign: how asset links are signed when read.
+        allow_deprecated: whether a collection that Earth Engine has deprecated may be read all the same.
     """
 
     asset: str
@@ -58,6 +61,7 @@ class ExportRequest:
     collections: tuple[str, ...]
     max_cloud_cover: float | None = None
     sign: str | None = None
+    allow_deprecated: bool = False
 
     @property
     def area(self) -> BaseGeometry:
@@ -68,7 +72,7 @@ class ExportRequest:
     def recipe_digest(self) -> str:
         """12 hexadecimal digits of everything that shapes the pixels, but neither archive nor scenes."""
         facts = self.to_dict()
-        return digest({key: facts[key] for key in facts if key not in ("archive", "collections", "sign")})
+        return digest({key: facts[key] for key in facts if key not in NOT_PIXELS})
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; `from_dict` restores it."""
@@ -171,6 +175,14 @@ class Engine(Protocol):
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Scenes that cannot be read, by id, found by reading all of them."""
+        ...
+
+    def resubmit(self, export: Export) -> Export:
+        """Try a failed export anew: another attempt under the same id, in smaller pieces where memory ran out."""
+        ...
+
+    def facts(self, export: Export) -> dict[str, object]:
+        """What is worth recording of an export beside the ticket: task, attempt, times, cost."""
         ...
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:

@@ -90,6 +90,7 @@ class ProductUse(Section):
         built_up_threshold: labels that are fractions: built-up from this share on.
         built_codes: labels that are land cover: codes that mean built-up.
         collection: overrides the collection id.
+        allow_deprecated: read a collection that Earth Engine has deprecated.
     """
 
     product: str = Field(description="name of a product", examples=["sentinel2_l2a"])
@@ -103,6 +104,7 @@ class ProductUse(Section):
     max_cloud_cover: float | None = Field(None, description="percent, 0 to 100", examples=[80])
     built_up_threshold: float | None = Field(None, description="built-up share, above 0 to 1", examples=[0.1])
     built_codes: tuple[int, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
+    allow_deprecated: bool = Field(False, description="read a deprecated collection", examples=[True])
     collection: str | None = Field(None, description="STAC collection id", examples=["sentinel-2-l2a"])
 
     @model_validator(mode="before")

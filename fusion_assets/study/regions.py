@@ -169,6 +169,6 @@ def feature_polygon(region: str, selection: FeatureSelection) -> BaseGeometry:
     raise FusionError(
         f"region {region}: the outline of {selection.collection} where {selection.property} = {selection.value} "
         "is kept on Earth Engine",
-        "an outline known here, or the earth_engine engine to ask",
-        f"add `bbox: [west, south, east, north]` to ee_features of region {region}, or set FUSION_ENGINE=earth_engine",
+        "an outline known here",
+        f"add `bbox: [west, south, east, north]` to ee_features of region {region}, or give it a geometry",
     )

@@ -1,5 +1,6 @@
 """What the tests of the Earth Engine engine share: a small demo archive, requests over it, and what parity means."""
 
+import dataclasses
 import datetime as dt
 import json
 from pathlib import Path
@@ -42,8 +43,7 @@ def demo_request(catalog, product, k=1, edge=1000, move=0.0, **changes):
 
 def allowed(request):
     """A request of a study that says `allow_deprecated: true`."""
-    object.__setattr__(request, "allow_deprecated", True)
-    return request
+    return dataclasses.replace(request, allow_deprecated=True)
 
 
 def assert_same(expected, found):

@@ -165,11 +165,13 @@ def test_no_scenes_is_an_error_that_says_how_many_were_too_cloudy(demo, tmp_path
 
 def test_deprecated_collections_are_refused_by_their_full_id(demo, tmp_path):
     catalog, service = demo
-    made, request = engine_for(service, tmp_path), demo_request(catalog, "ghsl_smod_p2016")
-    object.__setattr__(request, "allow_deprecated", False)
+    made = engine_for(service, tmp_path)
+    request = dataclasses.replace(demo_request(catalog, "ghsl_smod_p2016"), allow_deprecated=False)
     with pytest.raises(FusionError, match=r"(?s)SMOD_POP_GLOBE_V1 is deprecated.*JRC/GHSL/P2023A/GHS_SMOD_V2-0"):
         made.submit(request)
-    old = dataclasses.replace(demo_request(catalog, "sentinel2_l1c"), collections=("COPERNICUS/S2",))
+    old = dataclasses.replace(
+        demo_request(catalog, "sentinel2_l1c"), collections=("COPERNICUS/S2",), allow_deprecated=False
+    )
     with pytest.raises(FusionError, match=r"(?s)COPERNICUS/S2 is deprecated.*COPERNICUS/S2_HARMONIZED"):
         made.submit(old)
     ee.deprecation.deprecated_assets["COPERNICUS/S2_HARMONIZED"] = ee.deprecation.DeprecatedAsset(

@@ -65,9 +65,9 @@ def test_geometry_from_a_file_beside_the_study(tmp_path):
     assert study.grid("a") == study_of(BASE, today=TODAY).grid("a")
 
 
-def test_earth_engine_selection_needs_a_box_or_the_engine():
+def test_earth_engine_selection_needs_a_box():
     study = study_of(changed(regions=region(bbox=..., ee_features=SELECTION)), today=TODAY)
-    with pytest.raises(FusionError, match="FUSION_ENGINE=earth_engine") as caught:
+    with pytest.raises(FusionError, match="add `bbox") as caught:
         study.grid("a")
     assert "bbox" in caught.value.remedy
     boxed = study_of(changed(regions=region(bbox=..., ee_features={**SELECTION, "bbox": REGION["bbox"]})), today=TODAY)

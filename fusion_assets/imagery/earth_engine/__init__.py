@@ -3,7 +3,7 @@
 Belongs here: everything that talks to Earth Engine or to the bucket it writes to. `engine.py` is the way in;
 `connection.py` signs in and retries, `scenes.py` lists scenes, `expressions.py` says what is computed, `direct.py` and
 `tasks.py` with `shards.py` are the two ways out, `registry.py` remembers operations and `watching.py` follows them,
-`waiting.py` waits for them, `outlines.py` looks up regions. Recipes belong to `products.py`.
+`imagery/waiting.py` waits for them, `outlines.py` looks up regions. Recipes belong to `products.py`.
 
 geedim and xee were considered for the way out. Both fetch images or stacks well, but neither starts a task under a
 request id of the caller's choosing (so asking twice would start two), keeps Earth Engine's own mask apart from the

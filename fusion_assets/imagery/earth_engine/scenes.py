@@ -58,7 +58,7 @@ def collection_of(request: ExportRequest) -> str:
     product = PRODUCTS[request.product]
     others = [name for name in request.collections if "/" in name and name not in product.collections]
     name = (others[0] if others else product.earth_engine).removeprefix(_PUBLIC).strip("/")
-    if name in deprecated() and not getattr(request, "allow_deprecated", False):
+    if name in deprecated() and not request.allow_deprecated:
         raise FusionError(
             f"{name} is deprecated",
             f"its successor {deprecated()[name] or '(none is named)'}",

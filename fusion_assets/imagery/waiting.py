@@ -1,6 +1,6 @@
 """Waiting for exports, with progress, asking ever more rarely, up to a limit.
 
-What does not belong here: what has become of an export (`watching.py`).
+Any engine's will do. What does not belong here: what has become of an export (the engine knows).
 """
 
 from __future__ import annotations
