@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FusionError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read our output (head, less) has left; what was made is kept.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("stopped; what was finished is kept, and the next run goes on from there", file=sys.stderr)
         return 130
