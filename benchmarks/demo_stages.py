@@ -17,7 +17,7 @@ def run() -> list[dict]:
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.demo import build_demo_archive
     from fusion_assets.instance import prepare_home
-    from fusion_assets.io_managers import KINDS
+    from fusion_assets.io_managers import managers
     from fusion_assets.role_assets import expected_facts, export_request
     from fusion_assets.runner import plan, run_steps
     from fusion_assets.settings import Settings
@@ -38,9 +38,9 @@ def run() -> list[dict]:
         with dg.DagsterInstance.get() as instance:
             last = time.perf_counter()
             facts = expected_facts(study, settings)
-            managers = {name: kind(storage, facts) for name, kind in KINDS.items()}
+            stored = managers(storage, facts)
             asked_now = partial(export_request, study, settings)
-            for outcome in run_steps(definitions, instance, managers, plan(definitions, study), asked_now):
+            for outcome in run_steps(definitions, instance, stored, plan(definitions, study), asked_now):
                 asset = outcome.step.asset.key.to_user_string()
                 assert outcome.state == "made", outcome
                 now = time.perf_counter()

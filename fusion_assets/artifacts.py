@@ -23,7 +23,7 @@ from fusion_assets.failures import explained
 from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.storage import Storage
 
-Expected = Callable[[str, str | None, str | None], Mapping[str, str]]
+Expected = Callable[[str, str | None, str | None], dict[str, str]]
 """(asset, region, year) -> facts the stored artifact must carry, for example grid_digest and recipe_digest."""
 
 

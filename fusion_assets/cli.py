@@ -137,7 +137,7 @@ def _run_study(
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.storage import Storage
     from fusion_assets.instance import prepare_home, settle_dead_runs
-    from fusion_assets.io_managers import KINDS
+    from fusion_assets.io_managers import managers
     from fusion_assets.resources import EngineResource
     from fusion_assets.role_assets import expected_facts, export_request
     from fusion_assets.runner import plan, run_steps
@@ -147,7 +147,7 @@ def _run_study(
     asked_now = partial(export_request, study, settings)
     Storage(settings.storage).check_writable()
     EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
-    managers = {name: kind(settings.storage, expected_facts(study, settings)) for name, kind in KINDS.items()}
+    stored = managers(settings.storage, expected_facts(study, settings))
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select)
     prepare_home(study.name)
@@ -163,7 +163,7 @@ def _run_study(
         bar = progress.add_task("planning", total=len(steps))
         counts: dict[str, int] = {}
         for outcome in run_steps(
-            definitions, instance, managers, steps, asked_now, lambda step: progress.update(bar, description=step.name)
+            definitions, instance, stored, steps, asked_now, lambda step: progress.update(bar, description=step.name)
         ):
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1

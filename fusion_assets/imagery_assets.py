@@ -148,7 +148,7 @@ def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Exp
     (present,) = wait_for(client, [export], WAIT_LIMIT_SECONDS, progress)
     if present.state == "FAILED":
         raise FusionError(
-            f"the export of {export.request.region}|{export.request.year} failed: {present.message}",
+            f"the export of {export.request.partition} failed: {present.message}",
             "an export that succeeds",
             kind_of(present.message).advice,
         )
@@ -185,7 +185,7 @@ def realise(
     share = len(problems) / len(export.scenes)
     lines = [f"{scene}: {problem.found}" for scene, problem in sorted(problems.items())]
     if share > tolerance:
-        place = f"{export.request.region}|{export.request.year}"
+        place = export.request.partition
         shown = "\n    ".join(lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else []))
         raise FusionError(
             f"{len(problems)} of {len(export.scenes)} scenes of {place} cannot be read:\n    {shown}",
@@ -200,9 +200,9 @@ def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream
         was, now = stored.to_dict(), expected.to_dict()
         changed = [key for key in now if was.get(key) != now[key] and key not in NOT_PIXELS]
         raise FusionError(
-            f"the stored {upstream} of {stored.region}|{stored.year} asked for something else "
+            f"the stored {upstream} of {stored.partition} asked for something else "
             f"(recipe {stored.recipe_digest}; differs in {', '.join(changed)})",
             f"recipe {expected.recipe_digest}, as the study now says",
-            f"materialize {upstream} of {expected.region}|{expected.year} again, or point FUSION_STORAGE at this "
+            f"materialize {upstream} of {expected.partition} again, or point FUSION_STORAGE at this "
             "study's own storage",
         )

@@ -177,6 +177,11 @@ KINDS: dict[str, type[ArtifactIOManager]] = {
 }
 
 
+def managers(root: str, expected: Expected) -> dict[str, ArtifactIOManager]:
+    """Return the four IO managers themselves, by resource key, for use outside a run."""
+    return {name: kind(root, expected) for name, kind in KINDS.items()}
+
+
 def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOManagerDefinition]:
     """Return the four IO managers as resources: `rasters`, `tables`, `documents`, `models`.
 

@@ -5,12 +5,12 @@ say to belong to a study. Does not: how an engine's answer becomes an asset (`im
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import xarray as xr
 
+from fusion_assets.artifacts import Expected
 from fusion_assets.built_up import labels
 from fusion_assets.imagery.composite import OBSERVATION_COUNT, RECIPE_VERSION
 from fusion_assets.imagery.exports import Export, ExportRequest, digest
@@ -49,11 +49,7 @@ _PIXEL_TEXT: dict[Role, str] = {
 }
 
 
-# (asset, region, year) to what the stored artifact must say.
-Facts = Callable[[str, str | None, str | None], dict[str, str]]
-
-
-def expected_facts(study: Study, settings: Settings) -> Facts:
+def expected_facts(study: Study, settings: Settings) -> Expected:
     """What a stored artifact must say to belong to this study: name, grid, recipes it rests on, features."""
     role_of = {asset: role for role, asset in (*PIXEL_ASSETS.items(), *EXPORT_ASSETS.items())}
     learnt = ("training_samples", "built_up_model", "model_evaluation")

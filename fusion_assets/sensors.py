@@ -52,7 +52,7 @@ def decide(export: Export, records: Records, now: dt.datetime) -> str:
         `request`, `wait` (look again at the next tick), or why it is left alone: `made`, `superseded`, `given up`,
         `failed`.
     """
-    place = (export.request.asset, f"{export.request.region}|{export.request.year}")
+    place = (export.request.asset, export.request.partition)
     if records.made_from.get(place) == export.id:
         return "made"
     if records.ticket.get(place) != export.id:
@@ -89,13 +89,13 @@ def finished_exports(
         settle_dead_runs(context.instance)
         client = engine.client()
         exports, cursor = client.finished_since(context.cursor)
-        ours = [e for e in exports if known_partition(e.request.asset, f"{e.request.region}|{e.request.year}")]
+        ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
         records = _records(context.instance, export_assets, ours)
         now = dt.datetime.now(dt.UTC)
         decisions = {export.id: decide(export, records, now) for export in ours}
         events = []
         for export in ours:
-            place = f"{export.request.asset} {export.request.region}|{export.request.year}"
+            place = f"{export.request.asset} {export.request.partition}"
             if decisions[export.id] == "given up":
                 context.log.warning(f"{place}: given up; see its failed runs")
             if decisions[export.id] == "failed":
@@ -118,7 +118,7 @@ def finished_exports(
             dg.RunRequest(
                 run_key=f"{export.id}-{records.failures.get(export.id, 0)}",
                 asset_selection=[dg.AssetKey(export.request.asset)],
-                partition_key=f"{export.request.region}|{export.request.year}",
+                partition_key=export.request.partition,
                 tags={OPERATION_TAG: export.id, "fusion/study": study_name},
             )
             for export in ours
@@ -143,7 +143,7 @@ def _failure(export: Export, asset: str, kind: Kind, facts: Mapping[str, object]
     """What people see on the export asset when asking again cannot help."""
     return dg.AssetObservation(
         asset,
-        partition=f"{export.request.region}|{export.request.year}",
+        partition=export.request.partition,
         description=f"The export failed ({kind.name}): {export.message}",
         metadata={
             OPERATION_METADATA: export.id,

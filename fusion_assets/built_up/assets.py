@@ -10,6 +10,7 @@ import dagster as dg
 import pandas as pd
 import xarray as xr
 
+from fusion_assets.artifacts import Expected
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import classifier, evaluation, prediction, samples, stack
 from fusion_assets.failures import explained
@@ -18,7 +19,7 @@ from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, region_and_year
 from fusion_assets.requests import PIXEL_ASSETS
-from fusion_assets.role_assets import Facts, expected_facts, role_assets, roles_of, study_tags
+from fusion_assets.role_assets import expected_facts, role_assets, roles_of, study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 
@@ -50,7 +51,7 @@ def _stored(io_manager: str, kind: str) -> dict[str, Any]:
     }
 
 
-def _fused_stack(study: Study, partitions: Partitions, facts: Facts) -> dg.AssetsDefinition:
+def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.AssetsDefinition:
     upstream = {
         PIXEL_ASSETS[role]: dg.AssetIn(PIXEL_ASSETS[role], partition_mapping=partitions.same)
         for role in study.feature_roles
@@ -157,7 +158,7 @@ def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     return model_evaluation
 
 
-def _built_up_prediction(study: Study, partitions: Partitions, facts: Facts) -> dg.AssetsDefinition:
+def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) -> dg.AssetsDefinition:
     code = digest(["built_up_prediction", prediction.VERSION, classifier.VERSION, study.feature_names])
 
     @dg.asset(

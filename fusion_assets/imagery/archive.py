@@ -16,7 +16,7 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
-from fusion_assets.imagery.exports import Export, ExportRequest, operation_id
+from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
 from fusion_assets.imagery.scenes import Scene, acquisitions, scene_from_item
@@ -146,12 +146,10 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
     kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
     if not kept:
-        first, last = request.window
-        left_out = f" ({len(items)} left out as more than {request.max_cloud_cover:g} % cloud)" if items else ""
-        raise FusionError(
-            f"no scenes of {product.title} for {_partition(request)}: {public_url(request.archive)} has none between "
-            f"{first} and {last} that touch the region{left_out}",
-            "at least one scene",
+        raise no_scenes(
+            request,
+            public_url(request.archive),
+            len(items),
             "correct the season, a `windows` entry or the region in the study, or point `archive` at a catalog "
             "that covers them",
         )
@@ -163,4 +161,4 @@ def _too_cloudy(cover: float | None, limit: float | None) -> bool:
 
 
 def _partition(request: ExportRequest) -> str:
-    return f"{request.asset} {request.region}|{request.year}"
+    return f"{request.asset} {request.partition}"

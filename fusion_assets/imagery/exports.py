@@ -19,9 +19,10 @@ from affine import Affine
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
+from fusion_assets.errors import FusionError
 from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.reading import UnreadableFile
 
 # Parts of a request that do not shape its pixels.
@@ -62,6 +63,11 @@ class ExportRequest:
     max_cloud_cover: float | None = None
     sign: str | None = None
     allow_deprecated: bool = False
+
+    @property
+    def partition(self) -> str:
+        """The partition as Dagster spells it: `region|year`."""
+        return f"{self.region}|{self.year}"
 
     @property
     def area(self) -> BaseGeometry:
@@ -198,6 +204,25 @@ def digest(facts: object) -> str:
 def operation_id(request: ExportRequest, scenes: Sequence[str]) -> str:
     """Id of the operation for a request and its scenes: equal inputs, equal id; late scenes make a new one."""
     return digest([request.to_dict(), sorted(scenes), RECIPE_VERSION])
+
+
+def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -> FusionError:
+    """The error of a request that no scene answers.
+
+    Args:
+        request: what was asked.
+        source: what was searched, fit for messages.
+        left_out: scenes left out as too cloudy.
+        remedy: what to do.
+    """
+    first, last = request.window
+    cloudy = f" ({left_out} left out as more than {request.max_cloud_cover:g} % cloud)" if left_out else ""
+    return FusionError(
+        f"no scenes of {PRODUCTS[request.product].title} for {request.asset} {request.partition}: {source} has none "
+        f"between {first} and {last} that touch the region{cloudy}",
+        "at least one scene",
+        remedy,
+    )
 
 
 def _without_gap(mask: Mask) -> Mask:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine.connection import Connection
-from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, acquisitions
 
@@ -90,14 +90,8 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
     if not kept:
-        first, last = request.window
-        left_out = f" ({len(rows)} left out as more than {limit:g} % cloud)" if rows else ""
-        raise FusionError(
-            f"no scenes of {PRODUCTS[request.product].title} for {where}: Earth Engine's {name} has none between "
-            f"{first} and {last} that touch the region{left_out}",
-            "at least one scene",
-            "correct the season, a `windows` entry or the region in the study",
-        )
+        remedy = "correct the season, a `windows` entry or the region in the study"
+        raise no_scenes(request, f"Earth Engine's {name}", len(rows), remedy)
     masked = _check_bands(request, name, kept)
     groups = acquisitions([_scene(row) for row in kept])
     indices = tuple(tuple(scene.id for scene in group) for group in groups)
