@@ -13,7 +13,9 @@ BENCHMARKS = {
     "composite": "a composite from COG files against odc-stac, and growth with scenes and area",
     "prediction": "mapping, against scikit-learn's forest",
     "load_time": "loading the code location, against an empty Dagster project",
+    "sensor": "a tick of the sensor beside ten thousand other operations",
     "demo_stages": "`fusion demo` by stage",
+    "requests_per_composite": "what composites ask of Earth Engine, in requests and bytes",
 }
 
 

@@ -40,5 +40,7 @@ def automation_sensor() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.all(),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=10,
+        # Backfills are looked at every half minute only; single runs start at once.
+        emit_backfills=False,
         description="Requests stacks, samples, models and predictions when what they are made from has changed.",
     )

@@ -1,4 +1,4 @@
-"""The command line: `fusion demo`, `fusion run`, `fusion doctor`, `fusion ui`. Thin: it parses, calls and prints.
+"""The command line: `fusion demo`, `run`, `export`, `sample`, `doctor`, `ui`. Thin: it parses, calls and prints.
 
 Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong.
 """
@@ -44,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="demo | run | doctor | ui")
+    names = "demo | run | export | sample | doctor | ui"
+    commands = parser.add_subparsers(title="commands", required=True, metavar=names)
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
     run = commands.add_parser("run", help="make what is missing or stale, in dependency order")
@@ -52,6 +53,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--years", type=_years, default=[], metavar="2016-2019", help="only these years: 2016, 2016-2019")
     run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
     run.set_defaults(command=_run)
+    export = commands.add_parser("export", help="write built-up area per region and year as GeoPackage or CSV")
+    export.add_argument("output", metavar="OUT.gpkg|OUT.csv", help="file to write")
+    export.add_argument("--region", action="append", default=[], metavar="R", help="only this region (repeatable)")
+    export.add_argument("--years", type=_years, default=[], metavar="2016-2019", help="only these years")
+    export.add_argument("--force", action="store_true", help="replace a file that exists")
+    export.set_defaults(command=_export)
+    sample = commands.add_parser("sample", help="draw points for people to interpret, stratified by a map")
+    sample.add_argument("output", metavar="OUT.csv", help="table to write: one row a point and year, labels empty")
+    sample.add_argument("--region", metavar="R", help="by default the study's only region")
+    sample.add_argument("--map", metavar="PATH", help="GeoTIFF on the region's grid with a band `built_up`")
+    sample.add_argument("--year", type=int, metavar="Y", help="instead of --map: the stored prediction of this year")
+    sample.add_argument("--points", type=int, default=400, metavar="N")
+    sample.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same points")
+    sample.set_defaults(command=_sample)
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
@@ -138,12 +153,12 @@ def _run_study(
     from fusion_assets.imagery.storage import Storage
     from fusion_assets.instance import prepare_home, settle_dead_runs
     from fusion_assets.io_managers import managers
+    from fusion_assets.outlines import configured_study
     from fusion_assets.resources import EngineResource
     from fusion_assets.role_assets import expected_facts, export_request
     from fusion_assets.runner import plan, run_steps
-    from fusion_assets.study import load_study
 
-    study = load_study(settings.study)
+    study = configured_study(settings)
     asked_now = partial(export_request, study, settings)
     Storage(settings.storage).check_writable()
     EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
@@ -178,6 +193,29 @@ def _run_study(
     return study, failed
 
 
+def _export(options: argparse.Namespace) -> int:
+    from fusion_assets.export import export_areas
+    from fusion_assets.outlines import configured_study
+    from fusion_assets.settings import Settings
+
+    settings = Settings.from_environment()
+    study = configured_study(settings)
+    print(export_areas(study, settings, options.output, options.region, options.years, options.force))
+    return 0
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from fusion_assets.outlines import configured_study
+    from fusion_assets.sample_sheet import write_sample
+    from fusion_assets.settings import Settings
+
+    settings = Settings.from_environment()
+    chosen = {"region": options.region, "map_path": options.map, "year": options.year}
+    study = configured_study(settings)
+    print(write_sample(study, settings, options.output, **chosen, points=options.points, seed=options.seed))
+    return 0
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from fusion_assets.doctor import diagnose
     from fusion_assets.settings import Settings
@@ -185,24 +223,36 @@ def _doctor(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     findings = diagnose(settings)
     for finding in findings:
-        print(f"{'ok  ' if finding.fine else 'FAIL'} {finding.subject}: {finding.text}")
+        print(f"{finding.state:4} {finding.subject}: {finding.text}")
     return 0 if all(finding.fine for finding in findings) else 1
 
 
 def _ui(options: argparse.Namespace) -> int:
+    import signal
+    import subprocess
+
+    from fusion_assets.imagery.storage import Storage
     from fusion_assets.instance import prepare_home, settle_dead_runs
+    from fusion_assets.report_server import start_beside
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
 
-    home = prepare_home(load_study(Settings.from_environment().study).name)
+    settings = Settings.from_environment()
+    home = prepare_home(load_study(settings.study).name)
     import dagster as dg
 
     with dg.DagsterInstance.get() as instance:
         settle_dead_runs(instance)
     print(f"Dagster instance: {home}")
+    # A daemon that starts before its code server goes on with a backfill instead of failing it.
+    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
     dagster = str(Path(sys.executable).with_name("dagster"))
     command = [dagster, "dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
-    os.execv(dagster, command)
+    start_beside(Storage(settings.storage), options.port)
+    process = subprocess.Popen(command)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: process.send_signal(received))
+    return process.wait()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from fusion_assets.built_up.assets import built_up_assets
 from fusion_assets.built_up.checks import built_up_checks
 from fusion_assets.io_managers import io_managers
 from fusion_assets.jobs import stage_jobs
+from fusion_assets.outlines import configured_study
 from fusion_assets.partitions import partitions_for
 from fusion_assets.requests import PIXEL_ASSETS
 from fusion_assets.resources import EngineResource
@@ -24,7 +25,6 @@ from fusion_assets.role_assets import EXPORT_ASSETS, expected_facts
 from fusion_assets.schedules import yearly_exports
 from fusion_assets.sensors import finished_exports
 from fusion_assets.settings import Settings
-from fusion_assets.study import Study, load_study
 
 
 def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -40,7 +40,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
     chosen = dict(overrides or {})
     resources = chosen.pop("resources", {})
     settings = Settings.from_environment(chosen)
-    study = settings.study if isinstance(settings.study, Study) else load_study(settings.study)
+    study = configured_study(settings)
     partitions = partitions_for(study)
     assets = built_up_assets(study, settings, partitions)
     jobs = stage_jobs(assets)
@@ -60,14 +60,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         # A run is one partition in a process of its own; a further process a step would only cost start-up time.
         executor=dg.in_process_executor,
         resources={
-            "engine": EngineResource(
-                engine=settings.engine,
-                storage=settings.storage,
-                dask_scheduler=settings.dask_scheduler,
-                ee_project=settings.ee_project,
-                ee_url=settings.ee_url,
-                ee_bucket=settings.ee_bucket,
-            ),
+            "engine": EngineResource.of(settings, study),
             **io_managers(settings.storage, expected_facts(study, settings)),
             **resources,
         },

@@ -4,6 +4,7 @@ Belongs here: how an `Engine` call becomes a Dagster asset. Does not: recipes (`
 pixels (each system's own `assets.py`).
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ from fusion_assets.imagery.exports import NOT_PIXELS, Engine, Export, ExportRequ
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.reading import UnreadableFile
-from fusion_assets.imagery.waiting import wait_for
+from fusion_assets.imagery.storage import public_url
+from fusion_assets.imagery.waiting import submit_when_possible, wait_for
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import region_and_year
 from fusion_assets.resources import EngineResource
@@ -56,7 +58,7 @@ def export_asset(
         with explained():
             region, year = region_and_year(context.partition_key)
             client = engine.client()
-            export = client.submit(request(region, year))
+            export = submit_when_possible(client, request(region, year), WAIT_LIMIT_SECONDS, context.log.info)
             first, last = export.request.window
             for flag in export.flags:
                 context.log.warning(flag)
@@ -111,8 +113,9 @@ def pixel_asset(
     def pixels(context: dg.AssetExecutionContext, engine: EngineResource, ticket: dict) -> dg.Output[RasterFile]:
         with explained():
             region, year = region_and_year(context.partition_key)
-            export = Export.from_dict(ticket)
-            _check_same_request(export.request, request(region, year), upstream)
+            export, asked = Export.from_dict(ticket), request(region, year)
+            _check_same_request(export.request, asked, upstream)
+            export = _with_login(export, asked)
             client = engine.client()
             engine.connect_dask()
             export = _finished(client, export, context.log.info)
@@ -128,10 +131,19 @@ def pixel_asset(
                     "unreadable_scenes": len(left_out),
                     "unreadable": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in left_out) or "none"),
                     "engine": client.name,
+                    "state": export.state,
+                    **readable(client.facts(export)),
                 },
             )
 
     return pixels
+
+
+def _with_login(export: Export, asked: ExportRequest) -> Export:
+    """The export with the address of its archive as the settings have it: tickets are stored without logins."""
+    if export.request.archive != public_url(asked.archive):
+        return export
+    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=asked.archive))
 
 
 def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Export:

@@ -17,7 +17,11 @@ STAGES = {
     "make_labels": (("ghsl_labels",), "Collect the settlement labels."),
     "fuse": (("fused_stack",), "Put the features of one year side by side."),
     "train": (("training_samples", "built_up_model", "model_evaluation"), "Train and evaluate a region's model."),
+    "ablate": (("feature_ablation",), "Say what each sensor contributes."),
+    "transfer": (("region_transfer",), "Say how well regions never seen are mapped; needs all regions' samples."),
     "predict": (("built_up_prediction",), "Map built-up land of one year."),
+    "compare": (("built_up_trend", "built_up_change"), "Compare the years of a region."),
+    "publish": (("built_up_report", "built_up_catalog"), "Write a region's report, and the STAC catalog of its maps."),
 }
 
 

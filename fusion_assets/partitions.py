@@ -17,6 +17,9 @@ import dagster as dg
 
 from fusion_assets.study import Study
 
+EVERY_REGION = "fusion/every_region"
+"""Tag of assets whose partitions rest on all regions: they are made after everything else."""
+
 
 @dataclass(frozen=True)
 class Partitions:
@@ -29,6 +32,8 @@ class Partitions:
         region: region alone.
         to_label: from a region's year to the same region's label year (prediction <- model, evaluation); the mapping
             Dagster infers here is wrong without an error. None when the study has no labels.
+        with_label: from a region's year to the same year and the label year (stack <- lights). None when the study has
+            no label year.
         to_region: from a region to all its years (trend, report <- region x year).
         same: identity, for equal keys in different definitions (samples <- stack, prediction <- stack).
     """
@@ -38,6 +43,7 @@ class Partitions:
     prediction_years: dg.MultiPartitionsDefinition
     region: dg.StaticPartitionsDefinition
     to_label: dg.MultiPartitionMapping | None
+    with_label: dg.MultiPartitionMapping | None
     to_region: dg.MultiToSingleDimensionPartitionMapping
     same: dg.IdentityPartitionMapping
 
@@ -55,6 +61,7 @@ def partitions_for(study: Study) -> Partitions:
             prediction_years=_regions_by_years(regions, study.prediction_years),
             region=dg.StaticPartitionsDefinition(regions),
             to_label=None if label_year is None else _to_label(label_year),
+            with_label=None if label_year is None else _with_label(label_year, study.years),
             to_region=dg.MultiToSingleDimensionPartitionMapping("region"),
             same=dg.IdentityPartitionMapping(),
         )
@@ -71,6 +78,16 @@ def region_and_year(partition_key: str) -> tuple[str, int]:
     return region, int(year)
 
 
+def region_of(partition_key: str) -> str:
+    """Region of a `region|year` key, or of a key that is a region alone."""
+    return str(partition_key).split("|")[0]
+
+
+def has_year(partition_key: str) -> bool:
+    """Whether a key names a year; a region alone stands for all its years."""
+    return "|" in str(partition_key)
+
+
 def _regions_by_years(regions: list[str], years: Iterable[int]) -> dg.MultiPartitionsDefinition:
     return dg.MultiPartitionsDefinition(
         {
@@ -84,3 +101,15 @@ def _to_label(label_year: int) -> dg.MultiPartitionMapping:
     same_region = dg.DimensionPartitionMapping("region", dg.IdentityPartitionMapping())
     one_year = dg.SpecificPartitionsPartitionMapping([str(label_year)])
     return dg.MultiPartitionMapping({"region": same_region, "year": dg.DimensionPartitionMapping("year", one_year)})
+
+
+def _with_label(label_year: int, years: Iterable[int]) -> dg.MultiPartitionMapping:
+    same_region = dg.DimensionPartitionMapping("region", dg.IdentityPartitionMapping())
+    every = [str(year) for year in years]
+    downstream = {year: every if year == str(label_year) else [year] for year in every}
+    return dg.MultiPartitionMapping(
+        {
+            "region": same_region,
+            "year": dg.DimensionPartitionMapping("year", dg.StaticPartitionMapping(downstream)),
+        }
+    )

@@ -17,6 +17,7 @@ from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.products import Mask, Product
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
+from fusion_assets.study.products import CloudScore, MinCoverage
 
 # Asset that holds the pixels of each role.
 PIXEL_ASSETS: dict[Role, str] = {
@@ -68,6 +69,11 @@ def mask_of(use: ProductUse) -> Mask:
         return mask
     if use.mask == "none":
         return Mask("none")
+    if isinstance(use.mask, CloudScore):
+        return Mask("score", (use.mask.band,), use.mask.band, (use.mask.cloud_score,))
+    if isinstance(use.mask, MinCoverage):
+        # Who asks for a least coverage relies on the band: a scene without it is an error.
+        return dataclasses.replace(mask, values=(use.mask.min_coverage,), optional=False)
     return dataclasses.replace(mask, values=tuple(use.mask.classes))
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
+from pydantic import Field
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.exports import Engine
-from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery.storage import Storage, public_url
 from fusion_assets.settings import Settings
+from fusion_assets.study import EarthEngineUse, Study
+from fusion_assets.study.earth_engine import workload_tag
 
 _EARTH_ENGINE = ("ee_project", "ee_url", "ee_bucket")
 
@@ -19,19 +24,35 @@ class EngineResource(dg.ConfigurableResource):
 
     Attributes:
         engine: `archive` or `earth_engine`.
-        storage: root of all artifacts; the engines keep their list of operations there.
+        storage: root of all artifacts; the engines keep their list of operations there; empty takes FUSION_STORAGE.
         dask_scheduler: address of a dask.distributed scheduler, or empty to compute in threads of this process.
         ee_project: Google Cloud project that Earth Engine bills; empty takes EE_PROJECT.
         ee_url: address of the Earth Engine API; empty takes EE_URL, or the public one.
         ee_bucket: bucket for Earth Engine's tasks; empty takes FUSION_EE_BUCKET, or fetches pixels directly.
+        ee_use: how the study wants exports run there; see `study.EarthEngineUse`.
     """
 
     engine: str = "archive"
-    storage: str
+    storage: str = ""
     dask_scheduler: str = ""
     ee_project: str = ""
     ee_url: str = ""
     ee_bucket: str = ""
+    ee_use: dict[str, Any] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, study: Study) -> EngineResource:
+        """The engine of a code location."""
+        use = study.earth_engine
+        return cls(
+            engine=settings.engine,
+            storage=_without_login(settings.storage),
+            dask_scheduler=settings.dask_scheduler,
+            ee_project=settings.ee_project,
+            ee_url=_without_login(settings.ee_url),
+            ee_bucket=_without_login(settings.ee_bucket),
+            ee_use={**use.model_dump(exclude_none=True), "workload_tag": use.workload_tag or workload_tag(study.name)},
+        )
 
     def client(self) -> Engine:
         """The engine.
@@ -39,7 +60,7 @@ class EngineResource(dg.ConfigurableResource):
         Raises:
             FusionError: no such engine, or storage that cannot be written.
         """
-        storage = Storage(self.storage)
+        storage = Storage(self.storage or Settings.from_environment().storage)
         storage.check_writable()
         if self.engine == "archive":
             return ArchiveEngine(storage)
@@ -47,8 +68,12 @@ class EngineResource(dg.ConfigurableResource):
         chosen |= {name: value for name in _EARTH_ENGINE if (value := getattr(self, name))}
         settings = Settings.from_environment(chosen)
         # Credentials are no part of the configuration: the client finds them where it runs.
-        connection = Connection(settings.ee_project, settings.ee_url)
-        return EarthEngine(storage, connection, ExportOptions(bucket=settings.ee_bucket.removeprefix("gs://")))
+        use = EarthEngineUse.model_validate(self.ee_use)
+        connection = Connection(settings.ee_project, settings.ee_url, use.workload_tag or "")
+        options = ExportOptions(
+            bucket=settings.ee_bucket.removeprefix("gs://"), **use.model_dump(exclude={"workload_tag"})
+        )
+        return EarthEngine(storage, connection, options)
 
     def connect_dask(self) -> None:
         """Make the configured cluster the default of this process; lazy arrays are then computed on it.
@@ -73,3 +98,8 @@ class EngineResource(dg.ConfigurableResource):
                 "a running `dask scheduler` with workers that can read the archive",
                 "start it, correct FUSION_DASK_SCHEDULER, or unset it to compute here",
             ) from None
+
+
+def _without_login(address: str) -> str:
+    """An address as Dagster may record it: one that holds a login is left out, and taken from the environment."""
+    return address if public_url(address) == address else ""

@@ -52,16 +52,22 @@ _PIXEL_TEXT: dict[Role, str] = {
 def expected_facts(study: Study, settings: Settings) -> Expected:
     """What a stored artifact must say to belong to this study: name, grid, recipes it rests on, features."""
     role_of = {asset: role for role, asset in (*PIXEL_ASSETS.items(), *EXPORT_ASSETS.items())}
-    learnt = ("training_samples", "built_up_model", "model_evaluation")
+    learnt = ("training_samples", "built_up_model", "model_evaluation", "feature_ablation", "region_transfer")
 
     def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
-        if region is None or year is None:
+        if region is None:
             return {}
         found = {"study": study.name, "grid_digest": study.grid(region).digest}
-        if asset in role_of:
+        if asset in role_of and year is not None:
             return found | {"recipe_digest": recipe_digest(study, settings, role_of[asset], region, int(year))}
         roles = roles_of(study) if asset in learnt else study.feature_roles
-        recipes = [recipe_digest(study, settings, role, region, int(year)) for role in roles]
+        # What is made of all years says so by the recipes of all of them.
+        years = study.prediction_years if year is None else (int(year),)
+        recipes = [recipe_digest(study, settings, role, region, each) for each in years for role in roles]
+        if "night_lights" in roles:
+            recipes.append(study.digest("lights"))
+            if study.lights_reference is not None:
+                recipes.append(recipe_digest(study, settings, "night_lights", region, study.lights_reference))
         return found | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)}
 
     return facts

@@ -19,7 +19,7 @@ from dagster._core.loader import LoadingContext
 from fusion_assets.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.exports import ExportRequest
-from fusion_assets.partitions import region_and_year
+from fusion_assets.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.study import Study
 
 AskedNow = Callable[[str, str, int], ExportRequest | None]
@@ -87,7 +87,7 @@ def plan(
         study: that they were built from.
         regions: names; empty means all.
         years: prediction and composite years; empty means all. The label year is added when predictions are among
-            the assets, because they rest on its model.
+            the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
         select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
             separated by commas; empty means all.
 
@@ -109,9 +109,9 @@ def plan(
             asset = definitions.get_assets_def(key)
             assert asset.partitions_def is not None
             for partition in asset.partitions_def.get_partition_keys():
-                of_region, year = region_and_year(partition)
-                if of_region == region and year in wanted:
+                if region_of(partition) == region and _years_of(partition, study) <= wanted:
                     steps.append(Step(asset, str(partition)))
+    steps.sort(key=lambda step: EVERY_REGION in step.asset.tags_by_key[step.asset.key])  # stable
     if not steps:
         raise FusionError(
             f"nothing to do: {select or 'the study'} has no partition in {', '.join(map(str, sorted(wanted)))}",
@@ -198,23 +198,30 @@ def why_not_fresh(
         manager.verify(artifact)
     except FusionError as error:
         return f"what is stored cannot be used: {error.found}"
-    region, year = region_and_year(partition)
-    request = asked_now(key.to_user_string(), region, year)
+    request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
 
 
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:
-    """Assets and partitions that a step reads: its own partition where the upstream has it, else its region's."""
+    """Assets and partitions that a step reads, by the mappings of its asset."""
     graph = definitions.resolve_asset_graph()
-    region, _ = region_and_year(step.partition)
+    own = step.asset.partitions_def
+    assert own is not None
+    this = own.subset_with_partition_keys([step.partition])
     for parent in graph.get(step.asset.key).parent_keys:
-        known = graph.get(parent).partitions_def
-        keys = [str(key) for key in known.get_partition_keys()] if known else []
-        same = [key for key in keys if key == step.partition]
-        for key in same or [key for key in keys if region_and_year(key)[0] == region]:
-            yield parent, key
+        upstream = graph.get(parent).partitions_def
+        if upstream is None:
+            continue
+        mapping = graph.get_partition_mapping(step.asset.key, parent)
+        found = mapping.get_upstream_mapped_partitions_result_for_partitions(this, own, upstream)
+        yield from ((parent, str(key)) for key in found.partitions_subset.get_partition_keys())
+
+
+def _years_of(partition: str, study: Study) -> set[int]:
+    """Years that a partition is about: its own, or for a region alone all that are predicted."""
+    return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
 
 
 def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:

@@ -1,26 +1,31 @@
 """The sensor that turns finished exports into composites and labels.
 
-A tick is one listing of the engine and one look at Dagster's own records per asset; what to do with an export is
-decided by the pure function `decide`.
+A tick is one listing of the engine and one look at Dagster's own records (`export_records.py`); what to do with an
+export is decided by the pure function `decide`.
 """
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 import dagster as dg
-from dagster import DagsterEventType
 
+from fusion_assets.errors import FusionError
+from fusion_assets.export_records import OPERATION_TAG, Records, records_of
+from fusion_assets.imagery import operations
+from fusion_assets.imagery.deadline import deadline, remaining
 from fusion_assets.imagery.export_failures import Kind, kind_of
-from fusion_assets.imagery.exports import Export
+from fusion_assets.imagery.exports import Engine, Export
 from fusion_assets.imagery_assets import OPERATION_METADATA
 from fusion_assets.instance import settle_dead_runs
 from fusion_assets.metadata import readable
 from fusion_assets.resources import EngineResource
 
-OPERATION_TAG = "fusion/operation"
+# What the engine may take of a tick; Dagster gives the whole tick a minute.
+TICK_SECONDS = 40
+# Runs of one operation that raised an error, and runs whose process died, which says less about the next one.
 MAX_FAILED_RUNS = 3
+MAX_DEAD_RUNS = 10
 # Attempts of one export on the engine's side, the first included.
 MAX_ATTEMPTS = 4
 _FIRST_PAUSE = dt.timedelta(minutes=1)
@@ -28,29 +33,12 @@ _FIRST_PAUSE = dt.timedelta(minutes=1)
 _TICKET_GRACE = dt.timedelta(hours=1)
 
 
-@dataclass(frozen=True)
-class Records:
-    """What Dagster knows, read once a tick.
-
-    Attributes:
-        ticket: operation of the newest ticket by (pixel asset, partition).
-        made_from: operation that the newest pixels were made from, by (pixel asset, partition).
-        running: (pixel asset, partition) with a run queued or under way.
-        failures: failed runs by operation.
-    """
-
-    ticket: dict[tuple[str, str], str] = field(default_factory=dict)
-    made_from: dict[tuple[str, str], str] = field(default_factory=dict)
-    running: frozenset[tuple[str, str]] = frozenset()
-    failures: dict[str, int] = field(default_factory=dict)
-
-
 def decide(export: Export, records: Records, now: dt.datetime) -> str:
     """What to do with one finished export.
 
     Returns:
         `request`, `wait` (look again at the next tick), or why it is left alone: `made`, `superseded`, `given up`,
-        `failed`.
+        `cancelled`, `failed`, `unreachable` (it has run, but its files cannot be reached; the engine tells again).
     """
     place = (export.request.asset, export.request.partition)
     if records.made_from.get(place) == export.id:
@@ -58,9 +46,12 @@ def decide(export: Export, records: Records, now: dt.datetime) -> str:
     if records.ticket.get(place) != export.id:
         finished = dt.datetime.fromisoformat(export.finished or export.submitted)
         return "wait" if now - finished < _TICKET_GRACE else "superseded"
-    if export.state == "FAILED":
-        return "failed"
-    if records.failures.get(export.id, 0) >= MAX_FAILED_RUNS:
+    if export.state != "SUCCEEDED":
+        return "failed" if export.state == "FAILED" else "unreachable"
+    if export.id in records.cancelled:
+        return "cancelled"
+    failed, raised = records.failures.get(export.id, 0), records.raised.get(export.id, 0)
+    if raised >= MAX_FAILED_RUNS or failed - raised >= MAX_DEAD_RUNS:
         return "given up"
     if place in records.running:
         return "wait"
@@ -85,38 +76,29 @@ def finished_exports(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Requests the composite or labels of every export that has finished, once for each operation.",
     )
-    def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult | dg.SkipReason:
+    def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult:
         settle_dead_runs(context.instance)
-        client = engine.client()
-        exports, cursor = client.finished_since(context.cursor)
-        ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
-        records = _records(context.instance, export_assets, ours)
-        now = dt.datetime.now(dt.UTC)
-        decisions = {export.id: decide(export, records, now) for export in ours}
-        events = []
-        for export in ours:
-            place = f"{export.request.asset} {export.request.partition}"
-            if decisions[export.id] == "given up":
-                context.log.warning(f"{place}: given up; see its failed runs")
-            if decisions[export.id] == "failed":
-                facts = client.facts(export)
-                kind = kind_of(export.message)
-                if kind.retried and int(str(facts.get("attempt", 1))) < MAX_ATTEMPTS:
-                    # A later tick finds the new attempt finished; nothing is asked before it has rested.
-                    if _rested(export, facts, now):
-                        client.resubmit(export)
-                    decisions[export.id] = "wait"
-                    continue
-                failure = _failure(export, export_assets[export.request.asset], kind, facts)
-                if not _reported(context.instance, failure):
-                    context.log.warning(f"{place}: {export.message}; {kind.advice}")
-                    events.append(failure)
+        now = operations.utc_now()
+        with deadline(TICK_SECONDS):
+            client = engine.client()
+            exports, cursor = client.finished_since(context.cursor)
+            ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
+            records = records_of(context.instance, export_assets, ours)
+            decisions = {export.id: decide(export, records, now) for export in ours}
+            failures = []
+            for export in ours:
+                if decisions[export.id] == "failed":
+                    failures.append(_failed_for_good(export, client, export_assets[export.request.asset], now, context))
+                    decisions[export.id] = "wait" if failures[-1] is None else "failed"
+                elif decisions[export.id] in ("given up", "unreachable"):
+                    context.log.warning(f"{_place(export)}: {decisions[export.id]}; {export.message or 'see its runs'}")
+        events = [failure for failure in failures if failure and not _reported(context.instance, failure)]
         # The cursor stays at the oldest export that is still unsettled, so that nothing is lost between ticks.
-        open_since = [e.finished or e.submitted for e in ours if decisions[e.id] in ("wait", "request")]
-        cursor = min([cursor, *open_since])
+        unsettled = [e.finished for e in ours if e.finished and decisions[e.id] in ("wait", "request")]
+        cursor = min([cursor, *unsettled])
         requests = [
             dg.RunRequest(
-                run_key=f"{export.id}-{records.failures.get(export.id, 0)}",
+                run_key=_run_key(export, records),
                 asset_selection=[dg.AssetKey(export.request.asset)],
                 partition_key=export.request.partition,
                 tags={OPERATION_TAG: export.id, "fusion/study": study_name},
@@ -133,10 +115,47 @@ def finished_exports(
     return sensor
 
 
-def _rested(export: Export, facts: Mapping[str, object], now: dt.datetime) -> bool:
+def _failed_for_good(
+    export: Export, client: Engine, asset: str, now: dt.datetime, context: dg.SensorEvaluationContext
+) -> dg.AssetObservation | None:
+    """What people should see of a failed export; None where it is tried anew, now or at a later tick.
+
+    Nothing that goes wrong here keeps the other exports waiting: it is logged, and looked at again at the next tick.
+    """
+    kind = kind_of(export.message)
+    try:
+        facts = client.facts(export)
+        attempt = int(str(facts.get("attempt", 1)))
+        if not kind.retried or attempt >= MAX_ATTEMPTS:
+            return _failure(export, asset, kind, facts)
+        # A later tick finds the new attempt finished; nothing is asked before it has rested.
+        if _rested(export, attempt, now) and remaining() > 0:
+            client.resubmit(export)
+            context.log.info(f"{_place(export)}: attempt {attempt} failed ({kind.name}: {export.message}); tried anew")
+    except FusionError as error:
+        context.log.warning(f"{_place(export)}: failed ({export.message}), and could not be tried anew: {error}")
+    except Exception as error:
+        # Errors of other kinds may quote requests, and those carry tokens.
+        problem = type(error).__name__
+        context.log.error(f"{_place(export)}: failed ({export.message}), and could not be tried anew: {problem}")
+    return None
+
+
+def _run_key(export: Export, records: Records) -> str:
+    """Operation and number of its failed runs; and when it was last asked for, where other pixels are in its place."""
+    key = f"{export.id}-{records.failures.get(export.id, 0)}"
+    replaced = (export.request.asset, export.request.partition) in records.made_from
+    return f"{key}-{export.finished}" if replaced else key
+
+
+def _place(export: Export) -> str:
+    return f"{export.request.asset} {export.request.partition}"
+
+
+def _rested(export: Export, attempt: int, now: dt.datetime) -> bool:
     """Whether a failed export has waited long enough to be tried anew: twice as long after every attempt."""
     finished = dt.datetime.fromisoformat(export.finished or export.submitted)
-    return now - finished >= _FIRST_PAUSE * 2 ** (int(str(facts.get("attempt", 1))) - 1)
+    return now - finished >= _FIRST_PAUSE * 2 ** (attempt - 1)
 
 
 def _failure(export: Export, asset: str, kind: Kind, facts: Mapping[str, object]) -> dg.AssetObservation:
@@ -163,44 +182,3 @@ def _reported(instance: dg.DagsterInstance, failure: dg.AssetObservation) -> boo
     records = instance.fetch_observations(wanted, limit=1).records
     told = records[0].event_log_entry.asset_observation if records else None
     return told is not None and told.metadata == failure.metadata
-
-
-def _records(instance: dg.DagsterInstance, export_assets: dict[str, str], exports: Iterable[Export]) -> Records:
-    """Dagster's records about these exports: four queries an asset, two for the runs."""
-    exports = list(exports)
-    ticket, made_from = {}, {}
-    for asset in {export.request.asset for export in exports}:
-        for partition, operation in _newest_operations(instance, export_assets[asset]).items():
-            ticket[asset, partition] = operation
-        for partition, operation in _newest_operations(instance, asset).items():
-            made_from[asset, partition] = operation
-    under_way = [
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-    ]
-    running = {
-        (key.to_user_string(), run.tags.get("dagster/partition", ""))
-        for run in (instance.get_runs(filters=dg.RunsFilter(statuses=under_way)) if exports else [])
-        for key in run.asset_selection or ()
-    }
-    known = {export.id for export in exports}
-    failed = instance.get_runs(filters=dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE])) if exports else []
-    failures = Counter(run.tags[OPERATION_TAG] for run in failed if run.tags.get(OPERATION_TAG) in known)
-    return Records(ticket, made_from, frozenset(running), dict(failures))
-
-
-def _newest_operations(instance: dg.DagsterInstance, asset: str) -> dict[str, str]:
-    """Operation named by the newest materialization of each partition: two queries, however many partitions."""
-    key = dg.AssetKey(asset)
-    newest = instance.get_latest_storage_id_by_partition(key, DagsterEventType.ASSET_MATERIALIZATION)
-    if not newest:
-        return {}
-    wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=list(newest.values()))
-    found = {}
-    for record in instance.fetch_materializations(wanted, limit=len(newest)).records:
-        event = record.asset_materialization
-        if event is not None and event.partition is not None and OPERATION_METADATA in event.metadata:
-            found[event.partition] = str(event.metadata[OPERATION_METADATA].value)
-    return found

@@ -6,9 +6,13 @@ On the synthetic demo the truth stands beside it; nothing but this summary and e
 from __future__ import annotations
 
 import json
+import textwrap
+
+import pandas as pd
 
 from fusion_assets.built_up.maps import draw_maps
 from fusion_assets.built_up.prediction import built_up_km2
+from fusion_assets.built_up.trend import ADJUSTED
 from fusion_assets.built_up.truth import true_area_km2
 from fusion_assets.imagery.rasters import open_raster
 from fusion_assets.imagery.storage import Storage
@@ -47,11 +51,20 @@ def demo_summary(study: Study, settings: Settings) -> str:
 
 
 def _evaluation_lines(metrics: dict) -> list[str]:
-    rows = [("", "accuracy", "MCC")]
+    rows = [("", "accuracy", "MCC", "95 %")]
     for name, title in (("model", "model"), ("baseline", "random forest"), ("majority", "majority answer")):
-        scores = metrics[name]
-        rows.append((title, f"{scores['accuracy']:.3f}", f"{scores['mcc']:.3f}"))
-    lines = [f"  {title:<18}{accuracy:>10}{mcc:>8}" for title, accuracy, mcc in rows]
+        scores, known = metrics[name], metrics["intervals"][name]["mcc"]
+        ends = "" if name == "majority" else f"{known['low']:.2f} to {known['high']:.2f}"
+        rows.append((title, f"{scores['accuracy']:.3f}", f"{scores['mcc']:.3f}", ends))
+    lines = [f"  {title:<18}{accuracy:>10}{mcc:>8}  {ends}".rstrip() for title, accuracy, mcc, ends in rows]
+    gain = metrics["mcc_difference"]
+    lines.append(
+        f"  model above forest: MCC {gain['difference']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), "
+        f"{metrics['blocks']} blocks resampled"
+    )
+    if "truth" in metrics:
+        model, labels = (metrics["truth"][name]["mcc"] for name in ("model", "labels"))
+        lines.append(f"  against the synthetic truth: MCC {model:.3f}; of the labels themselves {labels:.3f}")
     return [
         f"  agreement with the labels, out of fold, on {metrics['n']} samples "
         f"(built-up share {metrics['prevalence']:.3f}):",
@@ -60,6 +73,11 @@ def _evaluation_lines(metrics: dict) -> list[str]:
 
 
 def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[str, int], float]) -> list[str]:
+    path = storage.path("built_up_trend", region, None, "parquet")
+    if storage.exists(path):
+        table = pd.read_parquet(storage.open_local(path))
+        document = json.loads(storage.read_bytes(storage.path("built_up_trend", region, None, "json")))
+        return _trend_lines(region, table, document["statement"], truth)
     lines = []
     for year in study.prediction_years:
         path = storage.path("built_up_prediction", region, year, "tif")
@@ -70,6 +88,19 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
                 f"  built-up in {year}: {built_up_km2(open_raster(storage.open_local(path))):7.0f} km2{beside}"
             )
     return lines
+
+
+def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[tuple[str, int], float]) -> list[str]:
+    """Areas of the trend, and what they tell."""
+    adjusted = table["kind"].iloc[0] == ADJUSTED
+    lines = [f"  built-up land, {table['kind'].iloc[0]}, on {table['share'].iloc[0]:.1%} of the region's area:"]
+    for row in table.to_dict("records"):
+        known = truth.get((region, row["year"]))
+        reach = f"{'95 % interval' if adjusted else 'thresholds'} {row['low']:.0f} to {row['high']:.0f}"
+        mapped = f", mapped {row['mapped_km2']:.0f}" if adjusted else ""
+        beside = f"   synthetic truth {known:.0f} km2" if known is not None else ""
+        lines.append(f"  built-up in {row['year']}: {row['area_km2']:6.0f} km2 ({reach}{mapped}){beside}")
+    return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
 
 
 def write_maps(study: Study, settings: Settings) -> list[str]:

@@ -20,7 +20,7 @@ def hollow(definitions):
     def check(original):
         specs = list(original.check_specs)
 
-        @dg.multi_asset_check(name=f"hollow_{specs[0].asset_key.to_user_string()}", specs=specs)
+        @dg.multi_asset_check(name=f"hollow_{specs[0].asset_key.to_user_string()}_{specs[0].name}", specs=specs)
         def passes():
             for spec in specs:
                 yield dg.AssetCheckResult(check_name=spec.name, asset_key=spec.asset_key, passed=True)
@@ -81,9 +81,19 @@ def test_a_stack_waits_for_both_sensors_and_is_requested(world):
     world.made("sentinel2_composite", year=2016)
     assert world.tick() == set()
     world.made("night_lights_composite", year=2016)
+    assert world.tick() == set(), "lights are cleaned against those of the label year"
+    world.made("night_lights_composite", year=2015)
     assert world.tick() == {"fused_stack here|2016"}
     world.made("fused_stack", year=2016)
     assert world.tick() == set()
+
+
+def test_new_lights_of_the_label_year_make_all_stacks_again(world):
+    for year in (2015, 2016, 2017):
+        world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=year)
+    world.tick()
+    world.made("night_lights_composite", year=2015)
+    assert world.tick() == {f"fused_stack here|{year}" for year in (2015, 2016, 2017)}
 
 
 def test_what_was_made_before_the_first_tick_is_not_lost(world):
@@ -103,7 +113,18 @@ def test_model_and_evaluation_lead_to_the_maps_of_every_year_that_has_a_stack(wo
 
 
 def test_a_new_composite_makes_its_stack_again(world):
+    world.made("night_lights_composite", year=2015)
     world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=2016)
     world.tick()
     world.made("sentinel2_composite", year=2016)
     assert world.tick() == {"fused_stack here|2016"}
+
+
+def test_the_trend_waits_for_the_maps_of_all_years(world):
+    for year in (2015, 2016, 2017):
+        world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=year)
+    world.made("ghsl_labels", "training_samples", "built_up_model", "model_evaluation", year=2015)
+    world.made("built_up_prediction", year=2016)
+    assert not {"built_up_trend here", "built_up_change here"} & world.tick()
+    world.made("built_up_prediction", year=2017)
+    assert {"built_up_trend here", "built_up_change here"} <= world.tick()

@@ -6,6 +6,7 @@ import pytest
 from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
 from fusion_assets.role_assets import expected_facts
+from fusion_assets.runner import plan
 from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
 
@@ -19,13 +20,39 @@ REST = {
     "built_up_model": {"fused_stack", "training_samples"},
     "model_evaluation": {"fused_stack", "training_samples"},
     "built_up_prediction": {"fused_stack", "built_up_model", "model_evaluation"},
+    "built_up_trend": {"built_up_prediction", "model_evaluation"},
+    "built_up_change": {"built_up_prediction"},
+    "built_up_catalog": {"built_up_prediction", "built_up_report"},
+}
+SHOWN = {
+    "fused_stack", "built_up_prediction", "built_up_trend", "built_up_change", "model_evaluation", "ghsl_export",
+}  # fmt: skip
+FUSED = {
+    "fused_stack": {"sentinel2_composite", "night_lights_composite"},
+    "feature_ablation": {"fused_stack", "training_samples", "model_evaluation"},
 }
 GRAPHS = {
-    "both": {**OPTICS, **LIGHTS, "fused_stack": {"sentinel2_composite", "night_lights_composite"}, **REST},
-    "optics": {**OPTICS, "fused_stack": {"sentinel2_composite"}, **REST},
-    "lights": {**LIGHTS, "fused_stack": {"night_lights_composite"}, **REST},
+    "both": {
+        **OPTICS,
+        **LIGHTS,
+        **FUSED,
+        **REST,
+        "built_up_report": {*SHOWN, "feature_ablation", "sentinel2_export", "night_lights_export"},
+    },
+    "optics": {
+        **OPTICS,
+        "fused_stack": {"sentinel2_composite"},
+        **REST,
+        "built_up_report": {*SHOWN, "sentinel2_export"},
+    },
+    "lights": {
+        **LIGHTS,
+        "fused_stack": {"night_lights_composite"},
+        **REST,
+        "built_up_report": {*SHOWN, "night_lights_export"},
+    },
 }
-YEARS = {"ghsl_export", "ghsl_labels", "training_samples", "built_up_model", "model_evaluation"}
+YEARS = {"ghsl_export", "ghsl_labels", "training_samples", "built_up_model", "model_evaluation", "feature_ablation"}
 
 
 def study(features="both", **changes):
@@ -62,8 +89,54 @@ def test_partitions():
     for asset in definitions.assets:
         name = asset.key.to_user_string()
         years = {"2015"} if name in YEARS else {"2016", "2017"} if name == "built_up_prediction" else None
+        if name in ("built_up_trend", "built_up_change", "built_up_catalog", "built_up_report"):
+            assert asset.partitions_def.get_partition_keys() == ["here"]
+            continue
         keys = {key.split("|")[1] for key in asset.partitions_def.get_partition_keys()}
         assert keys == (years or {"2015", "2016", "2017"}), name
+
+
+def test_several_regions_are_transferred_between():
+    regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
+    definitions = build_definitions({"study": study(regions=regions)})
+    graph = graph_of(definitions)
+    assert graph.pop("region_transfer") == {"fused_stack", "training_samples", "model_evaluation"}
+    assert graph == GRAPHS["both"]
+    asset = next(a for a in definitions.assets if a.key.to_user_string() == "region_transfer")
+    for name, keys in (("training_samples", ["here|2015", "there|2015"]), ("model_evaluation", ["there|2015"])):
+        found = asset.get_partition_mapping(dg.AssetKey(name)).get_upstream_mapped_partitions_result_for_partitions(
+            asset.partitions_def.subset_with_partition_keys(["there|2015"]),
+            asset.partitions_def,
+            definitions.resolve_asset_graph().get(dg.AssetKey(name)).partitions_def,
+        )
+        assert sorted(found.partitions_subset.get_partition_keys()) == keys
+
+
+def test_what_rests_on_every_region_is_made_last():
+    regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
+    chosen = study(regions=regions)
+    steps = [step.name for step in plan(build_definitions({"study": chosen}), chosen)]
+    assert steps[-2:] == ["region_transfer here|2015", "region_transfer there|2015"]
+
+
+def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
+    chosen = study()
+    definitions = build_definitions({"study": chosen})
+    assert not [step for step in plan(definitions, chosen, years=[2016]) if "trend" in step.name]
+    names = [step.name for step in plan(definitions, chosen, years=[2016, 2017])]
+    assert names.index("built_up_trend here") > names.index("built_up_prediction here|2017")
+    assert [step.name for step in plan(definitions, chosen, select="built_up_trend")] == ["built_up_trend here"]
+
+
+def test_new_interpretations_make_the_trend_stale(tmp_path):
+    def version():
+        definitions = build_definitions({"study": study(reference_sample=str(tmp_path / "points.csv"))})
+        (asset,) = (a for a in definitions.assets if a.key.to_user_string() == "built_up_trend")
+        return next(iter(asset.specs)).code_version
+
+    before = version()
+    (tmp_path / "points.csv").write_text("x,y\n")
+    assert version() != before
 
 
 def test_a_study_without_labels_has_composites_only():

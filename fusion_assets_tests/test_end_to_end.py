@@ -90,6 +90,16 @@ def test_every_artifact_is_where_the_design_says(project):
         "built_up_model/here/2015.json",
         "model_evaluation/here/2015.parquet",
         "model_evaluation/here/2015.json",
+        "feature_ablation/here/2015.json",
+        "built_up_trend/here.parquet",
+        "built_up_trend/here.json",
+        "built_up_change/here.tif",
+        "built_up_report/here.html",
+        "built_up_catalog/here.json",
+        "stac/catalog.json",
+        "stac/built_up/collection.json",
+        "stac/built_up/here/2016.json",
+        "stac/thumbnails/here/2016.png",
         "maps/here.png",
     }
     data = project.folder / "data"
@@ -116,6 +126,36 @@ def test_prediction_is_a_probability_and_a_class(project):
     known = np.isfinite(probability)
     assert known.mean() > 0.95
     assert ((built == 1) == (probability >= threshold))[known].all()
+
+
+def test_trend_without_a_reference_sample_is_relative_to_the_labels(project):
+    table = pd.read_parquet(project.folder / "data/built_up_trend/here.parquet")
+    columns = ["year", "area_km2", "low", "high", "share", "n_valid", "mapped_km2", "kind"]
+    assert list(table) == columns and list(table["year"]) == [2016]
+    assert table["kind"][0] == "mapped, relative to labels" and table["share"][0] > 0.95
+    document = json.loads((project.folder / "data/built_up_trend/here.json").read_text())
+    assert "cannot tell" in document["statement"] and "95 %" not in document["statement"]
+
+
+def test_a_reference_sample_adjusts_the_trend_and_only_the_trend(copy):
+    path = copy.folder / "points.csv"
+    drawn = copy.fusion("sample", "--year", "2015", "--points", "200", "--seed", "4", str(path))
+    assert drawn.returncode == 0, drawn.stderr
+    assert "exists" in failure(copy.fusion("sample", "--year", "2015", str(path)))
+    points = pd.read_csv(path)
+    assert len(points) == 200 and points["label"].isna().all()
+    copy.write_study(reference_sample="points.csv")
+    assert "no label" in failure(copy.fusion("run", "--select", "built_up_trend"))
+    truth = next((copy.folder / "archive/synthetic-truth").glob("*_2016/built_up.tif"))
+    with rasterio.open(truth) as raster:
+        points["label"] = [int(value[0]) for value in raster.sample(points[["x", "y"]].to_numpy())]
+        true_km2 = float(raster.read(1).sum())
+    points.to_csv(path, index=False)
+    done = copy.fusion("run", "--select", "*built_up_trend")
+    assert done.returncode == 0 and "1 made" in done.stdout, done.stdout
+    assert "95 % interval" in copy.fusion("run").stdout
+    row = pd.read_parquet(copy.folder / "data/built_up_trend/here.parquet").iloc[0]
+    assert row["kind"] == "error-adjusted" and row["low"] < true_km2 < row["high"]
 
 
 def test_samples_and_out_of_fold_table(project):

@@ -61,6 +61,12 @@ def test_prediction_depends_on_the_model_of_its_region_and_the_label_year(partit
     assert keys == ["gent|2017"]
 
 
+def test_a_stack_depends_on_the_lights_of_its_own_and_the_label_year(partitions):
+    every = partitions.every_year
+    assert upstream(partitions.with_label, every, every, "gent|2018") == ["gent|2017", "gent|2018"]
+    assert upstream(partitions.with_label, every, every, "mol|2017") == ["mol|2017"]
+
+
 def test_samples_and_prediction_depend_on_the_stack_of_their_own_key(partitions):
     for definition, key in ((partitions.label_year, "mol|2017"), (partitions.prediction_years, "mol|2018")):
         assert upstream(partitions.same, definition, partitions.every_year, key) == [key]

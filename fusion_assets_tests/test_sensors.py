@@ -9,12 +9,13 @@ import dagster as dg
 import pytest
 
 from fusion_assets.definitions import build_definitions
+from fusion_assets.export_records import OPERATION_TAG, Records
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery_assets import OPERATION_METADATA
 from fusion_assets.requests import request_for
 from fusion_assets.resources import EngineResource
-from fusion_assets.sensors import MAX_ATTEMPTS, MAX_FAILED_RUNS, OPERATION_TAG, Records, decide
+from fusion_assets.sensors import MAX_ATTEMPTS, MAX_FAILED_RUNS, decide
 from fusion_assets.settings import Settings
 from fusion_assets_tests.test_definitions import study
 
@@ -38,7 +39,7 @@ def export(tmp_path, year=2016, export_id="op1", state="SUCCEEDED", finished="20
         (Records(), "SUCCEEDED", "wait"),
         (Records(ticket={PLACE: "op1"}, running=frozenset({PLACE})), "SUCCEEDED", "wait"),
         (Records(ticket={PLACE: "op1"}, failures={"op1": MAX_FAILED_RUNS - 1}), "SUCCEEDED", "request"),
-        (Records(ticket={PLACE: "op1"}, failures={"op1": MAX_FAILED_RUNS}), "SUCCEEDED", "given up"),
+        (Records(ticket={PLACE: "op1"}, raised={"op1": MAX_FAILED_RUNS}), "SUCCEEDED", "given up"),
         (Records(ticket={PLACE: "op1"}), "FAILED", "failed"),
     ],
 )
@@ -136,6 +137,17 @@ def test_a_failed_run_is_asked_again_under_another_key(ticks):
         tags={OPERATION_TAG: "op1"},
     )
     assert ticks.tick() == [("sentinel2_composite", "here|2016", "op1-1")]
+
+
+def test_going_back_to_an_earlier_export_requests_its_pixels_anew(ticks):
+    keys = []
+    for operation in ("op1", "op2", "op1", "op2"):
+        ticks.record(2016, operation)
+        ((_, _, key),) = ticks.tick()
+        keys.append(key)
+        ticks.materialized("sentinel2_composite", 2016, operation)
+        assert ticks.tick() == []
+    assert len(set(keys)) == 4 and keys[0] == "op1-0"
 
 
 def test_an_operation_of_another_study_is_left_alone(ticks):

@@ -4,6 +4,7 @@ Belongs here: which asset depends on which, its partitions, and what people see 
 computed (the other modules of this room, and `imagery`), how it is stored (`io_managers.py`).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -12,16 +13,21 @@ import xarray as xr
 
 from fusion_assets.artifacts import Expected
 from fusion_assets.automation import automatic
-from fusion_assets.built_up import classifier, evaluation, prediction, samples, stack
+from fusion_assets.built_up import classifier, drift, lights, prediction, samples, stack
+from fusion_assets.built_up.checks import prediction_check_results, prediction_check_specs
+from fusion_assets.evaluation_assets import evaluation_assets
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.publish_assets import publish_assets
+from fusion_assets.report_assets import report_asset
 from fusion_assets.requests import PIXEL_ASSETS
 from fusion_assets.role_assets import expected_facts, role_assets, roles_of, study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
+from fusion_assets.trend_assets import trend_assets
 
 GROUP = "built_up"
 
@@ -35,8 +41,11 @@ def built_up_assets(study: Study, settings: Settings, partitions: Partitions) ->
         assets += [
             _training_samples(study, partitions),
             _built_up_model(study, partitions),
-            _model_evaluation(study, partitions),
+            *evaluation_assets(study, settings, partitions, _stored),
             _built_up_prediction(study, partitions, facts),
+            *trend_assets(study, settings, partitions, _stored, facts),
+            report_asset(study, partitions, _stored),
+            *publish_assets(study, settings, partitions, _stored),
         ]
     return assets
 
@@ -52,12 +61,14 @@ def _stored(io_manager: str, kind: str) -> dict[str, Any]:
 
 
 def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.AssetsDefinition:
+    referred = {"night_lights": partitions.with_label} if study.lights_reference is not None else {}
     upstream = {
-        PIXEL_ASSETS[role]: dg.AssetIn(PIXEL_ASSETS[role], partition_mapping=partitions.same)
+        PIXEL_ASSETS[role]: dg.AssetIn(PIXEL_ASSETS[role], partition_mapping=referred.get(role, partitions.same))
         for role in study.feature_roles
     }
-
-    code = digest(["fused_stack", stack.VERSION, study.resolution, study.feature_names])
+    lit = "night_lights" in study.feature_roles
+    cleaning = [lights.VERSION, study.digest("lights"), study.lights_reference] if lit else []
+    code = digest(["fused_stack", stack.VERSION, study.resolution, study.feature_names, *cleaning])
 
     @dg.asset(
         ins=upstream,
@@ -65,10 +76,19 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
         code_version=code,
         **_stored("rasters", "geotiff"),
     )
-    def fused_stack(context: dg.AssetExecutionContext, **composites: xr.Dataset) -> dg.Output[RasterFile]:
-        """The features of one year, optics and lights, **side by side on one grid**: what the model sees."""
+    def fused_stack(context: dg.AssetExecutionContext, **composites: Any) -> dg.Output[RasterFile]:
+        """The features of one year, optics and lights, **side by side on one grid**: what the model sees.
+
+        Lights are cleaned on the way, every year against the label year; the metadata say what each step did.
+        """
         with explained():
             region, year = region_and_year(context.partition_key)
+            done: dict[str, Any] = {}
+            if lit:
+                now, then = _lights_and_reference(composites[PIXEL_ASSETS["night_lights"]], context.partition_key)
+                now, report, text = lights.cleaned(now, then, study.lights, study.resolution)
+                composites[PIXEL_ASSETS["night_lights"]] = now
+                done = {"lights": dg.MetadataValue.json(report), "lights_cleaned": dg.MetadataValue.md(text)}
             fused = stack.fuse(composites, study.feature_names, study.grid(region))
             windows: dict[str, Any] = {
                 role: "/".join(map(str, study.window(role, year))) for role in study.feature_roles
@@ -84,9 +104,18 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
                 band: study.use(role).recipe.unit for role in study.feature_roles for band in study.use(role).band_names
             }
             raster = write_raster(fused, nodata=float("nan"), tags=tags, units=units, region=study.polygon(region))
-            return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata={"scenes": scenes, **windows})
+            metadata = {"scenes": scenes, **windows, **done}
+            return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=metadata)
 
     return fused_stack
+
+
+def _lights_and_reference(loaded: Any, partition: str) -> tuple[xr.Dataset, xr.Dataset | None]:
+    """A year's lights and those of the reference year: a dict of both, or one that is its own reference."""
+    if isinstance(loaded, xr.Dataset):
+        return loaded, None
+    own = loaded.pop(str(partition))
+    return own, next(iter(loaded.values()))
 
 
 def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefinition:
@@ -132,32 +161,6 @@ def _built_up_model(study: Study, partitions: Partitions) -> dg.AssetsDefinition
     return built_up_model
 
 
-def _model_evaluation(study: Study, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "training_samples": dg.AssetIn()},
-        partitions_def=partitions.label_year,
-        code_version=digest(["model_evaluation", evaluation.VERSION, classifier.VERSION, study.feature_names]),
-        **_stored("tables", "parquet"),
-    )
-    def model_evaluation(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: pd.DataFrame
-    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
-        """How good the model is **away from where it was trained**: out-of-fold predictions of spatial blocks.
-
-        A random forest on the same folds, the majority answer and the prevalence stand beside it. The threshold that
-        predictions use is chosen here.
-        """
-        with explained():
-            table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
-            return dg.Output(
-                (table, metrics),
-                data_version=dg.DataVersion(digest(metrics)),
-                metadata=readable(evaluation.summary(metrics)),
-            )
-
-    return model_evaluation
-
-
 def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) -> dg.AssetsDefinition:
     code = digest(["built_up_prediction", prediction.VERSION, classifier.VERSION, study.feature_names])
 
@@ -169,6 +172,7 @@ def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) 
         },
         partitions_def=partitions.prediction_years,
         code_version=code,
+        check_specs=prediction_check_specs(partitions),
         **_stored("rasters", "geotiff"),
     )
     def built_up_prediction(
@@ -176,11 +180,12 @@ def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) 
         fused_stack: xr.Dataset,
         built_up_model: classifier.TrainedModel,
         model_evaluation: tuple[pd.DataFrame, dict],
-    ) -> dg.Output[RasterFile]:
+    ) -> Iterator[dg.Output[RasterFile] | dg.AssetCheckResult]:
         """The **map of built-up land** of one year: probability, and yes or no at the threshold of the evaluation."""
         with explained():
             region, year = region_and_year(context.partition_key)
-            threshold = float(model_evaluation[1]["threshold"])
+            table, metrics = model_evaluation
+            threshold = float(metrics["threshold"])
             mapped = prediction.predict(built_up_model, fused_stack, threshold, study.polygon(region))
             tags = study_tags(
                 study,
@@ -199,9 +204,20 @@ def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) 
                 units={"probability": "1", "built_up": "1"},
                 region=study.polygon(region),
             )
-            area = prediction.built_up_km2(open_raster(raster.path))
+            written = open_raster(raster.path)
+            area = prediction.built_up_km2(written)
+            moved = drift.feature_drift(metrics.get("features", {}), fused_stack, table)
+            differs = drift.disagreement(written[prediction.BUILT_UP], table)
             scenes = int(fused_stack.attrs.get("scene_count") or 0)
-            metadata = {"built_up_km2": area, "threshold": threshold, "scenes": scenes}
-            return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=metadata)
+            metadata = {
+                "built_up_km2": area,
+                "threshold": threshold,
+                "scenes": scenes,
+                "largest_psi": max((found["psi"] for found in moved.values()), default=None),
+                "differs_from_labels": differs.get("disagree"),
+                "feature_drift": moved,
+            }
+            yield dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=readable(metadata))
+            yield from prediction_check_results(moved, differs)
 
     return built_up_prediction

@@ -3,7 +3,7 @@
 What does not belong here: refusing bad input before anything is computed (that is an error, not a check).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 import dask.array as da
@@ -22,6 +22,12 @@ _SPARSE = 0.5
 _STRAY = 0.001
 # With fewer samples of the rarer class than this share, figures mean little.
 _RAREST_CLASS = 0.01
+# Expected calibration error out of fold that probabilities may have.
+_CALIBRATED = 0.03
+# Share by which the mapped area of one year may differ from the year before: growth is far slower.
+_JUMP = 0.1
+# Population stability index from which a feature counts as changed, by custom.
+_DRIFTED = 0.25
 
 
 def built_up_checks(study: Study, partitions: Partitions) -> list[dg.AssetChecksDefinition]:
@@ -36,6 +42,8 @@ def built_up_checks(study: Study, partitions: Partitions) -> list[dg.AssetChecks
             _raster_check("built_up_prediction", study, probability, partitions.prediction_years),
             _label_balance(partitions),
             _above_majority(partitions),
+            _calibrated(partitions),
+            *_trend_checks(partitions),
         ]
     return checks
 
@@ -133,3 +141,69 @@ def _above_majority(partitions: Partitions) -> dg.AssetChecksDefinition:
         )
 
     return above_majority
+
+
+def _calibrated(partitions: Partitions) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="model_evaluation", name="calibrated", partitions_def=partitions.label_year)
+    def calibrated(model_evaluation: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+        """Out of fold, probabilities are off by less than 0.03 on average over ten bins of equal count."""
+        error = float(model_evaluation[1]["calibration"]["ece"])
+        return dg.AssetCheckResult(
+            passed=error < _CALIBRATED,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"calibration_error": error, "limit": _CALIBRATED},
+        )
+
+    return calibrated
+
+
+def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
+    @dg.asset_check(asset="built_up_trend", name="no_area_jumps", partitions_def=partitions.region)
+    def no_area_jumps(built_up_trend: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+        """Mapped area moves by at most 10 % from year to year; more is weather or scenes rather than building."""
+        table = built_up_trend[0].sort_values("year")
+        moved = table["mapped_km2"].pct_change().abs().iloc[1:]
+        after = table["year"].iloc[1:][~(moved <= _JUMP)]
+        return dg.AssetCheckResult(
+            passed=after.empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"largest": float(moved.max()) if len(moved) else 0.0, "years": ", ".join(map(str, after))},
+        )
+
+    @dg.asset_check(asset="built_up_trend", name="valid_in_all_years", partitions_def=partitions.region)
+    def valid_in_all_years(built_up_trend: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+        """At least half of the region's area is valid in every year; the rest is in no figure of the trend."""
+        share = float(built_up_trend[0]["share"].min())
+        return dg.AssetCheckResult(
+            passed=share >= _SPARSE, severity=dg.AssetCheckSeverity.WARN, metadata={"share": share}
+        )
+
+    return [no_area_jumps, valid_in_all_years]
+
+
+def prediction_check_specs(partitions: Partitions) -> list[dg.AssetCheckSpec]:
+    """Checks that the prediction itself answers: a check on its own would be given the evaluation of a wrong year."""
+    texts = {
+        "feature_drift": f"No feature has moved since the label year (population stability index under {_DRIFTED}).",
+        "near_labels": "Differs from the labels at fewer places than an empty or a full map would.",
+    }
+    return [
+        dg.AssetCheckSpec(
+            name, asset="built_up_prediction", description=text, partitions_def=partitions.prediction_years
+        )
+        for name, text in texts.items()
+    ]
+
+
+def prediction_check_results(
+    moved: Mapping[str, Mapping[str, float]], differs: Mapping[str, float]
+) -> list[dg.AssetCheckResult]:
+    """Results of `prediction_check_specs` from `drift.feature_drift` and `drift.disagreement`."""
+    changed = {name: found["psi"] for name, found in moved.items() if not found["psi"] < _DRIFTED}
+    names = ", ".join(f"{name} ({psi:.2f})" for name, psi in sorted(changed.items(), key=lambda item: -item[1]))
+    blank = min(differs["labelled"], 1 - differs["labelled"]) if differs else 0.0
+    asset = "built_up_prediction"
+    return [
+        _result("feature_drift", asset, bool(moved) and not changed, changed=names or "none", limit=_DRIFTED),
+        _result("near_labels", asset, bool(differs) and differs["disagree"] < blank, **differs, limit=blank),
+    ]

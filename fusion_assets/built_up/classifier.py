@@ -12,16 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fusion_assets.built_up import backend
-from fusion_assets.built_up.context import LEVELS, Level, context_graph, pixel_channels, sample_context
+from fusion_assets.built_up.context import LEVELS, Level, pixel_channels, sample_context
 from fusion_assets.built_up.folds import training_mask
+from fusion_assets.built_up.graph import assemble, side_by_side
 from fusion_assets.built_up.network import (
-    Members,
     Setting,
     choose_setting,
     epoch_candidates,
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
-VERSION = "1"
+VERSION = "2"
 SEEDS = (0, 1, 2, 3, 4)
 INNER_SEEDS = (0, 1)
-BLOCK = 1024
+BLOCK = 512
+# Pixels along the edge of the smallest raster worth compiling for.
+COMPILED_FROM = 256
+_STARTING = threading.Lock()
 
 
 @dataclass
@@ -55,7 +59,7 @@ class TrainedModel:
 
     keras_model: Any
     card: dict[str, Any]
-    _call: Any = field(default=None, init=False, repr=False, compare=False)
+    _calls: dict[bool, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def digest(self) -> str:
@@ -67,15 +71,31 @@ class TrainedModel:
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """Probability (y, x) of a block of features (y, x, feature) float32."""
-        if self._call is None:
-            tf = backend.tensorflow()
-            shape = tf.TensorSpec((1, None, None, len(self.card["features"])), tf.float32)
-            self._call = tf.function(lambda x: self.keras_model(x, training=False), input_signature=[shape])
-        return self._call(np.ascontiguousarray(values[None], "float32")).numpy()[0]
+        height, width = values.shape[:2]
+        edge = BLOCK + 2 * int(self.card["context"])
+        # Compiling takes about a second per shape: blocks are filled up to one shape, small rasters run uncompiled.
+        # A model of another version runs as it was saved.
+        compiled = (
+            max(height, width) <= edge and height * width >= COMPILED_FROM**2 and self.card.get("version") == VERSION
+        )
+        if compiled:
+            missing = ((0, edge - height), (0, edge - width), (0, 0))
+            values = np.pad(values, missing, constant_values=np.nan) if (height, width) != (edge, edge) else values
+        with _STARTING:  # of the threads that come with a first block, one traces
+            if compiled not in self._calls:
+                tf = backend.tensorflow()
+                shape = (1, edge, edge) if compiled else (1, None, None)
+                self._calls[compiled] = tf.function(
+                    side_by_side(self.keras_model, len(self.card["seeds"])) if compiled else self.keras_model,
+                    input_signature=[tf.TensorSpec((*shape, len(self.card["features"])), tf.float32)],
+                    jit_compile=compiled,
+                )
+        found = self._calls[compiled](np.ascontiguousarray(values[None], "float32")).numpy()[0]
+        return found[:height, :width]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the traced function behind: another process traces its own."""
-        return {**self.__dict__, "_call": None}
+        """Leave the traced functions behind: another process traces its own."""
+        return {**self.__dict__, "_calls": {}}
 
 
 def train(
@@ -127,7 +147,7 @@ def train(
         "tensorflow": backend.tensorflow().__version__,
         "keras": backend.keras().__version__,
     }
-    return TrainedModel(_assemble(list(features), setting.level, table.scaling, members), card)
+    return TrainedModel(assemble(list(features), setting.level, table.scaling, members), card)
 
 
 def predict_dataset(model: TrainedModel, stack: xr.Dataset) -> xr.DataArray:
@@ -148,7 +168,7 @@ def predict_dataset(model: TrainedModel, stack: xr.Dataset) -> xr.DataArray:
 
     features = list(model.card["features"])
     require_features(stack, features)
-    # Chunks no smaller than the halo, and near 1024 pixels: larger ones only cost memory.
+    # Chunks no smaller than the halo, and near 512 pixels: larger ones only cost memory.
     bands = [da.asarray(stack[name].astype("float32").data) for name in features]
     cube = da.stack(bands, axis=-1).rechunk((BLOCK, BLOCK, -1))
     halo = int(model.card["context"])
@@ -217,33 +237,6 @@ class Channels:
             epochs: member_probabilities(m, self.of(level)).reshape(len(masks), len(seeds), -1).mean(axis=1)
             for epochs, m in fitted.items()
         }
-
-
-def _assemble(features: list[str], level: Level, scaling: tuple, members: Members) -> Any:
-    """The whole ensemble as one Keras model of stock layers."""
-    keras = backend.keras()
-    keras.backend.clear_session()  # automatic layer names start anew, so that equal models are equal files
-    layers, ops = keras.layers, keras.ops
-
-    inputs = keras.Input((None, None, len(features)), name="features")
-    seen, valid = context_graph(inputs, features, level, *scaling)
-    # Every member learnt from all samples, so they share one standardisation.
-    standard = layers.Normalization(mean=members.centre[0, 0], variance=members.scale[0, 0] ** 2)(seen)
-    standard = ops.clip(standard, -8.0, 8.0)
-    answers, last = [], len(members.weights) - 2
-    for member in range(len(members.centre)):
-        hidden = standard
-        for i in range(0, len(members.weights), 2):
-            kernel, bias = members.weights[i][member], members.weights[i + 1][member, 0]
-            dense = layers.Dense(
-                kernel.shape[1], activation="sigmoid" if i == last else "silu", name=f"seed_{member}_{i // 2}"
-            )
-            hidden = dense(hidden)
-            dense.set_weights([kernel, bias])
-        answers.append(hidden)
-    mean = ops.mean(ops.concatenate(answers, axis=-1), axis=-1, keepdims=True) if len(answers) > 1 else answers[0]
-    probability = ops.where(valid, mean, ops.full_like(mean, float("nan")))
-    return keras.Model(inputs, probability[..., 0], name="built_up")
 
 
 def _predict_block(block: np.ndarray, model: TrainedModel, halo: int) -> np.ndarray:

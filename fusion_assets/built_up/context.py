@@ -64,39 +64,41 @@ def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np
         scale: one value per channel, divided by.
 
     Returns:
-        Pair (channels, valid): (batch, y, x, channel) finite float32, and (batch, y, x, 1) bool, False where any
+        Pair (channels, valid): (batch, channel, y, x) finite float32, and (batch, 1, y, x) bool, False where any
         feature is missing and the channels mean nothing.
     """
     layers, ops = keras().layers, keras().ops
 
-    valid = ops.all(ops.isfinite(inputs), axis=-1, keepdims=True)
+    # Channel by channel, not pixel by pixel: sums and roots then run along whole rows of pixels.
+    planes = ops.transpose(inputs, (0, 3, 1, 2))
+    valid = ops.all(ops.isfinite(planes), axis=1, keepdims=True)
     present = ops.cast(valid, "float32")
-    clean = ops.where(valid, inputs, ops.zeros_like(inputs))
-    bands = {name: clean[..., i : i + 1] for i, name in enumerate(features)}
+    clean = ops.where(valid, planes, ops.zeros_like(planes))
+    bands = {name: clean[:, i : i + 1] for i, name in enumerate(features)}
     # Radiance spans four decades; asinh is a logarithm that lets zero and negative noise pass.
     channels = [ops.arcsinh(band) if name == LIGHTS else band for name, band in bands.items()]
     for a, b in _ratios(features):
         total = ops.absolute(bands[a]) + ops.absolute(bands[b]) + 1e-3
         channels.append((bands[a] - bands[b]) / total)
-    pixel = ops.concatenate(channels, axis=-1) if len(channels) > 1 else channels[0]
-    pixel = layers.Normalization(mean=centre, variance=scale**2)(pixel)
+    pixel = ops.concatenate(channels, axis=1) if len(channels) > 1 else channels[0]
+    pixel = layers.Normalization(axis=1, mean=centre, variance=scale**2)(pixel)
     pixel = ops.clip(pixel, -8.0, 8.0) * present
     terms = [pixel, ops.square(pixel), present] if level.spread else [pixel, present]
     # Padded once by the whole halo: sums centred just outside the raster still hold pixels inside it.
-    moments, margin, width = ops.concatenate(terms, axis=-1), level.halo, len(centre)
+    moments, margin, width = ops.concatenate(terms, axis=1), level.halo, len(centre)
     seen = [pixel]
     if margin:
-        moments = ops.pad(moments, [[0, 0], [margin, margin], [margin, margin], [0, 0]])
+        moments = ops.pad(moments, [[0, 0], [0, 0], [margin, margin], [margin, margin]])
     for step in (3**i for i in range(level.boxes)):
         moments, margin = _box(moments, step), margin - step
-        inner = moments[:, margin:-margin, margin:-margin] if margin else moments
-        count = ops.maximum(inner[..., -1:], 1.0)
-        mean = inner[..., :width] / count
+        inner = moments[:, :, margin:-margin, margin:-margin] if margin else moments
+        count = ops.maximum(inner[:, -1:], 1.0)
+        mean = inner[:, :width] / count
         seen.append(mean)
         if level.spread:
-            variance = inner[..., width : 2 * width] / count - ops.square(mean)
+            variance = inner[:, width : 2 * width] / count - ops.square(mean)
             seen.append(ops.sqrt(ops.maximum(variance, 0.0) + 1e-4))
-    return (ops.concatenate(seen, axis=-1) if len(seen) > 1 else pixel), valid
+    return (ops.concatenate(seen, axis=1) if len(seen) > 1 else pixel), valid
 
 
 def pixel_channels(values: np.ndarray, features: Sequence[str]) -> np.ndarray:
@@ -133,7 +135,7 @@ def sample_context(
     inputs = keras().Input((None, None, len(features)))
     model = keras().Model(inputs, context_graph(inputs, features, level, *scaling)[0])
     row, col = pixel_positions(stack, samples)
-    out = np.empty((len(samples), model.output_shape[-1]), "float32")
+    out = np.empty((len(samples), model.output_shape[1]), "float32")
     for top, left in _tiles(stack):
         inside = (row >= top) & (row < top + TILE) & (col >= left) & (col < left + TILE)
         if not inside.any():
@@ -141,7 +143,8 @@ def sample_context(
         north, west = max(top - level.halo, 0), max(left - level.halo, 0)
         cut = stack.isel(y=slice(north, top + TILE + level.halo), x=slice(west, left + TILE + level.halo))
         block = np.stack([np.asarray(cut[name].values, "float32") for name in features], axis=-1)
-        out[inside] = np.asarray(model(block[None], training=False))[0, row[inside] - north, col[inside] - west]
+        seen = np.asarray(model(block[None], training=False))[0]
+        out[inside] = seen[:, row[inside] - north, col[inside] - west].T
     return out
 
 
@@ -157,8 +160,8 @@ def _ratios(features: Sequence[str]) -> list[tuple[str, str]]:
 
 def _box(moments: Any, step: int) -> Any:
     """Sums of three by three positions `step` apart; the result is `step` smaller on every side."""
-    down = moments[:, : -2 * step] + moments[:, step:-step] + moments[:, 2 * step :]
-    return down[:, :, : -2 * step] + down[:, :, step:-step] + down[:, :, 2 * step :]
+    down = moments[:, :, : -2 * step] + moments[:, :, step:-step] + moments[:, :, 2 * step :]
+    return down[..., : -2 * step] + down[..., step:-step] + down[..., 2 * step :]
 
 
 def _tiles(stack: xr.Dataset) -> Iterator[tuple[int, int]]:

@@ -1,25 +1,29 @@
 """How good the classifier is where it was not trained, beside the tutorial's forest and the majority answer.
 
-Belongs here: nested block cross-validation and the table and figures it gives. Not here: single scores (`scores.py`),
-fitting (`network.py`, `classifier.py`).
-
-Nesting: the samples of fold k are predicted by models that saw neither fold k nor a buffer around it. Context level,
-epochs and threshold for fold k come from models that saw neither k nor another fold j, judged on j. Such a pair model
-serves both k and j, so five folds need ten inner fits. Inner fits average two seeds (five outside) or 100 trees (500
-outside): enough to place a threshold, at a fraction of the time.
+Belongs here: the stored table of out-of-fold predictions, and all figures that follow from it. Not here: how those
+predictions come about (`nested.py`), single figures and their intervals (`scores.py`, `bootstrap.py`), pictures
+(`curves.py`).
 """
 
 from __future__ import annotations
 
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.built_up.classifier import INNER_SEEDS, SEEDS, Channels, require_features
+from fusion_assets.built_up.bootstrap import (
+    Resamples,
+    bin_intervals,
+    differences,
+    interval,
+    intervals,
+    resampled_figures,
+)
+from fusion_assets.built_up.classifier import Channels, require_features
 from fusion_assets.built_up.context import LEVELS, Level
-from fusion_assets.built_up.network import Setting, choose_setting, epoch_candidates
-from fusion_assets.built_up.scores import block_bootstrap, calibration, choose_threshold, scores
+from fusion_assets.built_up.drift import feature_reference
+from fusion_assets.built_up.nested import nested_forest, nested_model
+from fusion_assets.built_up.scores import calibration, choose_threshold, scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,16 +32,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "1"
-TREES = 500
-INNER_TREES = 100
-BAG = 0.5
+VERSION = "2"
 
 
 def evaluate(
     samples: gpd.GeoDataFrame, stack: xr.Dataset, features: Sequence[str], *, levels: Sequence[Level] = LEVELS
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Out-of-fold predictions of the model and of the forest for every sample, and their scores.
+    """Out-of-fold predictions of the model and of the forest for every sample, and their figures.
 
     Args:
         samples: what `draw_samples` returned.
@@ -47,10 +48,9 @@ def evaluate(
 
     Returns:
         Table with one row per sample (x, y, label, block, fold, probability, predicted, baseline_probability,
-        baseline_predicted), and JSON-able metrics: `model`, `baseline` (forest, nested threshold),
-        `baseline_at_half`, `majority`, each with confusion, accuracy, mcc, f1; `n`, `prevalence`, `folds` (threshold
-        and setting of each), `threshold` for maps (chosen on all out-of-fold probabilities), `calibration`,
-        `mcc_difference` with its paired block-bootstrap interval.
+        baseline_predicted), and JSON-able metrics: all of `measured`, and `threshold` for maps (chosen on all
+        out-of-fold probabilities), `nested`, `folds` (threshold and setting of each), `features` (how their values
+        were spread, for later years to be compared with).
 
     Raises:
         FusionError: the stack lacks a feature.
@@ -58,136 +58,162 @@ def evaluate(
     import pandas as pd
 
     require_features(stack, features, exact=False)
-    table = Channels(samples, stack, features)
-    model, settings, model_thresholds = _model(table, levels)
-    forest, forest_thresholds = _forest(table)
-    label, fold = table.label, table.fold
-    result = pd.DataFrame(
+    channels = Channels(samples, stack, features)
+    model, forest = nested_model(channels, levels), nested_forest(channels)
+    label, fold = channels.label, channels.fold
+    table = pd.DataFrame(
         {
             "x": samples["x"].to_numpy(),
             "y": samples["y"].to_numpy(),
             "label": label,
-            "block": table.block,
+            "block": channels.block,
             "fold": fold,
-            "probability": model,
-            "predicted": (model >= model_thresholds[fold]).astype("int8"),
-            "baseline_probability": forest,
-            "baseline_predicted": (forest >= forest_thresholds[fold]).astype("int8"),
+            "probability": model.probability,
+            "predicted": model.predicted(fold),
+            "baseline_probability": forest.probability,
+            "baseline_predicted": forest.predicted(fold),
         }
     )
-    predicted, baseline = result["predicted"].to_numpy(bool), result["baseline_predicted"].to_numpy(bool)
-    majority = np.full(len(label), label.mean() > 0.5)
-    metrics = {
-        "n": len(label),
-        "prevalence": float(label.mean()),
-        "blocks": len(np.unique(table.block)),
-        "threshold": choose_threshold(label, model, table.block),
+    metrics = measured(table) | {
+        "threshold": choose_threshold(label, model.probability, channels.block),
         "threshold_from": "out-of-fold probabilities of all folds",
         "nested": len(np.unique(fold)) > 2,
-        "model": scores(label, predicted, model),
-        "baseline": scores(label, baseline, forest),
-        "baseline_at_half": scores(label, forest >= 0.5, forest),
-        "majority": scores(label, majority),
-        "mcc_difference": block_bootstrap(label, predicted, baseline, table.block),
-        "calibration": calibration(label, model),
-        "baseline_calibration": calibration(label, forest),
         "folds": [
             {
                 "fold": k,
                 "samples": int((fold == k).sum()),
                 "positive": int(label[fold == k].sum()),
-                "threshold": float(model_thresholds[k]),
-                "baseline_threshold": float(forest_thresholds[k]),
-                "level": settings[k].level.name,
-                "epochs": settings[k].epochs,
+                "threshold": float(model.thresholds[k]),
+                "baseline_threshold": float(forest.thresholds[k]),
+                "level": setting.level.name,
+                "epochs": setting.epochs,
             }
-            for k in range(len(settings))
+            for k, setting in enumerate(model.settings)
         ],
+        "features": feature_reference(channels.values, features),
     }
-    return result, metrics
+    return table, metrics
 
 
-def summary(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The figures worth showing first, flat."""
+def measured(table: pd.DataFrame) -> dict[str, Any]:
+    """Every figure that follows from a table of predictions alone.
+
+    Args:
+        table: label, block, probability, predicted, baseline_probability, baseline_predicted; all predictions by
+            models that did not see the sample.
+
+    Returns:
+        `n`, `blocks`, `prevalence`; the scores of `model`, `baseline` (forest at its own threshold),
+        `baseline_at_half` and `majority`; `intervals`: 95 % block-bootstrap intervals of every figure of each, and
+        paired `model_minus_baseline`, `model_minus_baseline_at_half`, `model_minus_majority`; `mcc_difference`;
+        `calibration` and `baseline_calibration` with an interval for every bin.
+    """
+    label = table["label"].to_numpy()
+    model, forest = (table[name].to_numpy() for name in ("probability", "baseline_probability"))
+    answers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
+        "model": (table["predicted"].to_numpy(bool), model),
+        "baseline": (table["baseline_predicted"].to_numpy(bool), forest),
+        "baseline_at_half": (forest >= 0.5, forest),
+        "majority": (np.full(len(label), label.mean() > 0.5), None),
+    }
+    resamples = Resamples.of(table["block"].to_numpy())
+    blocks = resamples.weights.shape[1]
+    figures = {name: resampled_figures(label, *answer, resamples) for name, answer in answers.items()}
+    known = {name: intervals(found, blocks) for name, found in figures.items()}
+    for other in ("baseline", "baseline_at_half", "majority"):
+        known[f"model_minus_{other}"] = intervals(differences(figures["model"], figures[other]), blocks)
+    gain = known["model_minus_baseline"]["mcc"]
+    share = resamples.sums(label.astype(float))[:, 0] / resamples.sums(np.ones(len(label)))[:, 0]
     return {
+        "n": len(label),
+        "blocks": blocks,
+        "prevalence": float(label.mean()),
+        **{name: scores(label, *answer) for name, answer in answers.items()},
+        "intervals": {"prevalence": interval(share, blocks), **known},
+        "mcc_difference": {"difference": gain["value"], "low": gain["low"], "high": gain["high"]},
+        "calibration": _reliability(label, model, resamples),
+        "baseline_calibration": _reliability(label, forest, resamples),
+    }
+
+
+def against_truth(table: pd.DataFrame, truth: np.ndarray) -> dict[str, Any]:
+    """The same figures with a known truth in place of the labels; only synthetic places have one.
+
+    Args:
+        table: what `evaluate` returned.
+        truth: 1 built-up, 0 not, 255 unknown, one per row.
+
+    Returns:
+        As `measured`, with `labels` beside: how well the labels themselves know the truth.
+    """
+    known = truth != 255
+    found = measured(table[known].assign(label=truth[known].astype("int8")))
+    return found | {"labels": scores(truth[known], table["label"].to_numpy()[known])}
+
+
+def summary(metrics: dict[str, Any]) -> dict[str, float | int]:
+    """The figures worth showing first, flat, so that they can be plotted over runs."""
+    known = metrics["intervals"]
+    gain = metrics["mcc_difference"]
+    out = {
         "mcc": metrics["model"]["mcc"],
+        "mcc_low": known["model"]["mcc"]["low"],
+        "mcc_high": known["model"]["mcc"]["high"],
         "mcc_forest": metrics["baseline"]["mcc"],
+        "mcc_forest_at_half": metrics["baseline_at_half"]["mcc"],
+        "mcc_above_forest": gain["difference"],
+        "mcc_above_forest_low": gain["low"],
+        "mcc_above_forest_high": gain["high"],
         "accuracy": metrics["model"]["accuracy"],
         "accuracy_majority": metrics["majority"]["accuracy"],
         "prevalence": metrics["prevalence"],
+        "precision": metrics["model"]["precision"],
+        "recall": metrics["model"]["recall"],
+        "f1": metrics["model"]["f1"],
         "average_precision": metrics["model"]["average_precision"],
+        "average_precision_forest": metrics["baseline"]["average_precision"],
+        "brier": metrics["model"]["brier"],
         "calibration_error": metrics["calibration"]["ece"],
-        "threshold": metrics["threshold"],
+        "calibration_error_high": known["model"]["ece"]["high"],
         "samples": metrics["n"],
+        "blocks": metrics["blocks"],
     }
-
-
-def inner_parts(fold: np.ndarray, outer: int) -> list[tuple[tuple[int, int], np.ndarray]]:
-    """For an outer fold: each pair (fold left out, outer), ordered, with the samples it is judged on."""
-    others = [int(j) for j in np.unique(fold) if j != outer]
-    return [((min(outer, j), max(outer, j)), fold == j) for j in others]
-
-
-def _model(table: Channels, levels: Sequence[Level]) -> tuple[np.ndarray, list[Setting], np.ndarray]:
-    label, fold, candidates = table.label, table.fold, epoch_candidates(len(table.label))
-    count = int(fold.max()) + 1
-    pairs = list(combinations(range(count), 2)) if count > 2 else []
-    thresholds = np.full(count, 0.5)
-    settings = [Setting(levels[0], candidates[-2])] * count  # two folds leave nothing to choose with
-    if pairs:
-        masks = [table.trains((fold == a) | (fold == b)) for a, b in pairs]
-        inner = {
-            Setting(level, epochs): dict(zip(pairs, probability, strict=True))
-            for level in levels
-            for epochs, probability in table.fit(level, masks, INNER_SEEDS, candidates).items()
-        }
-        for k in range(count):
-            rest = fold != k
-            joined = {s: _joined(found, fold, k)[rest] for s, found in inner.items()}
-            settings[k] = choose_setting(label[rest], joined, table.block[rest])
-            thresholds[k] = choose_threshold(label[rest], joined[settings[k]], table.block[rest])
-    probability = np.full(len(label), np.nan, "float32")
-    for level in {s.level for s in settings}:
-        folds = [k for k in range(count) if settings[k].level == level]
-        epochs = sorted({settings[k].epochs for k in folds})
-        found = table.fit(level, [table.trains(fold == k) for k in folds], SEEDS, epochs)
-        for i, k in enumerate(folds):
-            probability[fold == k] = found[settings[k].epochs][i][fold == k]
-    return probability, settings, thresholds
-
-
-def _forest(table: Channels) -> tuple[np.ndarray, np.ndarray]:
-    """The tutorial's forest on the features of the pixel alone, out of fold, and its nested thresholds."""
-    label, fold = table.label, table.fold
-    count = int(fold.max()) + 1
-    probability, thresholds = np.full(len(label), np.nan, "float32"), np.full(count, 0.5)
-    for k in range(count):
-        test = fold == k
-        probability[test] = _forest_fit(table, test, TREES)[test]
-    if count > 2:
-        pairs = combinations(range(count), 2)
-        inner = {(a, b): _forest_fit(table, (fold == a) | (fold == b), INNER_TREES) for a, b in pairs}
-        for k in range(count):
-            rest = fold != k
-            thresholds[k] = choose_threshold(label[rest], _joined(inner, fold, k)[rest], table.block[rest])
-    return probability, thresholds
-
-
-def _forest_fit(table: Channels, test: np.ndarray, trees: int) -> np.ndarray:
-    from sklearn.ensemble import RandomForestClassifier
-
-    out = np.full(len(test), np.nan, "float32")
-    train = table.trains(test)
-    forest = RandomForestClassifier(trees, max_samples=BAG, random_state=0, n_jobs=-1)
-    forest.fit(table.values[train], table.label[train])
-    share = forest.predict_proba(table.values[test])
-    out[test] = share[:, list(forest.classes_).index(1)] if 1 in forest.classes_ else 0.0
+    if "threshold" in metrics:
+        out["threshold"] = metrics["threshold"]
+    if "truth" in metrics:
+        truth = metrics["truth"]
+        out |= {"truth_mcc": truth["model"]["mcc"], "truth_accuracy": truth["model"]["accuracy"]}
+        out |= {"truth_mcc_labels": truth["labels"]["mcc"], "truth_prevalence": truth["prevalence"]}
     return out
 
 
-def _joined(found: dict[tuple[int, int], np.ndarray], fold: np.ndarray, outer: int) -> np.ndarray:
-    """Probabilities of pair models outside `outer`, each fold from the pair that left it out; NaN within `outer`."""
-    out = np.full(len(fold), np.nan, "float32")
-    for pair, inside in inner_parts(fold, outer):
-        out[inside] = found[pair][inside]
-    return out
+def class_rows(metrics: dict[str, Any]) -> list[dict[str, str | int | float]]:
+    """Confusion by class and predictor: counts, shares of the class, omission and commission error."""
+    rows: list[dict[str, str | int | float]] = []
+    for name, title in (("model", "model"), ("baseline", "random forest"), ("majority", "majority answer")):
+        found = metrics[name]
+        counts, share = found["confusion"], found["confusion_share"]
+        for kind, right, wrong, figures in (
+            ("built-up", "tp", "fn", found),
+            ("not built-up", "tn", "fp", found["not_built_up"]),
+        ):
+            rows.append(
+                {
+                    "by": title,
+                    "labelled": kind,
+                    "rightly": counts[right],
+                    "wrongly": counts[wrong],
+                    "omission_error": round(share[wrong], 4),
+                    "commission_error": round(1 - figures["precision"], 4),
+                    "f1": round(figures["f1"], 4),
+                }
+            )
+    return rows
+
+
+def _reliability(label: np.ndarray, probability: np.ndarray, resamples: Resamples) -> dict[str, Any]:
+    """`calibration` with the interval of the observed share in each bin."""
+    found: dict[str, Any] = calibration(label, probability)
+    for row, known in zip(found["bins"], bin_intervals(label, probability, resamples), strict=True):
+        row |= {"low": known["low"], "high": known["high"]}
+    return found

@@ -1,6 +1,7 @@
-"""Figures of a binary map against labels: confusion, MCC, F1, average precision, calibration, thresholds.
+"""Figures of a binary map against labels: confusion, MCC, per-class errors, average precision, calibration, thresholds.
 
-Belongs here: pure functions of arrays (label, probability, block). Not here: who was trained on what (`evaluation.py`).
+Belongs here: pure functions of arrays (label, probability, block). Not here: who was trained on what (`nested.py`),
+intervals (`bootstrap.py`).
 
 Agreement with labels is not accuracy on the ground: prevalence and the majority baseline stand beside every figure.
 """
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 DRAWS = 300
+BINS = 10
 
 
 def confusion(label: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
@@ -36,17 +38,35 @@ def mcc(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> np.ndarra
 
 
 def scores(label: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None = None) -> dict[str, object]:
-    """Confusion matrix, accuracy, MCC, F1 and, with probabilities, average precision; all JSON-able."""
+    """Figures of a map against labels, all JSON-able.
+
+    Args:
+        label: 0 or 1 per sample.
+        predicted: predicted class.
+        probability: of class 1, for average precision and Brier score.
+
+    Returns:
+        `confusion` (counts), `confusion_share` (each label class sums to 1), `accuracy`, `mcc`, precision, recall and
+        F1 of built-up land, and `not_built_up` with the same of the rest.
+    """
     counts = confusion(label, predicted)
     tn, fp, fn, tp = counts["tn"], counts["fp"], counts["fn"], counts["tp"]
     out: dict[str, object] = {
         "confusion": counts,
+        "confusion_share": {
+            "tn": tn / max(tn + fp, 1),
+            "fp": fp / max(tn + fp, 1),
+            "fn": fn / max(fn + tp, 1),
+            "tp": tp / max(fn + tp, 1),
+        },
         "accuracy": (tn + tp) / max(len(label), 1),
         "mcc": float(mcc(tn, fp, fn, tp)),
-        "f1": 2 * tp / max(2 * tp + fp + fn, 1),
+        **_of_class(tp, fp, fn),
+        "not_built_up": _of_class(tn, fn, fp),
     }
     if probability is not None:
         out["average_precision"] = average_precision(label, probability)
+        out["brier"] = float(((probability.astype("float64") - label) ** 2).mean())
     return out
 
 
@@ -60,11 +80,28 @@ def average_precision(label: np.ndarray, probability: np.ndarray) -> float:
     return float((np.diff(hits, prepend=0) / hits[-1] * hits / (ends + 1)).sum())
 
 
-def calibration(label: np.ndarray, probability: np.ndarray, bins: int = 10) -> dict[str, object]:
+def precision_recall(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall at every distinct probability taken as threshold, from the highest down."""
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
+    hits = np.cumsum(label[order])[ends].astype("float64")
+    return hits / (ends + 1), hits / max(hits[-1], 1)
+
+
+def equal_count_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """Bin number per sample, from the lowest probability up; bins differ by at most one sample."""
+    out = np.empty(len(probability), int)
+    for number, part in enumerate(np.array_split(np.argsort(probability, kind="stable"), bins)):
+        out[part] = number
+    return out
+
+
+def calibration(label: np.ndarray, probability: np.ndarray, bins: int = BINS) -> dict[str, object]:
     """Reliability over equal-count bins: mean probability, share of positives and count per bin, and their ECE."""
-    parts = [p for p in np.array_split(np.argsort(probability, kind="stable"), bins) if len(p)]
+    number = equal_count_bins(probability, bins)
+    parts = [number == i for i in np.unique(number)]
     rows = [
-        {"probability": float(probability[p].mean()), "observed": float(label[p].mean()), "count": len(p)}
+        {"probability": float(probability[p].mean()), "observed": float(label[p].mean()), "count": int(p.sum())}
         for p in parts
     ]
     ece = sum(abs(r["probability"] - r["observed"]) * r["count"] for r in rows) / len(label)
@@ -80,8 +117,7 @@ def choose_threshold(label: np.ndarray, probability: np.ndarray, block: np.ndarr
     """The threshold nearest 0.5 whose MCC no other threshold beats beyond chance.
 
     The threshold of the highest MCC is a noisy thing when blocks are few: on 15 blocks it wanders from 0.2 to 0.9.
-    So a threshold leaves 0.5 only as far as the data show that it pays: the difference to the best one is
-    resampled over whole blocks, and all thresholds that do not lose significantly (one-sided, 5 %) count as equal.
+    So a threshold leaves 0.5 only as far as the data show that it pays.
 
     Args:
         label: 0 or 1 per sample.
@@ -91,6 +127,15 @@ def choose_threshold(label: np.ndarray, probability: np.ndarray, block: np.ndarr
 
     Returns:
         A threshold in (0, 1); positive means probability >= threshold.
+    """
+    equal = equal_thresholds(label, probability, block, seed)
+    return float(equal[np.argmin(np.abs(equal - 0.5))])
+
+
+def equal_thresholds(label: np.ndarray, probability: np.ndarray, block: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The thresholds, ascending, whose MCC does not lose significantly (one-sided, 5 %) to the best one.
+
+    The difference to the best is resampled over whole blocks; arguments as for `choose_threshold`.
     """
     spread = np.quantile(probability, np.linspace(0.01, 0.99, 99))
     grid = np.unique(np.concatenate([np.linspace(0.02, 0.98, 97), np.clip(spread, 0.005, 0.995)]))
@@ -109,34 +154,13 @@ def choose_threshold(label: np.ndarray, probability: np.ndarray, block: np.ndarr
     best = int(np.argmax(value[0]))
     lost = value[:, [best]] - value
     equal = lost[0] <= 1.645 * lost[1:].std(axis=0)
-    return float(grid[equal][np.argmin(np.abs(grid[equal] - 0.5))])
+    return grid[equal]
 
 
-def block_bootstrap(
-    label: np.ndarray, first: np.ndarray, second: np.ndarray, block: np.ndarray, draws: int = 2000, seed: int = 0
-) -> dict[str, float]:
-    """Paired interval of the MCC difference of two predictions, resampling whole blocks.
-
-    Args:
-        label: 0 or 1 per sample.
-        first: predicted class of one model.
-        second: predicted class of the other.
-        block: block number per sample.
-        draws: resamples.
-        seed: of the resampling.
-
-    Returns:
-        `difference` (first minus second) with the `low` and `high` ends of its 95 % percentile interval.
-    """
-    _, inverse = np.unique(block, return_inverse=True)
-    count = inverse.max() + 1
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws).astype("float64")
-    weights = np.vstack([np.ones(count), weights])
-    values = []
-    for predicted in (first, second):
-        key = label.astype(int) * 2 + predicted.astype(int)
-        cells = [weights @ np.bincount(inverse, weights=key == k, minlength=count) for k in range(4)]
-        values.append(mcc(*cells))
-    difference = values[0] - values[1]
-    low, high = np.quantile(difference[1:], [0.025, 0.975])
-    return {"difference": float(difference[0]), "low": float(low), "high": float(high)}
+def _of_class(hit: int, false: int, missed: int) -> dict[str, float]:
+    """Precision (1 - commission error), recall (1 - omission error) and F1 of one class."""
+    return {
+        "precision": hit / max(hit + false, 1),
+        "recall": hit / max(hit + missed, 1),
+        "f1": 2 * hit / max(2 * hit + false + missed, 1),
+    }

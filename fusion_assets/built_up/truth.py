@@ -6,6 +6,9 @@ What does not belong here: labels, which are what a map is trained on (`labels.p
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import rasterio
@@ -17,7 +20,11 @@ from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.reading import read_nearest
 from fusion_assets.imagery.scenes import SceneFile
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 COLLECTION = "synthetic-truth"
+RECORD = "demo.json"
 _ASSET = "built_up"
 
 
@@ -41,6 +48,31 @@ def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np
             truth[known] = values[known]
     truth[~grid.inside(area)] = 255
     return truth
+
+
+def truth_at(archive: str, year: int, table: pd.DataFrame, grid: Grid, area: BaseGeometry) -> np.ndarray | None:
+    """True class at pixels, by their centres; None unless the archive is synthetic and knows that year here.
+
+    Args:
+        archive: path or address of the catalog; only a local one beside the record of its making is synthetic.
+        year: of the truth.
+        table: x and y, pixel centres of `grid`.
+        grid: of the region.
+        area: the region, longitude and latitude.
+
+    Returns:
+        1 built-up, 0 not, 255 unknown, one per row.
+    """
+    try:
+        record = json.loads((Path(archive).parent / RECORD).read_text(encoding="utf-8"))
+        if not record.get("synthetic"):
+            return None
+        truth = true_built_up(archive, year, grid, area)
+    except (OSError, ValueError, FusionError):
+        return None
+    inverse = ~grid.transform
+    row, col = inverse.e * table["y"] + inverse.f, inverse.a * table["x"] + inverse.c
+    return truth[row.to_numpy().astype(int), col.to_numpy().astype(int)]
 
 
 def true_area_km2(archive: str, year: int, area: BaseGeometry) -> float:

@@ -6,7 +6,6 @@ of operations is kept beside the artifacts, so that the sensor finds out about e
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import xarray as xr
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import operations
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
@@ -21,8 +21,6 @@ from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
 from fusion_assets.imagery.scenes import Scene, acquisitions, scene_from_item
 from fusion_assets.imagery.storage import Storage, public_url
-
-_OPERATIONS = "_operations"
 
 
 class ArchiveEngine:
@@ -39,13 +37,15 @@ class ArchiveEngine:
         found = scenes_for(request)
         ids = tuple(scene.id for scene in found)
         export_id = operation_id(request, ids)
-        known = self._read(export_id)
+        known = operations.read(self._storage, export_id)
         if known is not None:
-            return known
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+            return self._noted(operations.renewed(Export.from_dict(known)))
+        now = operations.now()
         flags = tuple(flag for scene in found for flag in scene.flags)
-        export = Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags)
-        self._storage.write_bytes(json.dumps(export.to_dict()).encode(), self._record(export_id))
+        return self._noted(Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags))
+
+    def _noted(self, export: Export) -> Export:
+        self._storage.write_bytes(json.dumps(export.to_dict()).encode(), operations.file_of(self._storage, export.id))
         return export
 
     def states(self, exports: Sequence[Export]) -> list[Export]:
@@ -93,26 +93,12 @@ class ArchiveEngine:
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
         """Operations recorded after `cursor`, oldest first; see `Engine.finished_since`.
 
-        The cursor is the finish time of the last one seen. A few seconds before it are looked at again, because two
-        processes' clocks and writes are not ordered; the sensor's run keys make the repetition harmless.
+        The last minutes before the cursor are looked at again, because two processes' clocks and writes are not
+        ordered; the sensor's run keys make the repetition harmless.
         """
-        since = _shortly_before(cursor)
-        known = [self._read(name) for name in self._storage.names(_OPERATIONS)]
-        finished = sorted(
-            (export for export in known if export and (export.finished or "") >= since),
-            key=lambda export: (export.finished or "", export.id),
-        )
-        latest = max((export.finished or "" for export in finished), default="")
-        return finished, max(latest, cursor if since and cursor else "")
-
-    def _read(self, export_id: str) -> Export | None:
-        path = self._record(export_id)
-        if not self._storage.exists(path):
-            return None
-        return Export.from_dict(json.loads(self._storage.read_bytes(path)))
-
-    def _record(self, export_id: str) -> str:
-        return self._storage.path(_OPERATIONS, export_id, None, "json")
+        seen = operations.now()
+        found = operations.recent(self._storage, operations.since(cursor))
+        return operations.in_order(Export.from_dict(facts) for facts in found if facts["engine"] == self.name), seen
 
     def _scenes(self, export: Export) -> list[Scene]:
         wanted = set(export.scenes)
@@ -126,14 +112,6 @@ class ArchiveEngine:
                 f"materialize the export of {_partition(export.request)} again, then {export.request.asset}",
             )
         return [found[name] for name in export.scenes]
-
-
-def _shortly_before(cursor: str | None) -> str:
-    """A minute before a cursor; the beginning of time for none, or for one that makes no sense."""
-    try:
-        return (dt.datetime.fromisoformat(cursor or "") - dt.timedelta(seconds=60)).isoformat()
-    except (ValueError, OverflowError):
-        return ""
 
 
 def scenes_for(request: ExportRequest) -> list[Scene]:

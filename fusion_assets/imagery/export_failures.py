@@ -15,7 +15,7 @@ class Kind:
     """One class of failures.
 
     Attributes:
-        name: `transient`, `memory`, `quota`, `no_pixels`, `permission` or `other`.
+        name: `files`, `transient`, `memory`, `quota`, `no_pixels`, `permission` or `other`.
         retried: whether asking again can help; `memory` is asked again with smaller tiles.
         advice: what a person should do.
         pattern: what the engine says.
@@ -28,6 +28,13 @@ class Kind:
 
 
 _KINDS = (
+    Kind(
+        "files",
+        True,
+        "it is asked again; if it keeps failing, see whether something removes or replaces objects in the bucket",
+        # Not the engine's words but ours.
+        r"^(the task succeeded, but|Earth Engine no longer knows the task, and) ",
+    ),
     Kind(
         "memory",
         True,
@@ -44,7 +51,7 @@ _KINDS = (
         "no_pixels",
         False,
         "check the region, the season and the mask: no unmasked pixel was left to export",
-        r"no (valid|unmasked)? ?(pixels|data)|empty (image|collection)|no bands|image has no|unbounded",
+        r"no (valid|unmasked)? ?(pixels|data)|empty (image|collection)|no bands|bands: \[\]|image has no|unbounded",
     ),
     Kind(
         "permission",

@@ -24,6 +24,7 @@ from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.storage import public_url
 
 # Parts of a request that do not shape its pixels.
 NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")
@@ -81,8 +82,9 @@ class ExportRequest:
         return digest({key: facts[key] for key in facts if key not in NOT_PIXELS})
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able form; `from_dict` restores it."""
+        """JSON-able form, without a login in `archive`; `from_dict` restores it."""
         facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        facts["archive"] = public_url(self.archive)
         facts["grid"] = {
             "crs": self.grid.crs,
             "transform": list(self.grid.transform[:6]),
@@ -153,6 +155,10 @@ class Export:
         return cls(**{**kept, "request": request, "scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])})
 
 
+class QueueFull(FusionError):
+    """The engine takes no further operation for now; asking again later will do."""
+
+
 class Engine(Protocol):
     """Where pixels come from. Both engines give the same pixels from the same scenes at native working resolution."""
 
@@ -162,6 +168,7 @@ class Engine(Protocol):
         """Find the scenes and start one operation; asking the same again returns the same export.
 
         Raises:
+            QueueFull: it should be asked again later.
             FusionError: no scenes, or the engine cannot be reached.
         """
         ...
@@ -192,7 +199,10 @@ class Engine(Protocol):
         ...
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
-        """Exports that finished after `cursor` (None: all that are known), and the cursor to pass next time."""
+        """Exports that finished after `cursor` (None: all that are known), and the cursor to pass next time.
+
+        Exports whose files cannot be reached though they have run come too, still RUNNING, with the reason.
+        """
         ...
 
 

@@ -17,9 +17,18 @@ TRUE_COLOUR = ("B04", "B03", "B02")
 NO_DATA_GREY = 190
 MAX_BYTES = 44_000
 """Of one PNG: base64 makes a third more of it, and a page of metadata should stay below 60 KB a picture."""
-COLOUR_MAPS = {"avg_rad": "inferno", "probability": "magma", "built_fraction": "magma", "observation_count": "viridis"}
+COLOUR_MAPS = {
+    "avg_rad": "inferno",
+    "probability": "magma",
+    "confidence": "viridis",
+    "built_fraction": "magma",
+    "observation_count": "viridis",
+}
 CLASS_COLOURS: dict[str, dict[int, tuple[int, int, int]]] = {
     "built_up": {0: (238, 232, 213), 1: (179, 27, 27)},
+    "change": {
+        0: (222, 222, 222), 1: (238, 232, 213), 2: (110, 90, 90), 3: (179, 27, 27), 4: (31, 90, 170),
+    },
     "smod_code": {
         0: (200, 220, 190), 1: (240, 200, 120), 2: (230, 130, 60), 3: (170, 20, 20),
         10: (120, 170, 220), 11: (205, 222, 190), 12: (171, 205, 130), 13: (95, 160, 75),

@@ -39,18 +39,20 @@ class Mask:
 
     Attributes:
         kind: `classes`: clear where the value is one of `values`; `bits`: clear where none of the bit numbers in
-            `values` is set; `positive`: clear where the value is above zero; `none`: every valid pixel is clear.
+            `values` is set; `positive`: clear where the value is above zero, or at least `values[0]` if given;
+            `score`: clear where the value, 0 (cloud) to 1 (clear), is at least `values[0]`; `none`: every valid pixel
+            is clear.
         assets: spellings of the mask asset in STAC catalogs.
         earth_engine: band name on Earth Engine.
-        values: class codes or bit numbers.
+        values: class codes, bit numbers, the least score, or the least count.
         gap: first and last day for which the mask band is known to be empty, with what to use instead.
         optional: a scene without the mask asset counts as clear where it is valid.
     """
 
-    kind: Literal["classes", "bits", "positive", "none"]
+    kind: Literal["classes", "bits", "positive", "score", "none"]
     assets: tuple[str, ...] = ()
     earth_engine: str = ""
-    values: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
     gap: tuple[dt.date, dt.date, str] | None = None
     optional: bool = False
 
@@ -133,8 +135,8 @@ _CLOUD_FREE_COVERAGE = Mask("positive", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", o
 _QA60_GAP = (
     dt.date(2022, 1, 25),
     dt.date(2024, 2, 29),
-    "QA60 is empty from February 2022 to February 2024; use Cloud Score+ (`cs_cdf` >= 0.6) on Earth Engine, "
-    "the L2A product with its SCL classes, or `mask: none`",
+    "QA60 is empty from February 2022 to February 2024; use Cloud Score+ on Earth Engine "
+    "(`mask: {cloud_score: 0.6}`), the L2A product with its SCL classes, or `mask: none`",
 )
 
 PRODUCTS: dict[str, Product] = {

@@ -25,7 +25,7 @@ TILE = 512
 PREVIEW_PIXELS = 512
 TAG_PREFIX = "FUSION_"
 DTYPE_TAG = f"{TAG_PREFIX}DTYPE"
-CLASS_BANDS = frozenset({"built_up", "smod_code", "land_cover", "predicted", "class"})
+CLASS_BANDS = frozenset({"built_up", "smod_code", "land_cover", "predicted", "class", "change"})
 """Bands whose numbers are names: never averaged, in overviews or previews."""
 
 

@@ -80,7 +80,8 @@ def _file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     protocol = url.split("://", 1)[0] if "://" in url else "file"
     try:
         with _explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
-            return fsspec.core.url_to_fs(url)
+            # Other processes write too: a listing that was true once is never looked up again.
+            return fsspec.core.url_to_fs(url, use_listings_cache=False)
     except FusionError as error:
         package = PACKAGES.get(protocol)
         if package and "ImportError" in error.found:
@@ -88,7 +89,7 @@ def _file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
         raise
 
 
-def local_copy(url: str | Path) -> Path:
+def local_copy(url: str | Path, signed_in: fsspec.AbstractFileSystem | None = None) -> Path:
     """Return a local path with the content of url, downloading it once if it lies elsewhere.
 
     Copies are kept per user under the temporary directory, named after the object's own fingerprint (so a replaced
@@ -96,6 +97,7 @@ def local_copy(url: str | Path) -> Path:
 
     Args:
         url: a local path or any fsspec URL.
+        signed_in: its file system, where that holds a login; by default one without.
 
     Returns:
         An absolute local path.
@@ -103,7 +105,7 @@ def local_copy(url: str | Path) -> Path:
     Raises:
         FusionError: the object is missing or cannot be read.
     """
-    fs, path = _file_system(str(url))
+    fs, path = (signed_in, signed_in._strip_protocol(str(url))) if signed_in else _file_system(str(url))
     if isinstance(fs, LocalFileSystem):
         if not Path(path).exists():
             raise FusionError(f"{path} does not exist", "a file", "make the asset first, or check FUSION_STORAGE")
@@ -180,11 +182,15 @@ class Storage:
 
     def names(self, asset: str) -> list[str]:
         """Return the names, without extension, of the artifacts directly under an asset's directory, sorted."""
+        return sorted(self.stamps(asset))
+
+    def stamps(self, asset: str) -> dict[str, int]:
+        """Return the same names, each with a fingerprint that changes when the artifact is replaced (one listing)."""
         directory = self._inner(f"{self.root}/{asset}")
         with self._reading(directory):
-            listed = self._fs.ls(directory, detail=False) if self._fs.isdir(directory) else []
-        names = (str(entry).rstrip("/").rsplit("/", 1)[-1] for entry in listed)
-        return sorted(name.rsplit(".", 1)[0] for name in names if not name.startswith("."))
+            listed = self._fs.ls(directory, detail=True) if self._fs.isdir(directory) else []
+        found = ((str(entry["name"]).rstrip("/").rsplit("/", 1)[-1], entry) for entry in listed)
+        return {name.rsplit(".", 1)[0]: hash(str(entry)) for name, entry in found if not name.startswith(".")}
 
     def size(self, path: str) -> int:
         """Return the size of an artifact in bytes."""

@@ -162,16 +162,17 @@ def is_clear(values: np.ndarray, mask: Mask) -> np.ndarray:
     tests: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
         "classes": lambda v: _class_table(mask.values)[v] if v.dtype == np.uint8 else np.isin(v, mask.values),
         "bits": lambda v: _bits_unset(v, mask.values),
-        "positive": lambda v: v > 0,
+        "positive": lambda v: v >= mask.values[0] if mask.values else v > 0,
+        "score": lambda v: v >= np.float32(mask.values[0]),
     }
     return tests[mask.kind](values)
 
 
-def _bits_unset(numbers: np.ndarray, bits: tuple[int, ...]) -> np.ndarray:
+def _bits_unset(numbers: np.ndarray, bits: tuple[float, ...]) -> np.ndarray:
     wide = numbers if numbers.dtype == np.uint16 else numbers.astype(np.int64)
-    return np.equal(np.bitwise_and(wide, wide.dtype.type(sum(1 << bit for bit in bits))), 0)
+    return np.equal(np.bitwise_and(wide, wide.dtype.type(sum(1 << int(bit) for bit in bits))), 0)
 
 
 @functools.lru_cache(maxsize=16)
-def _class_table(classes: tuple[int, ...]) -> np.ndarray:
+def _class_table(classes: tuple[float, ...]) -> np.ndarray:
     return np.isin(np.arange(256), classes)

@@ -1,4 +1,4 @@
-"""Waiting for exports, with progress, asking ever more rarely, up to a limit.
+"""Waiting for exports and for a place in the queue, with progress, asking ever more rarely, up to a limit.
 
 Any engine's will do. What does not belong here: what has become of an export (the engine knows).
 """
@@ -9,9 +9,41 @@ import time
 from collections.abc import Callable, Sequence
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.exports import Engine, Export
+from fusion_assets.imagery.exports import Engine, Export, ExportRequest, QueueFull
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
+
+
+def submit_when_possible(
+    engine: Engine,
+    request: ExportRequest,
+    limit_seconds: float,
+    progress: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Export:
+    """The export of a request, submitted as soon as the engine's queue has a place.
+
+    Args:
+        engine: to submit to.
+        request: to submit.
+        limit_seconds: the longest wait.
+        progress: told, in words, what is waited for.
+        sleep: waits; for tests.
+
+    Raises:
+        QueueFull: the queue was full all the time.
+        FusionError: see `Engine.submit`.
+    """
+    waited = 0.0
+    while True:
+        try:
+            return engine.submit(request)
+        except QueueFull as full:
+            if waited >= limit_seconds:
+                raise
+            progress(f"waiting for a place: {full.found}")
+        sleep(LONGEST_PAUSE_SECONDS)
+        waited += LONGEST_PAUSE_SECONDS
 
 
 def wait_for(

@@ -21,13 +21,19 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.study.checks import problems_in
+from fusion_assets.study.earth_engine import EarthEngineUse
 from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
 from fusion_assets.study.file import find_study, read_yaml
+from fusion_assets.study.lights import LightsUse
 from fusion_assets.study.products import Products, ProductUse, Role
-from fusion_assets.study.regions import Region, Section, checked_name
+from fusion_assets.study.regions import OutlineOf, Region, Section, checked_name
 from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
 
-__all__ = ["ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
+__all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
+
+
+ARCHIVE_SAMPLE = "archive"
+"""A `reference_sample` that lies beside the archive's catalog."""
 
 
 class Study(Section):
@@ -44,8 +50,12 @@ class Study(Section):
         season: part of the year that is composited, the same in all years.
         products: optional roles sentinel2, night_lights, labels.
         features: optics, lights or both.
+        lights: how night lights are cleaned before they become a feature.
         max_unreadable_share: share of a composite's scenes that may be unreadable, 0 to 1.
         min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1.
+        reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
+            archive's catalog, None for none; see `built_up/reference.py`. No digest of pixels depends on it.
+        earth_engine: how exports are run there; no digest depends on it.
     """
 
     name: str = Field(description="name of the study", examples=["bagmati"])
@@ -60,8 +70,21 @@ class Study(Section):
     season: Season = Field(WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}])
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
     features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
+    lights: LightsUse = Field(
+        default_factory=lambda: LightsUse.model_validate({}),
+        description="how night lights are cleaned",
+        examples=[{"reference": "offset", "background": "auto"}],
+    )
     max_unreadable_share: float = Field(0.0, description="share of scenes, 0 to 1", examples=[0.1])
     min_valid_share: float = Field(0.25, description="share of sub-pixels, above 0 to 1", examples=[0.25])
+    reference_sample: str | None = Field(
+        None, description="table of interpreted points, relative to the study file", examples=["reference.csv"]
+    )
+    earth_engine: EarthEngineUse = Field(
+        default_factory=lambda: EarthEngineUse.model_validate({}),
+        description="how exports are run on Earth Engine",
+        examples=[{"way": "batch", "most_tasks": 20}],
+    )
 
     @field_validator("name", mode="before")
     @classmethod
@@ -91,6 +114,20 @@ class Study(Section):
     @classmethod
     def _prediction_years(cls, value: object, info: ValidationInfo) -> tuple[int, ...]:
         return prediction_years(value, _today(info).year - 1)
+
+    @field_validator("reference_sample", mode="before")
+    @classmethod
+    def _reference_sample(cls, value: object, info: ValidationInfo) -> str | None:
+        if value is None or value == ARCHIVE_SAMPLE:
+            return None if value is None else ARCHIVE_SAMPLE
+        if not isinstance(value, str) or not value.endswith((".csv", ".parquet")):
+            raise wrong(
+                f"is {shown(value)}",
+                f"the path of a .csv or .parquet file, or {ARCHIVE_SAMPLE}",
+                "write for example reference.csv; `fusion sample` draws points to interpret",
+            )
+        folder = (info.context or {}).get("folder", Path())
+        return value if "://" in value else str((folder / Path(value).expanduser()).resolve())
 
     @field_validator("season", mode="before")
     @classmethod
@@ -124,6 +161,13 @@ class Study(Section):
         }
         return roles[self.features]
 
+    @property
+    def lights_reference(self) -> int | None:
+        """Year that every year's lights are compared with: the label year, where a step of the cleaning needs one."""
+        steps = self.lights
+        wanted = steps.reference != "none" or steps.outliers or steps.background == "auto"
+        return self.label_year if wanted and "night_lights" in self.feature_roles else None
+
     def use(self, role: Role) -> ProductUse:
         """How the study uses the product of a role.
 
@@ -156,9 +200,7 @@ class Study(Section):
     def grid(self, region_name: str) -> Grid:
         """The grid that every raster of a region lies on."""
         region = self.region(region_name)
-        polygon = region.polygon  # first, because it explains best what is missing
-        assert region.crs is not None
-        return _grid(polygon.wkb, region.crs, self.resolution)
+        return _grid(region.polygon.wkb, region.grid_crs, self.resolution)
 
     def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
         """First and last day, inclusive, from which a product is made for a year.
@@ -182,7 +224,7 @@ class Study(Section):
         return (use.season or default).dates(year)
 
     def digest(self, *sections: str) -> str:
-        """12 hexadecimal digits of some sections, or of the whole study but its title.
+        """12 hexadecimal digits of some sections, or of all that pixels can depend on (not title, reference, engine).
 
         Equal for equal content, whatever the order of keys in the file and of the sections asked for.
 
@@ -192,7 +234,7 @@ class Study(Section):
         Raises:
             FusionError: a section that does not exist.
         """
-        content = self.model_dump(mode="json", exclude={"title"})
+        content = self.model_dump(mode="json", exclude={"title", "reference_sample", "earth_engine"})
         chosen = {path: _section(content, path) for path in sections} if sections else content
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -216,7 +258,13 @@ def _today(info: ValidationInfo) -> dt.date:
     return (info.context or {}).get("today") or dt.datetime.now(dt.UTC).date()
 
 
-def study_of(content: object, source: str = "the study", folder: Path = Path(), today: dt.date | None = None) -> Study:
+def study_of(
+    content: object,
+    source: str = "the study",
+    folder: Path = Path(),
+    today: dt.date | None = None,
+    outlines: OutlineOf | None = None,
+) -> Study:
     """A study from parsed YAML.
 
     Args:
@@ -224,6 +272,7 @@ def study_of(content: object, source: str = "the study", folder: Path = Path(), 
         source: name of the file, for errors.
         folder: folder that paths in the study are relative to.
         today: what `latest` is reckoned from; by default the present day (UTC).
+        outlines: looks up an outline that Earth Engine keeps, when it is first needed.
 
     Raises:
         FusionError: every problem found, with key, value and remedy.
@@ -233,20 +282,21 @@ def study_of(content: object, source: str = "the study", folder: Path = Path(), 
             f"{source} holds {shown(content)}", "a mapping of keys such as name and regions", "see studies/demo.yaml"
         )
     try:
-        return Study.model_validate(content, context={"today": today, "folder": folder})
+        return Study.model_validate(content, context={"today": today, "folder": folder, "outlines": outlines})
     except ValidationError as error:
         raise as_error(source, problems_of(error, Study)) from None
 
 
-def load_study(name_or_path: str | Path, today: dt.date | None = None) -> Study:
+def load_study(name_or_path: str | Path, today: dt.date | None = None, outlines: OutlineOf | None = None) -> Study:
     """Read a study by name (a file of `fusion_assets/studies/`) or by the path of a YAML file.
 
     Args:
         name_or_path: `demo`, or `my/study.yaml`.
         today: what `latest` is reckoned from; by default the present day (UTC).
+        outlines: looks up an outline that Earth Engine keeps, when it is first needed.
 
     Raises:
         FusionError: no such file, not YAML, or a problem in the study: names file, key, value and remedy.
     """
     path = find_study(name_or_path)
-    return study_of(read_yaml(path), str(path), path.parent, today)
+    return study_of(read_yaml(path), str(path), path.parent, today, outlines)

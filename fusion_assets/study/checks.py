@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
 from fusion_assets.study.errors import Problem, close_to
+from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
@@ -24,7 +25,7 @@ MOST_SUBPIXELS = 255
 
 def problems_in(study: Study, today: dt.date) -> list[Problem]:
     """Everything that does not fit together in a study whose parts are valid."""
-    return [problem for rule in (_regions, _resolution, _years, _products, _windows) for problem in rule(study, today)]
+    return [problem for rule in RULES for problem in rule(study, today)]
 
 
 def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
@@ -40,7 +41,7 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
                 "names that differ",
                 "rename one of them",
             )
-        if region.crs is None:
+        if not region.outline_is_local:
             continue  # an Earth Engine outline, not known before the engine is asked
         try:
             grid = study.grid(region.name)
@@ -142,7 +143,21 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
 
 
 def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
-    if use.mask is not None and use.mask != "none" and use.recipe.mask.kind != "classes":
+    if isinstance(use.mask, CloudScore) and use.recipe.role != "sentinel2":
+        yield Problem(
+            f"{key}.mask",
+            f"is a cloud score, which {use.product} has none of",
+            "none, or no mask key",
+            "remove mask to use the product's own; Cloud Score+ is for Sentinel-2",
+        )
+    elif isinstance(use.mask, MinCoverage) and use.recipe.mask.kind != "positive":
+        yield Problem(
+            f"{key}.mask",
+            f"is a least coverage, which {use.product} does not count",
+            "none, or no mask key",
+            "remove mask to use the product's own; min_coverage is for night lights",
+        )
+    elif isinstance(use.mask, MaskClasses) and use.recipe.mask.kind != "classes":
         yield Problem(
             f"{key}.mask",
             f"lists classes, but the mask of {use.product} has none",
@@ -181,6 +196,16 @@ def _label(key: str, use: ProductUse) -> Iterator[Problem]:
         )
 
 
+def _reference(study: Study, _: dt.date) -> Iterator[Problem]:
+    if study.reference_sample is not None and study.products.labels is None:
+        yield Problem(
+            "reference_sample",
+            "is given without products.labels",
+            "a study that maps built-up land, whose area the sample corrects",
+            "add products.labels and label_year, or remove it",
+        )
+
+
 def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
     for role, use in study.products.given().items():
         years = study.years if role != "labels" else tuple(year for year in study.years if year == study.label_year)
@@ -194,3 +219,17 @@ def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
                     if role != "labels"
                     else "set it for the label year",
                 )
+
+
+def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
+    asked = study.lights.model_fields_set
+    if study.label_year is None and "reference" in asked and study.lights.reference != "none":
+        yield Problem(
+            "lights.reference",
+            f"is {study.lights.reference}, but there is no label year to refer to",
+            "a label_year, or reference: none",
+            "add for example label_year: 2015, or remove lights.reference",
+        )
+
+
+RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights)

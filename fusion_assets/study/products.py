@@ -76,6 +76,29 @@ class MaskClasses(Section):
     classes: tuple[int, ...] = Field(description="clear classes", examples=[[4, 5, 6]])
 
 
+class CloudScore(Section):
+    """Cloud Score+ as the mask of Sentinel-2: clear from a score on. On Earth Engine; an archive needs such an asset.
+
+    Source: https://developers.google.com/earth-engine/datasets/catalog/GOOGLE_CLOUD_SCORE_PLUS_V1_S2_HARMONIZED
+
+    Attributes:
+        cloud_score: least score that counts as clear, 0 (cloud) to 1 (clear); 0.5 to 0.65 are usual.
+        band: `cs_cdf` (rank among all observations of the place, forgiving to haze) or `cs` (stricter).
+    """
+
+    cloud_score: float = Field(gt=0, lt=1, description="least clear score", examples=[0.6])
+    band: Literal["cs_cdf", "cs"] = Field("cs_cdf", description="which score", examples=["cs_cdf"])
+
+
+class MinCoverage(Section):
+    """Cloud-free observations that a pixel of a night-light composite must rest on (`cf_cvg`); without it, one.
+
+    Source: https://eogdata.mines.edu/products/vnl/
+    """
+
+    min_coverage: int = Field(ge=1, description="least count of cloud-free observations", examples=[3])
+
+
 class ProductUse(Section):
     """How a study uses one product; every key but `product` has a default.
 
@@ -84,7 +107,8 @@ class ProductUse(Section):
         bands: bands to read, in the order of the features; by default the product's own choice.
         windows: year -> (first day, last day); overrides the season and may lie in another year.
         season: overrides the study's season; None: the product's default.
-        mask: "none" (every valid pixel is clear), clear classes, or None for the product's own mask.
+        mask: "none" (every valid pixel is clear), clear classes, a cloud score, a least coverage, or None for the
+            product's own mask.
         archive: overrides `FUSION_ARCHIVE`.
         max_cloud_cover: scenes with a higher `eo:cloud_cover` (percent) are left out.
         built_up_threshold: labels that are fractions: built-up from this share on.
@@ -99,7 +123,7 @@ class ProductUse(Section):
         default_factory=dict, description="year: [first day, last day]", examples=[{2020: ["2019-04-11", "2019-04-11"]}]
     )
     season: Season | None = None
-    mask: Literal["none"] | MaskClasses | None = None
+    mask: Literal["none"] | MaskClasses | CloudScore | MinCoverage | None = None
     archive: Archive | None = None
     max_cloud_cover: float | None = Field(None, description="percent, 0 to 100", examples=[80])
     built_up_threshold: float | None = Field(None, description="built-up share, above 0 to 1", examples=[0.1])
@@ -130,11 +154,15 @@ class ProductUse(Section):
     @field_validator("mask", mode="before")
     @classmethod
     def _mask(cls, value: Any) -> Any:
-        if value is None or isinstance(value, MaskClasses) or value == "none":
+        if value is None or isinstance(value, MaskClasses | CloudScore | MinCoverage) or value == "none":
             return value
+        if isinstance(value, dict) and "cloud_score" in value:
+            return _cloud_score(value)
+        if isinstance(value, dict) and "min_coverage" in value:
+            return _min_coverage(value)
         classes = value.get("classes") if isinstance(value, dict) and set(value) == {"classes"} else None
         if not isinstance(classes, list) or not classes or not all(type(code) is int for code in classes):
-            form = "none, or {classes: [codes that are clear]}"
+            form = "none, {classes: [clear codes]}, {cloud_score: least score}, or {min_coverage: least count}"
             raise wrong(f"is {shown(value)}", form, "write for example {classes: [4, 5, 6]}")
         return MaskClasses.model_construct(classes=tuple(classes))
 
@@ -179,6 +207,23 @@ class ProductUse(Section):
     def band_names(self) -> tuple[str, ...]:
         """Bands to read: the study's choice or the product's."""
         return self.bands if self.bands is not None else tuple(self.recipe.default_bands)
+
+
+def _cloud_score(value: dict[str, Any]) -> CloudScore:
+    score, band = value["cloud_score"], value.get("band", "cs_cdf")
+    known = set(value) <= {"cloud_score", "band"} and band in ("cs_cdf", "cs")
+    if not known or type(score) not in (int, float) or not 0 < score < 1:
+        form = "{cloud_score: least clear score, above 0 and below 1, band: cs_cdf or cs}"
+        raise wrong(f"is {shown(value)}", form, "write for example {cloud_score: 0.6}")
+    return CloudScore.model_construct(cloud_score=float(score), band=band)
+
+
+def _min_coverage(value: dict[str, Any]) -> MinCoverage:
+    count = value["min_coverage"]
+    if set(value) != {"min_coverage"} or type(count) is not int or count < 1:
+        form = "{min_coverage: least count of cloud-free observations, a whole number from 1 on}"
+        raise wrong(f"is {shown(value)}", form, "write for example {min_coverage: 3}")
+    return MinCoverage.model_construct(min_coverage=count)
 
 
 class Products(Section):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
@@ -71,6 +72,9 @@ class FeatureSelection(Section):
         return value if value is None else checked_bbox(value)
 
 
+OutlineOf = Callable[[FeatureSelection], BaseGeometry]
+
+
 class Region(Section):
     """A named piece of the Earth.
 
@@ -78,7 +82,7 @@ class Region(Section):
         name: folder and partition key.
         bbox: (west, south, east, north) in degrees; or
         geometry: GeoJSON polygon(s) in degrees, inline or the path of a .geojson file relative to the study file; or
-        ee_features: features of an Earth Engine table.
+        ee_features: features of an Earth Engine table; a `bbox` beside them stands in for their outline.
         crs: CRS of the region's grid; by default the UTM zone of the outline's centroid.
     """
 
@@ -87,6 +91,7 @@ class Region(Section):
     geometry: dict[str, Any] | None = Field(None, description="GeoJSON polygon in degrees, or the path of a .geojson")
     ee_features: FeatureSelection | None = Field(None, description="selection of Earth Engine features")
     crs: str | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
+    _outlines: OutlineOf | None = PrivateAttr(None)
 
     @field_validator("name", mode="before")
     @classmethod
@@ -112,7 +117,8 @@ class Region(Section):
         return None if value is None else checked_crs(value)
 
     @model_validator(mode="after")
-    def _one_outline(self) -> Region:
+    def _one_outline(self, info: ValidationInfo) -> Region:
+        self._outlines = (info.context or {}).get("outlines")
         given = [key for key in ("bbox", "geometry", "ee_features") if getattr(self, key) is not None]
         if len(given) != 1:
             raise wrong(
@@ -120,7 +126,7 @@ class Region(Section):
                 "exactly one of bbox, geometry, ee_features",
                 "remove all but one" if given else "add `bbox: [west, south, east, north]`",
             )
-        if self.crs is None and self._outline_is_local():
+        if self.crs is None and self.outline_is_local:
             centre = self.polygon.centroid
             if not -80 <= centre.y <= 84:
                 raise wrong(f"lies at latitude {centre.y:.1f}", "80 S to 84 N, where UTM is defined", "give it a crs")
@@ -132,7 +138,7 @@ class Region(Section):
                     "give it a crs made for its size, for example ESRI:54009 (Mollweide, equal area)",
                 )
             self.__dict__["crs"] = utm_crs(centre)  # resolved once, so that digests and readers see one value
-        if self._outline_is_local() and not crs_reaches(str(self.crs), self.polygon):
+        if self.outline_is_local and not crs_reaches(str(self.crs), self.polygon):
             raise wrong(
                 f"lies far outside the area that its crs {self.crs} is made for",
                 "a crs of that part of the world",
@@ -140,7 +146,9 @@ class Region(Section):
             )
         return self
 
-    def _outline_is_local(self) -> bool:
+    @property
+    def outline_is_local(self) -> bool:
+        """Whether the outline is known without asking Earth Engine."""
         return self.ee_features is None or self.ee_features.bbox is not None
 
     @functools.cached_property
@@ -154,21 +162,20 @@ class Region(Section):
             return shapely.geometry.shape(self.geometry)
         if self.bbox is not None:
             return shapely.box(*self.bbox)
-        assert self.ee_features is not None
-        return feature_polygon(self.name, self.ee_features)
+        selection = self.ee_features
+        assert selection is not None
+        if selection.bbox is not None:
+            return shapely.box(*selection.bbox)
+        if self._outlines is not None:
+            return self._outlines(selection)
+        raise FusionError(
+            f"region {self.name}: the outline of {selection.collection} where {selection.property} = "
+            f"{selection.value} is kept on Earth Engine, which is not asked here",
+            "an outline known here",
+            f"add `bbox: [west, south, east, north]` to ee_features of region {self.name}, or give it a geometry",
+        )
 
-
-def feature_polygon(region: str, selection: FeatureSelection) -> BaseGeometry:
-    """Outline of an Earth Engine feature selection: its bbox where given. The one place that resolves selections.
-
-    Raises:
-        FusionError: no bbox, since the outline itself lives on Earth Engine.
-    """
-    if selection.bbox is not None:
-        return shapely.box(*selection.bbox)
-    raise FusionError(
-        f"region {region}: the outline of {selection.collection} where {selection.property} = {selection.value} "
-        "is kept on Earth Engine",
-        "an outline known here",
-        f"add `bbox: [west, south, east, north]` to ee_features of region {region}, or give it a geometry",
-    )
+    @property
+    def grid_crs(self) -> str:
+        """CRS of the region's grid: its own, or the UTM zone of an outline that Earth Engine keeps."""
+        return self.crs or utm_crs(self.polygon.centroid)

@@ -71,6 +71,24 @@ def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
     np.testing.assert_allclose(lazy.values, whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_compiled_graph_of_large_rasters_predicts_the_same(town, tmp_path, monkeypatch, level):
+    import keras
+
+    stack, samples = town
+    trained = train(samples, stack, FEATURES, levels=[level])
+    plain = predict_dataset(trained, stack).values
+    trained.keras_model.save(tmp_path / "m.keras")
+    loaded = TrainedModel(keras.models.load_model(tmp_path / "m.keras", compile=False), trained.card)
+    monkeypatch.setattr(classifier, "BLOCK", 40)
+    monkeypatch.setattr(classifier, "COMPILED_FROM", 1)
+    lazy = predict_dataset(loaded, stack)
+    assert lazy.data.numblocks == (2, 2)
+    np.testing.assert_allclose(lazy.values, plain, atol=1e-5)
+    assert list(loaded._calls) == [True]
+    assert np.array_equal(lazy.values, predict_dataset(trained, stack).values, equal_nan=True)
+
+
 def test_a_saved_model_predicts_the_same(town, model, tmp_path):
     import keras
 

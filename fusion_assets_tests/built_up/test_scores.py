@@ -5,10 +5,11 @@ import pytest
 
 from fusion_assets.built_up.scores import (
     average_precision,
-    block_bootstrap,
     calibration,
     choose_threshold,
+    equal_count_bins,
     mcc,
+    precision_recall,
     scores,
 )
 
@@ -27,8 +28,28 @@ def test_scores_agree_with_scikit_learn():
     assert found["f1"] == pytest.approx(metrics.f1_score(LABEL, predicted))
     assert found["accuracy"] == pytest.approx(metrics.accuracy_score(LABEL, predicted))
     assert found["average_precision"] == pytest.approx(metrics.average_precision_score(LABEL, PROBABILITY))
+    assert found["brier"] == pytest.approx(metrics.brier_score_loss(LABEL, PROBABILITY))
     assert list(found["confusion"].values()) == metrics.confusion_matrix(LABEL, predicted).ravel().tolist()
+    share = metrics.confusion_matrix(LABEL, predicted, normalize="true")
+    assert list(found["confusion_share"].values()) == pytest.approx(share.ravel())
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(LABEL, predicted)
+    for number, of_class in enumerate((found["not_built_up"], found)):
+        assert [of_class[name] for name in ("precision", "recall", "f1")] == pytest.approx(
+            [precision[number], recall[number], f1[number]]
+        )
     json.dumps(found)
+
+
+def test_the_curve_of_precision_and_recall_is_scikit_learns():
+    from sklearn import metrics
+
+    precision, recall = precision_recall(LABEL, PROBABILITY)
+    other, again, _ = metrics.precision_recall_curve(LABEL, PROBABILITY)
+    assert precision[::-1] == pytest.approx(other[:-1]) and recall[::-1] == pytest.approx(again[:-1])
+
+
+def test_bins_hold_equal_counts_even_where_probabilities_are_tied():
+    assert np.bincount(equal_count_bins(np.full(1003, 0.5))).tolist() == [101] * 3 + [100] * 7
 
 
 def test_empty_margins_score_zero():
@@ -54,14 +75,3 @@ def test_calibrated_probabilities_have_a_small_error():
     assert calibration(label, share)["ece"] < 0.02
     assert calibration(label, share**3)["ece"] > 0.1
     assert [b["count"] for b in calibration(label, share)["bins"]] == [2000] * 10
-
-
-def test_bootstrap_interval_tells_a_better_prediction_from_an_equal_one():
-    flip = RNG.random((2, 4000)) < 0.1
-    good, equal, bad = LABEL ^ flip[0], LABEL ^ flip[1], LABEL ^ (RNG.random(4000) < 0.3)
-    assert block_bootstrap(LABEL, good, bad, BLOCK)["low"] > 0
-    found = block_bootstrap(LABEL, good, equal, BLOCK)
-    assert found["low"] < 0 < found["high"]
-    assert found["difference"] == pytest.approx(
-        scores(LABEL, good.astype(bool))["mcc"] - scores(LABEL, equal.astype(bool))["mcc"]
-    )

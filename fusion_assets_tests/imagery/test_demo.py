@@ -14,10 +14,11 @@ import rasterio
 from affine import Affine
 from pystac.validation import validate_dict
 from rio_cogeo.cogeo import cog_validate
+from shapely import unary_union
 from shapely.geometry import shape
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.demo import build_demo_archive, demo_is_current
+from fusion_assets.imagery.demo import DemoParameters, build_demo_archive, demo_is_current
 from fusion_assets.imagery.demo.catalog import NOTICE
 from fusion_assets.imagery.demo.frame import Frame, demo_region
 from fusion_assets.imagery.demo.land import build_land
@@ -200,6 +201,29 @@ def test_level_1c_has_both_qa60_bits(archive: Path) -> None:
     assert set(values) == {0, 1 << 10, 1 << 11}
 
 
+def test_an_archive_of_level_1c_covers_the_square_in_every_year_with_both_kinds_of_codes(tmp_path: Path) -> None:
+    root = build_demo_archive(tmp_path / "archive", seed=3, level="l1c", **TINY).parent
+    assert {p.name for p in root.iterdir() if p.is_dir()} == {
+        "sentinel-2-l1c", "ghsl-smod-p2016", "ghsl-smod-v2", "synthetic-truth", "viirs-dnb-monthly"
+    }  # fmt: skip
+    for year in TINY["years"]:
+        folders = list(root.glob(f"sentinel-2-l1c/*_{year}*_L1C"))
+        assert len(folders) > 20
+        items = [json.loads((p / f"{p.name}.json").read_text()) for p in folders]
+        months = {item["properties"]["datetime"][5:7] for item in items}
+        assert {"07", "12"} <= months
+        region = shape(json.loads((root / "aoi.geojson").read_text())["geometry"])
+        assert unary_union([shape(item["geometry"]) for item in items]).intersection(region).area > 0.99 * region.area
+    # Archives made before there was a choice stay what they are.
+    assert "level" not in DemoParameters().checked()
+    old = read(next(iter(root.glob("ghsl-smod-p2016/*/smod_code.tif"))))
+    path = next(iter(root.glob("ghsl-smod-v2/*/smod_code.tif")))
+    new = read(path)
+    assert ((new >= 21) == np.isin(old, (2, 3))).all() and ((new == -200) == (old == 255)).all()
+    with rasterio.open(path) as file:
+        assert file.nodata == -200 and file.dtypes == ("int16",)
+
+
 def test_nights_without_coverage_hold_zeros_and_negative_noise_exists(archive: Path) -> None:
     folders = sorted(archive.glob("viirs-dnb-monthly/SYNTHETIC_*"))
     assert len(folders) == 24
@@ -244,7 +268,16 @@ def test_the_stated_region_gives_the_grid_of_the_truth(place: tuple[float, float
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size_km": 5}, {"size_km": 300}, {"seed": -1}, {"growth": -1}, {"years": (2014,)}, {"place": (27, 87)}]
+    "wrong",
+    [
+        {"size_km": 5},
+        {"size_km": 300},
+        {"seed": -1},
+        {"growth": -1},
+        {"years": (2014,)},
+        {"place": (27, 87)},
+        {"level": "l3"},
+    ],
 )
 def test_bad_parameters_are_explained(wrong: dict, tmp_path: Path) -> None:
     with pytest.raises(FusionError):

@@ -57,6 +57,18 @@ def test_demo_scenes(product, k, demo, tmp_path):
     assert expected["observation_count"].values.max() > 0
 
 
+def test_lights_of_months_with_few_clear_nights(demo, tmp_path):
+    catalog, service = demo
+    request, seen = demo_request(catalog, "viirs_monthly", 4), []
+    for least in (None, 1, 4, 30):
+        mask = request.recipe.mask if least is None else dataclasses.replace(request.recipe.mask, values=(least,))
+        asked = dataclasses.replace(request, recipe=dataclasses.replace(request.recipe, mask=mask))
+        expected, found = both(asked, service, tmp_path)
+        assert_same(expected, found)
+        seen.append(int(found["observation_count"].values.sum()))
+    assert seen[0] == seen[1] > seen[2] > seen[3] == 0
+
+
 def test_blocks_that_are_partly_without_data(demo, tmp_path):
     catalog, service = demo
     valid = []

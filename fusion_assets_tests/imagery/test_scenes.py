@@ -112,7 +112,7 @@ def test_qa60_is_refused_in_its_gap(day, refused):
     if refused:
         with pytest.raises(FusionError, match="gap of the mask band QA60") as caught:
             scene(L1C.mask)
-        assert "cs_cdf" in caught.value.remedy
+        assert "cloud_score: 0.6" in caught.value.remedy
     else:
         assert scene(L1C.mask).mask is not None
     assert scene(NO_MASK).mask is None

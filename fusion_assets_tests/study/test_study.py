@@ -65,11 +65,17 @@ def test_geometry_from_a_file_beside_the_study(tmp_path):
     assert study.grid("a") == study_of(BASE, today=TODAY).grid("a")
 
 
-def test_earth_engine_selection_needs_a_box():
+def test_an_earth_engine_selection_needs_a_box_or_someone_to_ask():
     study = study_of(changed(regions=region(bbox=..., ee_features=SELECTION)), today=TODAY)
     with pytest.raises(FusionError, match="add `bbox") as caught:
         study.grid("a")
     assert "bbox" in caught.value.remedy
+    asked = study_of(
+        changed(regions=region(bbox=..., ee_features=SELECTION)),
+        today=TODAY,
+        outlines=lambda _: shapely.box(84, 27, 85, 28),
+    )
+    assert asked.grid("a") == study_of(BASE, today=TODAY).grid("a")
     boxed = study_of(changed(regions=region(bbox=..., ee_features={**SELECTION, "bbox": REGION["bbox"]})), today=TODAY)
     assert boxed.grid("a") == study_of(BASE, today=TODAY).grid("a")
 

@@ -3,9 +3,10 @@
     python -m fusion_assets.imagery.demo ARCHIVE --seed 0 --size-km 100 --growth 1
 
 It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, VIIRS monthly lights, GHSL codes of 2015)
-and the truth of every year, which only evaluation may read. What belongs here is the making of the archive as a whole;
-what the world looks like is in `land.py` and `settlement.py`, what sensors make of it in `optics.py`,
-`sky.py` and `lights.py`, the form of files in `catalog.py`.
+and the truth of every year, which only evaluation may read, and a sample of it as people would interpret it
+(`reference_sample.csv`); with level `l1c` it holds level 1C throughout instead. What belongs here is the making of the
+archive as a whole; what the world looks like is in `land.py` and `settlement.py`, what sensors make of it in
+`optics.py`, `sky.py` and `lights.py`, the form of files in `catalog.py`, the sample in `reference.py`.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import shutil
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from affine import Affine
 
@@ -30,99 +32,110 @@ from fusion_assets.imagery.demo.catalog import (
     write_collection,
     write_json,
 )
+from fusion_assets.imagery.demo.collections import Level, collections
 from fusion_assets.imagery.demo.frame import Frame, demo_region
-from fusion_assets.imagery.demo.items import COLLECTIONS, World, tasks
+from fusion_assets.imagery.demo.items import World, tasks
 from fusion_assets.imagery.demo.land import build_land
 from fusion_assets.imagery.demo.lights import Night
 from fusion_assets.imagery.demo.optics import Scenery
+from fusion_assets.imagery.demo.reference import reference_sample
 from fusion_assets.imagery.demo.settlement import build_settlements
+from fusion_assets.imagery.sampling import FILE
 
 DEFAULT_PLACE = (87.0, 27.0)
 """Inland, on the central meridian of UTM zone 45N: there a lon/lat box and a UTM square agree to half a pixel."""
 DEFAULT_YEARS = range(2015, 2020)
 RECORD = "demo.json"
 # Raise it whenever the same parameters would give other pixels.
-_GENERATOR = 2
+_GENERATOR = 3
 
 Progress = Callable[[int, int, str], None]
 
 
-def _parameters(
-    seed: int, place: tuple[float, float], size_km: int, growth: float, years: Sequence[int], name: str
-) -> dict[str, Any]:
-    """What decides every pixel, checked."""
-    years = sorted({int(year) for year in years})
-    if not years or years[0] < 2015 or years[-1] > 2021:
-        # Level 2A of 2022 and later carries an offset that these simulated numbers do not have.
-        raise FusionError(f"demo years = {years}", "years from 2015 to 2021", "choose other years")
-    if seed < 0 or int(seed) != seed:
-        raise FusionError(f"demo seed = {seed}", "a whole number, 0 or more", "choose another seed")
-    if not 0 <= growth <= 3:
-        raise FusionError(f"demo growth = {growth}", "0 (none) to 3; 1 is usual", "choose another growth")
-    if int(size_km) != size_km:
-        raise FusionError(f"demo size_km = {size_km}", "whole kilometres", "choose another size")
-    return {
-        "generator": _GENERATOR,
-        "name": name,
-        "seed": int(seed),
-        "place": [float(place[0]), float(place[1])],
-        "size_km": int(size_km),
-        "growth": float(growth),
-        "years": years,
-    }
+@dataclass(frozen=True)
+class DemoParameters:
+    """What decides every pixel.
+
+    Attributes:
+        seed: 0 or more.
+        place: centre, longitude and latitude in degrees; moved to the 1 km lattice of its UTM zone.
+        size_km: edge of the square area, 10 to 200.
+        growth: 0 for settlements that never change, 1 for 12 to 18 percent more built-up area from 2015 to 2019.
+        years: calendar years with imagery and truth, 2015 to 2021; labels are always of 2015.
+        name: of the area; part of titles.
+        level: `l2a`, or `l1c` for level 1C and both kinds of settlement codes; see `collections.collections`.
+    """
+
+    seed: int = 0
+    place: tuple[float, float] = DEFAULT_PLACE
+    size_km: int = 100
+    growth: float = 1.0
+    years: Sequence[int] = DEFAULT_YEARS
+    name: str = "demo"
+    level: Level = "l2a"
+
+    def checked(self) -> dict[str, Any]:
+        """As the archive records them.
+
+        Raises:
+            FusionError: one is out of range.
+        """
+        years = sorted({int(year) for year in self.years})
+        if not years or years[0] < 2015 or years[-1] > 2021:
+            # Level 2A of 2022 and later carries an offset that these simulated numbers do not have.
+            raise FusionError(f"demo years = {years}", "years from 2015 to 2021", "choose other years")
+        if self.seed < 0 or int(self.seed) != self.seed:
+            raise FusionError(f"demo seed = {self.seed}", "a whole number, 0 or more", "choose another seed")
+        if not 0 <= self.growth <= 3:
+            raise FusionError(f"demo growth = {self.growth}", "0 (none) to 3; 1 is usual", "choose another growth")
+        if int(self.size_km) != self.size_km:
+            raise FusionError(f"demo size_km = {self.size_km}", "whole kilometres", "choose another size")
+        if self.level not in get_args(Level):
+            raise FusionError(f"demo level = {self.level}", " or ".join(get_args(Level)), "choose one of them")
+        return {
+            "generator": _GENERATOR,
+            "name": self.name,
+            "seed": int(self.seed),
+            "place": [float(degrees) for degrees in self.place],
+            "size_km": int(self.size_km),
+            "growth": float(self.growth),
+            "years": years,
+            # Left out where it is the default, so that archives made before there was a choice stay current.
+            **({} if self.level == "l2a" else {"level": self.level}),
+        }
 
 
-def demo_is_current(
-    root: str | Path,
-    *,
-    seed: int = 0,
-    place: tuple[float, float] = DEFAULT_PLACE,
-    size_km: int = 100,
-    growth: float = 1.0,
-    years: Sequence[int] = DEFAULT_YEARS,
-    name: str = "demo",
-) -> bool:
-    """Whether the archive at `root` is complete and made with these parameters by this generator."""
+def demo_is_current(root: str | Path, **parameters: Any) -> bool:
+    """Whether the archive at `root` is complete and made with these `DemoParameters` by this generator."""
+    return _is_current(Path(root), DemoParameters(**parameters).checked())
+
+
+def _is_current(root: Path, parameters: dict[str, Any]) -> bool:
     try:
-        record = json.loads((Path(root) / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((root / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    same = record.get("parameters") == _parameters(seed, place, size_km, growth, years, name)
-    return same and (Path(root) / "catalog.json").is_file()
+    return record.get("parameters") == parameters and (root / "catalog.json").is_file()
 
 
-def build_demo_archive(
-    root: str | Path,
-    *,
-    seed: int = 0,
-    place: tuple[float, float] = DEFAULT_PLACE,
-    size_km: int = 100,
-    growth: float = 1.0,
-    years: Sequence[int] = DEFAULT_YEARS,
-    name: str = "demo",
-    progress: Progress | None = None,
-) -> Path:
+def build_demo_archive(root: str | Path, *, progress: Progress | None = None, **parameters: Any) -> Path:
     """Make the archive unless the same one is there already; return the path of its `catalog.json`.
 
     It is built beside `root` and renamed into place when complete: an interrupted build leaves no archive.
 
     Args:
         root: folder of the archive. An archive of other parameters is replaced; anything else is left alone.
-        seed: 0 or more; decides every pixel.
-        place: centre, longitude and latitude in degrees; moved to the 1 km lattice of its UTM zone.
-        size_km: edge of the square area, 10 to 200.
-        growth: 0 for settlements that never change, 1 for 12 to 18 percent more built-up area from 2015 to 2019.
-        years: calendar years with imagery and truth, 2015 to 2021; labels are always of 2015.
-        name: of the area; part of titles.
         progress: called with items done, items in all and what was made.
+        parameters: see `DemoParameters`.
 
     Raises:
         FusionError: a parameter out of range, or `root` is something else or cannot be written.
     """
     root = Path(root)
-    parameters = _parameters(seed, place, size_km, growth, years, name)
-    frame = Frame.at(place, int(size_km))
-    if demo_is_current(root, seed=seed, place=place, size_km=size_km, growth=growth, years=years, name=name):
+    wanted = DemoParameters(**parameters)
+    recorded = wanted.checked()
+    frame = Frame.at(wanted.place, int(wanted.size_km))
+    if _is_current(root, recorded):
         return root / "catalog.json"
     if root.exists() and not (root / RECORD).is_file() and (not root.is_dir() or any(root.iterdir())):
         raise FusionError(
@@ -136,7 +149,7 @@ def build_demo_archive(
         work = root.parent / f".{root.name}.building-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         work.mkdir()
         try:
-            _build(work, frame, parameters, progress)
+            _build(work, frame, recorded, wanted.level, progress)
             _place(work, root)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -149,7 +162,7 @@ def build_demo_archive(
     return root / "catalog.json"
 
 
-def _build(work: Path, frame: Frame, parameters: dict[str, Any], progress: Progress | None) -> None:
+def _build(work: Path, frame: Frame, parameters: dict[str, Any], level: Level, progress: Progress | None) -> None:
     """Simulate the world and write everything under `work`."""
     seed, years = parameters["seed"], parameters["years"]
     land = build_land(seed, frame)
@@ -166,6 +179,7 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], progress: Progr
         years=tuple(years),
         scenery=Scenery(seed, frame, land, settlements),
         night=Night(seed, frame, land, settlements),
+        level=level,
     )
     work_list = tasks(world)
     items = []
@@ -175,11 +189,13 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], progress: Progr
             items += made
             if progress:
                 progress(done, len(work_list), made[-1]["id"])
-    for identifier, (title, text) in COLLECTIONS.items():
+    for identifier, (title, text) in collections(level).items():
         members = [item for item in items if item["collection"] == identifier]
         write_collection(work, identifier, title, text, members)
     region = demo_region(frame)
-    write_catalog(work, f"synthetic-{parameters['name']}", f"SYNTHETIC demo archive {parameters['name']}", COLLECTIONS)
+    write_catalog(
+        work, f"synthetic-{parameters['name']}", f"SYNTHETIC demo archive {parameters['name']}", collections(level)
+    )
     write_json(
         work / "aoi.geojson",
         {
@@ -189,6 +205,7 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], progress: Progr
             "geometry": region["geometry"],
         },
     )
+    reference_sample(seed, frame, land, settlements).to_csv(work / FILE, index=False)
     grid = frame.transform @ Affine.scale(4)
     write_json(
         work / RECORD,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 from pathlib import Path
+from typing import get_args
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.demo import DEFAULT_PLACE, build_demo_archive
 from fusion_assets.imagery.demo.catalog import NOTICE
+from fusion_assets.imagery.demo.collections import Level
 
 
 def main() -> None:
@@ -21,6 +23,9 @@ def main() -> None:
     parser.add_argument("--growth", type=float, default=1.0, help="0 for none")
     parser.add_argument("--years", default="2015-2019", help="first-last")
     parser.add_argument("--name", default="demo")
+    parser.add_argument(
+        "--level", choices=get_args(Level), default="l2a", help="of Sentinel-2; l1c also brings both settlement codes"
+    )
     options = parser.parse_args()
     try:
         first, _, last = options.years.partition("-")
@@ -37,6 +42,7 @@ def main() -> None:
             growth=options.growth,
             years=years,
             name=options.name,
+            level=options.level,
             progress=lambda done, total, what: print(f"\r{done}/{total} {what:<60}", end="", flush=True),
         )
     except FusionError as error:

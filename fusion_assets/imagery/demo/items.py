@@ -1,7 +1,7 @@
 """The scenes of the demo archive: which items its collections hold, and how each is made and written.
 
-What does not belong here: simulation (`land.py` to `lights.py`), the form of files (`catalog.py`),
-the archive as a whole (`__init__.py`).
+What does not belong here: simulation (`land.py` to `lights.py`), the form of files (`catalog.py`), what the
+collections are called (`collections.py`), the archive as a whole (`__init__.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from affine import Affine
 
 from fusion_assets.imagery.demo.catalog import Layer, timestamp, write_item
+from fusion_assets.imagery.demo.collections import Level
 from fusion_assets.imagery.demo.frame import Frame
 from fusion_assets.imagery.demo.land import Land
 from fusion_assets.imagery.demo.lights import NO_LABEL, Night, label_codes, label_window
@@ -25,28 +26,8 @@ from fusion_assets.imagery.demo.optics import BANDS, Scenery, sun_at
 from fusion_assets.imagery.demo.settlement import EPOCH, Settlements, settlement_codes, to_cells
 from fusion_assets.imagery.demo.sky import ORBITS, Acquisition, Picture, acquisitions, photograph, swath
 
-COLLECTIONS = {
-    "sentinel-2-l2a": (
-        "Sentinel-2-like surface reflectance",
-        "250 m pixels, asset names as in Earth Search, scene classification with errors. July to December.",
-    ),
-    "sentinel-2-l1c": (
-        "Sentinel-2-like top-of-atmosphere reflectance",
-        "250 m pixels of the south-western quarter, with QA60 (bit 10 opaque cloud, bit 11 cirrus). A few dates.",
-    ),
-    "viirs-dnb-monthly": (
-        "VIIRS-like monthly night lights",
-        "15 arc-seconds, mean radiance in nW/cm2/sr and number of cloud-free nights; 0 in both where nothing was seen.",
-    ),
-    "ghsl-smod-p2016": (
-        "GHSL-like settlement codes",
-        "1 km Mollweide cells, 0 none, 1 rural, 2 town, 3 city, 255 no data; with the errors of such labels.",
-    ),
-    "synthetic-truth": (
-        "truth",
-        "Built share (250 m) and built-up cells (1 km, settlement code 2 or 3) of each year. For evaluation only.",
-    ),
-}
+# Codes of ghsl-smod-p2016 -> codes of ghsl-smod-v2.
+_NEWER_CODES = {0: 11, 1: 13, 2: 21, 3: 30, NO_LABEL: -200}
 Item = dict[str, Any]
 
 
@@ -64,6 +45,7 @@ class World:
         years: with imagery and truth.
         scenery: the land by day.
         night: the land by night.
+        level: of the Sentinel-2 scenes; see `collections.collections`.
     """
 
     root: Path
@@ -75,6 +57,7 @@ class World:
     years: tuple[int, ...]
     scenery: Scenery
     night: Night
+    level: Level = "l2a"
 
 
 def tasks(world: World) -> list[Callable[[], list[Item]]]:
@@ -90,8 +73,15 @@ def tasks(world: World) -> list[Callable[[], list[Item]]]:
 
 def _daylight(world: World, acquisition: Acquisition, with_top: bool) -> list[Item]:
     picture = photograph(world.scenery, acquisition)
-    items = [_level2(world, acquisition, picture, tile) for tile in acquisition.tiles]
-    return [*items, _level1(world, acquisition, picture)] if with_top else items
+    cuts = [(tile, _tile(world, acquisition, tile)) for tile in acquisition.tiles]
+    if world.level == "l1c":
+        return [_level1(world, acquisition, picture, tile, cut) for tile, cut in cuts]
+    items = [_level2(world, acquisition, picture, tile, cut) for tile, cut in cuts]
+    if with_top:
+        height, width = picture.classes.shape
+        quarter = Cut(slice(height // 8 * 4, height), slice(0, width // 8 * 4))
+        items.append(_level1(world, acquisition, picture, "SW", quarter))
+    return items
 
 
 def _properties(world: World, acquisition: Acquisition, level: str) -> Item:
@@ -121,11 +111,20 @@ def _name(world: World, acquisition: Acquisition, tile: str, level: str) -> str:
     return f"{world.prefix}_S{satellite}_R{acquisition.orbit:03d}{tile}_{acquisition.moment:%Y%m%d}_{level}"
 
 
-def _window(world: World, rows: slice, cols: slice) -> Affine:
-    return world.frame.transform @ Affine.translation(cols.start, rows.start)
+def _window(world: World, cut: Cut) -> Affine:
+    return world.frame.transform @ Affine.translation(cut.cols.start, cut.rows.start)
 
 
-def _level2(world: World, acquisition: Acquisition, picture: Picture, tile: str) -> Item:
+@dataclass(frozen=True)
+class Cut:
+    """Part of a pass: rows and columns, and corners of the footprint (none: those of the rectangle)."""
+
+    rows: slice
+    cols: slice
+    corners: list[tuple[float, float]] | None = None
+
+
+def _tile(world: World, acquisition: Acquisition, tile: str) -> Cut:
     """One tile: the swath's bounding window, or its northern or southern part, a tenth of the height in common."""
     inside = swath(world.frame, acquisition.orbit)
     height = inside.shape[0]
@@ -145,7 +144,11 @@ def _level2(world: World, acquisition: Acquisition, picture: Picture, tile: str)
             (first[0], rows.start),
         )
     ]
-    classes = picture.classes[rows, cols]
+    return Cut(rows, cols, corners)
+
+
+def _level2(world: World, acquisition: Acquisition, picture: Picture, tile: str, cut: Cut) -> Item:
+    classes = picture.classes[cut.rows, cut.cols]
     valid = max(1, np.count_nonzero(classes))
     shares = {
         "eo:cloud_cover": (8, 9, 10),
@@ -162,29 +165,27 @@ def _level2(world: World, acquisition: Acquisition, picture: Picture, tile: str)
         "earthsearch:boa_offset_applied": acquisition.baseline >= "04.00",
         "grid:code": f"SYNTHETIC-R{acquisition.orbit:03d}{tile}",
     }
-    layers = [*_reflectance(picture.numbers[:, rows, cols]), Layer("scl", classes, 0, role="data-mask")]
+    layers = [*_reflectance(picture.numbers[:, cut.rows, cut.cols]), Layer("scl", classes, 0, role="data-mask")]
     identifier = _name(world, acquisition, tile, "L2A")
-    transform = _window(world, rows, cols)
+    transform = _window(world, cut)
     rasters = [(transform, layer) for layer in layers]
-    return write_item(world.root, "sentinel-2-l2a", identifier, properties, world.frame.crs, rasters, corners)
+    return write_item(world.root, "sentinel-2-l2a", identifier, properties, world.frame.crs, rasters, cut.corners)
 
 
-def _level1(world: World, acquisition: Acquisition, picture: Picture) -> Item:
-    """Level 1C of the south-western quarter."""
-    height, width = picture.classes.shape
-    rows, cols = slice(height // 8 * 4, height), slice(0, width // 8 * 4)
-    qa60 = picture.qa60[rows, cols]
+def _level1(world: World, acquisition: Acquisition, picture: Picture, tile: str, cut: Cut) -> Item:
+    qa60 = picture.qa60[cut.rows, cut.cols]
+    valid = max(1, int(np.count_nonzero(picture.classes[cut.rows, cut.cols])))
     properties = {
         **_properties(world, acquisition, "S2MSI1C"),
-        "eo:cloud_cover": round(100 * float((qa60 > 0).mean()), 2),
+        "eo:cloud_cover": round(100 * float((qa60 > 0).sum()) / valid, 2),
         "s2:processing_baseline": "02.04",
-        "grid:code": f"SYNTHETIC-R{acquisition.orbit:03d}SW",
+        "grid:code": f"SYNTHETIC-R{acquisition.orbit:03d}{tile}",
     }
-    layers = [*_reflectance(picture.top[:, rows, cols]), Layer("qa60", qa60, None, role="data-mask")]
-    transform = _window(world, rows, cols)
-    identifier = _name(world, acquisition, "SW", "L1C")
+    layers = [*_reflectance(picture.top[:, cut.rows, cut.cols]), Layer("qa60", qa60, None, role="data-mask")]
+    transform = _window(world, cut)
+    identifier = _name(world, acquisition, tile, "L1C")
     rasters = [(transform, layer) for layer in layers]
-    return write_item(world.root, "sentinel-2-l1c", identifier, properties, world.frame.crs, rasters)
+    return write_item(world.root, "sentinel-2-l1c", identifier, properties, world.frame.crs, rasters, cut.corners)
 
 
 def _interval(start: dt.date, end: dt.date) -> dict[str, str]:
@@ -211,9 +212,15 @@ def _night(world: World, year: int, month: int) -> list[Item]:
 def _labels(world: World) -> list[Item]:
     codes, window = label_codes(world.seed, world.frame, world.land, world.settlements), label_window(world.frame)
     properties = _interval(dt.date(EPOCH, 1, 1), dt.date(EPOCH, 12, 31))
-    rasters = [(window.transform, Layer("smod_code", codes, NO_LABEL))]
+    layers = {"ghsl-smod-p2016": Layer("smod_code", codes, NO_LABEL)}
+    if world.level == "l1c":
+        newer = np.vectorize(_NEWER_CODES.get, otypes=[np.int16])(codes)
+        layers["ghsl-smod-v2"] = Layer("smod_code", newer, -200)
     identifier = f"{world.prefix}_GHSL_SMOD_{EPOCH}"
-    return [write_item(world.root, "ghsl-smod-p2016", identifier, properties, window.crs, rasters)]
+    return [
+        write_item(world.root, collection, identifier, properties, window.crs, [(window.transform, layer)])
+        for collection, layer in layers.items()
+    ]
 
 
 def _truth(world: World, year: int) -> list[Item]:

@@ -5,6 +5,9 @@ What does not belong here: what is asked (`scenes.py`, `direct.py`, `tasks.py`).
 
 from __future__ import annotations
 
+import functools
+import json
+import math
 import os
 import random
 import threading
@@ -15,9 +18,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.deadline import bounded, remaining
 from fusion_assets.imagery.storage import public_url
 
 ATTEMPTS = 6
+HASTY_ATTEMPTS = 3
+"""Of callers with a deadline, such as the sensor, which comes again by itself."""
 FIRST_PAUSE_SECONDS = 1.0
 REQUESTS_AT_ONCE = 40
 """Earth Engine's limit of requests that one project computes at the same time."""
@@ -38,6 +44,7 @@ _REMEDIES = {
     "access denied": "give the account the roles Earth Engine Resource Writer and Service Usage Consumer in EE_PROJECT",
     "credentials": "run `earthengine authenticate`, or point GOOGLE_APPLICATION_CREDENTIALS at a key file",
     "did not match any bands": "choose bands that the collection has",
+    "not registered": "register the project EE_PROJECT at https://console.cloud.google.com/earth-engine",
     "not found": "check the id, and that the account may read it",
 }
 
@@ -49,10 +56,12 @@ class Connection:
     Attributes:
         project: Google Cloud project that is billed (EE_PROJECT); empty takes the credential's own.
         url: endpoint (EE_URL); empty is the public one.
+        workload_tag: under which Earth Engine books the cost of every request and task; empty for none.
     """
 
     project: str = ""
     url: str = ""
+    workload_tag: str = ""
 
     def open(self) -> None:
         """Sign in, once for each process.
@@ -63,7 +72,7 @@ class Connection:
         with _LOCK:
             if _connected == [self] and _is_initialized():
                 return
-            _initialize(self)
+            _patiently(lambda: _initialize(self), "signing in")
             _connected[:] = [self]
 
     def ask(self, request: Callable[[], _T], about: str) -> _T:
@@ -77,20 +86,29 @@ class Connection:
             FusionError: refused, or still busy after several attempts.
         """
         self.open()
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with _SLOTS:
-                    return request()
-            except FusionError:
-                raise
-            except Exception as error:
-                problem = explained(error, about)
-                again = transient(error)
-            if attempt == ATTEMPTS or not again:
-                break
-            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
-        # Not inside the handler: the client's own errors carry requests, and those carry tokens.
-        raise problem
+
+        def with_slot() -> _T:
+            with _SLOTS:
+                return request()
+
+        return _patiently(with_slot, about)
+
+
+def _patiently(work: Callable[[], _T], about: str) -> _T:
+    attempts = ATTEMPTS if remaining() == math.inf else HASTY_ATTEMPTS
+    for attempt in range(1, attempts + 1):
+        try:
+            return bounded(work)
+        except FusionError:
+            raise
+        except Exception as error:
+            problem = explained(error, about)
+            again = transient(error)
+        if attempt == attempts or not again or remaining() <= 0:
+            break
+        time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+    # Not inside the handler: the client's own errors carry requests, and those carry tokens.
+    raise problem
 
 
 def status_of(error: BaseException) -> int | None:
@@ -115,6 +133,8 @@ def explained(error: BaseException, about: str) -> FusionError:
     known = type(error).__name__ in ("EEException", "HttpError")
     # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
     text = public_url(str(error)).strip() if known else type(error).__name__
+    if isinstance(error, TimeoutError):
+        text = "nothing in the time there was"
     if type(error).__module__.startswith("google.auth"):
         text = f"the credentials were not accepted ({type(error).__name__})"
     remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
@@ -136,20 +156,20 @@ def _initialize(connection: Connection) -> None:
             "it, for FUSION_ENGINE=earth_engine",
             "pip install 'fusion-assets[earth-engine]'",
         ) from None
-    credentials = _credentials(connection.url)
+    credentials = credentials_for(connection.url)
     try:
         ee.Initialize(credentials=credentials, project=connection.project or None, url=connection.url or None)
         # Retrying is done here, where it is bounded and where dropped answers count as well.
         ee.data.setMaxRetries(0)
+        ee.data.setDefaultWorkloadTag(connection.workload_tag)
         return
-    except Exception as error:
-        problem = explained(error, "signing in")
-        if "no project found" in str(error):
-            problem = FusionError("no Google Cloud project", "the project to be billed", "set EE_PROJECT")
-    raise problem
+    except ee.EEException as error:
+        if "no project found" not in str(error):
+            raise
+    raise FusionError("no Google Cloud project", "the project to be billed", "set EE_PROJECT")
 
 
-def _credentials(url: str) -> Any:
+def credentials_for(url: str) -> Any:
     """A key file, what `earthengine authenticate` stored, or application default credentials, in this order."""
     import ee
     import google.auth
@@ -186,3 +206,24 @@ def _credentials(url: str) -> Any:
         # The client tries them out before it hands them over.
         found = f"the credentials for Earth Engine could not be checked ({type(error).__name__})"
     raise FusionError(found, "the credentials of an account that may use it", remedy)
+
+
+def stored_sign_in() -> Any:
+    """What `earthengine authenticate` has stored, not tried out; None where there is nothing or a key file is named."""
+    import ee
+
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return None
+    try:
+        stored = ee.oauth.get_credentials_arguments()
+    except (OSError, ValueError):
+        return None
+    return _user(json.dumps(stored, sort_keys=True)) if stored.get("refresh_token") else None
+
+
+@functools.lru_cache(maxsize=1)
+def _user(stored: str) -> Any:
+    """One object for the same sign-in, so that its token is asked for once."""
+    from google.oauth2.credentials import Credentials
+
+    return Credentials(None, **json.loads(stored))

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import xarray as xr
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import operations
 from fusion_assets.imagery.earth_engine import direct, shards, tasks
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.earth_engine.scenes import Found, find_scenes
-from fusion_assets.imagery.earth_engine.watching import now, plan_of, refreshed
+from fusion_assets.imagery.earth_engine.watching import is_overdue, plan_of, refreshed, verified
 from fusion_assets.imagery.export_failures import kind_of
 from fusion_assets.imagery.exports import Export, ExportRequest, digest, operation_id
+from fusion_assets.imagery.operations import now, renewed
 from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.storage import Storage
 
 _LARGEST_TILE_SCALE = 16
-_OVERLAP = dt.timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class ExportOptions:
         way: `direct`, `batch`, or `auto`: batch where there is a bucket and one request does not suffice.
         most_tasks: tasks of ours that may wait or run at once; None leaves it to Earth Engine's queue.
         priority: 0 to 9999, higher first; None is Earth Engine's 100.
+        when_full: whether whoever submits to a full queue should `wait` (`QueueFull`) or `stop`.
     """
 
     bucket: str = ""
     way: Literal["auto", "direct", "batch"] = "auto"
     most_tasks: int | None = None
     priority: int | None = None
+    when_full: Literal["wait", "stop"] = "stop"
 
 
 class EarthEngine:
@@ -51,6 +54,7 @@ class EarthEngine:
         """Keep the list of operations under `storage`."""
         self._registry, self._connection = Registry(storage), connection
         self._options = options or ExportOptions()
+        self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
 
     def submit(self, request: ExportRequest) -> Export:
         """List the scenes and accept the request, or find what has been accepted; see `Engine.submit`.
@@ -61,9 +65,14 @@ class EarthEngine:
         export_id = _identity(request, found)
         known = self._registry.read(export_id)
         if known is not None:
-            # A failure may not have been noticed yet.
-            present = self._present([known])[0].export
-            return self.resubmit(present) if present.state == "FAILED" else present
+            # A failure may not have been noticed yet, and files may have been removed since.
+            known = verified(self._present([known])[0], self._registry, self._folder)
+            present = known.export
+            if present.state == "FAILED":
+                return self.resubmit(present)
+            if present.state != "SUCCEEDED":
+                return present
+            return self._registry.write(dataclasses.replace(known, export=renewed(present))).export
         moment = now()
         export = Export(export_id, request, found.ids, "SUCCEEDED", self.name, moment, moment)
         if self._way(request, found) == "direct":
@@ -126,22 +135,30 @@ class EarthEngine:
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
         """Exports that were seen to finish after `cursor`, oldest first; see `Engine.finished_since`.
 
-        Times are those of this project's clocks, not of Earth Engine's: what is seen late is told late, not lost. A
-        minute before the cursor is told again, since several processes look.
+        Times are those of this project's clocks, not of Earth Engine's: what is seen late is told late, not lost. The
+        last minutes before the cursor are told again, since several processes look. Exports that have run but whose
+        files cannot be reached come last, still RUNNING, with the reason.
         """
-        records = self._present(self._registry.all())
-        since = _shortly_before(cursor)
-        finished = sorted(
-            (record.export for record in records if not record.open and (record.export.finished or "") >= since),
-            key=lambda export: (export.finished or "", export.id),
-        )
-        latest = max((export.finished or "" for export in finished), default="")
-        return finished, max(latest, cursor if since and cursor else "")
+        seen = operations.now()
+        still_open, settled = [], []
+        for record in self._registry.recent(operations.since(cursor)):
+            if record.open:
+                still_open.append(record)
+            else:
+                settled.append(record.export)
+        # Resubmissions that follow count the same listing.
+        self._listed = functools.cache(lambda: tasks.listed(self._connection))
+        present = refreshed(still_open, self._registry, self._connection, self._folder, self._listed)
+        settled += [record.export for record in present if not record.open]
+        return operations.in_order(settled) + [record.export for record in present if is_overdue(record)], seen
 
     def facts(self, export: Export) -> dict[str, object]:
         """What is worth recording of an export: way, collection, task, attempt, tile scale, times, EECU-seconds."""
         record = self._record(export)
         told = {"way": record.way, "collection": record.found.collection, "attempt": record.attempt, **record.facts}
+        if "eecu_seconds" in told:
+            # One kind of number throughout, so that the UI plots it.
+            told["eecu_seconds"] = float(told["eecu_seconds"])
         if record.way == "batch":
             told |= {
                 "task": record.operation.rsplit("/", 1)[-1],
@@ -166,7 +183,9 @@ class EarthEngine:
         return "batch" if self._options.bucket and not direct.is_small(plan_of(request, found)) else "direct"
 
     def _start(self, record: Record) -> Record:
-        tasks.check_queue(tasks.listed(self._connection), self._options.most_tasks)
+        wait = self._options.when_full == "wait"
+        listed = self._listed()
+        tasks.check_queue(listed, self._options.most_tasks, wait)
         export, attempt = record.export, record.attempt
         bucket, _, folder = self._folder.removeprefix("gs://").partition("/")
         name = tasks.description(export.request, export.id, attempt)
@@ -176,10 +195,11 @@ class EarthEngine:
             bucket,
             f"{folder}/{prefix}" if folder else prefix,
             name,
-            tasks.request_id(export.id, attempt),
+            tasks.request_id(export.id, attempt, self._folder),
             self._connection,
             self._options.priority,
         )
+        listed.append({"name": operation, "metadata": {"state": "PENDING", "description": name}})
         return self._registry.write(dataclasses.replace(record, operation=operation, prefix=prefix))
 
     def _record(self, export: Export) -> Record:
@@ -212,10 +232,3 @@ def _identity(request: ExportRequest, found: Found) -> str:
 
 def _partition(request: ExportRequest) -> str:
     return f"{request.asset} {request.region}|{request.year}"
-
-
-def _shortly_before(cursor: str | None) -> str:
-    try:
-        return (dt.datetime.fromisoformat(cursor or "") - _OVERLAP).isoformat()
-    except (ValueError, OverflowError):
-        return ""

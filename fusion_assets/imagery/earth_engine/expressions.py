@@ -14,7 +14,7 @@ from typing import Any
 import pyproj
 
 from fusion_assets.imagery.composite import OBSERVATION_COUNT
-from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS
+from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.recipe import CompositeRecipe
@@ -104,18 +104,17 @@ def clear(image: Any, mask: Mask) -> Any:
     """1 where an image is clear by a mask, else 0."""
     import ee
 
-    if mask.earth_engine.startswith("cs"):
+    if is_linked(mask):
         image = image.linkCollection(ee.ImageCollection(CLOUD_SCORE_PLUS), [mask.earth_engine])
     band, values = image.select(mask.earth_engine), list(mask.values)
     tests: dict[str, Callable[[], Any]] = {
         "classes": lambda: band.remap(values, [1] * len(values), 0),
         # All bits in one number, so that no operator of Python's can drop one of them.
-        "bits": lambda: band.bitwiseAnd(sum(1 << bit for bit in values)).eq(0),
-        "positive": lambda: band.gt(0),
-        # Cloud Score+, in percent.
-        "score": lambda: band.gte(values[0] / 100),
+        "bits": lambda: band.bitwiseAnd(sum(1 << int(bit) for bit in values)).eq(0),
+        "positive": lambda: band.gte(values[0]) if values else band.gt(0),
+        "score": lambda: band.gte(values[0]),
     }
-    return tests[str(mask.kind)]()
+    return tests[mask.kind]()
 
 
 def crs_text(grid: Grid) -> str:

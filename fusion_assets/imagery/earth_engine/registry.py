@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from fusion_assets.imagery import operations
 from fusion_assets.imagery.earth_engine.scenes import Found
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.storage import Storage
-
-_OPERATIONS = "_operations"
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,16 @@ class Registry:
 
     def read(self, export_id: str) -> Record | None:
         """The record of an operation id, if there is one of this engine."""
-        path = self._path(export_id)
-        if not self._storage.exists(path):
-            return None
-        facts = json.loads(self._storage.read_bytes(path))
-        return Record.from_dict(facts) if "earth_engine" in facts else None
+        facts = operations.read(self._storage, export_id)
+        return Record.from_dict(facts) if facts and "earth_engine" in facts else None
 
     def write(self, record: Record) -> Record:
         """Place a record, whole or not at all."""
-        self._storage.write_bytes(json.dumps(record.to_dict()).encode(), self._path(record.export.id))
+        path = operations.file_of(self._storage, record.export.id)
+        self._storage.write_bytes(json.dumps(record.to_dict()).encode(), path)
         return record
 
-    def all(self) -> list[Record]:
-        """Every record of this engine."""
-        found = (self.read(name) for name in self._storage.names(_OPERATIONS))
-        return [record for record in found if record is not None]
-
-    def _path(self, export_id: str) -> str:
-        return self._storage.path(_OPERATIONS, export_id, None, "json")
+    def recent(self, since: str) -> Iterator[Record]:
+        """This engine's records that are open, or settled at `since` or later; see `operations.recent`."""
+        found = operations.recent(self._storage, since)
+        return (Record.from_dict(facts) for facts in found if "earth_engine" in facts)

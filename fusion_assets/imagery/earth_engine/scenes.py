@@ -12,7 +12,7 @@ from typing import Any
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
-from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.scenes import Scene, acquisitions
 
 # Known when this was written; Earth Engine's own list, which the client fetches, is looked at as well.
@@ -47,6 +47,11 @@ class Found:
     def ids(self) -> tuple[str, ...]:
         """All indices, sorted."""
         return tuple(sorted(name for group in self.groups for name in group))
+
+
+def is_linked(mask: Mask) -> bool:
+    """Whether a mask band lies in Cloud Score+, a collection of its own, and not in the images themselves."""
+    return mask.kind == "score"
 
 
 def collection_of(request: ExportRequest) -> str:
@@ -140,7 +145,7 @@ def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) 
     """Whether the images have the mask band; all of them or none."""
     product, mask = PRODUCTS[request.product], request.recipe.mask
     wanted = [product.band(band).earth_engine for band in request.recipe.bands]
-    linked = mask.earth_engine.startswith("cs")  # Cloud Score+ is a collection of its own
+    linked = is_linked(mask)
     masked = mask.kind != "none"
     for row in rows:
         missing = [band for band in wanted if band not in row["bands"]]

@@ -6,10 +6,13 @@ What does not belong here: tasks (`tasks.py`).
 from __future__ import annotations
 
 import math
+import os
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -22,6 +25,7 @@ from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.crs import normal_crs
+from fusion_assets.imagery.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.earth_engine.expressions import NO_DATA
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.storage import local_copy, public_url
@@ -29,6 +33,7 @@ from fusion_assets.imagery.storage import local_copy, public_url
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
 _SHARD = re.compile(r"(-?\d{10}-\d{10})?\.tif")
 _BLOCK = 1024
+_MARKER = b"written and removed by fusion doctor\n"
 
 
 class BucketUnreachable(FusionError):
@@ -58,11 +63,9 @@ def find_shards(folder: str, prefix: str, grid: Grid, bands: Sequence[str]) -> l
     Raises:
         FusionError: the export is not ready; names what is missing or damaged.
     """
-    import fsspec
-
     url = f"{folder.rstrip('/')}/{prefix}"
     try:
-        fs, path = fsspec.core.url_to_fs(url)
+        fs, path = open_bucket(url)
         fs.invalidate_cache()
         parent, _, start = path.rpartition("/")
         listed = fs.ls(parent, detail=False) if fs.exists(parent) else []
@@ -141,9 +144,53 @@ def _read(shared: tuple[tuple[Shard, ...], int], block: tuple[int, int, int, int
         if first >= last or west >= east:
             continue
         window = Window(west - shard.col, first - shard.row, east - west, last - first)
-        with _not_ready(shard.url), rasterio.open(local_copy(shard.url)) as file:
+        with _not_ready(shard.url), rasterio.open(_copy(shard.url)) as file:
             out[:, first - top : last - top, west - left : east - left] = file.read(window=window)
     return np.where(out > NO_DATA / 2, out, np.float32(np.nan))
+
+
+def open_bucket(url: str) -> tuple[Any, str]:
+    """The file system of a URL in a bucket, in the name that Earth Engine's requests bear, and the path in it.
+
+    gcsfs itself finds key files and application default credentials, but not what `earthengine authenticate` stored.
+    """
+    import fsspec
+
+    # An emulator gets no credential.
+    stored = stored_sign_in() if url.startswith("gs://") and not os.environ.get("STORAGE_EMULATOR_HOST") else None
+    return fsspec.core.url_to_fs(url, **({"token": stored} if stored else {}))
+
+
+def _copy(url: str) -> Path:
+    return local_copy(url, open_bucket(url)[0])
+
+
+def check_bucket(folder: str) -> None:
+    """Write a small object where tasks write, read it back the way shards are read, and remove it.
+
+    Args:
+        folder: URL of the bucket or folder in it.
+
+    Raises:
+        BucketUnreachable: no such bucket, or not for this account.
+    """
+    url = f"{folder.rstrip('/')}/fusion-doctor-{uuid.uuid4().hex}.txt"
+    step = "written to"
+    try:
+        fs, path = open_bucket(url)
+        fs.pipe_file(path, _MARKER)
+        step = "read"
+        try:
+            whole = fs.cat_file(path) == _MARKER
+        finally:
+            fs.rm_file(path)
+    except Exception as error:
+        problem = _unreachable(folder, error, step)
+    else:
+        if whole:
+            return
+        problem = BucketUnreachable(f"{public_url(url)} is not what was written", "it", "try again")
+    raise problem
 
 
 @contextmanager
@@ -161,9 +208,9 @@ def _not_ready(url: str) -> Iterator[None]:
     raise problem
 
 
-def _unreachable(url: str, error: Exception) -> FusionError:
+def _unreachable(url: str, error: Exception, step: str = "reached") -> FusionError:
     return BucketUnreachable(
-        f"the bucket of {public_url(url)} cannot be reached ({type(error).__name__})",
+        f"the bucket of {public_url(url)} cannot be {step} ({type(error).__name__})",
         "a bucket that may be read and written",
         "check FUSION_EE_BUCKET and the account's role Storage Object Admin there",
     )

@@ -12,7 +12,7 @@ from typing import Any
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine.connection import Connection, status_of
 from fusion_assets.imagery.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
-from fusion_assets.imagery.exports import ExportRequest, State
+from fusion_assets.imagery.exports import ExportRequest, QueueFull, State, digest
 
 LONGEST_DESCRIPTION = 100
 QUEUE_LIMIT = 3000
@@ -61,9 +61,9 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)
 
 
-def request_id(export_id: str, attempt: int) -> str:
-    """What makes Earth Engine itself start a task once, however often it is asked."""
-    return f"fusion-{export_id}-{attempt}"
+def request_id(export_id: str, attempt: int, folder: str) -> str:
+    """What makes Earth Engine itself start a task once, however often it is asked, for each place to write to."""
+    return f"fusion-{export_id}-{attempt}-{digest(folder)[:6]}"
 
 
 def start(
@@ -147,15 +147,16 @@ def _operation(entry: dict[str, Any]) -> Operation | None:
     return Operation(entry["name"], match[1], int(match[2]), state, message, facts)
 
 
-def check_queue(operations: list[dict[str, Any]], most: int | None) -> None:
+def check_queue(operations: list[dict[str, Any]], most: int | None, wait: bool = False) -> None:
     """Refuse to start another task into a full queue.
 
     Args:
         operations: as listed.
         most: tasks of ours that may wait or run at the same time; None for no limit of one's own.
+        wait: whether whoever asks should wait for a place.
 
     Raises:
-        FusionError: the project's queue, or one's own share of it, is full.
+        QueueFull: with `wait`; otherwise a plain FusionError: the project's queue, or one's own share of it, is full.
     """
     open_states = ("PENDING", "RUNNING", "CANCELLING")
     waiting = sum((entry.get("metadata") or {}).get("state") == "PENDING" for entry in operations)
@@ -163,8 +164,9 @@ def check_queue(operations: list[dict[str, Any]], most: int | None) -> None:
         (entry.get("metadata") or {}).get("state") in open_states and _operation(entry) is not None
         for entry in operations
     )
+    refusal = QueueFull if wait else FusionError
     remedy = "wait until some have finished (https://code.earthengine.google.com/tasks), or cancel what is not needed"
     if waiting >= QUEUE_LIMIT:
-        raise FusionError(f"{waiting} tasks wait in this project's queue", f"fewer than {QUEUE_LIMIT}", remedy)
+        raise refusal(f"{waiting} tasks wait in this project's queue", f"fewer than {QUEUE_LIMIT}", remedy)
     if most is not None and mine >= most:
-        raise FusionError(f"{mine} tasks of this project's studies wait or run", f"fewer than {most}", remedy)
+        raise refusal(f"{mine} tasks of this project's studies wait or run", f"fewer than {most}", remedy)

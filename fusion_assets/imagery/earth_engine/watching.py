@@ -8,44 +8,77 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.deadline import bounded, remaining
 from fusion_assets.imagery.earth_engine import shards, tasks
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.expressions import Plan
 from fusion_assets.imagery.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.earth_engine.scenes import Found
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.operations import now
 
 FILES_GRACE = dt.timedelta(minutes=10)
 """Files of a task that succeeded may take a moment to appear; after this they are missing."""
 
 
-def refreshed(records: Sequence[Record], registry: Registry, connection: Connection, folder: str) -> list[Record]:
+def refreshed(
+    records: Sequence[Record],
+    registry: Registry,
+    connection: Connection,
+    folder: str,
+    listed: Callable[[], list[dict[str, Any]]] | None = None,
+) -> list[Record]:
     """The records with their tasks' present state, written down where it has changed.
 
     One listing where any of them is open. A task that is not listed was started a moment ago, or so long ago that
-    Earth Engine has forgotten it: it is looked up by itself, and then its files speak for it.
+    Earth Engine has forgotten it: it is looked up by itself, and then its files speak for it. What the caller's
+    deadline leaves no time for stays as it was, for the next look.
 
     Args:
         records: in any state.
         registry: to write to.
         connection: to ask.
         folder: URL of the bucket that tasks write to.
+        listed: all operations of the project; by default they are listed now.
     """
     if not any(record.open for record in records):
         return list(records)
-    by_attempt = {(o.export_id, o.attempt): o for o in tasks.ours(tasks.listed(connection))}
+    operations = tasks.ours(listed() if listed else tasks.listed(connection))
+    by_name = {operation.name: operation for operation in operations}
 
     def look(record: Record) -> Record:
-        if not record.open:
+        if not record.open or remaining() <= 0:
             return record
-        operation = by_attempt.get((record.export.id, record.attempt)) or tasks.get(record.operation, connection)
+        operation = by_name.get(record.operation) or tasks.get(record.operation, connection)
         new = _seen(record, operation, folder)
         return record if new == record else registry.write(new)
 
-    return [look(record) for record in records]
+    def needs_files(index: int) -> bool:
+        operation = by_name.get(records[index].operation)
+        return operation is None or operation.state == "SUCCEEDED"
+
+    # What takes longest comes last: a bucket that does not answer must not hide a failure that is known.
+    looked = {index: look(records[index]) for index in sorted(range(len(records)), key=needs_files)}
+    return [looked[index] for index in range(len(records))]
+
+
+def verified(record: Record, registry: Registry, folder: str) -> Record:
+    """A record that has succeeded, or FAILED where its files are no longer in the bucket."""
+    if record.way == "direct" or record.export.state != "SUCCEEDED":
+        return record
+    plan = plan_of(record.export.request, record.found)
+    problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands), folder)
+    if problem is None or isinstance(problem, shards.BucketUnreachable):
+        return record
+    return registry.write(_ended(record, "FAILED", f"the task's files are gone: {problem.found}", record.facts))
+
+
+def is_overdue(record: Record) -> bool:
+    """Whether a task succeeded a while ago, but its files can still not be reached."""
+    return record.open and bool(record.succeeded) and _age(record.succeeded) > FILES_GRACE
 
 
 def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without: Collection[str] = ()) -> Plan:
@@ -65,7 +98,7 @@ def _seen(record: Record, operation: tasks.Operation | None, folder: str) -> Rec
     if operation is not None and operation.state == "FAILED":
         return _ended(record, "FAILED", operation.message, facts)
     plan = plan_of(record.export.request, record.found)
-    problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands))
+    problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands), folder)
     if problem is None:
         return _ended(record, "SUCCEEDED", "", facts)
     # What a task has computed is not given up because its bucket cannot be reached today.
@@ -73,7 +106,7 @@ def _seen(record: Record, operation: tasks.Operation | None, folder: str) -> Rec
     if operation is None and lost:
         return _ended(record, "FAILED", f"Earth Engine no longer knows the task, and {problem.found}", facts)
     since = record.succeeded or now()
-    if lost and dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(since) > FILES_GRACE:
+    if lost and _age(since) > FILES_GRACE:
         return _ended(record, "FAILED", f"the task succeeded, but {problem.found}", facts)
     waiting = dataclasses.replace(record.export, state="RUNNING", message=f"files not ready: {problem.found}")
     return dataclasses.replace(record, export=waiting, facts=facts, succeeded=since)
@@ -84,14 +117,15 @@ def _ended(record: Record, state: Literal["SUCCEEDED", "FAILED"], message: str, 
     return dataclasses.replace(record, export=export, facts=facts)
 
 
-def _trouble(work: Callable[[], object]) -> FusionError | None:
+def _trouble(work: Callable[[], object], folder: str) -> FusionError | None:
     try:
-        work()
+        bounded(work)
     except FusionError as error:
         return error
+    except TimeoutError:
+        return shards.BucketUnreachable(f"{folder} did not answer in time")
     return None
 
 
-def now() -> str:
-    """The present moment, UTC, as exports write it."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+def _age(moment: str) -> dt.timedelta:
+    return dt.datetime.fromisoformat(now()) - dt.datetime.fromisoformat(moment)

@@ -1,0 +1,189 @@
+"""Built-up area by year and its change, on the pixels that are valid in every year, and what may be said of it.
+
+Belongs here: which figures are published and in which words. Does not: reading the maps (`measuring.py`), the estimator
+(`estimation.py`), the reference sample's form (`reference.py`), the change of single pixels (`change.py`), pictures
+(`trend_picture.py`).
+
+The estimand is the area of cells whose truth is built-up. Maps of single years miss it by more than it changes, so with
+a reference sample the area is the error-adjusted one, with 95 % intervals. Without one it is the mapped area, relative
+to the labels: with a sensitivity range, and no confidence interval, because labels whose errors are unknown cannot give
+one. Years are always compared on the same pixels and as areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.built_up.estimation import Estimate, estimated_change, estimated_ratio, estimated_total
+from fusion_assets.built_up.measuring import Measured, measure
+from fusion_assets.built_up.scores import equal_thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Raise when the same maps and sample would give other figures.
+VERSION = "1"
+ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km2"
+ADJUSTED, MAPPED = "error-adjusted", "mapped, relative to labels"
+
+
+def built_up_trend(
+    predictions: Mapping[int, xr.Dataset],
+    evaluation: pd.DataFrame,
+    area: BaseGeometry,
+    labels: str,
+    reference: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Area of each year, change, and what the data tell.
+
+    Args:
+        predictions: maps by year, lazy.
+        evaluation: out-of-fold table of the model (label, probability, block), for the sensitivity range.
+        area: the region, degrees.
+        labels: title of the labels that the maps were learnt from.
+        reference: what `checked_reference` returned; None where there is no sample.
+
+    Returns:
+        Table with one row a year: `year`, `area_km2`, `low`, `high`, `share` (of the region's area that is valid in
+        every year), `n_valid` (pixels), `mapped_km2`, `kind`. And a document: `statement`, `estimand`, `kind`,
+        `changes`, `sensitivity`, and with a sample `reference` and `agreement`.
+    """
+    import pandas as pd
+
+    years = sorted(predictions)
+    ends = [(years[0], years[-1]), *((year, years[-1]) for year in years[1:2])]
+    label, probability, block = (evaluation[name].to_numpy() for name in ("label", "probability", "block"))
+    equal = equal_thresholds(label, probability, block)
+    thresholds = (float(equal.min()), float(equal.max()))
+    points = () if reference is None else (reference["row"].to_numpy(), reference["col"].to_numpy())
+    found = measure(predictions, area, thresholds, *points)
+    document: dict[str, Any] = {
+        "estimand": ESTIMAND,
+        "kind": MAPPED if reference is None else ADJUSTED,
+        "region_km2": found.region_km2,
+        "valid_km2": found.valid_km2,
+        "sensitivity": {
+            "thresholds": list(thresholds),
+            "why": "thresholds whose agreement with the labels does not differ from the best beyond chance",
+            "mapped_km2": {str(year): list(found.range_km2[year]) for year in years},
+        },
+    }
+    if reference is None:
+        areas = {year: (found.mapped_km2[year], *found.range_km2[year]) for year in years}
+        document["changes"] = []
+        document["statement"] = _relative(labels, found, years)
+    else:
+        totals = _totals(found, reference, years)
+        areas = {year: _within(total.estimate, found.valid_km2) for year, total in totals.items()}
+        document["changes"] = [_change(a, b, estimated_change(totals[a], totals[b]), found) for a, b in ends if a < b]
+        document["statement"] = " ".join(change["statement"] for change in document["changes"])
+        document["reference"] = _design(reference, years)
+        document["agreement"] = {str(year): _agreement(found, reference, year) for year in years}
+    table = pd.DataFrame(
+        {
+            "year": years,
+            **{name: [areas[year][i] for year in years] for i, name in enumerate(("area_km2", "low", "high"))},
+            "share": found.valid_km2 / found.region_km2,
+            "n_valid": found.n_valid,
+            "mapped_km2": [found.mapped_km2[year] for year in years],
+            "kind": document["kind"],
+        }
+    )
+    return table, document
+
+
+def _totals(found: Measured, reference: pd.DataFrame, years: Sequence[int]) -> dict[int, Any]:
+    """Estimated area of each year; the same auxiliaries in all, so that changes are differences of areas.
+
+    The domain's area and the probability averaged over years: single years' maps change where nothing has, and
+    following each one's ups and downs would carry them into the trend.
+    """
+    domain = found.valid & reference["inside"].to_numpy()
+    auxiliary = np.column_stack([domain, np.where(domain, found.mean, 0.0)]).astype(float)
+    points = reference.assign(value=reference["label"].to_numpy() * domain)
+    known = np.array([found.valid_km2, found.mean_km2])
+    return {
+        year: estimated_total(points[of_year], auxiliary[of_year.to_numpy()], known)
+        for year in years
+        for of_year in [points["year"] == year]
+    }
+
+
+def _within(estimate: Estimate, most: float) -> tuple[float, float, float]:
+    """Area and interval; no area is negative or larger than what was looked at."""
+    value, low, high = np.clip([estimate.value, estimate.low, estimate.high], 0.0, most)
+    return float(value), float(low), float(high)
+
+
+def _change(first: int, last: int, change: Estimate, found: Measured) -> dict[str, Any]:
+    """One tested change, with its sentence."""
+    verdict = "grew" if change.low > 0 else "shrank" if change.high < 0 else "cannot tell"
+    ends = (change.low, change.high) if verdict != "shrank" else (-change.high, -change.low)
+    if verdict == "cannot tell":
+        text = (
+            f"The data cannot tell whether built-up land grew or shrank from {first} to {last}: the estimated change "
+            f"is {change.value:+.0f} km2, 95 % interval {change.low:+.0f} to {change.high:+.0f} km2."
+        )
+    else:
+        text = (
+            f"From {first} to {last} built-up land {verdict} by {abs(change.value):.0f} km2 "
+            f"(95 % interval {ends[0]:.0f} to {ends[1]:.0f} km2)."
+        )
+    return {
+        "from": first,
+        "to": last,
+        "km2": change.value,
+        "low": change.low,
+        "high": change.high,
+        "mapped_km2": found.mapped_km2[last] - found.mapped_km2[first],
+        "verdict": verdict,
+        "statement": text,
+    }
+
+
+def _relative(labels: str, found: Measured, years: Sequence[int]) -> str:
+    first, last = years[0], years[-1]
+    (a, b), (c, d) = found.range_km2[first], found.range_km2[last]
+    return (
+        f"Relative to {labels}, {found.mapped_km2[first]:.0f} km2 are mapped as built-up in {first} and "
+        f"{found.mapped_km2[last]:.0f} km2 in {last}; thresholds that agree with the labels as well give {a:.0f} to "
+        f"{b:.0f} and {c:.0f} to {d:.0f} km2. The data cannot tell whether built-up land grew or shrank: the errors of "
+        "these labels are unknown, so there is no confidence interval. A reference sample would give one."
+    )
+
+
+def _design(reference: pd.DataFrame, years: Sequence[int]) -> dict[str, Any]:
+    """What the sample is."""
+    by_place = reference.groupby("place")["year"].nunique()
+    counts = {year: reference.loc[reference["year"] == year, "stratum"].value_counts() for year in years}
+    return {
+        "points": {str(year): int(counts[year].sum()) for year in years},
+        "places_in_every_year": int((by_place == len(years)).sum()),
+        "strata": {str(year): {str(name): int(n) for name, n in sorted(counts[year].items())} for year in years},
+        "built_up_points": {str(year): int(reference.loc[reference["year"] == year, "label"].sum()) for year in years},
+    }
+
+
+def _agreement(found: Measured, reference: pd.DataFrame, year: int) -> dict[str, dict[str, float]]:
+    """Accuracy of one year's map against the sample, weighted by what points stand for, with 95 % intervals."""
+    of_year = (reference["year"] == year).to_numpy()
+    rows = reference[of_year]
+    domain = found.valid[of_year] & rows["inside"].to_numpy()
+    mapped, truth = found.built[year][of_year] & domain, (rows["label"].to_numpy() == 1) & domain
+    ratios = {
+        "users_accuracy": (mapped & truth, mapped),
+        "producers_accuracy": (mapped & truth, truth),
+        "overall_accuracy": ((mapped == truth) & domain, domain),
+    }
+    out = {}
+    for name, (part, whole) in ratios.items():
+        if whole.any():
+            ratio = estimated_ratio(rows, part.astype(float), whole.astype(float))
+            low, high = np.clip([ratio.low, ratio.high], 0.0, 1.0)
+            out[name] = {"value": ratio.value, "low": float(low), "high": float(high)}
+    return out

@@ -1,0 +1,75 @@
+"""The report as an asset: what it depends on, and how people get to it from the UI.
+
+What does not belong here: what it says (`built_up/report/`), serving it (`report_server.py`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.automation import automatic
+from fusion_assets.built_up import report
+from fusion_assets.failures import explained
+from fusion_assets.imagery.exports import Export, digest
+from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.report_server import report_url
+from fusion_assets.role_assets import EXPORT_ASSETS, roles_of
+from fusion_assets.study import Study
+
+NAME = "built_up_report"
+Stored = Callable[[str, str], dict[str, Any]]
+"""(IO manager, kind) -> what all assets of the room share."""
+
+
+def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
+    """The report of each region."""
+    exports = [EXPORT_ASSETS[role] for role in roles_of(study)]
+    every_year = ["built_up_prediction", "fused_stack", "model_evaluation", *exports]
+    last = ["built_up_trend", "built_up_change"]
+    if study.features == "both":
+        every_year.append("feature_ablation")
+    all_years = dg.AssetIn(partition_mapping=partitions.to_region)
+
+    @dg.asset(
+        name=NAME,
+        ins={**dict.fromkeys(every_year, all_years), **{name: dg.AssetIn() for name in last}},
+        partitions_def=partitions.region,
+        code_version=digest([NAME, report.VERSION, study.title]),
+        # It follows the trend, which comes last; all that it shows beside would only have it made several times.
+        **stored("documents", "html") | {"automation_condition": automatic(*every_year, "built_up_change")},
+    )
+    def built_up_report(context: dg.AssetExecutionContext, **found: Any) -> dg.Output[str]:
+        """**Everything about a region on one page**: maps to swipe between years, trend, change, evaluation, sources.
+
+        One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
+        """
+        with explained():
+            region = context.partition_key
+            predictions, stacks = _by_year(found["built_up_prediction"]), _by_year(found["fused_stack"])
+            ((evaluation, metrics),) = found["model_evaluation"].values()
+            ablations = list(found.get("feature_ablation", {}).values())
+            subject = report.Subject(study.name, study.title, region, int(study.label_year or 0), study.digest())
+            page = report.build_report(
+                subject,
+                report.Findings(
+                    predictions=predictions,
+                    stacks={year: stacks[year] for year in predictions},
+                    change=found["built_up_change"],
+                    trend=found["built_up_trend"],
+                    evaluation=(evaluation, metrics),
+                    ablation=ablations[0] if ablations else None,
+                    exports=[Export.from_dict(ticket) for name in exports for ticket in found[name].values()],
+                ),
+            )
+            return dg.Output(
+                page,
+                data_version=dg.DataVersion(digest(page)),
+                metadata={"report": dg.MetadataValue.url(report_url(NAME, region)), "bytes": len(page.encode())},
+            )
+
+    return built_up_report
+
+
+def _by_year(loaded: Mapping[str, Any]) -> dict[int, Any]:
+    return {region_and_year(key)[1]: value for key, value in loaded.items()}

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+from fusion_assets.built_up import ablation, evaluation, nested, network
+from fusion_assets.built_up.context import LEVELS
+from fusion_assets_tests.built_up.conftest import FEATURES
+
+SETS = {"optics": FEATURES[:2], "lights": FEATURES[2:]}
+
+
+@pytest.fixture(scope="module")
+def ablated(town):
+    stack, samples = town
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (network, nested):
+            patch.setattr(module, "epoch_candidates", lambda count: (2, 4))
+        for name, value in {"TREES": 10, "INNER_TREES": 5, "SEEDS": (0,), "INNER_SEEDS": (0,)}.items():
+            patch.setattr(nested, name, value)
+        table, metrics = evaluation.evaluate(samples, stack, FEATURES, levels=LEVELS[1:2])
+        return metrics, ablation.ablate_features(samples, stack, SETS, table, levels=LEVELS[1:2])
+
+
+def test_both_is_the_evaluation_itself(ablated):
+    metrics, found = ablated
+    assert json.loads(json.dumps(found)) == found
+    assert found["sets"]["both"]["mcc"] == metrics["model"]["mcc"]
+    assert found["sets"]["both"]["intervals"] == metrics["intervals"]["model"]
+    assert (found["n"], found["prevalence"]) == (metrics["n"], metrics["prevalence"])
+
+
+def test_differences_are_paired_and_of_this_set_less_both(ablated):
+    _, found = ablated
+    for name in SETS:
+        entry = found["sets"][name]
+        difference = entry["minus_both"]["mcc"]
+        assert entry["features"] == list(SETS[name])
+        assert difference["value"] == pytest.approx(entry["mcc"] - found["sets"]["both"]["mcc"])
+        assert difference["low"] <= difference["value"] <= difference["high"]
+
+
+def test_in_a_town_bright_at_night_lights_are_missed_most(ablated):
+    _, found = ablated
+    assert found["sets"]["optics"]["minus_both"]["mcc"]["high"] < 0
+    assert found["sets"]["optics"]["mcc"] < found["sets"]["lights"]["mcc"]
+
+
+def test_rows_say_what_they_are_measured_against(ablated):
+    rows = {row["features"]: row for row in ablation.ablation_rows(ablated[1])}
+    assert rows["both"]["mcc_minus_both"] == "reference" and "to" in rows["optics"]["mcc_minus_both"]

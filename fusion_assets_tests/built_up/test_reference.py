@@ -1,0 +1,152 @@
+"""The reference sample: what is refused, in which words, and what is made of a good one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from affine import Affine
+
+from fusion_assets.built_up.reference import checked_reference, read_reference, reference_path
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.crs import to_lonlat
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.sampling import draw_points
+from fusion_assets.study import study_of
+
+GRID = Grid("EPSG:32645", Affine(1000, 0, 500_000, 0, -1000, 3_000_000), 20, 30)
+YEARS = (2016, 2017)
+
+
+def outline():
+    west, south, east, north = GRID.bounds
+    corners = [(west + 50, south + 50), (east - 50, south + 50), (east - 50, north - 50), (west + 50, north - 50)]
+    return shapely.Polygon([to_lonlat(GRID.crs).transform(*corner) for corner in corners])
+
+
+@pytest.fixture
+def table():
+    strata = np.where(np.arange(30)[None, :] < 10, 0, 2) * np.ones((20, 1), int)
+    points = draw_points(GRID, strata, 120, 0)
+    return pd.concat([points.assign(year=year, label=(points["x"] < 505_000).astype(int)) for year in YEARS])
+
+
+def checked(table, **changes):
+    chosen = {"region": "here", **changes}
+    return checked_reference(table.reset_index(drop=True), "points.csv", GRID, outline(), YEARS, **chosen)
+
+
+def test_a_good_table_is_placed_on_the_grid(table):
+    found = checked(table)
+    assert len(found) == 240 and found["inside"].all() and set(found["label"]) == {0, 1}
+    x, y = GRID.centres()
+    assert (x[found["col"]] == table["x"]).all() and (y[found["row"]] == table["y"]).all()
+    assert (found.groupby("place")["year"].nunique() == 2).all()
+    assert found.loc[found["year"] == 2016, "weight"].sum() == pytest.approx(600, rel=0.01)
+
+
+def test_degrees_the_grids_own_pixel_area_and_other_years_will_do(table):
+    other = pd.concat([table, table.assign(year=2011)]).drop(columns=["x", "y", "area_km2"])
+    one, same = checked(table), checked(other)
+    assert (one[["row", "col", "label"]] == same[["row", "col", "label"]]).all().all()
+    assert np.allclose(one["weight"], same["weight"])
+
+
+def test_a_csv_and_a_parquet_are_the_same_table(table, tmp_path):
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table.to_parquet(tmp_path / "a.parquet")
+    assert checked(read_reference(str(tmp_path / "a.csv"))).equals(checked(read_reference(str(tmp_path / "a.parquet"))))
+
+
+def spoilt(table, column, value, rows=slice(3, 5)):
+    table = table.reset_index(drop=True)
+    table[column] = table[column].astype(object)
+    table.loc[table.index[rows], column] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t.drop(columns=["stratum", "label"]), ["stratum", "label"]),
+        (lambda t: t.drop(columns=["x", "lon"]), ["x, y"]),
+        (lambda t: t[t["year"] == 2016], ["2017"]),
+        (lambda t: spoilt(t, "label", None), ["no label", "2 of 240", "4, 5"]),
+        (lambda t: spoilt(t, "label", 2), ["label", "(2)"]),
+        (lambda t: spoilt(t, "label", "yes"), ["(yes)"]),
+        (lambda t: spoilt(t, "inclusion_probability", 0), ["inclusion probability", "above 0"]),
+        (lambda t: spoilt(t, "inclusion_probability", 1.5), ["(1.5)"]),
+        (lambda t: spoilt(t, "x", "west"), ["coordinates"]),
+        (lambda t: spoilt(t, "stratum", None), ["stratum"]),
+        (lambda t: spoilt(t, "stratum", "alone", slice(3, 4)), ["alone (2016)", "two points"]),
+        (lambda t: spoilt(t, "x", 700_000.0, slice(3, 4)), ["outside region here", "EPSG:32645"]),
+        (lambda t: spoilt(t, "area_km2", 0), ["area_km2"]),
+        (lambda t: pd.concat([t, t.iloc[:2]]), ["earlier row", "241, 242"]),
+        (lambda t: t.assign(inclusion_probability=0.9), ["stand for 133 km2", "inclusion_probability"]),
+        (lambda t: t.assign(region="there"), ["region here", "2016"]),
+    ],
+)  # fmt: skip
+def test_what_would_make_the_estimate_wrong_is_refused(table, spoil, words):
+    with pytest.raises(FusionError) as caught:
+        checked(spoil(table))
+    assert "points.csv" in caught.value.found and caught.value.remedy
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_several_regions_need_a_column_that_tells_them_apart(table):
+    with pytest.raises(FusionError, match="region"):
+        checked(table, regions=2)
+    both = pd.concat([table.assign(region="here"), table.assign(region="there", x=table["x"] + 90_000)])
+    assert checked(both, regions=2).drop(columns="stratum").equals(checked(table).drop(columns="stratum"))
+
+
+def test_a_sample_of_a_wider_area_keeps_what_lies_outside(table):
+    table = spoilt(table, "x", 700_000.0, slice(3, 4))
+    table["x"] = table["x"].astype(float)
+    found = checked(table, wider=True)
+    assert len(found) == 240 and (~found["inside"]).sum() == 1
+
+
+def test_where_the_archives_own_sample_lies(tmp_path):
+    assert reference_path("archive", "/a/catalog.json") == "/a/reference_sample.csv"
+    assert reference_path("/b/mine.csv", "/a/catalog.json") == "/b/mine.csv"
+    with pytest.raises(FusionError, match="catalog"):
+        reference_path("archive", "https://example.org/stac/v1")
+    with pytest.raises(FusionError, match="fusion sample"):
+        read_reference(str(tmp_path / "gone.csv"))
+
+
+def study(**changes):
+    content = {
+        "name": "small",
+        "regions": [{"name": "here", "bbox": [84.4, 27.6, 84.5, 27.7]}],
+        "resolution": 1000,
+        "label_year": 2015,
+        "prediction_years": [2016],
+        "products": {"night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"},
+        "features": "lights",
+    }
+    return {**content, **changes}
+
+
+def test_a_study_names_its_sample_relative_to_its_file_and_pixels_do_not_depend_on_it(tmp_path):
+    named = study_of(study(reference_sample="points.csv"), folder=tmp_path)
+    assert named.reference_sample == str(tmp_path / "points.csv")
+    assert study_of(study(reference_sample="archive")).reference_sample == "archive"
+    assert named.digest() == study_of(study()).digest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"reference_sample": 5}, "5"),
+        ({"reference_sample": "points.shp"}, "points.shp"),
+        (
+            {"reference_sample": "points.csv", "label_year": None, "products": {"night_lights": "viirs_monthly"}},
+            "labels",
+        ),
+    ],
+)
+def test_a_sample_that_cannot_be_one_is_refused_with_the_study(changes, words):
+    with pytest.raises(FusionError, match="reference_sample") as caught:
+        study_of(study(**changes))
+    assert words in str(caught.value)

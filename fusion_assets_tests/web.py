@@ -1,0 +1,83 @@
+"""A real web server in a process of its own, asked through its GraphQL API as the pages ask it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import requests
+
+_REPOSITORY = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+_LAUNCH = """
+mutation($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on InvalidSubsetError { message }
+  }
+}
+"""
+
+
+class Server:
+    """Answers at `url`; what it says of itself goes to `log`."""
+
+    def __init__(self, url, process, log):
+        self.url, self.process, self.log = url, process, log
+
+    def wait(self):
+        """Wait until it answers."""
+        for _ in range(240):
+            with contextlib.suppress(requests.ConnectionError):
+                return self.ask("{ version }")
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.25)
+        raise AssertionError(self.log.read_text())
+
+    def ask(self, query, **variables):
+        """Data of a GraphQL answer."""
+        answer = requests.post(self.url, json={"query": query, "variables": variables}, timeout=60).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def materialize(self, assets, region, year):
+        """Launch one partition of some assets, as the button Materialize does; returns the run's id."""
+        (repository,) = self.ask(_REPOSITORY)["repositoriesOrError"]["nodes"]
+        selector = {
+            "repositoryName": repository["name"],
+            "repositoryLocationName": repository["location"]["name"],
+            "pipelineName": "__ASSET_JOB",
+            "assetSelection": [{"path": [name]} for name in assets],
+            "assetCheckSelection": [],
+        }
+        named = {"": f"{region}|{year}", "/region": region, "/year": str(year)}
+        tags = [{"key": f"dagster/partition{dimension}", "value": value} for dimension, value in named.items()]
+        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": {}}
+        launched = self.ask(_LAUNCH, params=params)["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+
+@contextlib.contextmanager
+def served(command, port, folder, environment):
+    """Run a command that serves on a port of 127.0.0.1; it and all that it has started end afterwards."""
+    log = folder / "log"
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        server = Server(f"http://127.0.0.1:{port}/graphql", process, log)
+        server.wait()
+        yield server
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        # Code servers, the daemon and workers of runs are in its group.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
