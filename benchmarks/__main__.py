@@ -12,6 +12,7 @@ BENCHMARKS = {
     "median": "the compositing kernel against its peers (24 x 1500 x 1500 uint16, 35 % masked)",
     "composite": "a composite from COG files against odc-stac, and growth with scenes and area",
     "prediction": "mapping, against scikit-learn's forest",
+    "ndvi": "gap-free NDVI: the smoother against a loop, growth of filling, errors by length of gap on `leie`",
     "load_time": "loading the code location, against an empty Dagster project",
     "sensor": "a tick of the sensor beside ten thousand other operations",
     "demo_stages": "`fusion demo` by stage",

@@ -108,7 +108,7 @@ def _demo(options: argparse.Namespace) -> int:
     settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
     print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
     build_demo_archive(Path(settings.archive).parent, progress=_show_progress)
-    study, failed = _run_study(settings)
+    study, failed = _run_study(settings, select="group:built_up")
     if failed:
         return 1
     print(demo_summary(study, settings))
@@ -136,10 +136,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _print_maps(study: Study, settings: Settings) -> None:
-    from fusion_assets.summary import write_maps
+    from fusion_assets.summary import reports, write_maps
 
     for path in write_maps(study, settings):
         print(f"maps: {path}")
+    for path in reports(study, settings):
+        print(f"report: {path}")
 
 
 def _run_study(

@@ -17,6 +17,7 @@ from fusion_assets.built_up.assets import built_up_assets
 from fusion_assets.built_up.checks import built_up_checks
 from fusion_assets.io_managers import io_managers
 from fusion_assets.jobs import stage_jobs
+from fusion_assets.ndvi.assets import ndvi_assets
 from fusion_assets.outlines import configured_study
 from fusion_assets.partitions import partitions_for
 from fusion_assets.requests import PIXEL_ASSETS
@@ -42,7 +43,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
     settings = Settings.from_environment(chosen)
     study = configured_study(settings)
     partitions = partitions_for(study)
-    assets = built_up_assets(study, settings, partitions)
+    assets = [*built_up_assets(study, settings, partitions), *ndvi_assets(study, settings, partitions)]
     jobs = stage_jobs(assets)
     by_name = {asset.key.to_user_string(): asset for asset in assets}
     exports = {PIXEL_ASSETS[role]: EXPORT_ASSETS[role] for role in PIXEL_ASSETS if PIXEL_ASSETS[role] in by_name}

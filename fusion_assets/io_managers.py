@@ -1,4 +1,4 @@
-"""How assets are stored and loaded: rasters, tables, documents and models on any fsspec root.
+"""How assets are stored and loaded: rasters, tables, documents, models and cubes on any fsspec root.
 
 Belongs here: one IO manager per kind of value, and the metadata people see. Does not belong here: names and checks
 that all share (`artifacts.py`), file formats (`imagery/rasters.py`, `artifact_files.py`), atomic placing
@@ -22,6 +22,7 @@ from fusion_assets.imagery.previews import preview_markdown
 from fusion_assets.imagery.rasters import RasterFile, open_raster
 from fusion_assets.imagery.storage import WORK_PREFIX
 from fusion_assets.instance import note_process
+from fusion_assets.ndvi import store
 
 MAX_DOCUMENT_CHARS = 20_000
 
@@ -169,21 +170,71 @@ class ModelIOManager(ArtifactIOManager):
         return TrainedModel(model, card)
 
 
+class CubeIOManager(ArtifactIOManager):
+    """Series of rasters as Zarr: takes the Cube of `store.write_cube`, gives a lazy Dataset.
+
+    What lies at the artifact's path is a small JSON that names the store; it is placed last, so that a store which is
+    not whole is never loaded, and whoever reads the one before goes on reading it.
+    """
+
+    extension = "json"
+
+    def save(self, value: store.Cube, artifact: Artifact) -> dict[str, Any]:
+        """Place the JSON, and remove stores that nobody can be reading any more."""
+        _require(value, store.Cube, artifact, "the Cube that write_cube returns")
+        path = self.path(artifact)
+        self.compare(artifact, path, value.facts)
+        before = self._record(artifact) if self.storage.exists(path) else {}
+        record = {**value.to_dict(), "replaced": before.get("store")}
+        self.storage.write_bytes(artifact_files.to_json(record, self.facts(artifact)), path)
+        store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
+        records = [
+            {"layer": name, **{key: _rounded(x) for key, x in each.items()}} for name, each in value.stats.items()
+        ]
+        return {
+            "store": dg.MetadataValue.path(store.beside(path, value.name)),
+            "size_bytes": sum(self.storage.sizes(store.beside(path, value.name)).values()),
+            "dates": value.dates,
+            "layers": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
+            "digest": value.digest,
+        }
+
+    def _record(self, artifact: Artifact) -> dict[str, Any]:
+        path = self.path(artifact)
+        try:
+            return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[0]
+        except FusionError:
+            return {}
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """What the JSON says of itself."""
+        path = self.path(artifact)
+        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[1]
+
+    def load(self, artifact: Artifact) -> Any:
+        """Open the store lazily, after comparing its facts and counting its files."""
+        path = self.path(artifact)
+        record, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        self.compare(artifact, path, facts)
+        return store.open_cube(self.storage, path, record, artifact.command)
+
+
 KINDS: dict[str, type[ArtifactIOManager]] = {
     "rasters": RasterIOManager,
     "tables": TableIOManager,
     "documents": DocumentIOManager,
     "models": ModelIOManager,
+    "cubes": CubeIOManager,
 }
 
 
 def managers(root: str, expected: Expected) -> dict[str, ArtifactIOManager]:
-    """Return the four IO managers themselves, by resource key, for use outside a run."""
+    """Return the IO managers themselves, by resource key, for use outside a run."""
     return {name: kind(root, expected) for name, kind in KINDS.items()}
 
 
 def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOManagerDefinition]:
-    """Return the four IO managers as resources: `rasters`, `tables`, `documents`, `models`.
+    """Return the IO managers as resources: `rasters`, `tables`, `documents`, `models`, `cubes`.
 
     In a run, each finds out whether the root can be written before any asset computes.
 

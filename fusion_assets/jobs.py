@@ -21,6 +21,10 @@ STAGES = {
     "transfer": (("region_transfer",), "Say how well regions never seen are mapped; needs all regions' samples."),
     "predict": (("built_up_prediction",), "Map built-up land of one year."),
     "compare": (("built_up_trend", "built_up_change"), "Compare the years of a region."),
+    "fill_ndvi": (
+        ("ndvi_clear", "backscatter", "ndvi_model", "ndvi_filled", "ndvi_evaluation", "ndvi_report"),
+        "Make a year's gap-free NDVI, from scenes to report.",
+    ),
     "publish": (("built_up_report", "built_up_catalog"), "Write a region's report, and the STAC catalog of its maps."),
 }
 

@@ -29,6 +29,7 @@ class Partitions:
         every_year: region x (label year and prediction years).
         label_year: region x label year; None when the study has no labels.
         prediction_years: region x prediction years.
+        ndvi_years: region x years of gap-free NDVI; None when the study makes none.
         region: region alone.
         to_label: from a region's year to the same region's label year (prediction <- model, evaluation); the mapping
             Dagster infers here is wrong without an error. None when the study has no labels.
@@ -41,6 +42,7 @@ class Partitions:
     every_year: dg.MultiPartitionsDefinition
     label_year: dg.MultiPartitionsDefinition | None
     prediction_years: dg.MultiPartitionsDefinition
+    ndvi_years: dg.MultiPartitionsDefinition | None
     region: dg.StaticPartitionsDefinition
     to_label: dg.MultiPartitionMapping | None
     with_label: dg.MultiPartitionMapping | None
@@ -59,6 +61,7 @@ def partitions_for(study: Study) -> Partitions:
             every_year=_regions_by_years(regions, study.years),
             label_year=None if label_year is None else _regions_by_years(regions, [label_year]),
             prediction_years=_regions_by_years(regions, study.prediction_years),
+            ndvi_years=_regions_by_years(regions, study.ndvi_years) if study.ndvi else None,
             region=dg.StaticPartitionsDefinition(regions),
             to_label=None if label_year is None else _to_label(label_year),
             with_label=None if label_year is None else _with_label(label_year, study.years),

@@ -17,6 +17,7 @@ from fusion_assets.imagery.exports import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile, write_raster
 from fusion_assets.imagery_assets import export_asset, pixel_asset
+from fusion_assets.ndvi import requests as ndvi
 from fusion_assets.partitions import Partitions
 from fusion_assets.requests import PIXEL_ASSETS, request_for
 from fusion_assets.settings import Settings
@@ -57,6 +58,8 @@ def expected_facts(study: Study, settings: Settings) -> Expected:
     def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
         if region is None:
             return {}
+        if asset in ndvi.ASSETS and year is not None:
+            return ndvi.facts_of(study, settings, asset, region, int(year))
         found = {"study": study.name, "grid_digest": study.grid(region).digest}
         if asset in role_of and year is not None:
             return found | {"recipe_digest": recipe_digest(study, settings, role_of[asset], region, int(year))}

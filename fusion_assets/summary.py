@@ -103,6 +103,13 @@ def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[t
     return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
 
 
+def reports(study: Study, settings: Settings) -> list[str]:
+    """Where the reports of a study's regions lie, as far as they have been made."""
+    storage = Storage(settings.storage)
+    paths = [storage.path("built_up_report", region.name, None, "html") for region in study.regions]
+    return [path for path in paths if storage.exists(path)]
+
+
 def write_maps(study: Study, settings: Settings) -> list[str]:
     """Draw one picture of each region's maps under `maps/` in the storage; returns their paths."""
     storage = Storage(settings.storage)

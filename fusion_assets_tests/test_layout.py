@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "fusion_assets"
-ROOMS = ["imagery", "built_up"]
+ROOMS = ["imagery", "built_up", "ndvi"]
 
 
 def imported_packages(path):

@@ -19,8 +19,9 @@ from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
-from fusion_assets.imagery.scenes import Scene, acquisitions, scene_from_item
+from fusion_assets.imagery.scenes import Scene, acquisitions, is_complete, scene_from_item
 from fusion_assets.imagery.storage import Storage, public_url
+from fusion_assets.imagery.timeseries import Treatment, timeseries
 
 
 class ArchiveEngine:
@@ -82,6 +83,10 @@ class ArchiveEngine:
             problems = pool.map(problem, scenes)
         return {scene.id: error for scene, error in zip(scenes, problems, strict=True) if error}
 
+    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+        """Every pass by itself, lazily; see `Engine.series`."""
+        return timeseries(scenes_for(request), request.recipe, request.grid, PRODUCTS[request.product], treatment)
+
     def resubmit(self, export: Export) -> Export:
         """Operations of this engine do not fail; see `Engine.resubmit`."""
         return export
@@ -123,6 +128,8 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     product = PRODUCTS[request.product]
     items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
     kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
+    if product.skip_incomplete:
+        kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]
     if not kept:
         raise no_scenes(
             request,

@@ -25,6 +25,7 @@ from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.storage import public_url
+from fusion_assets.imagery.timeseries import Treatment
 
 # Parts of a request that do not shape its pixels.
 NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")
@@ -159,6 +160,10 @@ class QueueFull(FusionError):
     """The engine takes no further operation for now; asking again later will do."""
 
 
+class NoScenes(FusionError):
+    """The collection is there, but nothing in it answers the request."""
+
+
 class Engine(Protocol):
     """Where pixels come from. Both engines give the same pixels from the same scenes at native working resolution."""
 
@@ -190,6 +195,22 @@ class Engine(Protocol):
         """Scenes that cannot be read, by id, found by reading all of them."""
         ...
 
+    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+        """Every pass by itself, lazily, without an operation: nothing is reduced that would be worth keeping.
+
+        Args:
+            request: recipe without a reducer.
+            treatment: applied to all dates of a piece together.
+
+        Returns:
+            Dataset (time, y, x) on the request's grid, see `timeseries.dataset_of`.
+
+        Raises:
+            NoScenes: nothing in the window.
+            FusionError: the engine cannot be reached; or when computed, a file that cannot be read.
+        """
+        ...
+
     def resubmit(self, export: Export) -> Export:
         """Try a failed export anew: another attempt under the same id, in smaller pieces where memory ran out."""
         ...
@@ -216,7 +237,7 @@ def operation_id(request: ExportRequest, scenes: Sequence[str]) -> str:
     return digest([request.to_dict(), sorted(scenes), RECIPE_VERSION])
 
 
-def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -> FusionError:
+def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -> NoScenes:
     """The error of a request that no scene answers.
 
     Args:
@@ -227,7 +248,7 @@ def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -
     """
     first, last = request.window
     cloudy = f" ({left_out} left out as more than {request.max_cloud_cover:g} % cloud)" if left_out else ""
-    return FusionError(
+    return NoScenes(
         f"no scenes of {PRODUCTS[request.product].title} for {request.asset} {request.partition}: {source} has none "
         f"between {first} and {last} that touch the region{cloudy}",
         "at least one scene",

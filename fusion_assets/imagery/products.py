@@ -13,7 +13,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["sentinel2", "night_lights", "labels"]
+Role = Literal["sentinel2", "night_lights", "labels", "sentinel1"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ class Product:
         label: labels only: `code` (classes) or `fraction` (built-up share of the cell).
         built_codes: labels only: codes that mean built-up; empty where the study must say.
         source_nodata: stored numbers that mean no data where neither file nor item declares one.
+        skip_incomplete: scenes without one of the bands are left out, not an error: other modes of the same sensor.
         source: page that documents the data set.
     """
 
@@ -100,6 +101,7 @@ class Product:
     label: Literal["code", "fraction"] | None = None
     built_codes: tuple[int, ...] = ()
     source_nodata: float | None = None
+    skip_incomplete: bool = False
 
     def band(self, name: str) -> Band:
         """The band of that name; KeyError if the product has none (the study has been validated before)."""
@@ -131,6 +133,7 @@ _SENTINEL2 = tuple(
 )
 _VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
 _RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
+_POLARISATIONS = ("VV", "VH")
 _CLOUD_FREE_COVERAGE = Mask("positive", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", optional=True)
 _QA60_GAP = (
     dt.date(2022, 1, 25),
@@ -171,6 +174,32 @@ PRODUCTS: dict[str, Product] = {
         resolution=10,
         source_nodata=0,
         source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_HARMONIZED",
+    ),
+    "sentinel1_grd": Product(
+        title="Sentinel-1 ground range backscatter, calibrated to decibels",
+        role="sentinel1",
+        collections=("sentinel-1-grd",),
+        earth_engine="COPERNICUS/S1_GRD",
+        bands=tuple(Band(name, (name.lower(), name), name, (-45, 20)) for name in _POLARISATIONS),
+        default_bands=_POLARISATIONS,
+        unit="dB",
+        resolution=10,
+        # Single polarisation, or HH and HV over ice.
+        skip_incomplete=True,
+        source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S1_GRD",
+    ),
+    "sentinel1_rtc": Product(
+        title="Sentinel-1 terrain-corrected gamma nought, linear power",
+        role="sentinel1",
+        collections=("sentinel-1-rtc",),
+        earth_engine="",  # not there
+        bands=tuple(Band(name, (name.lower(), name), name, (0, 100)) for name in _POLARISATIONS),
+        default_bands=_POLARISATIONS,
+        unit="1",
+        resolution=10,
+        skip_incomplete=True,
+        source_nodata=-32768,
+        source="https://planetarycomputer.microsoft.com/dataset/sentinel-1-rtc",
     ),
     "viirs_monthly": Product(
         title="VIIRS Day/Night Band monthly composites, stray-light corrected",

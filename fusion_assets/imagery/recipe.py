@@ -18,7 +18,8 @@ class CompositeRecipe:
         bands: to composite, in order.
         mask: which pixels are clear.
         resampling: how scenes reach the working grid: `nearest` or `bilinear`.
-        reducer: `median` over acquisitions, or `latest` (newest valid value).
+        reducer: `median` over acquisitions, `latest` (newest valid value), or `none`: every pass by itself
+            (`timeseries.py`).
         subdivision: k; the working grid has k x k pixels in each pixel of the grid.
         min_valid_share: share of a block's sub-pixels that must be valid, else the pixel is no data.
         requester_pays: whether object-store reads are charged to the reader.

@@ -62,6 +62,8 @@ class Scene:
         bands: file of each requested band.
         mask: file of the mask asset, or None where the recipe has no mask.
         flags: what is doubtful about this item, in words.
+        orbit: relative orbit, where the item says so.
+        direction: `ascending` or `descending`, where the item says so.
     """
 
     id: str
@@ -71,6 +73,8 @@ class Scene:
     bands: Mapping[str, SceneFile]
     mask: SceneFile | None
     flags: tuple[str, ...] = ()
+    orbit: int | None = None
+    direction: str = ""
 
 
 def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
@@ -105,8 +109,24 @@ def scene_from_item(item: pystac.Item, product: Product, bands: Sequence[str], m
             )
         files[name] = _file(item, key, product, flags)
     start, end = interval(item)
-    platform = str(item.properties.get("platform", ""))
-    return Scene(item.id, start, end, platform, files, _mask_file(item, mask, start), tuple(flags))
+    known = item.properties
+    orbit = known.get("sat:relative_orbit")
+    return Scene(
+        item.id,
+        start,
+        end,
+        str(known.get("platform", "")),
+        files,
+        _mask_file(item, mask, start),
+        tuple(flags),
+        None if orbit is None else int(orbit),
+        str(known.get("sat:orbit_state", "")).lower(),
+    )
+
+
+def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bool:
+    """Whether an item has an asset for each of `bands`."""
+    return all(_asset_key(item, product.band(name).assets) for name in bands)
 
 
 def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:

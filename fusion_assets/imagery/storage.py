@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -239,6 +239,35 @@ class Storage:
                 _place_locally(Path(local), Path(self._inner(path)))
             else:
                 self._fs.put_file(str(local), self._inner(path))
+
+    def directory(self, path: str) -> str | MutableMapping:
+        """Return a directory as Zarr reads and writes it: a local path, or a mapping from names to bytes."""
+        if self.is_local:
+            return path
+        with self._writing(path):
+            return self._fs.get_mapper(self._inner(path))
+
+    def sizes(self, path: str) -> dict[str, int]:
+        """Return the size in bytes of every file under a directory, by its path below it; empty where there is none."""
+        inner = self._inner(path).rstrip("/")
+        with self._reading(path):
+            found = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {}
+        return {name.removeprefix(inner).lstrip("/"): int(about["size"]) for name, about in found.items()}
+
+    def directories(self, path: str) -> list[str]:
+        """Return the names of the directories directly under a directory, sorted."""
+        inner = self._inner(path)
+        with self._reading(path):
+            listed = self._fs.ls(inner, detail=True) if self._fs.isdir(inner) else []
+        return sorted(
+            str(entry["name"]).rstrip("/").rsplit("/", 1)[-1] for entry in listed if entry["type"] == "directory"
+        )
+
+    def remove_directory(self, path: str) -> None:
+        """Remove a directory and all that is in it; nothing happens where there is none."""
+        with self._writing(path):
+            if self._fs.isdir(self._inner(path)):
+                self._fs.rm(self._inner(path), recursive=True)
 
     def check_writable(self) -> None:
         """Write and remove a small file, to find out before anything is computed.

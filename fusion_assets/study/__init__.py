@@ -25,6 +25,7 @@ from fusion_assets.study.earth_engine import EarthEngineUse
 from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
+from fusion_assets.study.ndvi import NdviUse
 from fusion_assets.study.products import Products, ProductUse, Role
 from fusion_assets.study.regions import OutlineOf, Region, Section, checked_name
 from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
@@ -56,6 +57,7 @@ class Study(Section):
         reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
             archive's catalog, None for none; see `built_up/reference.py`. No digest of pixels depends on it.
         earth_engine: how exports are run there; no digest depends on it.
+        ndvi: how gap-free NDVI is made; None for none. Only digests that ask for it depend on it.
     """
 
     name: str = Field(description="name of the study", examples=["bagmati"])
@@ -85,6 +87,7 @@ class Study(Section):
         description="how exports are run on Earth Engine",
         examples=[{"way": "batch", "most_tasks": 20}],
     )
+    ndvi: NdviUse | None = Field(None, description="gap-free NDVI", examples=[{"resolution": 10, "years": [2018]}])
 
     @field_validator("name", mode="before")
     @classmethod
@@ -202,6 +205,16 @@ class Study(Section):
         region = self.region(region_name)
         return _grid(region.polygon.wkb, region.grid_crs, self.resolution)
 
+    @property
+    def ndvi_years(self) -> tuple[int, ...]:
+        """Years that NDVI is made for, ascending; none without the section `ndvi`."""
+        return () if self.ndvi is None else self.ndvi.years or self.prediction_years
+
+    def ndvi_grid(self, region_name: str) -> Grid:
+        """The grid of a region's NDVI: that of its other rasters, at the resolution of the section `ndvi`."""
+        region, own = self.region(region_name), self.ndvi.resolution if self.ndvi else None
+        return _grid(region.polygon.wkb, region.grid_crs, own or self.resolution)
+
     def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
         """First and last day, inclusive, from which a product is made for a year.
 
@@ -235,7 +248,8 @@ class Study(Section):
             FusionError: a section that does not exist.
         """
         content = self.model_dump(mode="json", exclude={"title", "reference_sample", "earth_engine"})
-        chosen = {path: _section(content, path) for path in sections} if sections else content
+        whole = {key: value for key, value in content.items() if key != "ndvi"}
+        chosen = {path: _section(content, path) for path in sections} if sections else whole
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
 from fusion_assets.study.errors import Problem, close_to
+from fusion_assets.study.ndvi import UNUSED
 from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage
 
 if TYPE_CHECKING:
@@ -232,4 +233,49 @@ def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
         )
 
 
-RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights)
+def _ndvi(study: Study, _: dt.date) -> Iterator[Problem]:
+    if study.ndvi is None:
+        return
+    years = [year for year in study.ndvi_years if year not in study.years]
+    if years:
+        yield Problem(
+            "ndvi.years",
+            f"holds {', '.join(map(str, years))}, which the study does not cover",
+            f"years among {', '.join(map(str, study.years))}",
+            "add them to prediction_years, or remove them here",
+        )
+    for role, use in (("sentinel2", study.ndvi.sentinel2), ("sentinel1", study.ndvi.sentinel1)):
+        if use is not None:
+            yield from _ndvi_use(role, use)
+    for index, region in enumerate(study.regions):
+        if not region.outline_is_local:
+            continue
+        try:
+            grid = study.ndvi_grid(region.name)
+        except FusionError:
+            continue  # the study's own grid has been refused as well
+        if grid.height * grid.width > MOST_PIXELS:
+            yield Problem(
+                f"regions[{index}]",
+                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {grid.height} x {grid.width} pixels",
+                f"at most {MOST_PIXELS} pixels",
+                "raise ndvi.resolution (metres), or split the region",
+            )
+
+
+def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
+    key = f"ndvi.{role}"
+    if use.recipe.role != role:
+        from fusion_assets.study.products import known_products
+
+        fitting = ", ".join(name for name, product in known_products().items() if product.role == role)
+        yield Problem(
+            f"{key}.product", f"is {use.product}, a {use.recipe.role} product", f"one of {fitting}", "change it"
+        )
+        return
+    for unused in sorted(use.model_fields_set & set(UNUSED)):
+        yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
+    yield from _mask(key, use)
+
+
+RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights, _ndvi)

@@ -33,6 +33,7 @@ class Dataset:
         bands: in Earth Engine's order.
         harmonised: Sentinel-2 numbers are brought to the range before processing baseline 04.00.
         sentinel2: items get Sentinel-2's properties.
+        sentinel1: items get Sentinel-1's properties.
         epoch: images are also found under their year, as `<collection>/2015`.
         gaps: bands that are all 0 between two days.
     """
@@ -42,6 +43,7 @@ class Dataset:
     title: str = ""
     harmonised: bool = False
     sentinel2: bool = False
+    sentinel1: bool = False
     epoch: bool = False
     gaps: dict[str, tuple[dt.date, dt.date]] = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ DATASETS: dict[str, Dataset] = {
         ("sentinel-1-grd",),
         (DatasetBand("VV", ("vv", "VV")), DatasetBand("VH", ("vh", "VH")), DatasetBand("angle", ("angle",))),
         "Sentinel-1 GRD",
+        sentinel1=True,
     ),
 }
 CLOUD_SCORE_PLUS = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"

@@ -30,11 +30,26 @@ def properties_of(items: Sequence[pystac.Item], dataset: Dataset) -> list[dict[s
     for item in items:
         start, end = start_and_end(item)
         facts.append({"system:index": item.id, "system:time_start": _millis(start), "system:time_end": _millis(end)})
+    if dataset.sentinel1:
+        for item, known in zip(items, facts, strict=True):
+            known.update(_sentinel1(item))
     if dataset.sentinel2:
         takes = _datatakes(items)
         for item, known in zip(items, facts, strict=True):
             known.update(_sentinel2(item), DATATAKE_IDENTIFIER=takes[item.id])
     return facts
+
+
+def _sentinel1(item: pystac.Item) -> dict[str, Any]:
+    given = item.properties
+    renamed = {
+        "relativeOrbitNumber_start": given.get("sat:relative_orbit"),
+        "orbitProperties_pass": str(given.get("sat:orbit_state", "")).upper() or None,
+        "instrumentMode": given.get("sar:instrument_mode", "IW"),
+        "transmitterReceiverPolarisation": given.get("sar:polarizations"),
+        "platform_number": str(given.get("platform", ""))[-1:].upper() or None,
+    }
+    return {key: value for key, value in renamed.items() if value is not None}
 
 
 def _sentinel2(item: pystac.Item) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_every_document_is_valid_stac_with_relative_links_that_exist(archive: Pa
         # Extension schemas need a network; the core schema comes with pystac.
         validate_dict({**document, "stac_extensions": []})
     catalog = pystac.Catalog.from_file(str(archive / "catalog.json"))
-    assert len(list(catalog.get_items(recursive=True))) == len(documents) - 6
+    assert len(list(catalog.get_items(recursive=True))) == len(documents) - 7
 
 
 def test_items_describe_their_files(archive: Path) -> None:
@@ -204,7 +204,7 @@ def test_level_1c_has_both_qa60_bits(archive: Path) -> None:
 def test_an_archive_of_level_1c_covers_the_square_in_every_year_with_both_kinds_of_codes(tmp_path: Path) -> None:
     root = build_demo_archive(tmp_path / "archive", seed=3, level="l1c", **TINY).parent
     assert {p.name for p in root.iterdir() if p.is_dir()} == {
-        "sentinel-2-l1c", "ghsl-smod-p2016", "ghsl-smod-v2", "synthetic-truth", "viirs-dnb-monthly"
+        "sentinel-1-grd", "sentinel-2-l1c", "ghsl-smod-p2016", "ghsl-smod-v2", "synthetic-truth", "viirs-dnb-monthly"
     }  # fmt: skip
     for year in TINY["years"]:
         folders = list(root.glob(f"sentinel-2-l1c/*_{year}*_L1C"))

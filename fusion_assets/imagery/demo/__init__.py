@@ -2,11 +2,11 @@
 
     python -m fusion_assets.imagery.demo ARCHIVE --seed 0 --size-km 100 --growth 1
 
-It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, VIIRS monthly lights, GHSL codes of 2015)
-and the truth of every year, which only evaluation may read, and a sample of it as people would interpret it
-(`reference_sample.csv`); with level `l1c` it holds level 1C throughout instead. What belongs here is the making of the
-archive as a whole; what the world looks like is in `land.py` and `settlement.py`, what sensors make of it in
-`optics.py`, `sky.py` and `lights.py`, the form of files in `catalog.py`, the sample in `reference.py`.
+It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, a little Sentinel-1, VIIRS monthly lights,
+GHSL codes of 2015) and the truth of every year, which only evaluation may read, and a sample of it as people would
+interpret it (`reference_sample.csv`); with level `l1c` it holds level 1C throughout instead. What belongs here is the
+making of the archive as a whole; what the world looks like is in `land.py` and `settlement.py`, what sensors make of it
+in `optics.py`, `sky.py`, `radar.py` and `lights.py`, the form of files in `catalog.py`, the sample in `reference.py`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ DEFAULT_PLACE = (87.0, 27.0)
 DEFAULT_YEARS = range(2015, 2020)
 RECORD = "demo.json"
 # Raise it whenever the same parameters would give other pixels.
-_GENERATOR = 3
+_GENERATOR = 4
 
 Progress = Callable[[int, int, str], None]
 

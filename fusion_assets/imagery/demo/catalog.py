@@ -1,7 +1,7 @@
 """How the demo archive is written down: COGs, STAC items, collections and a catalog, all named synthetic.
 
 What belongs here is the form of files; what is in them comes from the callers. JSON follows STAC 1.1.0 with the
-extensions projection 2.0.0, raster 1.1.0, eo 1.1.0, view 1.0.0 and grid 1.1.0 (https://stac-extensions.github.io).
+extensions projection 2.0.0, raster 1.1.0, eo 1.1.0, view 1.0.0, sat 1.0.0, sar 1.0.0 and grid 1.1.0 (https://stac-extensions.github.io).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _EXTENSIONS = {
     "raster:": "https://stac-extensions.github.io/raster/v1.1.0/schema.json",
     "eo:": "https://stac-extensions.github.io/eo/v1.1.0/schema.json",
     "view:": "https://stac-extensions.github.io/view/v1.0.0/schema.json",
+    "sat:": "https://stac-extensions.github.io/sat/v1.0.0/schema.json",
+    "sar:": "https://stac-extensions.github.io/sar/v1.0.0/schema.json",
     "grid:": "https://stac-extensions.github.io/grid/v1.1.0/schema.json",
 }
 

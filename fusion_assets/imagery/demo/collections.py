@@ -19,6 +19,10 @@ _LEVEL_2A = {
         "Sentinel-2-like top-of-atmosphere reflectance",
         "250 m pixels of the south-western quarter, with QA60 (bit 10 opaque cloud, bit 11 cirrus). A few dates.",
     ),
+    "sentinel-1-grd": (
+        "Sentinel-1-like backscatter",
+        "250 m pixels of the middle, VV and VH in dB with speckle, two orbits. July to December of the last years.",
+    ),
     "viirs-dnb-monthly": (
         "VIIRS-like monthly night lights",
         "15 arc-seconds, mean radiance in nW/cm2/sr and number of cloud-free nights; 0 in both where nothing was seen.",

@@ -23,6 +23,7 @@ from fusion_assets.imagery.demo.frame import Frame
 from fusion_assets.imagery.demo.land import Land
 from fusion_assets.imagery.demo.lights import NO_LABEL, Night, label_codes, label_window
 from fusion_assets.imagery.demo.optics import BANDS, Scenery, sun_at
+from fusion_assets.imagery.demo.radar import RadarPass, backscatter, radar_passes, radar_window
 from fusion_assets.imagery.demo.settlement import EPOCH, Settlements, settlement_codes, to_cells
 from fusion_assets.imagery.demo.sky import ORBITS, Acquisition, Picture, acquisitions, photograph, swath
 
@@ -67,6 +68,7 @@ def tasks(world: World) -> list[Callable[[], list[Item]]]:
     early = [p for p in passes if p.orbit == ORBITS[0] and p.moment.year == world.years[0]][::2]
     work = [partial(_daylight, world, p, p in early) for p in passes]
     work += [partial(_night, world, year, month) for year in world.years for month in range(1, 13)]
+    work += [partial(_radar, world, seen) for seen in radar_passes(world.years)]
     work += [partial(_truth, world, year) for year in world.years]
     return [*work, partial(_labels, world)]
 
@@ -207,6 +209,29 @@ def _night(world: World, year: int, month: int) -> list[Item]:
     window, identifier = world.night.window, f"{world.prefix}_VIIRS_{year}{month:02d}"
     rasters = [(window.transform, layer) for layer in layers]
     return [write_item(world.root, "viirs-dnb-monthly", identifier, properties, window.crs, rasters)]
+
+
+def _radar(world: World, seen: RadarPass) -> list[Item]:
+    track = seen.track
+    properties = {
+        "datetime": timestamp(seen.moment),
+        "platform": "sentinel-1a",
+        "constellation": "sentinel-1",
+        "instruments": ["c-sar"],
+        "gsd": 250,
+        "sat:relative_orbit": track.orbit,
+        "sat:orbit_state": track.direction,
+        "sar:instrument_mode": "IW",
+        "sar:frequency_band": "C",
+        "sar:product_type": "GRD",
+        "sar:polarizations": ["VV", "VH"],
+    }
+    layers = [Layer(name, values, float("nan"), "dB", 1.0) for name, values in backscatter(world.scenery, seen).items()]
+    rows, cols = radar_window(world.frame)
+    transform = _window(world, Cut(rows, cols))
+    identifier = f"{world.prefix}_S1A_R{track.orbit:03d}_{seen.moment:%Y%m%d}"
+    rasters = [(transform, layer) for layer in layers]
+    return [write_item(world.root, "sentinel-1-grd", identifier, properties, world.frame.crs, rasters)]
 
 
 def _labels(world: World) -> list[Item]:

@@ -9,7 +9,7 @@ import functools
 import itertools
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -85,6 +85,20 @@ def _fetch_block(shared: tuple[Plan, Connection, int], block: tuple[int, int, in
 
 def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
     """Pixels of a part of the grid: (bands, height, width) float32 with NaN for no data."""
+    connection.open()
+    return fetch_image(_image(plan), plan.bands, window, connection, plan.product)
+
+
+def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Connection, what: str) -> np.ndarray:
+    """Pixels of an image, (bands, height, width) float32 with NaN for no data.
+
+    Args:
+        image: `ee.Image`, `NO_DATA` where masked.
+        bands: its bands.
+        window: grid to fetch, within the limits of one request.
+        connection: to ask.
+        what: for messages.
+    """
     import ee
 
     connection.open()
@@ -95,11 +109,11 @@ def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
         "affineTransform": affine,
         "crsCode" if window.crs.startswith("EPSG:") else "crsWkt": crs_text(window),
     }
-    request = {"expression": _image(plan), "fileFormat": "NUMPY_NDARRAY", "grid": grid}
-    place = f"{plan.product}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
+    request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid}
+    place = f"{what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
     answer: Callable[[], Any] = functools.partial(ee.data.computePixels, request)
     found = connection.ask(answer, f"fetching {place}")
-    pixels = np.stack([found[name] for name in plan.bands]).astype(np.float32)
+    pixels = np.stack([found[name] for name in bands]).astype(np.float32)
     return np.where(pixels > NO_DATA / 2, pixels, np.float32(np.nan))
 
 

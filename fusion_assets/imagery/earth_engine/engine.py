@@ -12,7 +12,7 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations
-from fusion_assets.imagery.earth_engine import direct, shards, tasks
+from fusion_assets.imagery.earth_engine import direct, shards, tasks, timeseries
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.earth_engine.scenes import Found, find_scenes
@@ -22,6 +22,7 @@ from fusion_assets.imagery.exports import Export, ExportRequest, digest, operati
 from fusion_assets.imagery.operations import now, renewed
 from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery.timeseries import Treatment
 
 _LARGEST_TILE_SCALE = 16
 
@@ -79,6 +80,10 @@ class EarthEngine:
             return self._registry.write(Record(export, found, "direct")).export
         record = Record(dataclasses.replace(export, state="PENDING", finished=None), found, "batch")
         return self._start(record).export
+
+    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+        """Every pass by itself, lazily, always fetched directly; see `Engine.series`."""
+        return timeseries.lazy_series(request, self._connection, treatment)
 
     def resubmit(self, export: Export, tile_scale: float | None = None) -> Export:
         """Start another task for a failed export; the scenes stay.

@@ -63,6 +63,12 @@ def collection_of(request: ExportRequest) -> str:
     product = PRODUCTS[request.product]
     others = [name for name in request.collections if "/" in name and name not in product.collections]
     name = (others[0] if others else product.earth_engine).removeprefix(_PUBLIC).strip("/")
+    if not name:
+        raise FusionError(
+            f"{product.title} is not on Earth Engine",
+            "a product that is",
+            "choose another product (for radar: sentinel1_grd), or use FUSION_ENGINE=archive",
+        )
     if name in deprecated() and not request.allow_deprecated:
         raise FusionError(
             f"{name} is deprecated",
@@ -87,6 +93,21 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
         FusionError: there are none, one lacks a band or the mask, the mask has a gap there, or the collection is
             deprecated.
     """
+    name, scenes, masked = list_scenes(request, connection)
+    groups = acquisitions(scenes)
+    indices = tuple(tuple(scene.id for scene in group) for group in groups)
+    if request.recipe.reducer != "latest":
+        return Found(name, indices, masked)
+    where = f"{request.asset} {request.region}|{request.year}"
+    return Found(name, indices, masked, _lattice(request, name, indices[-1][0], connection, where))
+
+
+def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool]:
+    """Collection, scenes without files, and whether they have the recipe's mask band.
+
+    Raises:
+        FusionError: see `find_scenes`.
+    """
     connection.open()
     name = collection_of(request)
     where = f"{request.asset} {request.region}|{request.year}"
@@ -94,18 +115,17 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
     rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
+    product = PRODUCTS[request.product]
+    if product.skip_incomplete:
+        wanted = {product.band(band).earth_engine for band in request.recipe.bands}
+        kept = [row for row in kept if wanted <= set(row["bands"])]
     if not kept:
         remedy = "correct the season, a `windows` entry or the region in the study"
         raise no_scenes(request, f"Earth Engine's {name}", len(rows), remedy)
-    masked = _check_bands(request, name, kept)
-    groups = acquisitions([_scene(row) for row in kept])
-    indices = tuple(tuple(scene.id for scene in group) for group in groups)
-    if request.recipe.reducer != "latest":
-        return Found(name, indices, masked)
-    return Found(name, indices, masked, _lattice(request, name, indices[-1][0], connection, where))
+    return name, [_scene(row) for row in kept], _check_bands(request, name, kept)
 
 
-_FIELDS = ("index", "start", "bands", "end", "cloud", "platform")
+_FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction")
 
 
 def _listing(request: ExportRequest, name: str) -> Any:
@@ -123,6 +143,7 @@ def _listing(request: ExportRequest, name: str) -> Any:
     images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
     selectors = ["system:index", "system:time_start", "fusion_bands"]
     optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
+    optional += ["relativeOrbitNumber_start", "orbitProperties_pass"]
     return images.reduceColumns(
         ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]
     )
@@ -138,7 +159,9 @@ def _moment(millis: float) -> dt.datetime:
 
 def _scene(row: dict[str, Any]) -> Scene:
     start, end = _moment(row["start"]), _moment(row["start"] if row["end"] is None else row["end"])
-    return Scene(row["index"], start, end, row["platform"] or "", {}, None)
+    orbit = None if row["orbit"] is None else int(row["orbit"])
+    direction = (row["direction"] or "").lower()
+    return Scene(row["index"], start, end, row["platform"] or "", {}, None, orbit=orbit, direction=direction)
 
 
 def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) -> bool:

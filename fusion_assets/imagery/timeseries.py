@@ -1,0 +1,259 @@
+"""From scenes to a stack of dates on the grid: every pass by itself, lazily, read as composites read theirs.
+
+Pixels reach the grid by nearest neighbour on the exact transform, masked and in physical units, offsets harmonised.
+Scenes of one day become one date: granules of a pass, and for optics also two passes of one day; radar keeps orbits
+apart, because backscatter depends on where it is looked at from. What does not belong here: which scenes there are
+(`archive.py`), and what is made of the series.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.placement import Places
+from fusion_assets.imagery.products import Product
+from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
+from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.scenes import Scene, acquisitions
+from fusion_assets.imagery.season import read_headers
+from fusion_assets.imagery.tile import is_clear
+
+TILE = 1024
+"""Edge of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole."""
+_TREATED_BYTES = 128 << 20
+SAME_TRACK_MINUTES = 3
+"""Neighbouring tracks of one satellite pass over a place minutes apart, the same track within seconds."""
+_DAY_MINUTES = 24 * 60
+UNNUMBERED = 1000
+"""Tracks whose items give no relative orbit (1 to 175) are numbered from here: this and the minute of the day."""
+
+
+@dataclass(frozen=True)
+class Date:
+    """What was seen on one day (and, for radar, from one orbit).
+
+    Attributes:
+        scenes: in the order in which they fill a pixel: the first that is clear there counts.
+        orbit: relative orbit, or `UNNUMBERED` + minute of the day, or 0 where orbits are not kept apart.
+    """
+
+    scenes: tuple[Scene, ...]
+    orbit: int
+
+    @property
+    def day(self) -> np.datetime64:
+        """Of the first scene, UTC; a pass over midnight belongs to the day on which it began."""
+        return np.datetime64(self.scenes[0].start.replace(tzinfo=None), "D")
+
+
+def dates_of(scenes: Sequence[Scene], product: Product) -> list[Date]:
+    """Scenes by date, ascending; of one day, orbits in the order in which they passed.
+
+    Args:
+        scenes: of one product.
+        product: radar keeps orbits apart.
+    """
+    apart = product.role == "sentinel1"
+    tracks = _tracks(scenes) if apart else {}
+    found: dict[tuple[np.datetime64, int], list[Scene]] = {}
+    for group in acquisitions(scenes):
+        orbit = tracks[group[0].id] if apart else 0
+        found.setdefault((Date(tuple(group), orbit).day, orbit), []).extend(group)
+    dates = [Date(tuple(group), orbit) for (_, orbit), group in found.items()]
+    return sorted(dates, key=lambda date: (date.day, date.scenes[0].start, date.orbit))
+
+
+def _tracks(scenes: Sequence[Scene]) -> dict[str, int]:
+    """Orbit of every scene by id: its own, or one made up from direction and time of day."""
+    tracks = {scene.id: scene.orbit for scene in scenes if scene.orbit is not None}
+    for direction in {scene.direction for scene in scenes}:
+        nameless = [scene for scene in scenes if scene.orbit is None and scene.direction == direction]
+        minutes = sorted({scene.start.hour * 60 + scene.start.minute for scene in nameless})
+        firsts: dict[int, int] = {}
+        for before, minute in zip([-_DAY_MINUTES, *minutes], minutes, strict=False):
+            firsts[minute] = firsts[before] if minute - before <= SAME_TRACK_MINUTES else minute
+        if minutes and minutes[0] + _DAY_MINUTES - minutes[-1] <= SAME_TRACK_MINUTES:  # a track over midnight
+            last = firsts[minutes[-1]]
+            firsts = {minute: last if first == minutes[0] else first for minute, first in firsts.items()}
+        for scene in nameless:
+            tracks[scene.id] = UNNUMBERED + firsts[scene.start.hour * 60 + scene.start.minute]
+    return tracks
+
+
+def pieces(length: int, step: int = 0) -> tuple[int, ...]:
+    """Chunks of an axis: all of `step` (`TILE` without it) but the last."""
+    step = step or TILE
+    return tuple(min(step, length - start) for start in range(0, length, step))
+
+
+def dataset_of(stack: Any, bands: Sequence[str], dates: Sequence[Date], grid: Grid) -> xr.Dataset:
+    """The series as a Dataset.
+
+    Args:
+        stack: (time, band, y, x).
+        bands: names.
+        dates: of the first axis.
+        grid: of the last two.
+
+    Returns:
+        Dataset (time, y, x) float32 with NaN for what is not there or not clear. Coordinates of `time`: the day,
+        `acquired` (start of the first scene, UTC), `orbit` (see `Date`) and `scenes` (ids, comma-separated).
+    """
+    x, y = grid.centres()
+    coordinates = {
+        "time": ("time", np.array([date.day for date in dates], "datetime64[ns]")),
+        "acquired": (
+            "time",
+            np.array([np.datetime64(date.scenes[0].start.replace(tzinfo=None), "ns") for date in dates]),
+        ),
+        "orbit": ("time", np.array([date.orbit for date in dates], np.int32)),
+        "scenes": ("time", np.array([",".join(scene.id for scene in date.scenes) for date in dates], object)),
+        "y": y,
+        "x": x,
+    }
+    import rioxarray  # noqa: F401 (registers the .rio accessor)
+
+    series = xr.Dataset({name: (("time", "y", "x"), stack[:, i]) for i, name in enumerate(bands)}, coordinates)
+    return series.rio.write_crs(grid.crs).rio.write_transform(grid.transform)
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is done to all dates of a piece together before anyone sees it, such as reducing speckle.
+
+    Attributes:
+        apply: (values (time, band, y, x), orbit of each date) to values of the same shape.
+        reach: pixels beyond a piece's edges that it looks at; they are read as well, so that pieces leave no seams.
+    """
+
+    apply: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    reach: int = 0
+
+
+Read = Callable[[int, int, Grid], Any]
+"""(first date, number of dates, window) to something delayed: their pixels, (time, band, y, x)."""
+
+
+def assembled(
+    read: Read, step: int, dates: Sequence[Date], bands: Sequence[str], grid: Grid, treatment: Treatment | None
+) -> xr.Dataset:
+    """The lazy Dataset of a series, see `dataset_of`, from what reads its pieces.
+
+    Args:
+        read: see `Read`.
+        step: dates that are read together.
+        dates: of the series.
+        bands: names.
+        grid: of the result.
+        treatment: of every piece; None leaves chunks of `step` dates, else a chunk has all dates.
+    """
+    count, kind = len(bands), np.dtype(np.float32)
+    edge = TILE if treatment is None else _treated_edge(len(dates) * count)
+    rows, cols = pieces(grid.height, edge), pieces(grid.width, edge)
+    groups = [(i * step, number) for i, number in enumerate(pieces(len(dates), step))]
+    orbits = np.array([date.orbit for date in dates], np.int32)
+    treat = dask.delayed(_treated, pure=False)
+
+    def piece(row: int, col: int) -> da.Array:
+        shape, reach = (rows[row], cols[col]), treatment.reach if treatment else 0
+        window = grid.window(row * edge - reach, col * edge - reach, shape[0] + 2 * reach, shape[1] + 2 * reach)
+        found = [read(first, number, window) for first, number in groups]
+        if treatment is not None:
+            return da.from_delayed(treat(found, orbits, treatment), (len(dates), count, *shape), kind)
+        layers = zip(found, groups, strict=True)
+        return da.concatenate([da.from_delayed(layer, (number, count, *shape), kind) for layer, (_, number) in layers])
+
+    stack = da.block([[[[piece(row, col) for col in range(len(cols))] for row in range(len(rows))]]])
+    return dataset_of(stack, bands, dates, grid)
+
+
+def _treated_edge(layers: int) -> int:
+    """Edge of a piece that is treated with all its dates."""
+    return TILE if layers * TILE**2 * 4 <= _TREATED_BYTES else max(TILE // 2, 1)
+
+
+def _treated(found: list[np.ndarray], orbits: np.ndarray, treatment: Treatment) -> np.ndarray:
+    values = treatment.apply(found[0] if len(found) == 1 else np.concatenate(found), orbits)
+    inner = slice(treatment.reach, -treatment.reach or None)
+    return np.ascontiguousarray(values[..., inner, inner])
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all pieces have in common."""
+
+    dates: Sequence[Date]
+    recipe: CompositeRecipe
+    headers: Mapping[str, Header]
+
+
+def timeseries(
+    scenes: Sequence[Scene], recipe: CompositeRecipe, grid: Grid, product: Product, treatment: Treatment | None = None
+) -> xr.Dataset:
+    """The scenes of a request, date by date, in chunks of one date and `TILE` pixels; see `dataset_of`.
+
+    Raises:
+        UnreadableFile: a file that cannot be opened; when computed, one that cannot be read.
+    """
+    dates = dates_of(scenes, product)
+    headers = read_headers([date.scenes for date in dates], recipe, grid)
+    shared = dask.delayed(_Shared(dates, recipe, headers), pure=False, traverse=False)
+    read = dask.delayed(_read, pure=False)
+    return assembled(lambda first, _, window: read(shared, first, window), 1, dates, recipe.bands, grid, treatment)
+
+
+@functools.lru_cache(maxsize=16)
+def _places(window: Grid) -> Places:
+    """Placements are the same for all dates of a piece."""
+    return Places(window)
+
+
+def _read(shared: _Shared, layer: int, window: Grid) -> np.ndarray:
+    """One date of one piece: (1, bands, y, x); a pixel comes from one scene, the first that has all bands clear."""
+    recipe, places = shared.recipe, _places(window)
+    out = np.full((1, len(recipe.bands), *window.shape), np.nan, np.float32)
+    empty = np.ones(window.shape, bool)
+    with gdal_environment(recipe.requester_pays):
+        for scene in shared.dates[layer].scenes:
+            found = _scene(scene, shared, places)
+            if found is None:
+                continue
+            values, clear = found
+            clear &= empty
+            np.copyto(out[0], values, where=clear)
+            empty &= ~clear
+            if not empty.any():
+                break
+    return out
+
+
+def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, np.ndarray] | None:
+    """Physical values (bands, y, x) of one scene and where all of them are valid and clear; None where nothing is."""
+    recipe, clear = shared.recipe, np.ones(places.grid.shape, bool)
+    if scene.mask is not None and recipe.mask.kind != "none":
+        mask = read_nearest(
+            scene.mask, places.grid, header=shared.headers[scene.mask.href], places=places, any_number=True
+        )
+        if mask is None:
+            return None
+        clear = mask[1] & is_clear(mask[0], recipe.mask)
+        if not clear.any():
+            return None
+    values = np.empty((len(recipe.bands), *places.grid.shape), np.float32)
+    for layer, name in enumerate(recipe.bands):
+        file = scene.bands[name]
+        read = read_nearest(file, places.grid, header=shared.headers[file.href], places=places)
+        if read is None:
+            return None
+        clear &= read[1]
+        values[layer] = read[0] * np.float64(file.scale) + file.offset
+    return values, clear

@@ -1,0 +1,133 @@
+"""Gap-free NDVI in a study: which imagery, which method, which dates.
+
+What belongs here: the form of the section `ndvi`. What does not: rules that need another part of the study
+(`checks.py`), and how NDVI is made (`ndvi/`). A study without the section has none of the assets.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from fusion_assets.study.errors import close_to, shown, wrong
+from fusion_assets.study.products import ProductUse
+from fusion_assets.study.regions import Section
+from fusion_assets.study.years import year_of
+
+METHODS = (
+    "fused",
+    "linear",
+    "random_forest",
+    "interpolation",
+    "whittaker",
+    "published_formula",
+    "seed_as_printed",
+)
+"""Names of the estimators, the default first; see `ndvi/estimators.py`."""
+UNUSED = ("bands", "windows", "season", "built_up_threshold", "built_codes")
+"""Keys of a product's use that mean nothing here."""
+_LONGEST_STEP, _WIDEST = 60, 31
+
+
+class Speckle(Section):
+    """How the speckle of radar is reduced.
+
+    Attributes:
+        filter: `multitemporal` (all dates of an orbit together: keeps edges and changes), `spatial` (mean of a window,
+            each date by itself) or `none`.
+        window: edge of the window, pixels, odd.
+    """
+
+    filter: Literal["multitemporal", "spatial", "none"] = Field(
+        "multitemporal", description="how speckle is reduced", examples=["spatial"]
+    )
+    window: int = Field(5, description="edge of the window in pixels", examples=[5])
+
+    @field_validator("window", mode="before")
+    @classmethod
+    def _window(cls, value: object) -> int:
+        if type(value) is not int or not 3 <= value <= _WIDEST or value % 2 == 0:
+            form = f"an odd number of pixels from 3 to {_WIDEST}"
+            raise wrong(f"is {shown(value)}", form, "write for example 5, or `filter: none` for no filter")
+        return value
+
+
+class NdviUse(Section):
+    """What the NDVI of a study is made of.
+
+    Attributes:
+        resolution: pixel size in metres; None: the study's.
+        years: years of the study to make it for; None: all that are predicted.
+        sentinel2: optics; clear are the classes 4, 5 and 6 unless its `mask` says otherwise: not cloud, and not shadow.
+        sentinel1: radar, or None (`none` in the file) for none.
+        speckle: how it is reduced.
+        method: estimator that fills the gaps.
+        every_days: None fills the dates of Sentinel-2, a number every so many days from 1 January.
+        margin_days: of the neighbouring years, which help to fill the first and last days of a year.
+        sample: pixels that the model is fitted on and the evaluation made with, and gaps simulated in them.
+    """
+
+    resolution: float | None = Field(None, description="pixel size in metres", examples=[10])
+    years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2018]])
+    sentinel2: ProductUse = Field(
+        default_factory=lambda: ProductUse.model_validate("sentinel2_l2a"),
+        description="optics",
+        examples=["sentinel2_l2a"],
+    )
+    sentinel1: ProductUse | None = Field(
+        default_factory=lambda: ProductUse.model_validate("sentinel1_grd"),
+        description="radar, or none",
+        examples=["sentinel1_grd"],
+    )
+    speckle: Speckle = Field(
+        default_factory=lambda: Speckle.model_validate({}),
+        description="how speckle is reduced",
+        examples=[{"filter": "multitemporal", "window": 5}],
+    )
+    method: str = Field(METHODS[0], description="estimator", examples=[METHODS[0]])
+    every_days: int | None = Field(None, description="days from one filled date to the next", examples=[10])
+    margin_days: int = Field(30, description="days of the neighbouring years", examples=[30])
+    sample: int = Field(20_000, description="pixels to fit and evaluate on", examples=[20_000])
+
+    @field_validator("resolution")
+    @classmethod
+    def _resolution(cls, value: float | None) -> float | None:
+        if value is not None and not 0 < value < float("inf"):
+            raise wrong(f"is {value:g}", "a number of metres above 0", "write for example 10")
+        return value
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _years(cls, value: object) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or not value:
+            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2018]")
+        return tuple(sorted({year_of(year, "[2018]") for year in value}))
+
+    @field_validator("sentinel1", mode="before")
+    @classmethod
+    def _sentinel1(cls, value: Any) -> Any:
+        return None if value == "none" else value
+
+    @field_validator("method")
+    @classmethod
+    def _method(cls, value: str) -> str:
+        if value not in METHODS:
+            close = close_to(value, METHODS)
+            remedy = f"did you mean {close}?" if close else f"leave it out for {METHODS[0]}"
+            raise wrong(f"is {shown(value)}, an unknown method", "one of " + ", ".join(METHODS), remedy)
+        return value
+
+    @field_validator("every_days", "margin_days", "sample", mode="before")
+    @classmethod
+    def _whole(cls, value: object, info: Any) -> int | None:
+        low, high = {"every_days": (1, _LONGEST_STEP), "margin_days": (0, 180), "sample": (100, 1_000_000)}[
+            info.field_name
+        ]
+        if value is None and info.field_name == "every_days":
+            return None
+        if type(value) is not int or not low <= value <= high:
+            raise wrong(f"is {shown(value)}", f"a whole number from {low} to {high:,}", "correct it, or leave it out")
+        return value

@@ -1,0 +1,65 @@
+"""The section `ndvi` of a study: defaults, mistakes, and that other studies do not change."""
+
+import pytest
+
+from fusion_assets.errors import FusionError
+from fusion_assets.ndvi.estimators import ESTIMATORS
+from fusion_assets.study import study_of
+from fusion_assets.study.ndvi import METHODS
+
+CONTENT = {
+    "name": "small",
+    "regions": [{"name": "here", "bbox": [84.4, 27.6, 84.5, 27.7]}],
+    "resolution": 1000,
+    "prediction_years": [2016, 2017],
+    "products": {"sentinel2": "sentinel2_l2a"},
+    "features": "optics",
+}
+
+
+def study(**ndvi):
+    return study_of({**CONTENT, "ndvi": ndvi})
+
+
+def test_defaults():
+    made = study()
+    assert made.ndvi_years == (2016, 2017) and made.ndvi.method == "fused" and made.ndvi.speckle.window == 5
+    assert made.ndvi_grid("here") == made.grid("here")
+    assert study(resolution=10).ndvi_grid("here").resolution == 10
+
+
+def test_a_study_without_the_section_has_none_of_it_and_the_same_digests():
+    plain = study_of(CONTENT)
+    assert plain.ndvi is None and plain.ndvi_years == ()
+    assert plain.digest() == study(resolution=10).digest()
+    assert study().digest("ndvi") != study(resolution=10).digest("ndvi")
+
+
+def test_every_method_is_known_to_both():
+    assert set(METHODS) == set(ESTIMATORS) and METHODS[0] == "fused"
+
+
+@pytest.mark.parametrize(
+    ("ndvi", "key", "remedy"),
+    [
+        ({"method": "fuzed"}, "ndvi.method", "did you mean fused"),
+        ({"years": [2020]}, "ndvi.years", "prediction_years"),
+        ({"years": []}, "ndvi.years", "write for example"),
+        ({"resolution": 0}, "ndvi.resolution", "write for example 10"),
+        ({"speckle": {"window": 4}}, "ndvi.speckle.window", "write for example 5"),
+        ({"speckle": {"filter": "lee"}}, "ndvi.speckle.filter", "spatial"),
+        ({"every_days": 0}, "ndvi.every_days", "leave it out"),
+        ({"margin_days": 400}, "ndvi.margin_days", "leave it out"),
+        ({"sample": True}, "ndvi.sample", "leave it out"),
+        ({"sentinel2": "viirs_monthly"}, "ndvi.sentinel2.product", "change it"),
+        ({"sentinel1": "sentinel2_l2a"}, "ndvi.sentinel1.product", "change it"),
+        ({"sentinel2": {"product": "sentinel2_l2a", "bands": ["B04"]}}, "ndvi.sentinel2.bands", "remove it"),
+        ({"sentinel1": {"product": "sentinel1_grd", "mask": {"classes": [4]}}}, "ndvi.sentinel1.mask", "mask"),
+        ({"radar": "sentinel1_grd"}, "ndvi.radar", "remove it"),
+        ({"resolution": 0.001}, "regions[0]", "raise ndvi.resolution"),
+    ],
+)
+def test_mistakes(ndvi, key, remedy):
+    with pytest.raises(FusionError) as error:
+        study(**ndvi)
+    assert key in error.value.found and remedy in str(error.value)
