@@ -1,0 +1,52 @@
+"""What Sentinel Hub computes for each pixel: the bands of one acquisition, unchanged, in stated units.
+
+The service runs JavaScript (evalscript version 3). Nothing is masked, combined or converted there: that is done where
+it can be tested. What does not belong here: how the text is sent (`tiles.py`).
+
+Source: https://docs.sentinel-hub.com/api/latest/evalscript/v3/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DATA_MASK = "dataMask"
+"""Band of every collection: 1 where the scene has data, 0 where not."""
+
+_TEMPLATE = """//VERSION=3
+function setup() {
+  return {
+    input: [{bands: [%(bands)s], units: [%(units)s]}],
+    output: {id: "default", bands: %(count)d, sampleType: "FLOAT32"},
+    mosaicking: "ORBIT"
+  };
+}
+
+function evaluatePixel(samples) {
+  for (const sample of samples) {
+    if (sample.dataMask) {
+      return [%(values)s];
+    }
+  }
+  return new Array(%(count)d).fill(0);
+}
+"""
+
+
+def evalscript(units: Mapping[str, str]) -> str:
+    """The script that returns bands as they are, as 32-bit floats, and `dataMask` after them.
+
+    Mosaicking by orbit keeps acquisitions apart, where the default would mix them; the request's time range lets only
+    one in. Without data every band is 0, `dataMask` too.
+
+    Args:
+        units: unit of each band, in the order in which bands are returned: `REFLECTANCE` (Sentinel-2 surface
+            reflectance, 0 to 1), `LINEAR_POWER` (Sentinel-1 backscatter, a power ratio), `DN` (codes).
+    """
+    asked = {**units, DATA_MASK: "DN"}
+    return _TEMPLATE % {
+        "bands": ", ".join(f'"{band}"' for band in asked),
+        "units": ", ".join(f'"{unit}"' for unit in asked.values()),
+        "values": ", ".join(f"sample.{band}" for band in asked),
+        "count": len(asked),
+    }
