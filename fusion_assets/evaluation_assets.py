@@ -4,14 +4,12 @@ Belongs here: what these assets depend on, and what people see of them. Does not
 (`built_up/evaluation.py`, `ablation.py`, `transfer.py`), the assets that make maps (`built_up/assets.py`).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import dagster as dg
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from fusion_assets.artifacts import Stored
 from fusion_assets.built_up import ablation, classifier, curves, evaluation, transfer
 from fusion_assets.built_up.truth import truth_at
 from fusion_assets.failures import explained
@@ -21,8 +19,6 @@ from fusion_assets.partitions import EVERY_REGION, Partitions, key_of, region_an
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 
-Stored = Callable[[str, str], dict[str, Any]]
-"""(IO manager, kind) -> what all assets of the room share."""
 SETS = {"sentinel2": "optics", "night_lights": "lights"}
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.artifacts import Artifact
-from fusion_assets.built_up.trend import ADJUSTED, ESTIMAND, MAPPED, measure
+from fusion_assets.built_up.measuring import measure
+from fusion_assets.built_up.trend import ADJUSTED, ESTIMAND, MAPPED
 from fusion_assets.errors import FusionError
 from fusion_assets.export_files import check_target, write_tables
 from fusion_assets.io_managers import managers

@@ -10,8 +10,9 @@ by name, so that keys read `region|year`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import dagster as dg
 
@@ -19,6 +20,8 @@ from fusion_assets.study import Study
 
 EVERY_REGION = "fusion/every_region"
 """Tag of assets whose partitions rest on all regions: they are made after everything else."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ def region_of(partition_key: str) -> str:
 def has_year(partition_key: str) -> bool:
     """Whether a key names a year; a region alone stands for all its years."""
     return "|" in str(partition_key)
+
+
+def by_year(loaded: Mapping[str, _T]) -> dict[int, _T]:
+    """What was loaded of several years of one region, by year instead of partition key."""
+    return {region_and_year(key)[1]: value for key, value in loaded.items()}
 
 
 def _regions_by_years(regions: list[str], years: Iterable[int]) -> dg.MultiPartitionsDefinition:

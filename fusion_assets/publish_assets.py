@@ -4,25 +4,22 @@ Belongs here: what it depends on, and what people see of it. Does not: the docum
 lie (`built_up/publish.py`).
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
 import xarray as xr
 
+from fusion_assets.artifacts import Stored
 from fusion_assets.built_up import stac
 from fusion_assets.built_up.publish import Published, is_synthetic, publish_region
 from fusion_assets.built_up.stac import Publication
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.imagery.storage import Storage
-from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.partitions import Partitions, by_year
 from fusion_assets.role_assets import roles_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
-
-Stored = Callable[[str, str], dict[str, Any]]
-"""(IO manager, kind) -> what all assets of the room share."""
 
 
 def publish_assets(
@@ -50,7 +47,7 @@ def publish_assets(
         """
         with explained():
             region, storage = context.partition_key, Storage(settings.storage)
-            years = sorted(region_and_year(key)[1] for key in built_up_prediction)
+            years = sorted(by_year(built_up_prediction))
             page = storage.path("built_up_report", region, None, "html")
             report = page if storage.exists(page) else ""
             maps = {}

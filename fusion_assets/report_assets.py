@@ -3,23 +3,21 @@
 What does not belong here: what it says (`built_up/report/`), serving it (`report_server.py`).
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from fusion_assets.artifacts import Stored
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import report
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import Export, digest
-from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.partitions import Partitions, by_year
 from fusion_assets.report_server import report_url
 from fusion_assets.role_assets import EXPORT_ASSETS, roles_of
 from fusion_assets.study import Study
 
 NAME = "built_up_report"
-Stored = Callable[[str, str], dict[str, Any]]
-"""(IO manager, kind) -> what all assets of the room share."""
 
 
 def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
@@ -46,7 +44,7 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
         """
         with explained():
             region = context.partition_key
-            predictions, stacks = _by_year(found["built_up_prediction"]), _by_year(found["fused_stack"])
+            predictions, stacks = by_year(found["built_up_prediction"]), by_year(found["fused_stack"])
             ((evaluation, metrics),) = found["model_evaluation"].values()
             ablations = list(found.get("feature_ablation", {}).values())
             subject = report.Subject(study.name, study.title, region, int(study.label_year or 0), study.digest())
@@ -69,7 +67,3 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
             )
 
     return built_up_report
-
-
-def _by_year(loaded: Mapping[str, Any]) -> dict[int, Any]:
-    return {region_and_year(key)[1]: value for key, value in loaded.items()}

@@ -4,14 +4,11 @@ Belongs here: what these assets depend on, and what people see of them. Does not
 (`built_up/trend.py`, `change.py`), the assets that make maps (`built_up/assets.py`).
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import dagster as dg
 import pandas as pd
 import xarray as xr
 
-from fusion_assets.artifacts import Expected
+from fusion_assets.artifacts import Expected, Stored
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import change, trend
 from fusion_assets.built_up.reference import checked_reference, read_reference, reference_digest, reference_path
@@ -20,13 +17,10 @@ from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
-from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.partitions import Partitions, by_year
 from fusion_assets.role_assets import study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.study import ARCHIVE_SAMPLE, Study
-
-Stored = Callable[[str, str], dict[str, Any]]
-"""(IO manager, kind) -> what all assets of the room share."""
 
 
 def trend_assets(
@@ -75,7 +69,7 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
                     regions=len(study.regions),
                     wider=named == ARCHIVE_SAMPLE,
                 )
-            predictions = {region_and_year(key)[1]: value for key, value in built_up_prediction.items()}
+            predictions = by_year(built_up_prediction)
             ((evaluation, _),) = model_evaluation.values()
             labels = study.use("labels").recipe.title
             table, document = trend.built_up_trend(predictions, evaluation, outline, labels, reference)
@@ -114,7 +108,7 @@ def _built_up_change(study: Study, partitions: Partitions, stored: Stored, facts
         """
         with explained():
             region = context.partition_key
-            predictions = {region_and_year(key)[1]: value for key, value in built_up_prediction.items()}
+            predictions = by_year(built_up_prediction)
             first, last = min(predictions), max(predictions)
             tags = study_tags(
                 study, region=region, years=f"{first}/{last}", code_version=code, least_confidence=change.CONFIDENCE

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fusion_assets.artifacts import Artifact
-from fusion_assets.built_up.trend import measure
+from fusion_assets.built_up.measuring import measure
 from fusion_assets.imagery.rasters import open_raster, write_raster
 from fusion_assets.io_managers import managers
 from fusion_assets.role_assets import expected_facts, study_tags

@@ -7,7 +7,7 @@ import pyogrio
 import pytest
 
 from fusion_assets import cli
-from fusion_assets.built_up.trend import measure
+from fusion_assets.built_up.measuring import measure
 from fusion_assets.errors import FusionError
 from fusion_assets.export import COLUMNS, export_areas
 from fusion_assets.imagery.rasters import open_raster

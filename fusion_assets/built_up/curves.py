@@ -6,13 +6,13 @@ maps of the result (`maps.py`). All are told apart in black and white, too.
 
 from __future__ import annotations
 
-import base64
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fusion_assets.built_up.scores import precision_recall
+from fusion_assets.imagery.previews import data_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,9 +137,7 @@ def ablation_png(ablation: Mapping[str, Any]) -> bytes:
 
 def as_markdown(pictures: Mapping[str, bytes]) -> str:
     """Pictures by their alternative text, as Markdown with the PNGs inside."""
-    return "\n\n".join(
-        f"{text}\n\n![{text}](data:image/png;base64,{base64.b64encode(png).decode()})" for text, png in pictures.items()
-    )
+    return "\n\n".join(f"{text}\n\n![{text}]({data_uri(png)})" for text, png in pictures.items())
 
 
 _TWO: tuple[tuple[str, str, str, dict[str, str]], ...] = (

@@ -11,7 +11,6 @@ year's deviation invent it.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +19,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fusion_assets.imagery.previews import preview_png
+from fusion_assets.imagery.previews import data_uri, preview_png
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -247,5 +246,5 @@ def picture(before: Any, after: Any, most: int = 256) -> str:
     step = max(1, -(-max(before.shape) // most))
     left, right = map(np.arcsinh, dask.compute(before[::step, ::step], after[::step, ::step]))
     gap = np.full((len(left), 4), np.nan)
-    png = base64.b64encode(preview_png({BAND: np.concatenate([left, gap, right], axis=1)})).decode()
-    return f"composite | cleaned\n\n![composite and cleaned lights](data:image/png;base64,{png})"
+    png = preview_png({BAND: np.concatenate([left, gap, right], axis=1)})
+    return f"composite | cleaned\n\n![composite and cleaned lights]({data_uri(png)})"

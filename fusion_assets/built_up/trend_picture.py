@@ -5,9 +5,10 @@ What does not belong here: the figures (`trend.py`).
 
 from __future__ import annotations
 
-import base64
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+
+from fusion_assets.imagery.previews import data_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,6 @@ def draw_trend(table: pd.DataFrame, title: str) -> bytes:
 
 def trend_markdown(table: pd.DataFrame, document: dict[str, Any], title: str) -> str:
     """Statement and picture for the UI."""
-    picture = base64.b64encode(draw_trend(table, title)).decode()
+    picture = data_uri(draw_trend(table, title))
     share = f"{table['share'].iloc[0]:.1%} of the region's area is valid in every year and is what is compared."
-    return f"{document['statement']}\n\n![area by year](data:image/png;base64,{picture})\n\n{share}"
+    return f"{document['statement']}\n\n![area by year]({picture})\n\n{share}"

@@ -86,8 +86,13 @@ def preview_markdown(
         png = preview_png(arrays, names, MAX_BYTES // len(groups))
         ranges = ", ".join(_range(name, arrays[name], (stats or {}).get(name, {})) for name in names)
         caption = f"{title}: {ranges}" if title else ranges
-        parts.append(f"{caption}\n\n![{' '.join(names)}](data:image/png;base64,{base64.b64encode(png).decode()})")
+        parts.append(f"{caption}\n\n![{' '.join(names)}]({data_uri(png)})")
     return "\n\n".join(parts) + "\n\nGrey: no data."
+
+
+def data_uri(picture: bytes, kind: str = "png") -> str:
+    """A picture as an address that holds it, for Markdown and HTML."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
 def pictures(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, ...]]:

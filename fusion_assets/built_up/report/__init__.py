@@ -6,7 +6,6 @@ Belongs here: what is said and in which order. Does not: the page's markup (`tem
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from fusion_assets.built_up.report import maps, tables, words
 from fusion_assets.built_up.trend_picture import draw_trend
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.previews import data_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +130,7 @@ def build_report(subject: Subject, found: Findings) -> str:
 def _picture(png: bytes, text: str) -> str:
     from markupsafe import escape
 
-    return f'<img alt="{escape(text)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    return f'<img alt="{escape(text)}" src="{data_uri(png)}">'
 
 
 def _plots(

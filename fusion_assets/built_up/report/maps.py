@@ -6,7 +6,6 @@ Belongs here: colours, sizes, encodings, legends. Does not: the page around them
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import xarray as xr
 
 from fusion_assets.built_up.labels import BUILT_UP
 from fusion_assets.built_up.prediction import PROBABILITY
+from fusion_assets.imagery.previews import data_uri as as_uri
 
 LONGEST_EDGE = 1200
 """Pixels along an edge; larger maps are thinned."""
@@ -104,7 +104,7 @@ def data_uri(rgb: np.ndarray, budget: int, kind: str = "PNG") -> str:
             picture.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         excess = 4 * out.tell() / 3 / budget
         if excess <= 1 or max(picture.size) < 64:
-            return f"data:image/{kind.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"
+            return as_uri(out.getvalue(), kind.lower())
         shrink = min(0.9, 0.95 / excess**0.5)
         size = (max(1, int(picture.width * shrink)), max(1, int(picture.height * shrink)))
         picture = picture.resize(size, Image.Resampling.BOX)
