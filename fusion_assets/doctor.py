@@ -84,6 +84,8 @@ def diagnose(settings: Settings) -> list[Finding]:
     diagnosis.look("study", read)
     looking = _look_at_earth_engine if settings.engine == "earth_engine" else _look_at_archive
     looking(diagnosis, settings, study[0] if study else None)
+    if study and study[0].reference_sample is not None:
+        diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))
     if settings.dask_scheduler:
         diagnosis.look("dask cluster", partial(_cluster, settings))
     return diagnosis.findings
@@ -144,11 +146,11 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
 
 def _look_at_outlines(diagnosis: Diagnosis, study: Study, *needs: str) -> tuple[str, ...]:
     """Look up the outlines that Earth Engine keeps; returns what their users need."""
-    far = [region for region in study.regions if not region.outline_is_local]
-    if not far:
-        return ()
-    diagnosis.look("outlines", partial(_outlines, far), *needs)
-    return ("outlines",)
+    needed = _outlines_of(study)
+    if needed:
+        far = [region for region in study.regions if not region.outline_is_local]
+        diagnosis.look("outlines", partial(_outlines, far), *needs)
+    return needed
 
 
 def _outlines(regions: list[Region]) -> str:
@@ -157,6 +159,23 @@ def _outlines(regions: list[Region]) -> str:
     for region in regions:
         access.within(partial(getattr, region, "polygon"), f"the outline of {region.name}")
     return ", ".join(region.name for region in regions)
+
+
+def _outlines_of(study: Study) -> tuple[str, ...]:
+    """What all that needs outlines needs."""
+    return () if all(region.outline_is_local for region in study.regions) else ("outlines",)
+
+
+def _reference(study: Study, settings: Settings) -> str:
+    from fusion_assets.built_up.reference import reference_of
+
+    parts = []
+    for region in study.regions:
+        points = reference_of(study, settings.archive, region.name)
+        assert points is not None
+        counts = ", ".join(f"{count} in {year}" for year, count in points.groupby("year").size().items())
+        parts.append(f"{region.name}: {counts}")
+    return "points " + "; ".join(parts)
 
 
 def _package(name: str, distribution: str) -> str:

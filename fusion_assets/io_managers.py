@@ -7,6 +7,7 @@ that all share (`artifacts.py`), file formats (`imagery/rasters.py`, `artifact_f
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -133,6 +134,24 @@ class DocumentIOManager(ArtifactIOManager):
         return document
 
 
+class CatalogIOManager(DocumentIOManager):
+    """Catalogs: the JSON says what was published under the root, and is worth nothing without that."""
+
+    def load(self, artifact: Artifact) -> dict[str, Any] | str:
+        """Return the dict, after looking at every document it names."""
+        written = super().load(artifact)
+        assert isinstance(written, dict)
+        expected = {written["catalog"]: None, written["collection"]: None}
+        expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
+        for name, sha256 in expected.items():
+            path = f"{self.storage.root}/{name}"
+            content = self.storage.read_bytes(path) if self.storage.exists(path) else None
+            if content is None or (sha256 and hashlib.sha256(content).hexdigest() != sha256):
+                state = "is not there" if content is None else "was changed after it was written"
+                raise FusionError(f"{path} {state}", "what was published", artifact.command)
+        return written
+
+
 class ModelIOManager(ArtifactIOManager):
     """Models as `.keras` with their card beside them as JSON; the card holds the sha256 of the model file."""
 
@@ -223,6 +242,7 @@ KINDS: dict[str, type[ArtifactIOManager]] = {
     "rasters": RasterIOManager,
     "tables": TableIOManager,
     "documents": DocumentIOManager,
+    "catalogs": CatalogIOManager,
     "models": ModelIOManager,
     "cubes": CubeIOManager,
 }
@@ -234,7 +254,7 @@ def managers(root: str, expected: Expected) -> dict[str, ArtifactIOManager]:
 
 
 def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOManagerDefinition]:
-    """Return the IO managers as resources: `rasters`, `tables`, `documents`, `models`, `cubes`.
+    """Return the IO managers as resources, by the names of `KINDS`.
 
     In a run, each finds out whether the root can be written before any asset computes.
 

@@ -35,7 +35,7 @@ def publish_assets(
         code_version=digest(
             ["built_up_catalog", stac.VERSION, study.title, [study.use(role).product for role in roles]]
         ),
-        **stored("documents", "json"),
+        **stored("catalogs", "json"),
     )
     def built_up_catalog(
         context: dg.AssetExecutionContext, built_up_prediction: dict[str, xr.Dataset]

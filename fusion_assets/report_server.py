@@ -1,7 +1,7 @@
 """The reports in a browser: served from the storage, on this machine only, while `fusion ui` runs.
 
 Browsers do not follow links from the web UI to local files, and reports may lie in a bucket. What does not belong here:
-making reports (`built_up/report/`).
+making reports (`built_up/report/`, `ndvi/report.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,15 @@ HOST, DEFAULT_PORT = "127.0.0.1", 3001
 ADDRESS_VARIABLE = "FUSION_REPORTS_URL"
 
 
-def report_url(asset: str, region: str) -> str:
-    """Where a report is found while `fusion ui` runs."""
+def report_url(asset: str, *partition: str) -> str:
+    """Where a report is found while `fusion ui` runs.
+
+    Args:
+        asset: whose report it is.
+        partition: its region; region and year, where it is of one year.
+    """
     base = os.environ.get(ADDRESS_VARIABLE) or f"http://{HOST}:{DEFAULT_PORT}"
-    return f"{base}/{asset}/{region}.html"
+    return f"{base}/{'/'.join([asset, *partition])}.html"
 
 
 def serve_reports(storage: Storage, port: int) -> ThreadingHTTPServer:
@@ -34,7 +39,7 @@ def serve_reports(storage: Storage, port: int) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            """Answer `/<asset>/<region>.html`."""
+            """Answer `/<asset>/<region>.html` and `/<asset>/<region>/<year>.html`."""
             content = _page(storage, unquote(urlsplit(self.path).path))
             self.send_response(200 if content is not None else 404)
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -59,15 +64,16 @@ def start_beside(storage: Storage, ui_port: int) -> None:
     os.environ[ADDRESS_VARIABLE] = f"http://{HOST}:{server.server_port}"
 
 
-_MISSING = b"<!doctype html><title>No report</title><p>There is no such report yet. Materialize built_up_report first."
+_MISSING = b"<!doctype html><title>No report</title><p>There is no such report yet. Materialize it first."
 
 
 def _page(storage: Storage, path: str) -> bytes | None:
-    asset, _, file = path.strip("/").partition("/")
-    if not file.endswith(".html"):
+    asset, *partition = path.strip("/").removesuffix(".html").split("/")
+    if not path.endswith(".html") or len(partition) not in (1, 2):
         return None
+    region, year = partition[0], partition[1] if len(partition) == 2 else None
     try:
-        place = storage.path(asset, file.removesuffix(".html"), None, "html")
+        place = storage.path(asset, region, year, "html")
         return storage.read_bytes(place) if storage.exists(place) else None
     except FusionError:
         return None

@@ -11,7 +11,7 @@ import xarray as xr
 from fusion_assets.artifacts import Expected, Stored
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import change, trend
-from fusion_assets.built_up.reference import checked_reference, read_reference, reference_digest, reference_path
+from fusion_assets.built_up.reference import reference_digest, reference_of
 from fusion_assets.built_up.trend_picture import trend_markdown
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
@@ -20,7 +20,7 @@ from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, by_year
 from fusion_assets.role_assets import study_tags
 from fusion_assets.settings import Settings
-from fusion_assets.study import ARCHIVE_SAMPLE, Study
+from fusion_assets.study import Study
 
 
 def trend_assets(
@@ -56,19 +56,7 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
         with explained():
             region = context.partition_key
             outline = study.polygon(region)
-            reference = None
-            if named is not None:
-                sample = reference_path(named, settings.archive)
-                reference = checked_reference(
-                    read_reference(sample),
-                    sample,
-                    study.grid(region),
-                    outline,
-                    study.prediction_years,
-                    region=region,
-                    regions=len(study.regions),
-                    wider=named == ARCHIVE_SAMPLE,
-                )
+            reference = reference_of(study, settings.archive, region)
             predictions = by_year(built_up_prediction)
             ((evaluation, _),) = model_evaluation.values()
             labels = study.use("labels").recipe.title

@@ -79,6 +79,14 @@ def test_the_archive_is_asked_where_it_is_the_engine(look, service):
     assert failing(found) == ["scenes of sentinel2", "scenes of night_lights", "scenes of labels"]
 
 
+def test_a_reference_sample_is_read_and_checked(look, tmp_path, catalog):
+    found = look({"reference_sample": "archive"}, engine="archive")
+    assert found["reference sample"].text == "points here: 144 in 2016"
+    (tmp_path / "points.csv").write_text("x,y,year,stratum,label\n1,2,2016,all,1\n")
+    found = look({"reference_sample": "points.csv"}, engine="archive")
+    assert failing(found) == ["reference sample"] and "inclusion_probability" in found["reference sample"].text
+
+
 def test_an_endpoint_that_is_down_is_said_once_and_soon(look):
     started = time.monotonic()
     found = look(ee_url="http://127.0.0.1:9")

@@ -11,6 +11,7 @@ from fusion_assets.report_server import ADDRESS_VARIABLE, report_url, serve_repo
 def served(tmp_path, monkeypatch):
     storage = Storage(tmp_path / "data")
     storage.write_bytes(b"<p>page</p>", storage.path("built_up_report", "here", None, "html"))
+    storage.write_bytes(b"<p>2018</p>", storage.path("ndvi_report", "here", "2018", "html"))
     storage.write_bytes(b"{}", storage.path("_operations", "secret", None, "json"))
     (tmp_path / "outside.html").write_text("outside")
     server = serve_reports(storage, 0)
@@ -26,7 +27,21 @@ def test_the_link_of_the_asset_opens_the_report(served):
     assert served.server_address[0] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("path", ["_operations/secret.json", "../outside.html", "%2e%2e/outside.html", "", "x/y.html"])
+def test_the_link_of_one_year_opens_its_report(served):
+    assert requests.get(report_url("ndvi_report", "here", "2018"), timeout=10).text == "<p>2018</p>"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "_operations/secret.json",
+        "../outside.html",
+        "%2e%2e/outside.html",
+        "",
+        "x/y.html",
+        "ndvi_report/here/2018/x.html",
+    ],
+)
 def test_nothing_else_is_served(served, path):
     with requests.Session() as session:
         request = requests.Request("GET", "http://x").prepare()

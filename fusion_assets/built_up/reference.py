@@ -25,7 +25,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.crs import from_lonlat, project
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.sampling import FILE, pixels_km2
-from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.study import ARCHIVE_SAMPLE, Study
 
 COLUMNS = ("year", "stratum", "inclusion_probability", "label")
 # What the points stand for may differ from the region's area by this share: a map without data here and there.
@@ -65,6 +65,32 @@ def reference_digest(name: str, archive: str) -> str:
         return hashlib.sha256(Path(reference_path(name, archive)).read_bytes()).hexdigest()[:12]
     except (FusionError, OSError):
         return name
+
+
+def reference_of(study: Study, archive: str, region: str) -> pd.DataFrame | None:
+    """The points of one region of a study, as `checked_reference` gives them; None for a study that names no sample.
+
+    Args:
+        study: whose `reference_sample` is read.
+        archive: path or URL of the catalog that the study reads.
+        region: name.
+
+    Raises:
+        FusionError: as `read_reference` and `checked_reference`.
+    """
+    if study.reference_sample is None:
+        return None
+    source = reference_path(study.reference_sample, archive)
+    return checked_reference(
+        read_reference(source),
+        source,
+        study.grid(region),
+        study.polygon(region),
+        study.prediction_years,
+        region=region,
+        regions=len(study.regions),
+        wider=study.reference_sample == ARCHIVE_SAMPLE,
+    )
 
 
 def read_reference(path: str) -> pd.DataFrame:

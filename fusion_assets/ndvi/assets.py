@@ -26,6 +26,7 @@ from fusion_assets.ndvi.checks import ndvi_check_results, ndvi_check_specs
 from fusion_assets.ndvi.clear import NDVI, clear_ndvi
 from fusion_assets.ndvi.packing import packed, unpacked
 from fusion_assets.partitions import Partitions, region_and_year
+from fusion_assets.report_server import report_url
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 
@@ -259,7 +260,10 @@ def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg
         automation_condition=automatic(),
     )
     def ndvi_report(context: dg.AssetExecutionContext, **found: Any) -> dg.Output[str]:
-        """**A year's NDVI on one page**: pictures before and after, series of sampled places, errors by gap."""
+        """**A year's NDVI on one page**: pictures before and after, series of sampled places, errors by gap.
+
+        One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
+        """
         with explained():
             region, year = region_and_year(context.partition_key)
             client = context.resources.engine.client()
@@ -283,6 +287,11 @@ def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg
                 true_colour,
                 filling.share_of_sources(filled["source"]),
             )
-            return dg.Output(page, data_version=dg.DataVersion(digest(page)), metadata={"bytes": len(page.encode())})
+            link = dg.MetadataValue.url(report_url(requests.REPORT, region, str(year)))
+            return dg.Output(
+                page,
+                data_version=dg.DataVersion(digest(page)),
+                metadata={"report": link, "bytes": len(page.encode())},
+            )
 
     return ndvi_report

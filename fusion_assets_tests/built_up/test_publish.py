@@ -19,10 +19,13 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
+from fusion_assets.artifacts import Artifact
 from fusion_assets.built_up.publish import Published, is_synthetic, publish_region
 from fusion_assets.built_up.stac import Publication
 from fusion_assets.definitions import build_definitions
+from fusion_assets.errors import FusionError
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.io_managers import CatalogIOManager
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
 
 REGIONS = ("west", "east")
@@ -182,6 +185,25 @@ def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, t
     assert not is_synthetic(str(tmp_path / "catalog.json"))
     (tmp_path / "demo.json").write_text('{"synthetic": true}')
     assert is_synthetic(str(tmp_path / "catalog.json"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda root: shutil.rmtree(root / "stac"), "is not there"),
+        (lambda root: (root / "stac/built_up/west/2016.json").write_text("{}"), "was changed"),
+    ],
+)
+def test_a_catalog_that_lost_what_it_lists_is_no_catalog(maps, root, harm, said):
+    manager = CatalogIOManager(str(root))
+    catalog = Artifact("built_up_catalog", "west", None)
+    written = publish(maps[0], Storage(root), "west")
+    manager.save(written, catalog)
+    publish(maps[0], Storage(root), "east")
+    assert manager.load(catalog) == written
+    harm(root)
+    with pytest.raises(FusionError, match=said):
+        manager.verify(catalog)
 
 
 def test_the_asset_publishes_its_region_and_says_where(maps, root):
