@@ -7,7 +7,6 @@ What does not belong here: how fast Earth Engine computes, which only Earth Engi
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import re
@@ -99,26 +98,10 @@ def _project(service: Any, folder: str, catalog: Path, way: str) -> Iterator[dic
     from fusion_assets.runner import plan, run_steps
     from fusion_assets.settings import Settings
     from fusion_assets.study import study_of
+    from fusion_assets_tests.demo_study import demo_study
 
     place = f"project-{way}"
-    region = json.loads((catalog.parent / "demo.json").read_text())["region"]
-    study = study_of(
-        {
-            "name": "small",
-            "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
-            "resolution": 1000,
-            "working_resolution": 250,
-            "label_year": 2015,
-            "prediction_years": [2016],
-            "season": {"start": "07-01", "end": "12-31"},
-            "products": {
-                "sentinel2": "sentinel2_l2a",
-                "night_lights": "viirs_monthly",
-                "labels": {"product": "ghsl_smod_p2016", "allow_deprecated": True},
-            },
-            "earth_engine": {"way": way},
-        }
-    )
+    study = study_of(demo_study(catalog, earth_engine={"way": way}))
     settings = Settings.from_environment(
         {"study": study, "engine": "earth_engine", "storage": f"{folder}/{place}", "ee_project": "demo"}
         | {"ee_url": service.url, "ee_bucket": f"exports/{place}"}

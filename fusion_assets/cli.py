@@ -157,7 +157,7 @@ def _run_study(
     from fusion_assets.io_managers import managers
     from fusion_assets.outlines import configured_study
     from fusion_assets.resources import EngineResource
-    from fusion_assets.role_assets import expected_facts, export_request
+    from fusion_assets.role_assets import check_engine_makes, expected_facts, export_request
     from fusion_assets.runner import plan, run_steps
 
     study = configured_study(settings)
@@ -167,6 +167,7 @@ def _run_study(
     stored = managers(settings.storage, expected_facts(study, settings))
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select)
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps})
     prepare_home(study.name)
     import dagster as dg
     from rich.console import Console

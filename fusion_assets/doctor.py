@@ -1,7 +1,7 @@
 """What is configured, what is missing and how to fix it: the findings that `fusion doctor` prints.
 
 Belongs here: what is looked at, in which order, and what rests on what. How Earth Engine is looked at is in
-`imagery/earth_engine/access.py`.
+`imagery/earth_engine/access.py`, how Sentinel Hub is in `imagery/sentinel_hub/connection.py`.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
+from fusion_assets.diagnosis import Diagnosis, Finding, counted
+from fusion_assets.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection
 from fusion_assets.imagery.exports import ExportRequest
@@ -26,45 +25,6 @@ from fusion_assets.study import Region, Role, Study
 
 _AT_ONCE = 8
 """Questions that are put to Earth Engine at the same time."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the diagnosis.
-
-    Attributes:
-        subject: what was looked at.
-        state: `ok`, `FAIL`, or `--` where it was not tried because of another finding.
-        text: what was found and, where that is wrong, what to do.
-    """
-
-    subject: str
-    state: Literal["ok", "FAIL", "--"]
-    text: str
-
-    @property
-    def fine(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.state == "ok"
-
-
-class Diagnosis:
-    """Findings in the order in which they were looked for."""
-
-    def __init__(self) -> None:
-        self.findings: list[Finding] = []
-
-    def look(self, subject: str, work: Callable[[], str], *needs: str) -> None:
-        """Add a finding; one that needs another subject is not tried where that was not fine."""
-        fine = {finding.subject for finding in self.findings if finding.fine}
-        missing = next((need for need in needs if need not in fine), None)
-        if missing is not None:
-            self.findings.append(Finding(subject, "--", f"not tried: first see to {missing}"))
-            return
-        try:
-            self.findings.append(Finding(subject, "ok", work()))
-        except FusionError as error:
-            self.findings.append(Finding(subject, "FAIL", str(error)))
 
 
 def diagnose(settings: Settings) -> list[Finding]:
@@ -82,8 +42,7 @@ def diagnose(settings: Settings) -> list[Finding]:
         return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
 
     diagnosis.look("study", read)
-    looking = _look_at_earth_engine if settings.engine == "earth_engine" else _look_at_archive
-    looking(diagnosis, settings, study[0] if study else None)
+    _ENGINES[settings.engine](diagnosis, settings, study[0] if study else None)
     if study and study[0].reference_sample is not None:
         diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))
     if settings.dask_scheduler:
@@ -99,13 +58,14 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, study: Study | No
     drawn = _look_at_outlines(diagnosis, study)
     for role in roles_of(study):
         requests = partial(_requests, study, settings, role)
-        count = partial(_counted, requests, lambda request: len(scenes_for(request)), 1)
+        count = partial(counted, requests, lambda request: len(scenes_for(request)), 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
+    look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, *drawn)
 
 
 def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
     from fusion_assets.imagery.earth_engine import access, shards
-    from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, find_scenes, is_linked
+    from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, find_scenes, is_linked, list_scenes
 
     connection = access.Once(settings.ee_project, settings.ee_url)
     look = diagnosis.look
@@ -136,12 +96,47 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
     for role in roles_of(study):
         requests = partial(_requests, study, settings, role)
         look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
-        count = partial(_counted, requests, lambda request: len(find_scenes(request, connection).ids), _AT_ONCE)
+        count = partial(counted, requests, lambda request: len(find_scenes(request, connection).ids), _AT_ONCE)
         look(f"scenes of {role}", count, f"collection of {role}")
         if is_linked(mask_of(study.use(role))):
             look("Cloud Score+", partial(access.readable, CLOUD_SCORE_PLUS, connection), "Earth Engine")
-            count = partial(_counted, requests, lambda request: access.scores(request, connection), _AT_ONCE)
+            count = partial(counted, requests, lambda request: access.scores(request, connection), _AT_ONCE)
             look(f"scores of {role}", count, "Cloud Score+")
+
+    def passes(request: ExportRequest) -> int:
+        return len(list_scenes(request, connection)[1])
+
+    look_at_ndvi(diagnosis, settings, study, passes, _AT_ONCE, "Earth Engine", *drawn)
+
+
+def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+    from fusion_assets.imagery.sentinel_hub import check
+    from fusion_assets.imagery.sentinel_hub.timeseries import scenes_for
+
+    diagnosis.look("Sentinel Hub", check)
+    if study is None:
+        return
+    diagnosis.look("ndvi", partial(_section, study))
+    drawn = _look_at_outlines(diagnosis, study)
+    look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, "Sentinel Hub", *drawn)
+
+
+def _section(study: Study) -> str:
+    """What of a study Sentinel Hub is for."""
+    if study.ndvi is None:
+        raise FusionError(
+            f"the study {study.name} has no section `ndvi`, and Sentinel Hub serves nothing else",
+            "the section, or another engine",
+            "add `ndvi: {}` to the study, or set FUSION_ENGINE to archive or earth_engine",
+        )
+    return "made by fusion run --select 'group:ndvi'; maps of built-up land need another engine"
+
+
+_ENGINES = {
+    "archive": _look_at_archive,
+    "earth_engine": _look_at_earth_engine,
+    "sentinel_hub": _look_at_sentinel_hub,
+}
 
 
 def _look_at_outlines(diagnosis: Diagnosis, study: Study, *needs: str) -> tuple[str, ...]:
@@ -194,32 +189,6 @@ def _requests(study: Study, settings: Settings, role: Role) -> list[ExportReques
     """What will be asked for one role: every region and year."""
     years = [year for year in study.years if role != "labels" or year == study.label_year]
     return [request_for(study, settings, role, region.name, year) for region in study.regions for year in years]
-
-
-def _counted(requests: Callable[[], list[ExportRequest]], count: Callable[[ExportRequest], int], at_once: int) -> str:
-    """Scenes of every region, year by year.
-
-    Raises:
-        FusionError: not for every one of them; shows the first error.
-    """
-
-    def number(request: ExportRequest) -> int | FusionError:
-        try:
-            return count(request)
-        except FusionError as error:
-            return error
-
-    asked = requests()
-    with ThreadPoolExecutor(at_once) as pool:
-        answers = list(pool.map(number, asked))
-    lines: dict[str, list[str]] = {}
-    for request, answer in zip(asked, answers, strict=True):
-        lines.setdefault(request.region, []).append(f"{answer if isinstance(answer, int) else 0} in {request.year}")
-    text = "; ".join(f"{region}: {', '.join(parts)}" for region, parts in lines.items())
-    for answer in answers:
-        if isinstance(answer, FusionError):
-            raise FusionError(f"{text}; {answer.found}", answer.expected, answer.remedy)
-    return text
 
 
 def _collection(requests: Callable[[], list[ExportRequest]], connection: Connection) -> str:

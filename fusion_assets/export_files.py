@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.storage import PARTIAL_SUFFIX
+from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX
 
 if TYPE_CHECKING:
     import pandas as pd

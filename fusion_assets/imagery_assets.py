@@ -5,20 +5,20 @@ pixels (each system's own `assets.py`).
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
 import dagster as dg
 import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.export_failures import kind_of
 from fusion_assets.imagery.exports import NOT_PIXELS, Engine, Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile
-from fusion_assets.imagery.reading import UnreadableFile
-from fusion_assets.imagery.storage import public_url
+from fusion_assets.imagery.tolerance import tolerating
 from fusion_assets.imagery.waiting import submit_when_possible, wait_for
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import region_and_year
@@ -28,6 +28,7 @@ from fusion_assets.resources import EngineResource
 OPERATION_METADATA = "operation"
 # How long pixels wait for an engine within one run; the sensor collects what takes longer.
 WAIT_LIMIT_SECONDS = 2 * 3600
+T = TypeVar("T")
 Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
 
 
@@ -128,8 +129,7 @@ def pixel_asset(
                 metadata={
                     OPERATION_METADATA: export.id,
                     "scenes": len(export.scenes) - len(left_out),
-                    "unreadable_scenes": len(left_out),
-                    "unreadable": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in left_out) or "none"),
+                    **_unreadable(left_out),
                     "engine": client.name,
                     "state": export.state,
                     **readable(client.facts(export)),
@@ -175,8 +175,6 @@ def realise(
 ) -> tuple[RasterFile, list[str]]:
     """Write an export's pixels; scenes that cannot be read are left out as far as the study tolerates.
 
-    A scene is left out whole, never tile by tile: every pixel of a composite rests on the same scenes.
-
     Args:
         engine: that ran the export.
         export: finished.
@@ -189,22 +187,46 @@ def realise(
     Raises:
         FusionError: more scenes unreadable than tolerated; names the files.
     """
-    try:
-        return write(engine.collect(export), export, []), []
-    except UnreadableFile as error:
-        first = error
-    problems = engine.unreadable(export)
-    share = len(problems) / len(export.scenes)
-    lines = [f"{scene}: {problem.found}" for scene, problem in sorted(problems.items())]
-    if share > tolerance:
-        place = export.request.partition
-        shown = "\n    ".join(lines[:10] + ([f"and {len(lines) - 10} more"] if len(lines) > 10 else []))
-        raise FusionError(
-            f"{len(problems)} of {len(export.scenes)} scenes of {place} cannot be read:\n    {shown}",
-            f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
-            "restore the files, or raise max_unreadable_share to go on without them",
-        ) from first
-    return write(engine.collect(export, without=problems), export, lines), lines
+    return tolerating(
+        lambda left_out: write(engine.collect(export, left_out), export, list(left_out.values())),
+        lambda: {**dict.fromkeys(export.scenes), **engine.unreadable(export)},
+        export.request.partition,
+        tolerance,
+    )
+
+
+def realise_series(
+    engine: Engine,
+    request: ExportRequest,
+    make: Callable[[Collection[str]], T],
+    tolerance: float,
+    warn: Callable[[str], None],
+) -> tuple[T, dict[str, dg.MetadataValue]]:
+    """Write a series; scenes that cannot be read are left out as far as the study tolerates.
+
+    Args:
+        engine: that gives it.
+        request: for it.
+        make: writes it, without the scenes of these ids.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        warn: told what is left out.
+
+    Returns:
+        What was made, and metadata: engine and scenes left out.
+
+    Raises:
+        FusionError: more scenes unreadable than tolerated; names the files.
+    """
+    made, left_out = tolerating(make, lambda: engine.readability(request), request.partition, tolerance)
+    for problem in left_out:
+        warn(f"left out: {problem}")
+    return made, {**readable({"engine": engine.name}), **_unreadable(left_out)}
+
+
+def _unreadable(left_out: list[str]) -> dict[str, dg.MetadataValue]:
+    """Metadata of pixels: scenes that could not be read, and why."""
+    lines = "\n".join(f"- {problem}" for problem in left_out) or "none"
+    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), "unreadable": dg.MetadataValue.md(lines)}
 
 
 def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:

@@ -19,9 +19,9 @@ import dagster as dg
 from fusion_assets import artifact_files
 from fusion_assets.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.leftovers import WORK_PREFIX
 from fusion_assets.imagery.previews import preview_markdown
 from fusion_assets.imagery.rasters import RasterFile, open_raster
-from fusion_assets.imagery.storage import WORK_PREFIX
 from fusion_assets.instance import note_process
 from fusion_assets.ndvi import store
 

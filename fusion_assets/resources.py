@@ -8,10 +8,12 @@ import dagster as dg
 from pydantic import Field
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.exports import Engine
-from fusion_assets.imagery.storage import Storage, public_url
+from fusion_assets.imagery.sentinel_hub import SentinelHub
+from fusion_assets.imagery.storage import Storage
 from fusion_assets.settings import Settings
 from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine import workload_tag
@@ -23,7 +25,7 @@ class EngineResource(dg.ConfigurableResource):
     """Where pixels come from.
 
     Attributes:
-        engine: `archive` or `earth_engine`.
+        engine: one of `settings.ENGINES`; `sentinel_hub` takes address and credentials from the environment.
         storage: root of all artifacts; the engines keep their list of operations there; empty takes FUSION_STORAGE.
         dask_scheduler: address of a dask.distributed scheduler, or empty to compute in threads of this process.
         ee_project: Google Cloud project that Earth Engine bills; empty takes EE_PROJECT.
@@ -64,6 +66,8 @@ class EngineResource(dg.ConfigurableResource):
         storage.check_writable()
         if self.engine == "archive":
             return ArchiveEngine(storage)
+        if self.engine == "sentinel_hub":
+            return SentinelHub()
         chosen = {"engine": self.engine}
         chosen |= {name: value for name in _EARTH_ENGINE if (value := getattr(self, name))}
         settings = Settings.from_environment(chosen)

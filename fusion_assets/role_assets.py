@@ -5,6 +5,7 @@ say to belong to a study. Does not: how an engine's answer becomes an asset (`im
 """
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ from fusion_assets.imagery.composite import OBSERVATION_COUNT, RECIPE_VERSION
 from fusion_assets.imagery.exports import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.rasters import RasterFile, write_raster
+from fusion_assets.imagery.sentinel_hub import SentinelHub, makes_series_only
 from fusion_assets.imagery_assets import export_asset, pixel_asset
 from fusion_assets.ndvi import requests as ndvi
 from fusion_assets.partitions import Partitions
@@ -87,6 +89,21 @@ def export_request(study: Study, settings: Settings, asset: str, region: str, ye
     """What an export asset would ask for now; None for other assets."""
     role = next((role for role, name in EXPORT_ASSETS.items() if name == asset), None)
     return None if role is None else request_for(study, settings, role, region, year)
+
+
+def check_engine_makes(engine: str, assets: Collection[str]) -> None:
+    """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
+
+    Args:
+        engine: name.
+        assets: names of the assets that are to be made.
+
+    Raises:
+        FusionError: exports are among them, and the engine makes none.
+    """
+    exports = [name for name in EXPORT_ASSETS.values() if name in assets]
+    if engine == SentinelHub.name and exports:
+        raise makes_series_only(", ".join(exports))
 
 
 def roles_of(study: Study) -> tuple[Role, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from fusion_assets.errors import FusionError
 
 DEMO_ARCHIVE = "demo-archive/catalog.json"
-ENGINES = ("archive", "earth_engine")
+ENGINES = ("archive", "earth_engine", "sentinel_hub")
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Settings:
 
     Attributes:
         study: FUSION_STUDY: name of a study that comes with the package, or path of a study file.
-        engine: FUSION_ENGINE: `archive` or `earth_engine`.
+        engine: FUSION_ENGINE: one of `ENGINES`. `sentinel_hub` reads its own variables, SH_*, where it asks.
         archive: FUSION_ARCHIVE: path of a STAC catalog or address of a STAC API.
         storage: FUSION_STORAGE: directory or fsspec URL for all artifacts.
         dask_scheduler: FUSION_DASK_SCHEDULER: address of a dask.distributed scheduler; empty computes in threads here.

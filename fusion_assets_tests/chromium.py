@@ -1,28 +1,17 @@
 """A headless Chromium for tests of pages: Debian's `chromium` and `chromium-driver`."""
 
-import os
-import shutil
-
-import pytest
-
-_NEEDED = ("chromium", "chromedriver")
+from fusion_assets_tests.programs import program
 
 
 def chromium(folder, width=1400, height=1000):
-    """A driver with an empty profile, that asks nobody for anything; where Chromium is absent the test is skipped.
-
-    With FUSION_REQUIRE_REAL=1 it fails instead.
-    """
-    missing = [name for name in _NEEDED if shutil.which(name) is None]
-    if missing:
-        text = f"{' and '.join(missing)} not found; install them with: apt-get install chromium chromium-driver"
-        (pytest.fail if os.environ.get("FUSION_REQUIRE_REAL") else pytest.skip)(text)
+    """A driver with an empty profile, that asks nobody for anything; where Chromium is absent the test is skipped."""
+    browser, driver = program("chromium", "chromium"), program("chromedriver", "chromium-driver")
     from selenium import webdriver
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
 
     options = Options()
-    options.binary_location = shutil.which("chromium")
+    options.binary_location = browser
     for flag in (
         "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
         "--disable-background-networking", "--disable-component-update", f"--user-data-dir={folder}/profile",
@@ -30,4 +19,4 @@ def chromium(folder, width=1400, height=1000):
     ):  # fmt: skip
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    return webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    return webdriver.Chrome(options=options, service=Service(driver))

@@ -1,9 +1,11 @@
-"""Fixtures for all tests: where the real archive lies, and what happens where it does not."""
+"""For all tests: where the real archive lies, a bucket, and what becomes of tests that would be skipped."""
 
 import os
 from pathlib import Path
 
 import pytest
+
+from fusion_assets_tests.earth_engine import storage_emulator
 
 REAL_ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
 
@@ -13,12 +15,36 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Of a test, its fixtures included."""
+    return _nothing_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    """Of a file, which may skip itself as a whole."""
+    return _nothing_skipped((yield))
+
+
+def _nothing_skipped(report):
+    """Under FUSION_REQUIRE_REAL=1 every skip is a failure, whether of an archive, a program or parameters."""
+    if report.skipped and os.environ.get("FUSION_REQUIRE_REAL") == "1":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"{reason} (FUSION_REQUIRE_REAL=1 lets nothing be skipped)"
+    return report
+
+
 @pytest.fixture(scope="session")
 def real_archive() -> Path:
-    """catalog.json of the real archive beside the repository; skips without it, or fails if it was promised."""
+    """catalog.json of the real archive beside the repository; skips without it."""
     if not REAL_ARCHIVE.is_file():
-        message = "the real archive (../shared/real-archive) is not there; set FUSION_REQUIRE_REAL=1 to insist on it"
-        if os.environ.get("FUSION_REQUIRE_REAL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        pytest.skip("the real archive (../shared/real-archive) is not there; set FUSION_REQUIRE_REAL=1 to insist on it")
     return REAL_ARCHIVE
+
+
+@pytest.fixture(scope="module")
+def buckets():
+    """A storage emulator with the bucket `exports`; for one file only, as it sets environment variables."""
+    with storage_emulator() as running:
+        yield running

@@ -24,8 +24,6 @@ from fusion_assets_tests.earth_engine import EarthEngineService, storage_emulato
 from fusion_assets_tests.earth_engine.buckets import free_port
 from fusion_assets_tests.web import served
 
-pytest.importorskip("ee")
-
 SIZE_KM = 24
 EXPORTS = ("sentinel2_export", "night_lights_export", "ghsl_export")
 PIXELS = ("sentinel2_composite", "night_lights_composite", "ghsl_labels")

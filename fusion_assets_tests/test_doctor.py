@@ -1,8 +1,6 @@
 """What `fusion doctor` finds, on the archive and on Earth Engine, and what it says about what is wrong."""
 
-import json
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -10,19 +8,14 @@ import yaml
 from fusion_assets.cli import main
 from fusion_assets.doctor import diagnose
 from fusion_assets.settings import Settings
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator
+from fusion_assets_tests.demo_study import demo_study
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog
 
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory):
     return demo_catalog(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture
@@ -38,16 +31,7 @@ def look(catalog, service, tmp_path):
     """Findings by subject, with settings and parts of the study changed; those of Earth Engine by default."""
 
     def looking(study=None, **changes):
-        region = json.loads((Path(catalog).parent / "demo.json").read_text())["region"]
-        labels = {"product": "ghsl_smod_p2016", "allow_deprecated": True}
-        written = {
-            "name": "small",
-            "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
-            "resolution": 1000, "working_resolution": 250, "label_year": 2015, "prediction_years": [2016],
-            "season": {"start": "07-01", "end": "12-31"},
-            "products": {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": labels},
-        }  # fmt: skip
-        (tmp_path / "study.yaml").write_text(yaml.safe_dump(written | (study or {})))
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump(demo_study(catalog, **(study or {}))))
         wanted = {
             "study": tmp_path / "study.yaml", "engine": "earth_engine", "archive": str(catalog),
             "storage": str(tmp_path / "data"), "ee_project": "demo", "ee_url": service.url,
@@ -183,6 +167,17 @@ def test_cloud_score_plus_is_looked_at_where_the_mask_uses_it(look):
     assert found["Cloud Score+"].fine
     # Level 1C has scores too.
     assert found["scores of sentinel2"].text == "here: 30 in 2015, 25 in 2016"
+
+
+@pytest.mark.parametrize("engine", ["archive", "earth_engine"])
+def test_passes_for_ndvi_are_counted(look, engine):
+    found = look({"ndvi": {"resolution": 250, "years": [2016]}}, engine=engine)
+    assert found["ndvi: passes of sentinel2"].text == "here: 34 in 2016"
+    assert found["ndvi: passes of sentinel1"].text == "here: 39 in 2016"
+    early = {"prediction_years": [2000, 2016], "ndvi": {"resolution": 250, "years": [2000]}}
+    found = look(early, engine=engine)
+    assert "no scenes of Sentinel-2" in found["ndvi: passes of sentinel2"].text
+    assert found["ndvi: passes of sentinel1"].fine, "gaps are filled without radar"
 
 
 def test_the_exit_code_says_whether_all_is_well(capsys, catalog, service, tmp_path, monkeypatch):

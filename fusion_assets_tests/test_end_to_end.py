@@ -17,6 +17,7 @@ import yaml
 from rio_cogeo import cog_validate
 
 from fusion_assets.imagery.demo import build_demo_archive
+from fusion_assets_tests.demo_study import demo_study
 
 RASTERS = ["sentinel2_composite", "night_lights_composite", "fused_stack", "built_up_prediction"]
 
@@ -27,17 +28,7 @@ class Project:
     def __init__(self, folder: Path):
         self.folder = folder
         catalog = build_demo_archive(folder / "archive", size_km=45, seed=3, years=[2015, 2016])
-        region = json.loads((folder / "archive" / "demo.json").read_text())["region"]
-        self.study = {
-            "name": "small",
-            "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
-            "resolution": 1000,
-            "working_resolution": 250,
-            "label_year": 2015,
-            "prediction_years": [2016],
-            "season": {"start": "07-01", "end": "12-31"},
-            "products": {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"},
-        }
+        self.study = demo_study(catalog)
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))
         } | {"FUSION_ARCHIVE": str(catalog), "FUSION_STUDY": "study.yaml"}

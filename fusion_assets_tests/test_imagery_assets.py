@@ -1,4 +1,6 @@
-"""How an engine's pixels become a raster: scenes that cannot be read, within and beyond the tolerance."""
+"""How an engine's pixels become a raster or a series: unreadable scenes, within and beyond the tolerance."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from fusion_assets.imagery import reading
 from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.rasters import open_raster, write_raster
 from fusion_assets.imagery.storage import Storage
-from fusion_assets.imagery_assets import realise
+from fusion_assets.imagery_assets import realise, realise_series
 from fusion_assets_tests.imagery.archives import damage, small_request, small_season
 
 
@@ -55,3 +57,55 @@ def test_a_missing_file_counts_as_unreadable(submitted, write, tmp_path):
         realise(engine, export, write, tolerance=0.25)
     _, left_out = realise(engine, export, write, tolerance=0.5)
     assert [line[:2] for line in left_out] == ["s0", "s2"]
+
+
+class Series:
+    """The series of a season, computed under a tolerance."""
+
+    def __init__(self, engine, request):
+        recipe = dataclasses.replace(request.recipe, reducer="none")
+        self.engine, self.request = engine, dataclasses.replace(request, recipe=recipe)
+        self.warnings = []
+
+    def make(self, tolerance):
+        def computed(left_out):
+            return self.engine.series(self.request, without=left_out).compute()
+
+        return realise_series(self.engine, self.request, computed, tolerance, self.warnings.append)
+
+
+@pytest.fixture
+def series(submitted):
+    engine, export, _ = submitted
+    return Series(engine, export.request)
+
+
+def test_of_a_series_too_unreadable_scenes_are_left_out_whole_and_listed(series, submitted):
+    found, told = series.make(0.25)
+    assert list(found["scenes"].values) == ["s0", "s1", "s3"]
+    np.testing.assert_allclose(found["B02"], np.delete(submitted[2], 2, 0) * 1e-4, atol=1e-6)
+    assert told["unreadable_scenes"].value == 1 and "2_blue.tif" in told["unreadable"].md_str
+    assert len(series.warnings) == 1 and series.warnings[0].startswith("left out: s2: ")
+
+
+def test_a_series_beyond_the_tolerance_names_all_files(series, tmp_path):
+    (tmp_path / "files/0_scl.tif").unlink()  # found when headers are read, the damaged one when pixels are
+    with pytest.raises(FusionError, match=r"2 of 4 scenes of here\|2019 .*\n.*0_scl\.tif.*\n.*2_blue\.tif") as caught:
+        series.make(0.25)
+    assert "max_unreadable_share" in str(caught.value) and not series.warnings
+    assert list(series.make(0.5)[0]["scenes"].values) == ["s1", "s3"]
+
+
+def test_a_series_of_nothing_readable_is_an_error_at_any_tolerance(series, tmp_path):
+    for path in (tmp_path / "files").glob("*_blue.tif"):
+        path.unlink()
+    with pytest.raises(FusionError, match="none of the 4 scenes"):
+        series.make(1.0)
+
+
+def test_a_series_that_can_be_read_is_read_once(series, tmp_path, monkeypatch):
+    monkeypatch.setattr(series.engine, "readability", None)
+    first = dataclasses.replace(series.request, window=(series.request.window[0], series.request.window[0]))
+    series.request = first
+    found, told = series.make(0.0)
+    assert found.sizes["time"] == 1 and told["unreadable_scenes"].value == 0

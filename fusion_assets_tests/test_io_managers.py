@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from affine import Affine
 
+from fusion_assets.built_up import backend
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.rasters import write_raster
@@ -288,15 +289,16 @@ def test_a_killed_run_leaves_nothing_readable_and_a_rerun_completes(tmp_path, co
 
 
 def test_models_go_round_with_their_card(tmp_path):
-    classifier = pytest.importorskip("fusion_assets.built_up.classifier")
-    import keras
+    keras = backend.keras()
+
+    from fusion_assets.built_up.classifier import TrainedModel
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
     card = {"features": ["B02", "avg_rad"], "epochs": np.int64(3)}
 
     @dg.asset(partitions_def=by_year("2016"), io_manager_key="models")
     def built_up_model():
-        return classifier.TrainedModel(model, card)
+        return TrainedModel(model, card)
 
     @dg.asset(partitions_def=by_year("2016"), io_manager_key="documents")
     def use(built_up_model):

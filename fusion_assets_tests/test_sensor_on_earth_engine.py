@@ -15,14 +15,8 @@ from fusion_assets.imagery.earth_engine import connection, shards, watching
 from fusion_assets.imagery.earth_engine.registry import Registry
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.sensors import MAX_ATTEMPTS
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator, tiny_archive
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService, tiny_archive
 from fusion_assets_tests.sensor_cases import Project, Time
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ def tensorflow() -> Any:
         os.environ.setdefault("KERAS_BACKEND", "tensorflow")
         with _silent():
             import tensorflow as tf
+        _keep_streams()
     else:
         import tensorflow as tf
     tf.config.experimental.enable_op_determinism()
@@ -32,6 +33,17 @@ def keras() -> Any:
     import keras as module
 
     return module
+
+
+def _keep_streams() -> None:
+    """Have TensorFlow's log handler write to the process's own standard error.
+
+    Whoever configures logging later, as Dagster does for a run, closes all handlers; this one closes its stream with
+    it, unless it is the process's own. A stream that somebody had put in its place would be closed under their hands.
+    """
+    from absl import logging
+
+    logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @contextmanager

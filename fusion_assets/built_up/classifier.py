@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
-VERSION = "2"
+VERSION = "3"
 SEEDS = (0, 1, 2, 3, 4)
 INNER_SEEDS = (0, 1)
 BLOCK = 512
@@ -70,9 +70,15 @@ class TrainedModel:
         return found.hexdigest()[:12]
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
-        """Probability (y, x) of a block of features (y, x, feature) float32."""
+        """Probability (y, x) of a block of features.
+
+        Args:
+            values: (y + 2 halo, x + 2 halo, feature) float32, the block and the pixels around it that the card's
+                `context` asks for; NaN where there is no data, and beyond the raster.
+        """
         height, width = values.shape[:2]
-        edge = BLOCK + 2 * int(self.card["context"])
+        halo = int(self.card["context"])
+        edge = BLOCK + 2 * halo
         # Compiling takes about a second per shape: blocks are filled up to one shape, small rasters run uncompiled.
         # A model of another version runs as it was saved.
         compiled = (
@@ -91,7 +97,8 @@ class TrainedModel:
                     jit_compile=compiled,
                 )
         found = self._calls[compiled](np.ascontiguousarray(values[None], "float32")).numpy()[0]
-        return found[:height, :width]
+        first = 0 if compiled else halo  # the compiled graph leaves the halo out, the saved one answers there too
+        return found[first : first + height - 2 * halo, first : first + width - 2 * halo]
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the traced functions behind: another process traces its own."""
@@ -174,11 +181,10 @@ def predict_dataset(model: TrainedModel, stack: xr.Dataset) -> xr.DataArray:
     halo = int(model.card["context"])
     depth = {0: halo, 1: halo, 2: 0}
     cube = da.overlap.overlap(cube, depth=depth, boundary={0: np.nan, 1: np.nan, 2: "none"}) if halo else cube
+    chunks = tuple(tuple(size - 2 * halo for size in sizes) for sizes in cube.chunks[:2])
     probability = cube.map_blocks(
-        _predict_block, model, halo, drop_axis=2, dtype="float32", meta=np.empty((0, 0), "f4")
+        _predict_block, model, drop_axis=2, chunks=chunks, dtype="float32", meta=np.empty((0, 0), "f4")
     )
-    if halo:
-        probability = da.overlap.trim_overlap(probability, depth={0: halo, 1: halo}, boundary=np.nan)
     coords = {name: stack.coords[name] for name in ("y", "x", "spatial_ref") if name in stack.coords}
     return xr.DataArray(probability, dims=("y", "x"), coords=coords, name="probability")
 
@@ -239,5 +245,5 @@ class Channels:
         }
 
 
-def _predict_block(block: np.ndarray, model: TrainedModel, halo: int) -> np.ndarray:
+def _predict_block(block: np.ndarray, model: TrainedModel) -> np.ndarray:
     return model.probabilities(block)

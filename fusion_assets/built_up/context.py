@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 TILE = 512
 LIGHTS = "avg_rad"
+WITH_HALO = "with_halo"
+"""Layer after which the graph only ever looks inwards: blocks that bring their halo enter the graph there."""
 RATIOS = (("B08", "B04"), ("B03", "B08"), ("B11", "B08"), ("B04", "B02"))
 """Normalised differences (a - b) / (a + b): vegetation, water, built-up (Zha et al. 2003), redness."""
 
@@ -69,8 +71,12 @@ def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np
     """
     layers, ops = keras().layers, keras().ops
 
+    # Padded once by the whole halo: sums centred just outside the raster still hold pixels inside it.
+    margin, width = level.halo, len(centre)
+    around = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
+    padded = ops.pad(inputs, around, constant_values=float("nan")) if margin else inputs
     # Channel by channel, not pixel by pixel: sums and roots then run along whole rows of pixels.
-    planes = ops.transpose(inputs, (0, 3, 1, 2))
+    planes = ops.transpose(layers.Identity(name=WITH_HALO)(padded), (0, 3, 1, 2))
     valid = ops.all(ops.isfinite(planes), axis=1, keepdims=True)
     present = ops.cast(valid, "float32")
     clean = ops.where(valid, planes, ops.zeros_like(planes))
@@ -84,21 +90,18 @@ def context_graph(inputs: Any, features: Sequence[str], level: Level, centre: np
     pixel = layers.Normalization(axis=1, mean=centre, variance=scale**2)(pixel)
     pixel = ops.clip(pixel, -8.0, 8.0) * present
     terms = [pixel, ops.square(pixel), present] if level.spread else [pixel, present]
-    # Padded once by the whole halo: sums centred just outside the raster still hold pixels inside it.
-    moments, margin, width = ops.concatenate(terms, axis=1), level.halo, len(centre)
-    seen = [pixel]
-    if margin:
-        moments = ops.pad(moments, [[0, 0], [0, 0], [margin, margin], [margin, margin]])
+    moments, seen = ops.concatenate(terms, axis=1), [_inner(pixel, margin)]
+    valid = _inner(valid, margin)
     for step in (3**i for i in range(level.boxes)):
         moments, margin = _box(moments, step), margin - step
-        inner = moments[:, :, margin:-margin, margin:-margin] if margin else moments
+        inner = _inner(moments, margin)
         count = ops.maximum(inner[:, -1:], 1.0)
         mean = inner[:, :width] / count
         seen.append(mean)
         if level.spread:
             variance = inner[:, width : 2 * width] / count - ops.square(mean)
             seen.append(ops.sqrt(ops.maximum(variance, 0.0) + 1e-4))
-    return (ops.concatenate(seen, axis=1) if len(seen) > 1 else pixel), valid
+    return (ops.concatenate(seen, axis=1) if len(seen) > 1 else seen[0]), valid
 
 
 def pixel_channels(values: np.ndarray, features: Sequence[str]) -> np.ndarray:
@@ -162,6 +165,11 @@ def _box(moments: Any, step: int) -> Any:
     """Sums of three by three positions `step` apart; the result is `step` smaller on every side."""
     down = moments[:, :, : -2 * step] + moments[:, :, step:-step] + moments[:, :, 2 * step :]
     return down[..., : -2 * step] + down[..., step:-step] + down[..., 2 * step :]
+
+
+def _inner(planes: Any, margin: int) -> Any:
+    """The planes without `margin` pixels on every side."""
+    return planes[:, :, margin:-margin, margin:-margin] if margin else planes
 
 
 def _tiles(stack: xr.Dataset) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fusion_assets.built_up import backend
-from fusion_assets.built_up.context import Level, context_graph
+from fusion_assets.built_up.context import WITH_HALO, Level, context_graph
 from fusion_assets.built_up.network import HIDDEN, Members
 
 CHANNELS_LAST = "channels_last"
@@ -54,31 +54,35 @@ def assemble(features: list[str], level: Level, scaling: tuple, members: Members
 def side_by_side(model: Any, count: int) -> Any:
     """The same graph, its networks side by side in one product for each layer: faster once it is compiled.
 
-    Weights multiply planes of channels as they come, instead of turning every pixel's channels about first.
+    Weights multiply planes of channels as they come, instead of turning every pixel's channels about first; and what
+    lies around a block is read from the block's halo, which no network is run on.
 
     Args:
         model: what `assemble` returned, or loaded from its file.
         count: number of members.
 
     Returns:
-        Function of a tensor (1, y, x, feature) to a tensor (1, y, x), as the model.
+        Function of a tensor (1, y + 2 halo, x + 2 halo, feature) of known shape to a tensor (1, y, x): what the model
+        gives there, without the halo.
     """
     tf, keras = backend.tensorflow(), backend.keras()
-    planes = keras.Model(model.input, model.get_layer(CHANNELS_LAST).input)
+    planes = keras.Model(model.get_layer(WITH_HALO).output, model.get_layer(CHANNELS_LAST).input)
     weights = []
     for i in range(len(HIDDEN) + 1):
         found = [model.get_layer(f"seed_{member}_{i}").get_weights() for member in range(count)]
         weights.append((np.stack([k.T for k, _ in found]), np.stack([b[:, None] for _, b in found])))
 
     def call(values: Any) -> Any:
-        valid = tf.reduce_all(tf.math.is_finite(values), axis=-1)
         seen = planes(values, training=False)[0]
+        halo, (height, width) = (values.shape[1] - seen.shape[1]) // 2, seen.shape[1:]
+        inner = values[:, halo : halo + height, halo : halo + width]
         (kernel, bias), *rest = weights
         hidden = tf.matmul(kernel.reshape(-1, kernel.shape[-1]), tf.reshape(seen, (kernel.shape[-1], -1)))
         hidden = tf.reshape(hidden, (*kernel.shape[:2], -1)) + bias
         for kernel, bias in rest:
             hidden = tf.matmul(kernel, tf.nn.silu(hidden)) + bias
         mean = tf.reduce_mean(tf.sigmoid(hidden), axis=0)
-        return tf.where(valid, tf.reshape(mean, tf.shape(valid)), float("nan"))
+        valid = tf.reduce_all(tf.math.is_finite(inner), axis=-1)
+        return tf.where(valid, tf.reshape(mean, (1, height, width)), float("nan"))
 
     return call

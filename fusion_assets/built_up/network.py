@@ -27,6 +27,8 @@ HIDDEN = (32, 16)
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.1
+MIN_STEPS = 600
+"""Steps of the optimiser that the longest fit takes at least: with 40 of them a network still says the prevalence."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,19 @@ class Setting:
     epochs: int
 
 
+def batch_size(count: int) -> int:
+    """Samples in a mini-batch, of so many in all."""
+    return min(count, 256 if count < 20_000 else 1024)
+
+
 def epoch_candidates(count: int) -> tuple[int, ...]:
     """Epochs among which inner folds choose, the last being the length of the learning-rate schedule.
 
     Args:
-        count: number of samples; more samples need fewer passes.
+        count: number of samples; more samples need fewer passes, and few samples, or large mini-batches, enough of
+            them for `MIN_STEPS` steps.
     """
-    longest = int(np.clip(240_000 // count, 12, 40))
+    longest = max(int(np.clip(240_000 // count, 12, 40)), MIN_STEPS // (count // batch_size(count)))
     return tuple(sorted({max(1, longest // 8), longest // 4, longest // 2, longest}))
 
 
@@ -78,9 +86,8 @@ def fit_members(
         Members after each epoch of `keep`.
     """
     tf = tensorflow()
-    count, batch = len(label), 256 if len(label) < 20_000 else 1024
-    batch = min(batch, count)
-    steps = max(1, count // batch)
+    count, batch = len(label), batch_size(len(label))
+    steps = count // batch
     centre = np.stack([channels[m].mean(axis=0, dtype="float64") for m in masks])[:, None].astype("float32")
     scale = np.stack([channels[m].std(axis=0, dtype="float64") for m in masks])[:, None].astype("float32") + 1e-6
     share = np.array([np.clip(label[m].mean(), 1e-3, 1 - 1e-3) for m in masks])

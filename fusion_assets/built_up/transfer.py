@@ -18,7 +18,13 @@ from fusion_assets.built_up.classifier import INNER_SEEDS, SEEDS, Channels, requ
 from fusion_assets.built_up.context import LEVELS, Level, pixel_channels, sample_context
 from fusion_assets.built_up.evaluation import measured
 from fusion_assets.built_up.nested import INNER_TREES, TREES, fit_forest
-from fusion_assets.built_up.network import Setting, choose_setting, epoch_candidates
+from fusion_assets.built_up.network import (
+    Setting,
+    choose_setting,
+    epoch_candidates,
+    fit_members,
+    member_probabilities,
+)
 from fusion_assets.built_up.scores import choose_threshold
 
 if TYPE_CHECKING:
@@ -28,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "1"
+VERSION = "2"
 LIMIT = 100_000
 
 
@@ -70,6 +76,21 @@ class RegionChannels(Channels):
             read = [sample_context(stack, table, self.features, level, self.scaling) for stack, table in self.parts]
             self._tables[level] = np.concatenate(read)
         return self._tables[level]
+
+    def fit(
+        self, level: Level, masks: Sequence[np.ndarray], seeds: Sequence[int], keep: Sequence[int]
+    ) -> dict[int, np.ndarray]:
+        """As in the base class, with mini-batches of the other regions alone.
+
+        A region left out that is larger than the others would else leave next to nothing in a mini-batch.
+        """
+        channels, others = self.of(level), self.region > 0
+        stacked = np.repeat(np.stack(masks)[:, others], len(seeds), axis=0)
+        fitted = fit_members(channels[others], self.label[others], stacked, list(seeds) * len(masks), keep)
+        return {
+            epochs: member_probabilities(found, channels).reshape(len(masks), len(seeds), -1).mean(axis=1)
+            for epochs, found in fitted.items()
+        }
 
 
 def transfer(
@@ -115,7 +136,7 @@ def transfer(
 
     held_out: dict[Setting, np.ndarray] = {}
     for level in levels:
-        for epochs, found in table.fit(level, masks, INNER_SEEDS, epoch_candidates(len(label))).items():
+        for epochs, found in table.fit(level, masks, INNER_SEEDS, epoch_candidates(int(train.sum()))).items():
             held_out[Setting(level, epochs)] = sum(p * test for p, test in zip(found, tests, strict=True))[train]
     setting = choose_setting(label[train], held_out, block[train])
     threshold = choose_threshold(label[train], held_out[setting], block[train])

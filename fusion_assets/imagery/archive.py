@@ -14,14 +14,16 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations
+from fusion_assets.imagery.addresses import public_url
+from fusion_assets.imagery.archive_series import timeseries
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
 from fusion_assets.imagery.scenes import Scene, acquisitions, is_complete, scene_from_item
-from fusion_assets.imagery.storage import Storage, public_url
-from fusion_assets.imagery.timeseries import Treatment, timeseries
+from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery.timeseries import Treatment
 
 
 class ArchiveEngine:
@@ -57,35 +59,27 @@ class ArchiveEngine:
         """Lazy composite of the export's scenes on its grid; see `Engine.collect`."""
         scenes = [scene for scene in self._scenes(export) if scene.id not in without]
         if not scenes:
-            raise FusionError(
-                f"none of the {len(export.scenes)} scenes of {_partition(export.request)} can be read",
-                "at least one readable scene",
-                "restore the files, or choose another archive for this product",
-            )
+            raise _none_readable(len(export.scenes), export.request)
         return composite(acquisitions(scenes), export.request.recipe, export.request.grid)
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Read all that the grid needs of every file once; see `Engine.unreadable`."""
-        request = export.request
-        working = request.grid.refine(request.recipe.subdivision)
+        found = _readability(self._scenes(export), export.request)
+        return {scene: problem for scene, problem in found.items() if problem}
 
-        def problem(scene: Scene) -> UnreadableFile | None:
-            with gdal_environment(request.recipe.requester_pays):
-                try:
-                    for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
-                        read_part(file, working)
-                except UnreadableFile as error:
-                    return error
-            return None
-
-        scenes = self._scenes(export)
-        with ThreadPoolExecutor(4) as pool:
-            problems = pool.map(problem, scenes)
-        return {scene.id: error for scene, error in zip(scenes, problems, strict=True) if error}
-
-    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+    def series(
+        self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
+    ) -> xr.Dataset:
         """Every pass by itself, lazily; see `Engine.series`."""
-        return timeseries(scenes_for(request), request.recipe, request.grid, PRODUCTS[request.product], treatment)
+        found = scenes_for(request)
+        scenes = [scene for scene in found if scene.id not in without]
+        if not scenes:
+            raise _none_readable(len(found), request)
+        return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment)
+
+    def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
+        """Read all that the grid needs of every file once; see `Engine.readability`."""
+        return _readability(scenes_for(request), request)
 
     def resubmit(self, export: Export) -> Export:
         """Operations of this engine do not fail; see `Engine.resubmit`."""
@@ -139,6 +133,31 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
             "that covers them",
         )
     return [scene_from_item(item, product, request.recipe.bands, request.recipe.mask) for item in kept]
+
+
+def _readability(scenes: Sequence[Scene], request: ExportRequest) -> dict[str, UnreadableFile | None]:
+    """Why each scene cannot be read; None for those that can."""
+    working = request.grid.refine(request.recipe.subdivision)
+
+    def problem(scene: Scene) -> UnreadableFile | None:
+        with gdal_environment(request.recipe.requester_pays):
+            try:
+                for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
+                    read_part(file, working)
+            except UnreadableFile as error:
+                return error
+        return None
+
+    with ThreadPoolExecutor(4) as pool:
+        return dict(zip((scene.id for scene in scenes), pool.map(problem, scenes), strict=True))
+
+
+def _none_readable(count: int, request: ExportRequest) -> FusionError:
+    return FusionError(
+        f"none of the {count} scenes of {_partition(request)} can be read",
+        "at least one readable scene",
+        "restore the files, or choose another archive for this product",
+    )
 
 
 def _too_cloudy(cover: float | None, limit: float | None) -> bool:

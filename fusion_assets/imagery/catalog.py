@@ -15,8 +15,8 @@ from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.scenes import interval
-from fusion_assets.imagery.storage import public_url
 
 _T = TypeVar("_T")
 

@@ -1,7 +1,7 @@
 """What is asked of an engine and what it answers: requests, exports (tickets) and the `Engine` protocol.
 
-Both engines speak these types, and Dagster stores them as JSON. What does not belong here: how an engine works
-(`archive.py`, `earth_engine.py`).
+All engines speak these types, and Dagster stores them as JSON. What does not belong here: how an engine works
+(`archive.py`, `earth_engine/`, `sentinel_hub/`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.reading import UnreadableFile
-from fusion_assets.imagery.storage import public_url
 from fusion_assets.imagery.timeseries import Treatment
 
 # Parts of a request that do not shape its pixels.
@@ -125,7 +125,7 @@ class Export:
         request: what was asked.
         scenes: ids of the scenes found, sorted.
         state: of the operation.
-        engine: `archive` or `earth_engine`.
+        engine: name of the engine.
         submitted: UTC, ISO 8601.
         finished: UTC, ISO 8601, or None while it runs.
         message: what went wrong, when it failed.
@@ -165,7 +165,7 @@ class NoScenes(FusionError):
 
 
 class Engine(Protocol):
-    """Where pixels come from. Both engines give the same pixels from the same scenes at native working resolution."""
+    """Where pixels come from. All engines give the same pixels from the same scenes at native working resolution."""
 
     name: str
 
@@ -195,20 +195,28 @@ class Engine(Protocol):
         """Scenes that cannot be read, by id, found by reading all of them."""
         ...
 
-    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+    def series(
+        self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
+    ) -> xr.Dataset:
         """Every pass by itself, lazily, without an operation: nothing is reduced that would be worth keeping.
 
         Args:
             request: recipe without a reducer.
             treatment: applied to all dates of a piece together.
+            without: ids of scenes that are left out.
 
         Returns:
             Dataset (time, y, x) on the request's grid, see `timeseries.dataset_of`.
 
         Raises:
             NoScenes: nothing in the window.
-            FusionError: the engine cannot be reached; or when computed, a file that cannot be read.
+            UnreadableFile: at the latest when computed.
+            FusionError: the engine cannot be reached.
         """
+        ...
+
+    def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
+        """Scenes of a series by id, each with why it cannot be read or None, found by reading all of them."""
         ...
 
     def resubmit(self, export: Export) -> Export:

@@ -18,9 +18,9 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import local_copy, public_url
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.raster_contents import DTYPE_TAG, TAG_PREFIX
-from fusion_assets.imagery.storage import local_copy, public_url
 
 REMAKE = "remove the file and make it again: fusion run --select <asset> --region <region> --years <year>"
 GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # no search for side-car files at every block

@@ -35,6 +35,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.leftovers import WORK_PREFIX, sweep
 from fusion_assets.imagery.raster_contents import (
     CLASS_BANDS,
     DTYPE_TAG,
@@ -45,7 +46,6 @@ from fusion_assets.imagery.raster_contents import (
     preview,
 )
 from fusion_assets.imagery.raster_reading import open_raster
-from fusion_assets.imagery.storage import WORK_PREFIX, sweep
 
 __all__ = ["CLASS_BANDS", "RasterFile", "open_raster", "write_raster"]
 

@@ -22,10 +22,10 @@ import rasterio.windows
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.placement import Lattice, Places, is_geographic, outline_window
 from fusion_assets.imagery.scenes import SceneFile
-from fusion_assets.imagery.storage import public_url
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2

@@ -1,137 +1,31 @@
 """Where artifacts lie: one directory or bucket prefix, reached through fsspec.
 
-Belongs here: names of artifacts, atomic placing, fetching, and errors that say what a root cannot do. Does not
-belong here: what is inside the files (`rasters.py`), and Dagster (`io_managers.py`).
+Belongs here: names of artifacts, atomic placing, listing and removing. Does not belong here: addresses outside the root
+and what their errors say (`addresses.py`), what is inside the files (`rasters.py`), and Dagster (`io_managers.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
-import time
 import uuid
-from collections.abc import Iterator, MutableMapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from fusion_assets.errors import FusionError
-
-PARTIAL_SUFFIX = ".partial"
-WORK_PREFIX = "fusion-work-"
-"""Of temporary files and directories outside the storage root; those of killed processes are found by it."""
-STALE_AFTER_S = 24 * 3600
-PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
-
-
-def public_url(text: str) -> str:
-    """Return text with user names, passwords and query strings taken out of every URL in it.
-
-    Args:
-        text: a URL, or a message that contains some.
-
-    Returns:
-        The same text, safe to print.
-    """
-    without_user = re.sub(r"(\w+://)[^/\s@]*@", r"\1", text)
-    return re.sub(r"(\w+://[^\s?'\"]*)\?[^\s'\"]*", r"\1", without_user)
+from fusion_assets.imagery.addresses import downloaded, explained, file_system, public_url
+from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 
 
 def sha256_of(path: str | Path) -> str:
     """Return the sha256 of a local file as 64 hex digits, read piece by piece."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sweep(directory: str | Path, pattern: str) -> None:
-    """Remove files and directories that match pattern and were last touched more than a day ago.
-
-    A killed process cannot tidy up after itself; whoever comes next does.
-
-    Args:
-        directory: where to look; not below it.
-        pattern: glob such as `.*.partial`.
-    """
-    for old in Path(directory).glob(pattern):
-        with suppress(OSError):
-            if time.time() - old.stat().st_mtime > STALE_AFTER_S:
-                shutil.rmtree(old) if old.is_dir() else old.unlink()
-
-
-@contextmanager
-def _explained(action: str, url: str, expected: str, remedy: str) -> Iterator[None]:
-    """Turn whatever a file system raises into a FusionError without credentials."""
-    try:
-        yield
-    except FusionError:
-        raise
-    except Exception as error:
-        # Every object store has its own exceptions, and their texts and causes may hold signed addresses: cut both.
-        detail = public_url(f"{type(error).__name__}: {error}")
-        raise FusionError(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
-
-
-def _file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    protocol = url.split("://", 1)[0] if "://" in url else "file"
-    try:
-        with _explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
-            # Other processes write too: a listing that was true once is never looked up again.
-            return fsspec.core.url_to_fs(url, use_listings_cache=False)
-    except FusionError as error:
-        package = PACKAGES.get(protocol)
-        if package and "ImportError" in error.found:
-            raise FusionError(error.found, f"the package {package}", f"pip install '{package}'") from None
-        raise
-
-
-def local_copy(url: str | Path, signed_in: fsspec.AbstractFileSystem | None = None) -> Path:
-    """Return a local path with the content of url, downloading it once if it lies elsewhere.
-
-    Copies are kept per user under the temporary directory, named after the object's own fingerprint (so a replaced
-    object is fetched anew), and removed a day after their last use.
-
-    Args:
-        url: a local path or any fsspec URL.
-        signed_in: its file system, where that holds a login; by default one without.
-
-    Returns:
-        An absolute local path.
-
-    Raises:
-        FusionError: the object is missing or cannot be read.
-    """
-    fs, path = (signed_in, signed_in._strip_protocol(str(url))) if signed_in else _file_system(str(url))
-    if isinstance(fs, LocalFileSystem):
-        if not Path(path).exists():
-            raise FusionError(f"{path} does not exist", "a file", "make the asset first, or check FUSION_STORAGE")
-        return Path(path)
-    return _download(fs, path)
-
-
-def _download(fs: fsspec.AbstractFileSystem, path: str) -> Path:
-    url = public_url(fs.unstrip_protocol(path))
-    cache = Path(tempfile.gettempdir()) / f"fusion-cache-{os.getuid()}"
-    cache.mkdir(mode=0o700, exist_ok=True)
-    if cache.stat().st_uid != os.getuid():
-        raise FusionError(f"{cache} belongs to another user", "a directory of yours", "set TMPDIR to one")
-    sweep(cache, "*")
-    with _explained("read", url, "a readable object", "check the address, the network and your credentials"):
-        name = hashlib.sha256(f"{url} {fs.ukey(path)}".encode()).hexdigest()[:32]
-        copy = cache / f"{name}{Path(path).suffix}"
-        if not copy.exists():
-            partial = cache / f"{name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
-            try:
-                fs.get_file(path, str(partial))
-                partial.replace(copy)
-            finally:
-                partial.unlink(missing_ok=True)
-        os.utime(copy)
-    return copy
 
 
 class Storage:
@@ -144,7 +38,7 @@ class Storage:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self._fs, self._root = _file_system(str(root))
+        self._fs, self._root = file_system(str(root))
         self._root = self._root.rstrip("/")
         self.is_local = isinstance(self._fs, LocalFileSystem)
 
@@ -206,7 +100,7 @@ class Storage:
         """Return a local file with the artifact's content (the artifact itself on a local root)."""
         if self.is_local:
             return Path(path)
-        return _download(self._fs, self._inner(path))  # through the root's own file system, which may hold a login
+        return downloaded(self._fs, self._inner(path))  # through the root's own file system, which may hold a login
 
     def remove(self, path: str) -> None:
         """Remove an artifact; nothing happens where there is none."""
@@ -287,11 +181,11 @@ class Storage:
         return path if self.is_local else str(self._fs._strip_protocol(path))
 
     def _reading(self, path: str) -> AbstractContextManager[None]:
-        return _explained("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
+        return explained("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
 
     def _writing(self, path: str) -> AbstractContextManager[None]:
         remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
-        return _explained("write to", path, "a writable storage root", remedy)
+        return explained("write to", path, "a writable storage root", remedy)
 
 
 def _place_locally(source: Path, target: Path) -> None:

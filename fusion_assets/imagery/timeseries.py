@@ -1,15 +1,13 @@
-"""From scenes to a stack of dates on the grid: every pass by itself, lazily, read as composites read theirs.
+"""From scenes to a stack of dates on the grid: what a date is and what a series looks like, for all engines.
 
-Pixels reach the grid by nearest neighbour on the exact transform, masked and in physical units, offsets harmonised.
 Scenes of one day become one date: granules of a pass, and for optics also two passes of one day; radar keeps orbits
-apart, because backscatter depends on where it is looked at from. What does not belong here: which scenes there are
-(`archive.py`), and what is made of the series.
+apart, because backscatter depends on where it is looked at from. What does not belong here: how pixels are
+read (`archive_series.py` and the engines' own `timeseries.py`), and what is made of the series.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +17,8 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
-from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, acquisitions
-from fusion_assets.imagery.season import read_headers
-from fusion_assets.imagery.tile import is_clear
 
 TILE = 1024
 """Edge of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole."""
@@ -87,6 +80,23 @@ def _tracks(scenes: Sequence[Scene]) -> dict[str, int]:
         for scene in nameless:
             tracks[scene.id] = UNNUMBERED + firsts[scene.start.hour * 60 + scene.start.minute]
     return tracks
+
+
+def first_clear(passes: Iterable[tuple[np.ndarray, np.ndarray]], bands: int, grid: Grid) -> np.ndarray:
+    """Pixels of one date, (band, y, x): each from one pass, the first that is clear there; NaN where none is.
+
+    Args:
+        passes: values (band, y, x) and where all of them are clear (y, x); no more are drawn than needed.
+        bands: number of them.
+        grid: of the pixels.
+    """
+    out, empty = np.full((bands, *grid.shape), np.nan, np.float32), np.ones(grid.shape, bool)
+    for values, clear in passes:
+        np.copyto(out, values, where=clear & empty)
+        empty &= ~clear
+        if not empty.any():
+            break
+    return out
 
 
 def pieces(length: int, step: int = 0) -> tuple[int, ...]:
@@ -185,75 +195,3 @@ def _treated(found: list[np.ndarray], orbits: np.ndarray, treatment: Treatment) 
     values = treatment.apply(found[0] if len(found) == 1 else np.concatenate(found), orbits)
     inner = slice(treatment.reach, -treatment.reach or None)
     return np.ascontiguousarray(values[..., inner, inner])
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What all pieces have in common."""
-
-    dates: Sequence[Date]
-    recipe: CompositeRecipe
-    headers: Mapping[str, Header]
-
-
-def timeseries(
-    scenes: Sequence[Scene], recipe: CompositeRecipe, grid: Grid, product: Product, treatment: Treatment | None = None
-) -> xr.Dataset:
-    """The scenes of a request, date by date, in chunks of one date and `TILE` pixels; see `dataset_of`.
-
-    Raises:
-        UnreadableFile: a file that cannot be opened; when computed, one that cannot be read.
-    """
-    dates = dates_of(scenes, product)
-    headers = read_headers([date.scenes for date in dates], recipe, grid)
-    shared = dask.delayed(_Shared(dates, recipe, headers), pure=False, traverse=False)
-    read = dask.delayed(_read, pure=False)
-    return assembled(lambda first, _, window: read(shared, first, window), 1, dates, recipe.bands, grid, treatment)
-
-
-@functools.lru_cache(maxsize=16)
-def _places(window: Grid) -> Places:
-    """Placements are the same for all dates of a piece."""
-    return Places(window)
-
-
-def _read(shared: _Shared, layer: int, window: Grid) -> np.ndarray:
-    """One date of one piece: (1, bands, y, x); a pixel comes from one scene, the first that has all bands clear."""
-    recipe, places = shared.recipe, _places(window)
-    out = np.full((1, len(recipe.bands), *window.shape), np.nan, np.float32)
-    empty = np.ones(window.shape, bool)
-    with gdal_environment(recipe.requester_pays):
-        for scene in shared.dates[layer].scenes:
-            found = _scene(scene, shared, places)
-            if found is None:
-                continue
-            values, clear = found
-            clear &= empty
-            np.copyto(out[0], values, where=clear)
-            empty &= ~clear
-            if not empty.any():
-                break
-    return out
-
-
-def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, np.ndarray] | None:
-    """Physical values (bands, y, x) of one scene and where all of them are valid and clear; None where nothing is."""
-    recipe, clear = shared.recipe, np.ones(places.grid.shape, bool)
-    if scene.mask is not None and recipe.mask.kind != "none":
-        mask = read_nearest(
-            scene.mask, places.grid, header=shared.headers[scene.mask.href], places=places, any_number=True
-        )
-        if mask is None:
-            return None
-        clear = mask[1] & is_clear(mask[0], recipe.mask)
-        if not clear.any():
-            return None
-    values = np.empty((len(recipe.bands), *places.grid.shape), np.float32)
-    for layer, name in enumerate(recipe.bands):
-        file = scene.bands[name]
-        read = read_nearest(file, places.grid, header=shared.headers[file.href], places=places)
-        if read is None:
-            return None
-        clear &= read[1]
-        values[layer] = read[0] * np.float64(file.scale) + file.offset
-    return values, clear

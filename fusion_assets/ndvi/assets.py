@@ -8,6 +8,7 @@ which could be waited for, and an interrupted run asks again.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from fusion_assets.automation import automatic
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
 from fusion_assets.imagery.exports import NoScenes, digest
+from fusion_assets.imagery_assets import realise_series
 from fusion_assets.metadata import readable
 from fusion_assets.ndvi import backscatter as radar
 from fusion_assets.ndvi import filling, report, requests, store
@@ -101,19 +103,21 @@ def _ndvi_clear(study: Study, settings: Settings, partitions: Partitions) -> dg.
         and last days of this one.
         """
         with explained():
-            region, year = region_and_year(context.partition_key)
             client = context.resources.engine.client()
             context.resources.engine.connect_dask()
-            request = requests.optics_request(study, settings, region, year)
-            optics = client.series(request)
-            cube = _write(context, study, settings, requests.CLEAR, clear_ndvi(optics), {NDVI: "ndvi"})
+            request = requests.optics_request(study, settings, *region_and_year(context.partition_key))
+
+            def make(left_out: Collection[str]) -> store.Cube:
+                optics = client.series(request, without=left_out)
+                return _write(context, study, settings, requests.CLEAR, clear_ndvi(optics), {NDVI: "ndvi"})
+
+            cube, told = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
             metadata = {
                 "dates": cube.dates,
                 "clear_share": cube.stats[NDVI]["valid_share"],
                 "clear_classes": list(request.recipe.mask.values),
-                "engine": client.name,
             }
-            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata=readable(metadata))
+            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
             yield from ndvi_check_results(requests.CLEAR, cube.stats)
 
     return ndvi_clear
@@ -137,24 +141,25 @@ def _backscatter(study: Study, settings: Settings, partitions: Partitions) -> dg
         Unit: dB. A year that no scene was taken in is an empty series: gaps are then filled from the dates alone.
         """
         with explained():
-            region, year = region_and_year(context.partition_key)
             client = context.resources.engine.client()
             context.resources.engine.connect_dask()
-            request = requests.radar_request(study, settings, region, year)
-            try:
-                series = client.series(request, radar.treatment(unit, use.speckle.filter, use.speckle.window))
-            except NoScenes as error:
-                context.log.warning(f"{error.found}; gaps are filled without radar")
-                series = radar.nothing(request.grid)
+            request = requests.radar_request(study, settings, *region_and_year(context.partition_key))
+            treatment = radar.treatment(unit, use.speckle.filter, use.speckle.window)
             layers = dict.fromkeys(radar.BANDS, "dB")
-            cube = _write(context, study, settings, requests.BACKSCATTER, series, layers)
-            metadata = {
-                "dates": cube.dates,
-                "orbits": sorted({int(orbit) for orbit in series["orbit"].values}),
-                "speckle": use.speckle.filter,
-                "engine": client.name,
-            }
-            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata=readable(metadata))
+
+            def make(left_out: Collection[str]) -> tuple[store.Cube, list[int]]:
+                try:
+                    series = client.series(request, treatment, left_out)
+                except NoScenes as error:
+                    context.log.warning(f"{error.found}; gaps are filled without radar")
+                    series = radar.nothing(request.grid)
+                orbits = sorted({int(orbit) for orbit in series["orbit"].values})
+                return _write(context, study, settings, requests.BACKSCATTER, series, layers), orbits
+
+            tolerance = study.max_unreadable_share
+            (cube, orbits), told = realise_series(client, request, make, tolerance, context.log.warning)
+            metadata = {"dates": cube.dates, "orbits": orbits, "speckle": use.speckle.filter}
+            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
             yield from ndvi_check_results(requests.BACKSCATTER, cube.stats)
 
     return backscatter
@@ -165,7 +170,7 @@ def _ndvi_model(study: Study, settings: Settings, partitions: Partitions) -> dg.
 
     @dg.asset(
         ins=_inputs(study),
-        **_common(requests.MODEL, study, partitions, "documents", "json"),
+        **_common(requests.MODEL, study, partitions, "documents", "json", requests.ESTIMATORS_VERSION),
         automation_condition=automatic(),
     )
     def ndvi_model(context: dg.AssetExecutionContext, **found: xr.Dataset) -> dg.Output[dict]:
@@ -193,7 +198,7 @@ def _ndvi_filled(study: Study, settings: Settings, partitions: Partitions) -> dg
 
     @dg.asset(
         ins=_inputs(study, requests.MODEL),
-        **_common(requests.FILLED, study, partitions, "cubes", "zarr"),
+        **_common(requests.FILLED, study, partitions, "cubes", "zarr", requests.ESTIMATORS_VERSION),
         required_resource_keys=_NEEDS,
         automation_condition=automatic(),
         check_specs=ndvi_check_specs(requests.FILLED, partitions),
@@ -222,9 +227,11 @@ def _ndvi_filled(study: Study, settings: Settings, partitions: Partitions) -> dg
 
 
 def _ndvi_evaluation(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+    versions = requests.ESTIMATORS_VERSION, requests.EVALUATION_VERSION
+
     @dg.asset(
         ins=_inputs(study),
-        **_common(requests.EVALUATION, study, partitions, "tables", "parquet"),
+        **_common(requests.EVALUATION, study, partitions, "tables", "parquet", *versions),
         automation_condition=automatic(),
     )
     def ndvi_evaluation(context: dg.AssetExecutionContext, **found: xr.Dataset) -> dg.Output[pd.DataFrame]:
@@ -250,11 +257,8 @@ def _ndvi_evaluation(study: Study, settings: Settings, partitions: Partitions) -
 
 
 def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
-    ins = _inputs(study, requests.FILLED, requests.EVALUATION)
-    ins.pop(requests.BACKSCATTER, None)
-
     @dg.asset(
-        ins=ins,
+        ins=_inputs(study, requests.FILLED, requests.EVALUATION),
         **_common(requests.REPORT, study, partitions, "documents", "html", report.VERSION, study.title),
         required_resource_keys={"engine"},
         automation_condition=automatic(),
@@ -271,27 +275,28 @@ def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg
             def true_colour(day: dt.date) -> xr.Dataset:
                 return client.series(requests.picture_request(study, settings, region, year, day))
 
-            filled = found[requests.FILLED]
-            subject = {
-                "study": study.name,
-                "title": study.title or study.name,
-                "region": region,
-                "year": year,
-                "method": requests.use_of(study).method,
-            }
+            use, filled = requests.use_of(study), found[requests.FILLED]
+            asked = [requests.optics_request(study, settings, region, year)]
+            if use.sentinel1 is not None:
+                asked.append(requests.radar_request(study, settings, region, year))
             page = report.build_report(
-                subject,
+                report.Subject(
+                    study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, asked
+                ),
                 found[requests.CLEAR],
+                found.get(requests.BACKSCATTER),
                 filled,
                 found[requests.EVALUATION],
                 true_colour,
                 filling.share_of_sources(filled["source"]),
             )
-            link = dg.MetadataValue.url(report_url(requests.REPORT, region, str(year)))
             return dg.Output(
                 page,
                 data_version=dg.DataVersion(digest(page)),
-                metadata={"report": link, "bytes": len(page.encode())},
+                metadata={
+                    "report": dg.MetadataValue.url(report_url(requests.REPORT, region, str(year))),
+                    "bytes": len(page.encode()),
+                },
             )
 
     return ndvi_report

@@ -1,4 +1,4 @@
-"""NDVI of what Sentinel-2 saw clearly. What does not belong here: masking (`imagery/timeseries.py`) and filling."""
+"""NDVI of what Sentinel-2 saw clearly. What does not belong here: masking (`imagery/tile.py`) and filling."""
 
 from __future__ import annotations
 

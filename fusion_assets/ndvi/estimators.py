@@ -166,7 +166,7 @@ class NamedEstimator:
         gaps = draw_gaps(series, sample, seed)
         state, answer = METHODS[self.name].train(gaps, seed)
         error = gaps.truth - np.clip(answer.value, -1, 1)
-        return Fitted(self.name, state, calibrate(error, answer.spread, answer.far, gaps.day))
+        return Fitted(self.name, state, calibrate(error, answer.spread, answer.far, gaps.fold))
 
 
 ESTIMATORS: dict[str, Estimator] = {name: NamedEstimator(name) for name in METHODS}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fusion_assets.ndvi.kernels import at_scenes, compiled, level_orbits, local_mean
+from fusion_assets.ndvi.kernels import at_scenes, compiled, first_from, level_orbits, local_mean
 from fusion_assets.ndvi.series import Series, day_numbers
 
 FAR = 180  # days: a clear neighbour farther away, or none, counts as this far
@@ -45,6 +45,8 @@ class Prepared:
         vh: (n, s) float32 in dB, orbits levelled.
         vv_at_scenes: (n, t) local mean at the dates of the scenes.
         vh_at_scenes: (n, t) local mean at the dates of the scenes.
+        vv_wide: (n, t) wider local mean at the dates of the scenes.
+        vh_wide: (n, t) wider local mean at the dates of the scenes.
         radar_mean: (n, 2) mean of vv and vh.
     """
 
@@ -56,11 +58,13 @@ class Prepared:
     vh: np.ndarray
     vv_at_scenes: np.ndarray
     vh_at_scenes: np.ndarray
+    vv_wide: np.ndarray
+    vh_wide: np.ndarray
     radar_mean: np.ndarray
 
 
 def prepare(series: Series) -> Prepared:
-    """Lay a series out for queries, with the orbits levelled. Memory: about three times the series."""
+    """Lay a series out for queries, with the orbits levelled. Memory: about four times the series."""
     days, radar_days = day_numbers(series.time), day_numbers(series.radar_time)
     ndvi = np.ascontiguousarray(series.ndvi.T, np.float32)
     codes, orbit = np.unique(series.orbit, return_inverse=True)
@@ -68,8 +72,9 @@ def prepare(series: Series) -> Prepared:
     for band in (vv, vh):
         level_orbits(radar_days, band, orbit, len(codes), NARROW)
     vv_scenes, vh_scenes = (at_scenes(radar_days, band, days, NARROW) for band in (vv, vh))
+    vv_wide, vh_wide = (at_scenes(radar_days, band, days, WIDE) for band in (vv, vh))
     means = np.stack([_mean(vv), _mean(vh)], axis=1)
-    return Prepared(days, ndvi, _year(ndvi), radar_days, vv, vh, vv_scenes, vh_scenes, means)
+    return Prepared(days, ndvi, _year(ndvi), radar_days, vv, vh, vv_scenes, vh_scenes, vv_wide, vh_wide, means)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:
@@ -100,7 +105,7 @@ def features(prepared: Prepared, pixel: np.ndarray, day: np.ndarray) -> np.ndarr
         (q, features) float32 in the order of `FEATURES`; NaN where unknown.
     """
     p = prepared
-    radar = (p.radar_days, p.vv, p.vh, p.vv_at_scenes, p.vh_at_scenes, p.radar_mean)
+    radar = (p.radar_days, p.vv, p.vh, p.vv_at_scenes, p.vh_at_scenes, p.vv_wide, p.vh_wide, p.radar_mean)
     return _features(p.days, p.ndvi, p.year, *radar, pixel, day, NARROW, WIDE)
 
 
@@ -114,6 +119,8 @@ def _features(
     vh: np.ndarray,
     vv_at_scenes: np.ndarray,
     vh_at_scenes: np.ndarray,
+    vv_wide: np.ndarray,
+    vh_wide: np.ndarray,
     radar_mean: np.ndarray,
     pixel: np.ndarray,
     day: np.ndarray,
@@ -121,9 +128,12 @@ def _features(
     wide: np.ndarray,
 ) -> np.ndarray:
     found = np.full((len(pixel), 23), np.nan, np.float32)
+    here = near = far = 0  # found from query to query: those of a pixel usually stand together, by date
     for k in range(len(pixel)):
         p, row = pixel[k], found[k]
-        after = np.searchsorted(days, day[k])
+        here = after = first_from(days, here, day[k])
+        near = first_from(radar_days, near, day[k] - len(narrow) + 1)
+        far = first_from(radar_days, far, day[k] - len(wide) + 1)
         before = after - 1
         while before >= 0 and not np.isfinite(ndvi[p, before]):
             before -= 1
@@ -150,10 +160,13 @@ def _features(
         for band in range(2):
             passes = vv[p] if band == 0 else vh[p]
             scenes = vv_at_scenes[p] if band == 0 else vh_at_scenes[p]
-            now = local_mean(radar_days, passes, day[k], narrow)
             at = 11 + 4 * band
-            row[at] = now
-            row[at + 1] = local_mean(radar_days, passes, day[k], wide)
+            if here < len(days) and days[here] == day[k]:
+                row[at], row[at + 1] = scenes[here], vv_wide[p, here] if band == 0 else vh_wide[p, here]
+            else:
+                row[at] = local_mean(radar_days, passes, near, day[k], narrow)
+                row[at + 1] = local_mean(radar_days, passes, far, day[k], wide)
+            now = row[at]
             row[at + 2] = now - radar_mean[p, band]
             then = 0.0
             if has_before or has_after:

@@ -1,9 +1,9 @@
-"""Forests of extremely randomised trees as plain arrays, grown by scikit-learn, asked by a compiled loop.
+"""Forests of extremely randomised trees as plain arrays, grown by scikit-learn.
 
 P. Geurts, D. Ernst and L. Wehenkel, "Extremely randomized trees", Machine Learning 63 (2006). What belongs here:
-growing, storing and asking. Each tree is grown without one fold of dates, so that for every date there are trees that
-have not seen it: their errors there are honest. Arrays rather than pickled objects: they are stored
-as they are, load anywhere, and are asked without the GIL.
+growing, storing and asking. Trees may be grown without a fold of dates each, so that for every date there are trees
+that have not seen it: their errors there are honest. Arrays rather than pickled objects: they are stored as they are,
+load anywhere, and are asked without the GIL (`forest_kernel`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from fusion_assets.ndvi.kernels import compiled
+from fusion_assets.ndvi.forest_kernel import ordered, packed, thresholds, walk
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Forest:
         mean: (nodes,) float32, mean of the training values there.
         variance: (nodes,) float32, their variance.
         root: (trees,) int32.
-        fold: (trees,) int32, the fold that a tree has not seen.
+        fold: (trees,) int32, the fold that a tree has not seen; 0 where there is but one kind of tree.
     """
 
     feature: np.ndarray
@@ -58,18 +58,27 @@ class Forest:
         Returns:
             Both (q,) float32. The deviation is that of the training values in the leaves reached, within and between.
         """
-        only = np.full(len(values), -1, np.int64) if fold is None else fold
-        return _ask(values, only, *(getattr(self, field.name) for field in fields(self)))
+        threshold = ordered(thresholds(self.threshold))
+        word, origin = packed(self.feature, threshold, self.left, self.right, self.root)
+        mean, values = self.mean[origin], ordered(values)
+        nodes = mean, mean**2 + self.variance[origin]
+        if fold is None:
+            return walk(values, word, self.root, *nodes)
+        found = np.empty((2, len(values)), np.float32)
+        for own in np.unique(fold):
+            queries = fold == own
+            found[:, queries] = walk(values[queries], word, self.root[self.fold == own], *nodes)
+        return found[0], found[1]
 
 
-def grow(values: np.ndarray, target: np.ndarray, fold: np.ndarray, trees: int, leaf: int, seed: int = 0) -> Forest:
-    """Grow `trees` trees for every fold, each on the other folds.
+def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, leaf: int, seed: int = 0) -> Forest:
+    """Grow `trees` trees for every row of `seen`.
 
     Args:
         values: (q, features) float32, finite.
         target: (q,) float32.
-        fold: (q,) int from 0.
-        trees: number for every fold.
+        seen: (folds, q) bool, what the trees for each fold are grown on; one row for trees not asked by fold.
+        trees: number for every row.
         leaf: least number of training values in a leaf.
         seed: of the random numbers.
     """
@@ -77,11 +86,10 @@ def grow(values: np.ndarray, target: np.ndarray, fold: np.ndarray, trees: int, l
 
     parts: list[tuple[np.ndarray, ...]] = []
     roots, folds, start = [], [], 0
-    for left_out in range(int(fold.max()) + 1):
-        seen = fold != left_out
+    for left_out, rows in enumerate(seen):
         grown = ExtraTreesRegressor(
             trees, min_samples_leaf=leaf, max_features=0.6, n_jobs=-1, random_state=seed + left_out
-        ).fit(values[seen], target[seen])
+        ).fit(values[rows], target[rows])
         for tree in (estimator.tree_ for estimator in grown.estimators_):
             leaves = tree.children_left < 0
             parts.append(
@@ -108,33 +116,3 @@ def grow(values: np.ndarray, target: np.ndarray, fold: np.ndarray, trees: int, l
         np.asarray(roots, np.int32),
         np.asarray(folds, np.int32),
     )
-
-
-@compiled
-def _ask(
-    values: np.ndarray,
-    only: np.ndarray,
-    feature: np.ndarray,
-    threshold: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    mean: np.ndarray,
-    variance: np.ndarray,
-    root: np.ndarray,
-    fold: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    expected, deviation = np.empty(len(values), np.float32), np.empty(len(values), np.float32)
-    for k in range(len(values)):
-        total, square, asked = 0.0, 0.0, 0
-        for tree in range(len(root)):
-            if only[k] >= 0 and fold[tree] != only[k]:
-                continue
-            node = root[tree]
-            while feature[node] >= 0:
-                node = left[node] if values[k, feature[node]] <= threshold[node] else right[node]
-            total += mean[node]
-            square += mean[node] ** 2 + variance[node]
-            asked += 1
-        expected[k] = total / asked
-        deviation[k] = np.sqrt(max(square / asked - (total / asked) ** 2, 0.0))
-    return expected, deviation

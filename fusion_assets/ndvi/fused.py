@@ -3,7 +3,8 @@
 What belongs here: training and asking. What does not: the features (`features`), the trees (`forest`).
 
 A forest learns by how much NDVI differs from the line between the clear neighbours. How far its word is taken is
-decided per class of remoteness on dates it has not seen: where radar tells nothing there, the line stays as it is.
+decided per class of remoteness on dates far from those it has seen: where radar tells nothing there, or too few dates
+say that it does, the line stays as it is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from fusion_assets.ndvi.forest import Forest, grow
 from fusion_assets.ndvi.intervals import EDGES, remoteness
 from fusion_assets.ndvi.methods import Answer, Ask, State
 from fusion_assets.ndvi.series import Series
-from fusion_assets.ndvi.simulated_gaps import Gaps
+from fusion_assets.ndvi.simulated_gaps import APART, Gaps
 
-TREES = 5  # for every fold of dates
+TREES = 5  # for every fold of dates, to judge by
+ALL_TREES = 50  # grown on all dates, to answer by
 LEAF = 20
 BLINDED = 0.05  # share of training gaps without radar, so that it may be missing
 _LEAST_SPREAD = 0.01
@@ -34,10 +36,12 @@ class Fused:
         learned = known.copy()
         learned[blind, FEATURES.index("vv") :] = np.nan
         wanted = gaps.truth - _line(known, state["mean"])
-        forest = grow(_filled(learned, state), wanted, gaps.fold, TREES, LEAF, seed)
-        change, _ = forest.ask(_filled(known, state), gaps.fold)
-        state["trust"] = _trust(wanted, change, _remoteness(known))
-        return state | forest.arrays(), _answer(state, forest, known, gaps.fold)
+        judged = grow(_filled(learned, state), wanted, gaps.seen(APART), TREES, LEAF, seed)
+        change, _ = judged.ask(_filled(known, state), gaps.fold)
+        state["trust"] = _trust(wanted, change, _remoteness(known), gaps.fold)
+        answer = _answer(state, judged, known, gaps.fold)
+        everything = np.ones((1, len(known)), bool)
+        return state | grow(_filled(learned, state), wanted, everything, ALL_TREES, LEAF, seed).arrays(), answer
 
     def ready(self, state: State, series: Series) -> Ask:
         """Lay out the series; answer by all trees."""
@@ -87,12 +91,23 @@ def _filled(known: np.ndarray, state: State) -> np.ndarray:
     return np.where(np.isnan(known), low - (high - low) / 5, np.clip(known, low, high)).astype(np.float32)
 
 
-def _trust(wanted: np.ndarray, change: np.ndarray, far: np.ndarray) -> np.ndarray:
+def _trust(wanted: np.ndarray, change: np.ndarray, far: np.ndarray, fold: np.ndarray) -> np.ndarray:
     """Per class of remoteness, the multiple in [0, 1] of the forest's word to take.
 
     As far as it does no harm: the squared error is least at some multiple, and that of the line again at twice as much.
+    The multiple is shrunk by the share of its square that is chance, as W. James and C. Stein (1961) shrink a mean; its
+    standard error is between folds, as values of one date are right or wrong together.
     """
+    folds, trust = int(fold.max()) + 1, np.zeros(len(EDGES) + 1)
     group = np.digitize(far, EDGES)
-    product = np.bincount(group, wanted * change, len(EDGES) + 1)
-    square = np.bincount(group, change**2, len(EDGES) + 1)
-    return np.clip(2 * product / np.maximum(square, 1e-9), 0, 1)
+    for k in range(len(trust)):
+        own = group == k
+        count = len(np.unique(fold[own]))
+        if count < 2:
+            continue
+        product = np.bincount(fold[own], (wanted * change)[own], folds)
+        square = np.bincount(fold[own], (change**2)[own], folds)
+        best = product.sum() / max(square.sum(), 1e-9)
+        chance = ((product - best * square) ** 2).sum() * count / (count - 1) / max(square.sum(), 1e-9) ** 2
+        trust[k] = np.clip(2 * best * max(0.0, 1 - chance / max(best**2, 1e-9)), 0, 1)
+    return trust

@@ -3,8 +3,9 @@
 What belongs here: how errors become intervals (split conformal prediction: J. Lei et al., "Distribution-free predictive
 inference for regression", JASA 113 (2018)). What does not: making the errors (`estimators`).
 
-Pixels of one scene are wrong together, so the errors must come from scenes not learned from, and from many: a class of
-few scenes has no intervals of its own. Errors grow with the distance to clear scenes: the classes are of `remoteness`.
+Pixels of one scene are wrong together, and neighbouring scenes too: what a new date will show is told by folds of dates
+left out, not by counting pixels. A class of few folds has no intervals of its own. Errors grow with the distance to
+clear scenes: the classes are of `remoteness`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import numpy as np
 
 COVERED = 0.9
 EDGES = np.array([2.0, 4.0, 8.0, 16.0])  # of remoteness, days
-_MOST_COVERED = 0.95
-_FEWEST = 5  # dates from which a class stands on its own
+_FEWEST = 5  # folds from which a class stands on its own
+_WIDEST = 3.0  # times as wide as the errors seen: what two degrees of freedom would ask for is 1.8, one 3.8
 
 
 def remoteness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -52,41 +53,49 @@ class Intervals:
         return np.clip(np.minimum(low, value), -1, 1), np.clip(np.maximum(high, value), -1, 1)
 
 
-def calibrate(error: np.ndarray, spread: np.ndarray, far: np.ndarray, day: np.ndarray) -> Intervals:
+def calibrate(error: np.ndarray, spread: np.ndarray, far: np.ndarray, fold: np.ndarray) -> Intervals:
     """Intervals from errors at dates not learned from.
 
     Args:
         error: (q,) truth minus estimate; NaN where there is no estimate.
         spread: (q,) the estimate's own measure of its error, above 0.
         far: (q,) remoteness in days.
-        day: (q,) the date that the truth is from, in days.
+        fold: (q,) the run of neighbouring dates that the truth is from.
 
     Returns:
-        Quantiles of error / spread per class of remoteness; classes with few dates take those of all.
+        Ends of error / spread per class of remoteness; classes with few folds take those of all.
     """
     known = np.isfinite(error)
-    score, far, day = (error / spread)[known], far[known], day[known]
-    group, ends = np.digitize(far, EDGES), []
+    score, group, fold = (error / spread)[known], np.digitize(far[known], EDGES), fold[known]
+    ends = []
     for k in range(len(EDGES) + 1):
         own = group == k
-        enough = len(np.unique(day[own])) >= _FEWEST
-        ends.append(_quantiles(score[own], far[own], day[own]) if enough else _quantiles(score, far, day))
+        enough = len(np.unique(fold[own])) >= _FEWEST
+        ends.append(_ends(score[own], fold[own]) if enough else _ends(score, fold))
     low, high = np.array(ends).T
     return Intervals(low, high)
 
 
-def _quantiles(score: np.ndarray, far: np.ndarray, day: np.ndarray) -> tuple[float, float]:
-    """The two ends that leave the same share outside on either side.
+def _ends(score: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
+    """The two ends that leave the same share outside on either side, in a fold of dates that they were not made from.
 
-    Dates within one gap are wrong together (a gap is four times as long as its middle is remote), so few gaps fit into
-    the dates there are: the fewer, the more than the stated share must be inside, as in conformal prediction from few
-    cases; a tenth of that surplus, as pixels differ within a gap
-    (the tenth was found by trial on one Belgian place, whole and thinned out).
+    Ends made from few folds cover less than they should in another. By how much is seen by leaving each fold out in
+    turn: all ends are moved from the middle by the factor at which those of the others cover what was left out
+    (the jackknife of two-layer conformal prediction: R. Dunn, L. Wasserman and A. Ramdas, "Distribution-free prediction
+    sets for two-layer hierarchical models", JASA 118 (2023)).
     """
     if not len(score):
         return -2.0, 2.0
-    finite = far[np.isfinite(far)]
-    gaps = max(1.0, np.ptp(day) / (4 * max(1.0, float(np.median(finite)) if len(finite) else 1.0)))
-    inside = min(_MOST_COVERED, COVERED * (1 + 0.1 / gaps))
-    low, high = np.quantile(score, [(1 - inside) / 2, (1 + inside) / 2])
-    return float(low), float(high)
+    low, middle, high = _quantiles(score)
+    folds, needed = np.unique(fold), []
+    for left_out in folds[: len(folds) if len(folds) > 1 else 0]:
+        own = fold == left_out
+        lower, centre, upper = _quantiles(score[~own])
+        away = score[own] - centre
+        needed.append(away / np.where(away < 0, min(lower - centre, -1e-6), max(upper - centre, 1e-6)))
+    factor = np.clip(np.quantile(np.concatenate(needed), COVERED), 1, _WIDEST) if needed else _WIDEST
+    return float(middle + factor * (low - middle)), float(middle + factor * (high - middle))
+
+
+def _quantiles(score: np.ndarray) -> np.ndarray:
+    return np.quantile(score, [(1 - COVERED) / 2, 0.5, (1 + COVERED) / 2])

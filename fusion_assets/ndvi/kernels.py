@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
+STRIP = 64  # pixels that arithmetic over whole series takes at once: vectors for the processor, all of it in cache
+
 
 def compiled(function: Callable) -> Callable:
     """Compile on first use, kept on disk where there is a place to keep it; releases the GIL."""
@@ -58,10 +60,23 @@ def nearest_pass(
 
 
 @compiled
-def local_mean(days: np.ndarray, values: np.ndarray, day: int, weights: np.ndarray) -> float:
-    """Mean of one pixel's values around a day, weighted by whole days of distance; NaN if there is none in reach."""
+def first_from(days: np.ndarray, start: int, day: int) -> int:
+    """Index of the first of the ascending `days` that is not before `day`, sought from `start` on: near it is fast."""
+    while start > 0 and days[start - 1] >= day:
+        start -= 1
+    while start < len(days) and days[start] < day:
+        start += 1
+    return start
+
+
+@compiled
+def local_mean(days: np.ndarray, values: np.ndarray, first: int, day: int, weights: np.ndarray) -> float:
+    """Mean of one pixel's values around a day, weighted by whole days of distance; NaN if there is none in reach.
+
+    `first` is the index of the first value in reach; reach is the distance that the last weight is for.
+    """
     total, weight, reach = 0.0, 0.0, len(weights) - 1
-    for i in range(np.searchsorted(days, day - reach), len(days)):
+    for i in range(first, len(days)):
         if days[i] > day + reach:
             break
         if np.isfinite(values[i]):
@@ -72,40 +87,66 @@ def local_mean(days: np.ndarray, values: np.ndarray, day: int, weights: np.ndarr
 
 
 @compiled
+def add_local_means(days: np.ndarray, rows: np.ndarray, day: int, weights: np.ndarray, found: np.ndarray) -> None:
+    """Put `local_mean` of every pixel of a strip into `found` (p,); `rows` is (days, p), of finite values and NaN."""
+    weight, reach = np.zeros(found.shape), len(weights) - 1
+    found[:] = 0
+    for i in range(np.searchsorted(days, day - reach), len(days)):
+        if days[i] > day + reach:
+            break
+        row, w = rows[i], weights[abs(days[i] - day)]
+        for p in range(len(found)):
+            found[p] += w * row[p] if row[p] == row[p] else 0.0
+            weight[p] += w if row[p] == row[p] else 0.0
+    for p in range(len(found)):
+        found[p] = found[p] / weight[p] if weight[p] > 0 else np.nan
+
+
+@compiled
 def level_orbits(days: np.ndarray, values: np.ndarray, orbit: np.ndarray, orbits: int, weights: np.ndarray) -> None:
     """Take from each pixel's backscatter, in place, what its orbits differ by (incidence angle, look direction).
 
     An orbit's offset is the mean difference between its passes and the local mean over all orbits, refined in turns.
     Orbits that never overlap in time keep their difference: it cannot be told from change on the ground.
     """
-    offset, total, count = np.empty(orbits), np.empty(orbits), np.empty(orbits)
-    levelled = np.empty(values.shape[1], values.dtype)
-    for p in range(values.shape[0]):
-        offset[:] = 0
+    for start in range(0, len(values), STRIP):
+        strip = values[start : start + STRIP]
+        rows = strip.T.copy()
+        levelled, mean = np.empty(rows.shape, rows.dtype), np.empty(rows.shape[1])
+        shape = orbits, rows.shape[1]
+        offset, total, count = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         for _ in range(3):
             total[:], count[:] = 0, 0
             for i in range(len(days)):
-                levelled[i] = values[p, i] - offset[orbit[i]]
+                for p in range(rows.shape[1]):
+                    levelled[i, p] = rows[i, p] - offset[orbit[i], p]
             for i in range(len(days)):
-                if np.isfinite(values[p, i]):
-                    total[orbit[i]] += values[p, i] - local_mean(days, levelled, days[i], weights)
-                    count[orbit[i]] += 1
-            middle, passes = 0.0, 0.0
-            for o in range(orbits):
-                offset[o] = total[o] / count[o] if count[o] else 0.0
-                middle += offset[o] * count[o]
-                passes += count[o]
-            for o in range(orbits):
-                offset[o] -= middle / max(passes, 1.0)
-        for i in range(len(days)):
-            values[p, i] -= offset[orbit[i]]
+                add_local_means(days, levelled, days[i], weights, mean)
+                row, totals, counts = rows[i], total[orbit[i]], count[orbit[i]]
+                for p in range(len(mean)):
+                    totals[p] += row[p] - mean[p] if row[p] == row[p] else 0.0
+                    counts[p] += 1.0 if row[p] == row[p] else 0.0
+            for p in range(rows.shape[1]):
+                middle, passes = 0.0, 0.0
+                for o in range(orbits):
+                    offset[o, p] = total[o, p] / count[o, p] if count[o, p] else 0.0
+                    middle += offset[o, p] * count[o, p]
+                    passes += count[o, p]
+                for o in range(orbits):
+                    offset[o, p] -= middle / max(passes, 1.0)
+        for p in range(rows.shape[1]):
+            for i in range(len(days)):
+                strip[p, i] -= offset[orbit[i], p]
 
 
 @compiled
 def at_scenes(days: np.ndarray, values: np.ndarray, scene_days: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(n, t): local mean of the backscatter at the dates of the scenes."""
-    found = np.empty((values.shape[0], len(scene_days)), np.float32)
-    for p in range(values.shape[0]):
+    found = np.empty((len(values), len(scene_days)), np.float32)
+    for start in range(0, len(values), STRIP):
+        strip = found[start : start + STRIP]
+        rows, mean = values[start : start + STRIP].T.copy(), np.empty(len(strip))
         for i in range(len(scene_days)):
-            found[p, i] = local_mean(days, values[p], scene_days[i], weights)
+            add_local_means(days, rows, scene_days[i], weights, mean)
+            strip[:, i] = mean
     return found

@@ -112,7 +112,7 @@ class RadarForest:
         _require_radar(bands, gaps)
         known = np.isfinite(bands).all(axis=1)
         terms = _terms(bands)[:, 1:].astype(np.float32)
-        forest = grow(terms[known], gaps.truth[known], gaps.fold[known], trees=6, leaf=20, seed=seed)
+        forest = grow(terms[known], gaps.truth[known], gaps.seen()[:, known], trees=6, leaf=20, seed=seed)
         return forest.arrays(), self._answer(forest, terms, known, gaps.fold)
 
     def ready(self, state: State, series: Series) -> Ask:

@@ -1,71 +1,81 @@
-"""The report on a region's NDVI of one year: pictures before and after, series of sampled fields, errors by gap.
+"""The report on a region's NDVI of one year: pictures before and after, series of sampled places, errors by gap.
 
-One HTML file that opens anywhere, offline. What does not belong here: figures (`evaluation.py`), markup (`templates/`).
+One HTML file that opens anywhere, offline. What belongs here: what is said, in which order. What does not: figures
+(`evaluation.py`), pictures (`pictures.py`), markup (`templates/`).
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import xarray as xr
 
-from fusion_assets.built_up.report.maps import data_uri, thinned
-from fusion_assets.imagery.exports import NoScenes
+from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.ndvi import pictures
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "1"
-FIELDS, PICTURES = 6, 3
-_PICTURE_BYTES = 250_000
-# The colours of the script that this system's idea comes from: red below 0, yellow at 0.5, green above.
-_STOPS = (
-    (0.0, "#a50026"), (0.1, "#d73027"), (0.2, "#f46d43"), (0.3, "#fdae61"), (0.4, "#fee08b"), (0.5, "#ffffbf"),
-    (0.6, "#d9ef8b"), (0.7, "#a6d96a"), (0.8, "#66bd63"), (0.9, "#1a9850"), (1.0, "#006837"),
-)  # fmt: skip
-_GAP = (255, 255, 255)
-_SOURCE_COLOURS = {1: "#1b1b1b", 2: "#2a6fbb", 3: "#c77700"}
-
-TrueColour = Callable[[dt.date], xr.Dataset]
+VERSION = "2"
+FEW_SCENES = 10
+"""Clear scenes below which the page warns: so few cannot tell what the errors of a year are."""
+METHODS = {
+    "fused": "radar and the clear dates around, together",
+    "interpolation": "straight line between the clear dates around",
+    "whittaker": "smooth curve through the clear dates",
+    "random_forest": "forest on radar and the time of year",
+    "linear": "local linear fit on radar",
+    "published_formula": "published radar index in decibels, fitted sign",
+    "seed_as_printed": "radar index with amplitudes in its place",
+}
+"""What the names of the estimators mean, in the order in which they are shown."""
+_PACKAGES = ("fusion-assets", "dagster", "scikit-learn", "xarray", "zarr", "numpy")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """One date, before and after: data URIs.
+class Subject:
+    """What the page is about.
 
     Attributes:
-        day: of the pictures.
-        clear: share of the pixels that were clear.
-        colour: as seen, clouds and all; None where no scene is found.
-        before: clear NDVI with gaps.
-        after: NDVI without gaps.
+        study: name.
+        title: for people.
+        region: name.
+        year: of the series.
+        method: estimator that filled the gaps.
+        study_digest: of the study.
+        engine: name of the engine that gave the imagery.
+        requests: what it was asked for, Sentinel-2 first.
     """
 
-    day: dt.date
-    clear: float
-    colour: str | None
-    before: str
-    after: str
+    study: str
+    title: str
+    region: str
+    year: int
+    method: str
+    study_digest: str
+    engine: str
+    requests: Sequence[ExportRequest]
 
 
 def build_report(
-    subject: dict[str, Any],
+    subject: Subject,
     clear: xr.Dataset,
+    backscatter: xr.Dataset | None,
     filled: xr.Dataset,
     evaluation: pd.DataFrame,
-    true_colour: TrueColour,
+    true_colour: pictures.TrueColour,
     sources: dict[str, float],
 ) -> str:
     """The page.
 
     Args:
-        subject: study, title, region, year, method.
+        subject: what it is about.
         clear: stored clear NDVI.
+        backscatter: stored radar; None for a study without.
         filled: stored NDVI without gaps.
         evaluation: of `evaluation.evaluate`.
         true_colour: reflectance of a day, clouds and all.
@@ -75,129 +85,66 @@ def build_report(
 
     loader = jinja2.PackageLoader("fusion_assets.ndvi")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    columns = [str(name) for name in evaluation.columns]
+    scenes = int(evaluation["scenes"].max()) if len(evaluation) else 0
     return environment.get_template("report.html").render(
-        **subject,
-        pictures=before_and_after(clear, filled, true_colour),
-        fields=draw_fields(clear, filled),
-        columns=columns,
-        rows=[[_shown(value) for value in row] for row in evaluation.itertuples(index=False)],
+        **{key: value for key, value in asdict(subject).items() if key != "requests"},
+        dates=filled.sizes["time"],
+        pictures=pictures.before_and_after(clear, filled, true_colour),
+        fields=pictures.draw_fields(clear, filled),
+        errors=pictures.draw_errors(evaluation, subject.method),
+        scenes=scenes,
+        few_scenes=scenes < FEW_SCENES,
+        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
-        legend=[(colour, f"{value:g}") for value, colour in _STOPS],
+        legend=pictures.LEGEND,
     )
 
 
-def _shown(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, Any]]:
+    """Errors of all methods by length of gap, then everything about the chosen one."""
+    names = [name for name in METHODS if name in set(evaluation["estimator"])]
+    lengths = sorted(evaluation["gap_days"].unique())
+    by_gap = ["single scenes" if length == 0 else f"{length} days" for length in lengths]
+    for figure, caption in (
+        ("rmse", "RMSE in units of NDVI, by length of the gap"),
+        ("coverage", "Share of withheld values inside the stated 90 % interval"),
+    ):
+        known = evaluation.pivot(index="estimator", columns="gap_days", values=figure)
+        rows = [(name, METHODS[name], *(_shown(known.loc[name, length]) for length in lengths)) for name in names]
+        yield _table(caption, ("method", "", *by_gap), rows)
+    own = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
+    shown = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
+    rows = [
+        (gap, *(_shown(getattr(row, name)) for name in shown), str(row.note))
+        for gap, row in zip(by_gap, own.itertuples(), strict=True)
+    ]
+    columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
+    yield _table(f"The method of this page, {method}", columns, rows)
 
 
-def before_and_after(clear: xr.Dataset, filled: xr.Dataset, true_colour: TrueColour) -> list[Pictures]:
-    """Filled dates with gaps of different size: about a third, two thirds and almost all of the pixels."""
-    shares = clear["ndvi"].notnull().mean(("y", "x")).compute()
-    known = {day: float(share) for day, share in zip(clear["time"].values, shares.values, strict=True)}
-    days = [day for day in filled["time"].values if day in known]
-    if not days:
-        return []
-    wanted = (0.65, 0.35, 0.02)
-    chosen: list[Any] = []
-    for share in wanted:
-        rest = [day for day in days if day not in chosen]
-        if rest:
-            chosen.append(min(rest, key=lambda day: abs(known[day] - share)))
-    made = []
-    for day in sorted(chosen):
-        date = day.astype("datetime64[D]").item()
-        made.append(
-            Pictures(
-                date,
-                known[day],
-                _colour_picture(date, true_colour),
-                _ndvi_picture(clear["ndvi"].sel(time=day)),
-                _ndvi_picture(filled["ndvi"].sel(time=day)),
-            )
-        )
-    return made
+def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+    """What the page was made from."""
+    rows = []
+    for request, series in zip(subject.requests, (clear, backscatter), strict=False):
+        first, last = request.window
+        days = 0 if series is None else series.sizes["time"]
+        asked = f"{', '.join(request.collections)}; {first} to {last}; {days} dates; recipe {request.recipe_digest}"
+        if request.recipe.mask.kind == "classes":
+            asked += f"; clear are the classes {', '.join(map(str, request.recipe.mask.values))}"
+        rows.append((PRODUCTS[request.product].title, asked))
+    rows += [
+        ("engine", subject.engine),
+        ("study", f"{subject.study}, {subject.study_digest}"),
+        ("software", ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+    ]
+    return _table("What it was made from", ("", ""), rows)
 
 
-def _colour_picture(day: dt.date, true_colour: TrueColour) -> str | None:
-    try:
-        scene = true_colour(day).isel(time=0)
-    except NoScenes:
-        return None
-    bands = np.stack([thinned(scene[name]) for name in scene.data_vars], -1)
-    rgb = np.full(bands.shape, _GAP[0], np.uint8)
-    known = np.isfinite(bands).all(axis=-1)
-    # Brightened 2.5 times, as reflectance is usually shown.
-    rgb[known] = (np.clip(bands[known] * 2.5, 0, 1) * 255).astype(np.uint8)
-    return data_uri(rgb, _PICTURE_BYTES, "JPEG")
+def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    return {"caption": caption, "columns": columns, "rows": rows}
 
 
-def _ndvi_picture(ndvi: xr.DataArray) -> str:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    values = thinned(ndvi)
-    colours = LinearSegmentedColormap.from_list("ndvi", list(_STOPS))
-    rgb = colours(np.clip(np.nan_to_num(values), 0, 1), bytes=True)[..., :3]
-    rgb[~np.isfinite(values)] = _GAP
-    return data_uri(np.ascontiguousarray(rgb), _PICTURE_BYTES)
-
-
-def sampled_places(clear: xr.Dataset, count: int = FIELDS) -> list[tuple[int, int]]:
-    """Rows and columns of pixels that differ in how green they are, from the middle block of the region."""
-    block = clear["ndvi"].isel(
-        {
-            axis: slice(size // 2 - min(size, 256) // 2, size // 2 + (min(size, 256) + 1) // 2)
-            for axis, size in _edges(clear)
-        }
-    )
-    values = block.values
-    known = np.isfinite(values).sum(axis=0)
-    level = np.where(known > 0, np.where(np.isfinite(values), values, 0).sum(axis=0) / np.maximum(known, 1), np.nan)
-    usable = known >= max(1, np.percentile(known, 25))
-    if not usable.any():
-        return []
-    limits = np.nanquantile(level[usable], np.linspace(0.1, 0.9, count))
-    top, left = (clear.sizes[axis] // 2 - min(clear.sizes[axis], 256) // 2 for axis in ("y", "x"))
-    places = []
-    for limit in limits:
-        row, col = np.unravel_index(np.nanargmin(np.where(usable, np.abs(level - limit), np.nan)), level.shape)
-        places.append((int(row) + top, int(col) + left))
-    return list(dict.fromkeys(places))
-
-
-def _edges(clear: xr.Dataset) -> Sequence[tuple[str, int]]:
-    return [(axis, clear.sizes[axis]) for axis in ("y", "x")]
-
-
-def draw_fields(clear: xr.Dataset, filled: xr.Dataset) -> str:
-    """Series of sampled pixels as one SVG: values by source, their interval, and what was clear."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    places = sampled_places(clear)
-    if not places:
+def _shown(value: Any) -> str:
+    if value != value:
         return ""
-    figure = Figure(figsize=(9, 1.7 * len(places)), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.subplots(len(places), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
-    names = {1: "observed", 2: "radar", 3: "interpolated"}
-    for axis, (row, col) in zip(axes, places, strict=True):
-        pixel = filled.isel(y=row, x=col).compute()
-        days = pixel["time"].values
-        axis.fill_between(days, pixel["low"], pixel["high"], color="#d9d4c6", linewidth=0, label="90 % interval")
-        axis.plot(days, pixel["ndvi"], color="#8a8577", linewidth=0.8)
-        for code, colour in _SOURCE_COLOURS.items():
-            here = pixel["source"].values == code
-            axis.plot(days[here], pixel["ndvi"].values[here], ".", color=colour, markersize=4, label=names[code])
-        axis.set_ylim(-0.2, 1.02)
-        axis.set_title(f"x {float(pixel['x']):.0f}, y {float(pixel['y']):.0f}", fontsize=8, loc="left")
-        axis.tick_params(labelsize=8)
-    axes[0].legend(fontsize=7, ncols=4, loc="lower right")
-    out = io.StringIO()
-    # No date and no random ids: the same series give the same page.
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": "ndvi"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"

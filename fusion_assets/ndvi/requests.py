@@ -28,6 +28,8 @@ CLEAR_CLASSES = (4, 5, 6)
 """Vegetation, bare soil and water. Not cloud (8, 9, 10), and not shadow (3), dark areas (2), unclassified (7), snow."""
 VERSION = "1"
 """Raise when the same settings would give other values."""
+ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
+"""Raise when an estimator would learn or fill otherwise, or errors be measured otherwise: what rests on it is stale."""
 
 
 def use_of(study: Study) -> NdviUse:

@@ -16,6 +16,8 @@ from fusion_assets.ndvi.series import Series, day_numbers
 LEAST_SCENES = 3
 FOLDS = 10
 LONGEST = 90  # days, either side
+APART = 30  # days between what is learned from and what is judged: beyond it a scene says little about another
+_LEAST_SEEN = 1 / 3  # share of the gaps that is learned from all the same, nearer ones if need be
 _USUAL = 25  # days, mean length of a side that is hidden
 _ALONE = 0.05  # share of gaps that swallow the whole year: what radar alone is worth
 _ENOUGH = 0.3  # share of clear pixels below which a scene is drawn from less: what is clear there is often cloud edge
@@ -43,6 +45,27 @@ class Gaps:
     def folds(self) -> int:
         """Number of folds."""
         return int(self.fold.max()) + 1
+
+    def seen(self, apart: int = 0) -> np.ndarray:
+        """What may be learned from for each fold: nothing of it, and nothing within `apart` days of it.
+
+        Within a gap nothing near its middle is known when it is filled. A learner that knew the scenes next to a fold
+        would find its gaps easier than real ones (D. R. Roberts et al., "Cross-validation strategies for data with
+        temporal, spatial, hierarchical, or phylogenetic structure", Ecography 40 (2017)).
+
+        Args:
+            apart: days; halved until a third of the gaps is left.
+
+        Returns:
+            (folds, q) bool.
+        """
+        return np.array([self._outside(fold, apart) for fold in range(self.folds)])
+
+    def _outside(self, fold: int, apart: int) -> np.ndarray:
+        own = self.fold == fold
+        first, last = self.day[own].min(), self.day[own].max()
+        far = ~own & ((self.day < first - apart) | (self.day > last + apart))
+        return far if apart == 0 or far.mean() >= _LEAST_SEEN else self._outside(fold, apart // 2)
 
 
 def draw_gaps(series: Series, count: int, seed: int = 0) -> Gaps:

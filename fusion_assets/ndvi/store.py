@@ -6,7 +6,7 @@ day later. What does not belong here: what is in the series.
 
 The form is Zarr version 2 with consolidated metadata, which xarray, GDAL and most others read, and follows the CF
 conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the series of a pixel is one read; pieces of
-512 x 512 pixels are computed and written at once, so that memory does not grow with the region.
+512 x 512 pixels are computed and written, a few at once, so that memory does not grow with the region.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +24,11 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.storage import STALE_AFTER_S, Storage
+from fusion_assets.imagery.leftovers import STALE_AFTER_S
+from fusion_assets.imagery.storage import Storage
 
 CHUNK, PIECE = 256, 512
+BATCH = 2, 8  # pieces down and across: whole tiles of `imagery.timeseries`, enough of them to keep processors busy
 _STAMP = "%Y%m%dT%H%M%S"
 _CF = "CF-1.11"
 # Of layers in physical units: steps far below what is known, in half the bytes.
@@ -100,10 +102,7 @@ def write_cube(
         _skeleton(series).to_zarr(
             target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
         )
-        pieces = _pieces(series)
-        write = dask.delayed(_write, pure=False)
-        layers = series.drop_vars([name for name in series.variables if name not in series.data_vars])
-        found = dask.compute(*(write(target, layers.isel(piece), piece) for piece in pieces)) if pieces else ()
+        found = _written(target, series)
     except BaseException:
         storage.remove_directory(place)
         raise
@@ -211,18 +210,48 @@ def _pieces(series: xr.Dataset) -> list[dict[str, slice]]:
     ]
 
 
+def _written(target: Any, series: xr.Dataset) -> list[Any]:
+    """Compute and write all pieces, a batch at a time; returns what `_write` returned of each, in their order.
+
+    All at once, a scheduler would read ahead over the whole region: memory would grow with it. The pieces of a batch
+    are optimised together: each by itself would have what it shares with its neighbours, such as a block of a file, as
+    a task of its own, and that would be read again for every piece.
+    """
+    attributes, pieces = {str(name): band.attrs for name, band in series.data_vars.items()}, _pieces(series)
+    write = dask.delayed(_write, pure=False)
+    found: dict[int, Any] = {}
+    for batch in _batches(pieces):
+        arrays = [da.asarray(series[name].isel(pieces[k]).data) for k in batch for name in attributes]
+        whole = dask.optimize(*(array.rechunk(array.shape) for array in arrays))
+        blocks = iter([array.to_delayed(optimize_graph=False).item() for array in whole])
+        writes = [write(target, {name: next(blocks) for name in attributes}, attributes, pieces[k]) for k in batch]
+        found.update(zip(batch, dask.compute(*writes), strict=True))
+    return [found[k] for k in range(len(pieces))]
+
+
+def _batches(pieces: Sequence[Mapping[str, slice]]) -> list[list[int]]:
+    """Indices of the pieces that are computed at once."""
+    batches: dict[tuple[int, int], list[int]] = {}
+    for k, piece in enumerate(pieces):
+        place = piece["y"].start // PIECE // BATCH[0], piece["x"].start // PIECE // BATCH[1]
+        batches.setdefault(place, []).append(k)
+    return list(batches.values())
+
+
 def _write(
-    target: Any, piece: xr.Dataset, region: Mapping[str, slice]
+    target: Any,
+    layers: Mapping[str, np.ndarray],
+    attributes: Mapping[str, Mapping[str, Any]],
+    region: Mapping[str, slice],
 ) -> tuple[bytes, dict[str, tuple[int, int, float, float, float]]]:
     """Write one piece; returns its digest and, by layer, counts, sum and extremes."""
     digest, stats = hashlib.sha256(), {}
-    for name, band in piece.data_vars.items():
-        values = band.values
+    for name, values in layers.items():
         digest.update(np.ascontiguousarray(values).data)
         known = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
         ends = (float(known.min()), float(known.max())) if known.size else (np.inf, -np.inf)
-        stats[str(name)] = (values.size, known.size, float(known.sum(dtype=np.float64)), *ends)
-        band.encoding = {}
+        stats[name] = (values.size, known.size, float(known.sum(dtype=np.float64)), *ends)
+    piece = xr.Dataset({name: (("time", "y", "x"), values, attributes[name]) for name, values in layers.items()})
     piece.to_zarr(target, region=dict(region), consolidated=True, zarr_format=2)
     return digest.digest(), stats
 

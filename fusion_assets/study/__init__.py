@@ -52,7 +52,7 @@ class Study(Section):
         products: optional roles sentinel2, night_lights, labels.
         features: optics, lights or both.
         lights: how night lights are cleaned before they become a feature.
-        max_unreadable_share: share of a composite's scenes that may be unreadable, 0 to 1.
+        max_unreadable_share: share of the scenes of a composite or series that may be unreadable, 0 to 1.
         min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1.
         reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
             archive's catalog, None for none; see `built_up/reference.py`. No digest of pixels depends on it.

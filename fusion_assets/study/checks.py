@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fusion_assets.errors import FusionError
 from fusion_assets.study.errors import Problem, close_to
 from fusion_assets.study.ndvi import UNUSED
-from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage
+from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
@@ -115,19 +115,20 @@ def _products(study: Study, _: dt.date) -> Iterator[Problem]:
     for role, use in given.items():
         key = f"products.{role}"
         if use.recipe.role != role:
-            from fusion_assets.study.products import known_products
-
-            fitting = ", ".join(name for name, product in known_products().items() if product.role == role)
             yield Problem(
                 f"{key}.product",
                 f"is {use.product}, a {use.recipe.role} product",
-                f"one of {fitting}",
+                _products_for(role),
                 f"choose one of these, or move it to products.{use.recipe.role}",
             )
             continue
         yield from _bands(key, use)
         yield from _mask(key, use)
         yield from _label(key, use)
+
+
+def _products_for(role: str) -> str:
+    return "one of " + ", ".join(name for name, product in known_products().items() if product.role == role)
 
 
 def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
@@ -145,26 +146,14 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
 
 def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
     if isinstance(use.mask, CloudScore) and use.recipe.role != "sentinel2":
-        yield Problem(
-            f"{key}.mask",
-            f"is a cloud score, which {use.product} has none of",
-            "none, or no mask key",
-            "remove mask to use the product's own; Cloud Score+ is for Sentinel-2",
-        )
+        found, remedy = f"is a cloud score, which {use.product} has none of", "; Cloud Score+ is for Sentinel-2"
     elif isinstance(use.mask, MinCoverage) and use.recipe.mask.kind != "positive":
-        yield Problem(
-            f"{key}.mask",
-            f"is a least coverage, which {use.product} does not count",
-            "none, or no mask key",
-            "remove mask to use the product's own; min_coverage is for night lights",
-        )
+        found, remedy = f"is a least coverage, which {use.product} does not count", "; min_coverage is for night lights"
     elif isinstance(use.mask, MaskClasses) and use.recipe.mask.kind != "classes":
-        yield Problem(
-            f"{key}.mask",
-            f"lists classes, but the mask of {use.product} has none",
-            "none, or no mask key",
-            "remove mask to use the product's own, or write `mask: none`",
-        )
+        found, remedy = f"lists classes, but the mask of {use.product} has none", ", or write `mask: none`"
+    else:
+        return
+    yield Problem(f"{key}.mask", found, "none, or no mask key", f"remove mask to use the product's own{remedy}")
 
 
 def _label(key: str, use: ProductUse) -> Iterator[Problem]:
@@ -266,11 +255,8 @@ def _ndvi(study: Study, _: dt.date) -> Iterator[Problem]:
 def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
     key = f"ndvi.{role}"
     if use.recipe.role != role:
-        from fusion_assets.study.products import known_products
-
-        fitting = ", ".join(name for name, product in known_products().items() if product.role == role)
         yield Problem(
-            f"{key}.product", f"is {use.product}, a {use.recipe.role} product", f"one of {fitting}", "change it"
+            f"{key}.product", f"is {use.product}, a {use.recipe.role} product", _products_for(role), "change it"
         )
         return
     for unused in sorted(use.model_fields_set & set(UNUSED)):

@@ -64,7 +64,8 @@ class NdviUse(Section):
         speckle: how it is reduced.
         method: estimator that fills the gaps.
         every_days: None fills the dates of Sentinel-2, a number every so many days from 1 January.
-        margin_days: of the neighbouring years, which help to fill the first and last days of a year.
+        margin_days: of the neighbouring years, which help to fill the first and last days of a year. Where three of
+            four passes are cloudy, every fifth pixel is not clear once in 30 days, every thirtieth not in 60.
         sample: pixels that the model is fitted on and the evaluation made with, and gaps simulated in them.
     """
 
@@ -87,7 +88,7 @@ class NdviUse(Section):
     )
     method: str = Field(METHODS[0], description="estimator", examples=[METHODS[0]])
     every_days: int | None = Field(None, description="days from one filled date to the next", examples=[10])
-    margin_days: int = Field(30, description="days of the neighbouring years", examples=[30])
+    margin_days: int = Field(60, description="days of the neighbouring years", examples=[60])
     sample: int = Field(20_000, description="pixels to fit and evaluate on", examples=[20_000])
 
     @field_validator("resolution")

@@ -3,7 +3,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fusion_assets.built_up import classifier, network
+from fusion_assets.built_up import backend, classifier, network
 from fusion_assets.built_up.classifier import TrainedModel, predict_dataset, train
 from fusion_assets.built_up.context import LEVELS
 from fusion_assets.built_up.network import Setting, choose_setting
@@ -64,6 +64,8 @@ def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
     stack, samples = town
     values = np.stack([stack[name].values for name in FEATURES], axis=-1)
     model = train(samples, stack, FEATURES, levels=LEVELS[2:])
+    around = model.card["context"]
+    values = np.pad(values, ((around, around), (around, around), (0, 0)), constant_values=np.nan)
     whole = model.probabilities(values)
     monkeypatch.setattr(classifier, "BLOCK", 17)
     lazy = predict_dataset(model, stack.chunk({"y": 13, "x": 60}))
@@ -73,7 +75,7 @@ def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_the_compiled_graph_of_large_rasters_predicts_the_same(town, tmp_path, monkeypatch, level):
-    import keras
+    keras = backend.keras()
 
     stack, samples = town
     trained = train(samples, stack, FEATURES, levels=[level])
@@ -90,7 +92,7 @@ def test_the_compiled_graph_of_large_rasters_predicts_the_same(town, tmp_path, m
 
 
 def test_a_saved_model_predicts_the_same(town, model, tmp_path):
-    import keras
+    keras = backend.keras()
 
     stack, _ = town
     model.keras_model.save(tmp_path / "m.keras")

@@ -54,6 +54,15 @@ def test_labels_of_the_region_left_out_change_nothing_but_its_score(regions):
     assert other["model"]["mcc"] == pytest.approx(-one["model"]["mcc"])
 
 
+def test_samples_of_the_region_left_out_change_nothing_but_its_score(regions):
+    samples, stacks = regions
+    few = samples["north"][::3].reset_index(drop=True)
+    whole, _ = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR)
+    part, _ = transfer.transfer("north", samples | {"north": few}, stacks, FEATURES, levels=NEAR)
+    for column in ("probability", "predicted", "baseline_probability", "baseline_predicted"):
+        assert np.allclose(whole[column][::3], part[column], atol=1e-6), column
+
+
 def test_one_other_region_is_held_out_by_blocks(regions):
     samples, stacks = ({name: part[name] for name in ("east", "west")} for part in regions)
     _, metrics = transfer.transfer("west", samples, stacks, FEATURES, levels=NEAR)

@@ -22,6 +22,7 @@ import yaml
 import fusion_assets
 from fusion_assets.definitions import build_definitions
 from fusion_assets.imagery.demo import build_demo_archive
+from fusion_assets_tests.demo_study import demo_regions
 from fusion_assets_tests.earth_engine.buckets import QUIET_CLIENT, free_port, storage_emulator
 
 YEARS = (2015, 2016)
@@ -58,10 +59,9 @@ class System:
         self._storage_address = storage_address
         catalog = build_demo_archive(folder.parent / "chaos-archive", size_km=size_km, seed=3, years=YEARS)
         self._catalog = str(catalog)
-        region = json.loads((catalog.parent / "demo.json").read_text())["region"]
         study = {
             "name": "chaos",
-            "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
+            "regions": demo_regions(catalog),
             "resolution": 1000,
             "working_resolution": 250,
             "season": {"start": "07-01", "end": "12-31"},

@@ -1,5 +1,6 @@
 """Fixtures: the tiny archive and a running service with the real client connected to it."""
 
+import ee
 import pytest
 
 from fusion_assets_tests.earth_engine import Clock, EarthEngineService, connect, storage_emulator, tiny_archive
@@ -12,7 +13,6 @@ def archive(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def running(archive):
-    ee = pytest.importorskip("ee")
     with storage_emulator() as buckets, EarthEngineService(archive, buckets, Clock(manual=True)) as service:
         connect(service.url)
         ee.data.setMaxRetries(1)

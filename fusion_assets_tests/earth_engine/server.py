@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -22,6 +19,7 @@ from fusion_assets_tests.earth_engine.faults import REQUEST_ERRORS, Fault, error
 from fusion_assets_tests.earth_engine.imaging import request_cache
 from fusion_assets_tests.earth_engine.rendering import compute_pixels
 from fusion_assets_tests.earth_engine.signatures import carried
+from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
 
 if TYPE_CHECKING:
     from fusion_assets_tests.earth_engine.service import EarthEngineService
@@ -111,48 +109,30 @@ def _route(method: str, path: str) -> tuple[str, re.Match | None, Callable[..., 
     return "unknown", None, lambda *request: None
 
 
-class Server(ThreadingHTTPServer):
+class Server(LoopbackServer):
     """The server of one service."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, service: EarthEngineService, port: int) -> None:
         self.service = service
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are not worth a traceback."""
+        super().__init__(_Handler, port)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: Server
 
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def log_message(self, *arguments: Any) -> None:
-        """Stay quiet."""
-
-    def _answer(self, method: str) -> None:
+    def respond(self) -> None:
         service, parts = self.server.service, urlsplit(self.path)
-        received = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        path = unquote(parts.path)
+        received, path = self.received(), unquote(parts.path)
         if path == "/control":
             self._control(received)
             return
-        endpoint, match, answer = _route(method, path)
+        endpoint, match, answer = _route(self.command, path)
         with service.counters.during(endpoint, len(received)) as running:
             rule = service.faults.for_request(endpoint)
             if rule is not None:
                 service.counters.struck(rule.kind)
             if rule is not None and rule.kind == "drop":
-                self._hang_up()
+                self.hang_up()
                 return
             if rule is not None and rule.kind == "slow":
                 time.sleep(rule.seconds)
@@ -160,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if rule is not None and rule.kind in REQUEST_ERRORS:
                     raise error_of(rule)
                 if match is None:
-                    raise ServiceError(f"{method} {path}: this loopback service does not know the method.", 404)
+                    raise ServiceError(f"{self.command} {path}: this loopback service does not know the method.", 404)
                 if len(received) > LARGEST_BODY:
                     raise ServiceError(f"Request payload size exceeds the limit: {LARGEST_BODY} bytes.")
                 limit = service.concurrency_limit
@@ -177,38 +157,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, endpoint: str, status: int, content: Any, rule: Fault | None) -> None:
         if rule is not None and rule.kind == "lost_answer":
-            self._hang_up()
+            self.hang_up()
             return
         kind = "application/json; charset=UTF-8"
         if isinstance(content, tuple):
             content, kind = content
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.server.service.counters.answered(endpoint, status, len(payload))
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        if rule is not None and rule.kind == "cut":
-            self.wfile.write(payload[: len(payload) // 2])
-            self._hang_up()
-            return
-        self.wfile.write(payload)
+        self.send(status, payload, kind, cut=rule is not None and rule.kind == "cut")
 
     def _control(self, received: bytes) -> None:
         try:
             content, status = self.server.service.control(json.loads(received)), 200
         except (KeyError, TypeError, ValueError) as error:
             content, status = {"error": f"{type(error).__name__}: {error}"}, 400
-        payload = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def _hang_up(self) -> None:
-        """Close the connection so that the client sees a reset, not an empty answer."""
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
+        self.send(status, content)

@@ -67,7 +67,7 @@ class EarthEngineService:
     @property
     def url(self) -> str:
         """Address to give to `ee.Initialize(url=...)`."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self._server.url
 
     def __enter__(self) -> EarthEngineService:
         """Start answering."""
@@ -82,15 +82,14 @@ class EarthEngineService:
         """Answer requests in threads; with a real clock, move operations along in another one."""
         # Graphs made by client-side loops nest deeply.
         sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self._server.start()
         if not self.clock.manual:
             threading.Thread(target=self._tick, daemon=True).start()
 
     def stop(self) -> None:
         """Close the port."""
         self._stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def evaluate(self, expression: dict[str, Any]) -> Any:
         """Value of an expression graph."""

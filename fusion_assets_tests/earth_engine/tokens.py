@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
 
 
 class TokenEndpoint:
@@ -40,28 +40,14 @@ class TokenEndpoint:
 def token_endpoint(token: str = "token") -> Iterator[TokenEndpoint]:
     """Serve tokens until the end of the block."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            status, told = endpoint.answer()
-            content = json.dumps(told).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    class Handler(LoopbackHandler):
+        def respond(self) -> None:
+            self.received()
+            self.send(*endpoint.answer())
 
-        def log_message(self, *arguments: Any) -> None:
-            """Stay quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    endpoint = TokenEndpoint(f"http://127.0.0.1:{server.server_port}/token", token)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
+    with LoopbackServer(Handler) as server:
+        endpoint = TokenEndpoint(f"{server.url}/token", token)
         yield endpoint
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @functools.cache

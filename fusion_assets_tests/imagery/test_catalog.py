@@ -2,9 +2,7 @@
 
 import contextlib
 import datetime as dt
-import http.server
 import json
-import threading
 import urllib.parse
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from shapely.geometry import box
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, write_catalog
+from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
 
 AREA = box(3.05, 50.1, 3.1, 50.2)
 WINDOW = (dt.date(2019, 7, 1), dt.date(2019, 12, 31))
@@ -110,16 +109,11 @@ def stac_api(items, fail_search=False, page=2):
     """A STAC API on this machine: landing page, collections and a paged item search, in the standard library."""
     searches = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def answer(self, facts, status=200):
-            content = json.dumps(facts).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_GET(self):
+    class Handler(LoopbackHandler):
+        def respond(self):
+            if self.command == "POST":
+                self.search()
+                return
             path = urllib.parse.urlparse(self.path).path.rstrip("/")
             collection = {
                 "type": "Collection", "stac_version": "1.0.0", "id": "a", "description": "x", "license": "other",
@@ -127,7 +121,8 @@ def stac_api(items, fail_search=False, page=2):
                 "links": [{"rel": "self", "href": f"{root}/collections/a"}, {"rel": "root", "href": root}],
             }  # fmt: skip
             if path == "":
-                self.answer(
+                self.send(
+                    200,
                     {
                         "type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "x",
                         "conformsTo": [
@@ -146,18 +141,18 @@ def stac_api(items, fail_search=False, page=2):
                                 "type": "application/geo+json",
                             },
                         ],
-                    }
+                    },
                 )  # fmt: skip
             elif path == "/collections":
-                self.answer({"collections": [collection], "links": []})
+                self.send(200, {"collections": [collection], "links": []})
             else:
-                self.answer({"code": "NotFound"}, 404)
+                self.send(404, {"code": "NotFound"})
 
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        def search(self):
+            body = json.loads(self.received())
             searches.append(body)
             if fail_search:
-                self.answer({"code": "broken"}, 500)
+                self.send(500, {"code": "broken"})
                 return
             start = int(body.get("token", 0))
             links = []
@@ -165,21 +160,11 @@ def stac_api(items, fail_search=False, page=2):
                 following = {"rel": "next", "href": f"{root}/search", "method": "POST", "merge": True}
                 links = [following | {"body": {"token": str(start + page)}}]
             features = [item.to_dict(include_self_link=False) for item in items[start : start + page]]
-            self.answer({"type": "FeatureCollection", "features": features, "links": links})
+            self.send(200, {"type": "FeatureCollection", "features": features, "links": links})
 
-        def log_message(self, *args):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    root = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with LoopbackServer(Handler) as server:
+        root = server.url
         yield root, searches
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def test_an_api_is_searched_page_by_page():

@@ -1,7 +1,5 @@
 """The demo archive's reference sample: its truth at places drawn from its own labels, as a study reads it."""
 
-import json
-
 import pandas as pd
 import pytest
 import rasterio
@@ -9,6 +7,7 @@ import rasterio
 from fusion_assets.built_up.reference import checked_reference, read_reference, reference_path
 from fusion_assets.imagery.demo import build_demo_archive
 from fusion_assets.study import study_of
+from fusion_assets_tests.demo_study import demo_regions
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +26,8 @@ def test_labels_are_the_truth_and_places_are_a_panel(archive):
 
 
 def test_a_study_that_names_the_archives_sample_gets_points_that_stand_for_its_region(archive):
-    region = json.loads((archive.parent / "demo.json").read_text())["region"]
     study = study_of({
-        "name": "small", "regions": [{"name": "here", "geometry": region["geometry"], "crs": region["crs"]}],
+        "name": "small", "regions": demo_regions(archive),
         "resolution": 1000, "label_year": 2015, "prediction_years": [2016, 2017], "reference_sample": "archive",
         "products": {"night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"}, "features": "lights",
     })  # fmt: skip

@@ -15,7 +15,7 @@ from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOp
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.requests import PIXEL_ASSETS
 from fusion_assets.role_assets import EXPORT_ASSETS
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator, tiny_archive
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService, tiny_archive
 from fusion_assets_tests.imagery.earth_engine_cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.sensor_cases import Project, Time
 
@@ -23,12 +23,6 @@ REQUESTS = ("429", "500", "503", "drop", "lost_answer", "cut", "aggregations", "
 TASKS = ("fail", "task_memory", "missing_shard", "truncated_shard", "expired")
 LASTING = ("task_quota", "no_pixels", "permission")
 SPRING = (dt.date(2015, 1, 1), dt.date(2015, 6, 30))
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

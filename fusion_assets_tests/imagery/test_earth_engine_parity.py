@@ -23,8 +23,6 @@ from fusion_assets_tests.imagery.archives import GRID, make_item, small_request,
 from fusion_assets_tests.imagery.earth_engine_cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.test_real_places import STUDIES
 
-pytest.importorskip("ee")
-
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):

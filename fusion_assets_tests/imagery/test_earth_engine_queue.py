@@ -11,15 +11,9 @@ from fusion_assets.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
 from fusion_assets.study.earth_engine import workload_tag
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog, demo_request
 from fusion_assets_tests.study.samples import TODAY, changed
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture

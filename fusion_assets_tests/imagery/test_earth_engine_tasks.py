@@ -12,14 +12,8 @@ from fusion_assets.imagery.archive import ArchiveEngine
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions, connection, tasks, watching
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.waiting import wait_for
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.earth_engine_cases import assert_same, demo_catalog, demo_request
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture

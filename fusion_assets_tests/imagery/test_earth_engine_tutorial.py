@@ -17,7 +17,7 @@ from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.storage import Storage
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator
+from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.archives import GRID, SHAPE, make_item, noise, small_request, write_catalog, write_tif
 from fusion_assets_tests.imagery.earth_engine_cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.imagery.tutorial_steps import (
@@ -43,12 +43,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:(?s).*deprecated asset:Deprecati
 
 MATERIAL = 0.01
 """Mean difference over mean value; the products themselves agree to a millionth."""
-
-
-@pytest.fixture(scope="module")
-def buckets():
-    with storage_emulator() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import fsspec
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.storage import Storage, public_url
+from fusion_assets.imagery.addresses import public_url
+from fusion_assets.imagery.storage import Storage
 
 
 @pytest.fixture(params=["local", "file", "memory"])

@@ -44,7 +44,6 @@ def engine(tmp_path_factory):
 @pytest.mark.parametrize("use", [{}, {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}, RADAR])
 @pytest.mark.parametrize("tile", [timeseries.TILE, 17])
 def test_both_engines_give_the_same_series(use, tile, catalog, engine, tmp_path, monkeypatch):
-    pytest.importorskip("ee")
     from fusion_assets.imagery.earth_engine import Connection, EarthEngine
 
     monkeypatch.setattr(timeseries, "TILE", tile)
@@ -135,7 +134,6 @@ def test_a_window_without_scenes_says_so(catalog, engine):
 
 
 def test_what_earth_engine_has_not_is_an_error():
-    pytest.importorskip("ee")
     from fusion_assets.imagery.earth_engine import scenes as earth
 
     class Asked:

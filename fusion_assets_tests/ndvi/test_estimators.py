@@ -83,6 +83,35 @@ def test_the_fusion_is_right_where_interpolation_cuts_corners(series):
     assert error["fused"] < 0.8 * error["interpolation"]
 
 
+def test_radar_that_tells_nothing_does_no_harm(series):
+    random = np.random.default_rng(0)
+    passes, pixels = random.permutation(len(series.radar_time)), random.permutation(series.pixels)
+    useless = replace(series, vv=series.vv[passes][:, pixels], vh=series.vh[passes][:, pixels])
+    days = (series.time - START).astype(int)
+    squares = dict.fromkeys(("fused", "interpolation"), 0.0)
+    for middle in (60, 180, 300):
+        hidden = np.abs(days - middle) < 25
+        left, expected = useless.without(hidden), truth(days, series.pixels)[hidden]
+        for name in squares:
+            estimate = ESTIMATORS[name].fit(left, sample=SAMPLE).fill(left, series.time[hidden])
+            squares[name] += np.mean((estimate.ndvi - expected) ** 2)
+    assert squares["fused"] < 1.1 * squares["interpolation"]
+
+
+@pytest.mark.parametrize("name", ["interpolation", "fused"])
+def test_few_dates_make_intervals_wider_and_not_wrong(series, name):
+    days = (series.time - START).astype(int)
+    clear = np.flatnonzero(np.isfinite(series.ndvi).any(axis=1))
+    inside = []
+    for first in range(5):
+        few = series.without(~np.isin(np.arange(len(days)), clear[first::5]))
+        estimate = ESTIMATORS[name].fit(few, sample=SAMPLE).fill(few, series.time)
+        expected = truth(days, series.pixels)
+        between = np.isnan(few.ndvi) & np.isfinite(series.ndvi)
+        inside.append(((expected >= estimate.low) & (expected <= estimate.high))[between].mean())
+    assert np.mean(inside) > 0.85 and min(inside) > 0.75
+
+
 def test_the_formulas_say_how_many_left_the_range(series, fitted):
     assert fitted["seed_as_printed"].fill(series, series.time).outside > 0
     assert fitted["published_formula"].state["sign"] in (-1, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.ndvi.series import merge_dates
-from fusion_assets.ndvi.simulated_gaps import draw_gaps
+from fusion_assets.ndvi.simulated_gaps import APART, draw_gaps
 from fusion_assets_tests.ndvi.fields import fields
 
 
@@ -44,3 +44,18 @@ def test_a_gap_hides_its_own_value_and_only_neighbours_in_time():
     assert 0.01 < alone.mean() < 0.12
     far = np.abs(days[:, None] - gaps.day) > 90
     assert (clear | ~far).any(axis=0)[~alone].all()
+
+
+def test_what_is_learned_from_keeps_its_distance_from_what_is_judged():
+    gaps = draw_gaps(fields(pixels=50), 500)
+    for fold, rows in enumerate(gaps.seen(APART)):
+        own = gaps.day[gaps.fold == fold]
+        assert rows.mean() > 0.3 and not rows[gaps.fold == fold].any()
+        assert np.abs(gaps.day[rows][:, None] - own).min() > APART
+    assert (gaps.seen().sum(axis=0) == gaps.folds - 1).all()
+
+
+def test_where_dates_are_few_the_distance_gives_way():
+    series = fields(pixels=50, cloudy=0)
+    gaps = draw_gaps(series.without(np.arange(len(series.time)) > 6), 200)
+    assert (gaps.seen(APART).mean(axis=1) > 0.3).all() and not (gaps.seen(APART) & ~gaps.seen()).any()

@@ -14,7 +14,11 @@ import pystac
 import rasterio
 
 COLLECTIONS = ("sentinel-2-l2a", "sentinel-1-grd")
-_SPELLINGS = {"B04": ("B04", "red"), "B08": ("B08", "nir"), "SCL": ("SCL", "scl"), "VV": ("vv",), "VH": ("vh",)}
+_SPELLINGS = {
+    "B02": ("B02", "blue"), "B03": ("B03", "green"), "B04": ("B04", "red"), "B08": ("B08", "nir"),
+    "SCL": ("SCL", "scl"), "VV": ("vv",), "VH": ("vh",),
+}  # fmt: skip
+_NOT_TOLD = ("sat:relative_orbit", "sat:absolute_orbit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,7 @@ class Scene:
 
     def feature(self) -> dict[str, Any]:
         """As the catalog answers it."""
-        facts = dict(self.item.properties)
+        facts = {name: value for name, value in self.item.properties.items() if name not in _NOT_TOLD}
         facts["datetime"] = self.start.strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.item.collection_id == "sentinel-1-grd":
             facts |= {"sar:instrument_mode": "IW", "s1:polarization": "DV", "s1:resolution": "HIGH"}

@@ -33,12 +33,14 @@ class Evalscript:
         units: of each.
         sample_type: of the output.
         mosaicking: SIMPLE, ORBIT or TILE.
+        clear: scene classes that a sample is preferred for.
     """
 
     bands: tuple[str, ...]
     units: tuple[str, ...]
     sample_type: str
     mosaicking: str
+    clear: tuple[int, ...] = ()
 
 
 def understood(text: str, collection: str) -> Evalscript:
@@ -64,7 +66,9 @@ def understood(text: str, collection: str) -> Evalscript:
     if int(count) != len(returned) or not set(returned) <= set(bands):
         raise ServiceError("evaluatePixel returns other bands than setup declares.", code="RENDERER_EXCEPTION")
     by_band = dict(zip(bands, units, strict=True))
-    return Evalscript(returned, tuple(by_band[band] for band in returned), sample_type, mosaicking)
+    chosen = re.search(r"if \(\[([\d, ]+)\]\.includes\(sample\.SCL\)\)", evaluate)
+    clear = tuple(int(code) for code in chosen[1].split(",")) if chosen else ()
+    return Evalscript(returned, tuple(by_band[band] for band in returned), sample_type, mosaicking, clear)
 
 
 def run_in_node(node: str, text: str, samples: list[dict[str, float]]) -> tuple[dict[str, Any], list[float]]:

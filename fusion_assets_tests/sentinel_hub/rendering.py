@@ -29,8 +29,8 @@ def rendered(archive: Archive, body: dict[str, Any]) -> tuple[np.ndarray, dict[s
     """
     (data,) = body["input"]["data"]
     script = understood(body["evalscript"], data["type"])
-    if script.sample_type != "FLOAT32" or script.mosaicking != "ORBIT":
-        raise ServiceError("This loopback service renders FLOAT32 of mosaicking ORBIT only.")
+    if script.sample_type != "FLOAT32" or script.mosaicking not in ("ORBIT", "TILE"):
+        raise ServiceError("This loopback service renders FLOAT32 of mosaicking ORBIT and TILE only.")
     _check_processing(data)
     output, bounds = body["output"], body["input"]["bounds"]
     (response,) = output["responses"]
@@ -43,12 +43,15 @@ def rendered(archive: Archive, body: dict[str, Any]) -> tuple[np.ndarray, dict[s
     if known is None:
         raise ServiceError(f"Unsupported CRS {bounds['properties']['crs']}.", code="COMMON_UNSUPPORTED_CRS")
     crs, transform = f"EPSG:{known[1]}", from_bounds(*bounds["bbox"], width, height)
-    orbits = _orbits(_scenes(archive, data, transform_bounds(crs, "EPSG:4326", *bounds["bbox"])))
+    scenes = _scenes(archive, data, transform_bounds(crs, "EPSG:4326", *bounds["bbox"]))
+    samples = _orbits(scenes) if script.mosaicking == "ORBIT" else [[scene] for scene in scenes]
     x, y = np.meshgrid(transform.c + transform.a * (np.arange(width) + 0.5),
                        transform.f + transform.e * (np.arange(height) + 0.5))  # fmt: skip
     pixels = np.zeros((len(script.bands), height, width), np.float32)
-    for orbit in orbits:
-        _fill(pixels, orbit, script, x, y, crs)
+    # What evaluatePixel does: the first sample that is clear, or else the first that has data.
+    for preferred in (script.clear, ()) if script.clear else ((),):
+        for sample in samples:
+            _fill(pixels, sample, script, x, y, crs, preferred)
     if (data.get("processing") or {}).get("harmonizeValues", True):
         pixels = pixels.clip(min=0)
     profile = {"driver": "GTiff", "dtype": "float32", "crs": crs, "transform": transform, "compress": "deflate"}
@@ -102,14 +105,24 @@ def _orbits(scenes: list[Scene]) -> list[list[Scene]]:
     return orbits
 
 
-def _fill(pixels: np.ndarray, orbit: list[Scene], script: Evalscript, x: np.ndarray, y: np.ndarray, crs: str) -> None:
-    """What evaluatePixel does with one orbit: where there is nothing yet, the first scene that has data."""
+def _fill(
+    pixels: np.ndarray,
+    sample: list[Scene],
+    script: Evalscript,
+    x: np.ndarray,
+    y: np.ndarray,
+    crs: str,
+    preferred: tuple[int, ...],
+) -> None:
+    """Take a sample where there is nothing yet; of an orbit's scenes, the first that has data is the sample."""
     spectral = [band for band in script.bands if band not in ("SCL", "dataMask")]
-    for scene in orbit:
-        units = dict(zip(script.bands, script.units, strict=True))
+    units = dict(zip(script.bands, script.units, strict=True))
+    empty = pixels[script.bands.index("dataMask")] == 0
+    for scene in sample:
         layers = {band: scene.physical(band, units[band], x, y, crs) for band in script.bands if band != "dataMask"}
-        valid = np.all([layers[band][1] for band in spectral], axis=0)
+        valid = np.all([layers[band][1] for band in spectral], axis=0) & empty
+        empty &= ~valid
         layers["dataMask"] = valid, valid
-        free = valid & (pixels[script.bands.index("dataMask")] == 0)
+        free = valid & np.isin(layers["SCL"][0], preferred) if preferred else valid
         for i, band in enumerate(script.bands):
             pixels[i][free] = layers[band][0][free]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import socket
-import struct
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from affine import Affine
 
+from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
 from fusion_assets_tests.sentinel_hub.archive import COLLECTIONS
 from fusion_assets_tests.sentinel_hub.errors import ServiceError
 from fusion_assets_tests.sentinel_hub.faults import Fault, error_of
@@ -70,43 +68,25 @@ def _pixels(service: SentinelHubService, body: dict[str, Any], rule: Fault | Non
     return content[: len(content) // 2] if kind == "truncated" else content
 
 
-class Server(ThreadingHTTPServer):
+class Server(LoopbackServer):
     """The server of one service."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, service: SentinelHubService, port: int) -> None:
         self.service = service
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are not worth a traceback."""
+        super().__init__(_Handler, port)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Handler(LoopbackHandler):
     server: Server
 
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def log_message(self, *arguments: Any) -> None:
-        """Stay quiet."""
-
-    def _answer(self, method: str) -> None:
-        service = self.server.service
-        received = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        endpoint = _ENDPOINTS.get((method, urlsplit(self.path).path), "unknown")
+    def respond(self) -> None:
+        service, received = self.server.service, self.received().decode()
+        endpoint = _ENDPOINTS.get((self.command, urlsplit(self.path).path), "unknown")
         rule = service.faults.strike(endpoint)
         with service.lock:
             service.asked[endpoint] += 1
         if rule and rule.kind == "drop":
-            self._hang_up()
+            self.hang_up()
             return
         if rule and rule.kind == "slow":
             time.sleep(rule.seconds)
@@ -117,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, content, headers = error.status, error.to_json(), error.headers
         except (KeyError, TypeError, ValueError, StopIteration) as error:
             status, content = 400, ServiceError(f"Invalid request: {type(error).__name__}: {error}").to_json()
-        self._send(status, content, headers, cut=rule is not None and rule.kind == "cut")
+        kind = "image/tiff" if isinstance(content, bytes) else "application/json"
+        self.send(status, content, kind, headers, cut=rule is not None and rule.kind == "cut")
 
     def _content(self, endpoint: str, received: str, rule: Fault | None) -> tuple[int, Any]:
         service, authorization = self.server.service, self.headers.get("Authorization", "")
@@ -141,25 +122,3 @@ class _Handler(BaseHTTPRequestHandler):
         if endpoint == "process":
             return 200, _pixels(service, body, rule)
         raise ServiceError(f"{self.path} is not known.", 404, "NotFound")
-
-    def _send(self, status: int, content: Any, headers: dict[str, str], cut: bool) -> None:
-        is_tiff = isinstance(content, bytes)
-        payload = content if is_tiff else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "image/tiff" if is_tiff else "application/json")
-        self.send_header("Content-Length", str(len(payload)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if cut:
-            self.wfile.write(payload[: len(payload) // 2])
-            self._hang_up()
-            return
-        self.wfile.write(payload)
-
-    def _hang_up(self) -> None:
-        """Close the connection so that the client sees a reset, not an empty answer."""
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()

@@ -48,16 +48,15 @@ class SentinelHubService:
         self._running, self._filled, self._level = 0, time.monotonic(), 0.0
         self._tokens: dict[str, float] = {}
         self._server = Server(self, port)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = self._server.url
         self.token_url = f"{self.url}/oauth/token"
 
     def __enter__(self) -> SentinelHubService:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *arguments: Any) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def new_token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body of the token endpoint (RFC 6749, section 4.4)."""

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, deadline
 from fusion_assets.imagery.earth_engine import tasks
 from fusion_assets.imagery.earth_engine.connection import (
@@ -26,7 +27,6 @@ from fusion_assets.imagery.earth_engine.connection import (
 )
 from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.exports import ExportRequest
-from fusion_assets.imagery.storage import public_url
 
 LIMIT_SECONDS = 20
 """Longer than any answer that a diagnosis asks for takes."""

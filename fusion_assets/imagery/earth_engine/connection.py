@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, remaining
-from fusion_assets.imagery.storage import public_url
 
 ATTEMPTS = 6
 HASTY_ATTEMPTS = 3

@@ -81,9 +81,15 @@ class EarthEngine:
         record = Record(dataclasses.replace(export, state="PENDING", finished=None), found, "batch")
         return self._start(record).export
 
-    def series(self, request: ExportRequest, treatment: Treatment | None = None) -> xr.Dataset:
+    def series(
+        self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
+    ) -> xr.Dataset:
         """Every pass by itself, lazily, always fetched directly; see `Engine.series`."""
-        return timeseries.lazy_series(request, self._connection, treatment)
+        return timeseries.lazy_series(request, self._connection, treatment, without)
+
+    def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
+        """Nothing: Earth Engine reads its own scenes, and fails as a whole where it cannot."""
+        return {}
 
     def resubmit(self, export: Export, tile_scale: float | None = None) -> Export:
         """Start another task for a failed export; the scenes stay.

@@ -24,11 +24,11 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import local_copy, public_url
 from fusion_assets.imagery.crs import normal_crs
 from fusion_assets.imagery.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.earth_engine.expressions import NO_DATA
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.storage import local_copy, public_url
 
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
 _SHARD = re.compile(r"(-?\d{10}-\d{10})?\.tif")

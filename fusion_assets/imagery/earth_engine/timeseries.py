@@ -7,7 +7,7 @@ again. What does not belong here: which scenes (`scenes.py`), limits and encodin
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -43,11 +43,14 @@ class _Plan:
 
 
 def lazy_series(
-    request: ExportRequest, connection: Connection, treatment: series.Treatment | None = None
+    request: ExportRequest,
+    connection: Connection,
+    treatment: series.Treatment | None = None,
+    without: Collection[str] = (),
 ) -> xr.Dataset:
     """The series of a request, fetched in pieces of `AT_ONCE` dates; see `Engine.series`."""
     name, scenes, masked = list_scenes(request, connection)
-    dates = series.dates_of(scenes, PRODUCTS[request.product])
+    dates = series.dates_of([scene for scene in scenes if scene.id not in without], PRODUCTS[request.product])
     ids = tuple(tuple(scene.id for scene in date.scenes) for date in dates)
     plan = _Plan(request.product, name, masked, request.recipe, ids)
     fetch = dask.delayed(_fetch, pure=False)

@@ -19,9 +19,9 @@ from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubS
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, deadline
 from fusion_assets.imagery.sentinel_hub.problems import status_of
-from fusion_assets.imagery.storage import public_url
 
 ATTEMPTS = 4
 """Of a request that meets an error of the server or the network; pauses grow threefold."""

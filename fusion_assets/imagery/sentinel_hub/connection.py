@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, deadline
 from fusion_assets.imagery.sentinel_hub.problems import explained
-from fusion_assets.imagery.storage import public_url
 
 if TYPE_CHECKING:
     from sentinelhub import DownloadRequest

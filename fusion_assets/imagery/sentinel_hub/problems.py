@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.storage import public_url
+from fusion_assets.imagery.addresses import public_url
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.sentinel_hub.client import Client

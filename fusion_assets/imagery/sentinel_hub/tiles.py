@@ -23,8 +23,6 @@ from fusion_assets.imagery.sentinel_hub.evalscripts import evalscript
 from fusion_assets.imagery.sentinel_hub.recipes import SCENE_CLASSES, Recipe
 from fusion_assets.imagery.tile import is_clear
 
-LARGEST_EDGE = 2500
-"""Pixels along an edge that one request may have; the service's limit."""
 _MARGIN = dt.timedelta(seconds=20)
 """Around the scenes of a pass: shorter than the pause between two passes, so that each is answered by itself."""
 
@@ -53,15 +51,20 @@ class Asking:
         classes = {} if self.pixels.mask.kind == "none" else {SCENE_CLASSES: "DN"}
         return {**dict.fromkeys(self.pixels.bands, self.recipe.unit), **classes}
 
+    @property
+    def clear_classes(self) -> tuple[int, ...]:
+        """Scene classes that are clear; none without a mask."""
+        mask = self.pixels.mask
+        return () if mask.kind == "none" else tuple(int(value) for value in mask.values)
 
-def fetch(asking: Asking, scenes: Sequence[Scene], part: Grid, place: str) -> tuple[np.ndarray, np.ndarray]:
+
+def fetch(asking: Asking, scenes: Sequence[Scene], part: Grid) -> tuple[np.ndarray, np.ndarray]:
     """One pass on a part of the grid.
 
     Args:
         asking: see there.
         scenes: of the pass.
-        part: of the grid.
-        place: where it lies, in words.
+        part: of the grid, at most 2500 pixels wide and high: the service's limit.
 
     Returns:
         Values (bands, height, width) float32, physical, and where all of them are valid and clear.
@@ -69,9 +72,8 @@ def fetch(asking: Asking, scenes: Sequence[Scene], part: Grid, place: str) -> tu
     Raises:
         FusionError: names pass and place: refused, failing, or never whole.
     """
-    about = (
-        f"{asking.recipe.title} of {scenes[0].start:%Y-%m-%d %H:%M} UTC, {part.height} x {part.width} pixels {place}"
-    )
+    place = f"{part.height} x {part.width} pixels from x {part.transform.c:.0f}, y {part.transform.f:.0f}"
+    about = f"{asking.recipe.title} of {scenes[0].start:%Y-%m-%d %H:%M} UTC, {place}"
     request = download_request(asking, scenes, part)
     count = len(asking.units) + 1
     pixels = asking.connection.fetch(request, about, lambda content: decoded(content, part, count))
@@ -96,8 +98,10 @@ def download_request(asking: Asking, scenes: Sequence[Scene], part: Grid) -> Any
         "dataFilter": {**asking.recipe.data_filter, **chosen, **time_range},
         "processing": dict(asking.recipe.processing),
     }
+    # Keeping granules apart may be charged as more samples, so it is asked for only where there are several.
+    clear = asking.clear_classes if len(scenes) > 1 else ()
     return SentinelHubRequest(
-        evalscript=evalscript(asking.units),
+        evalscript=evalscript(asking.units, clear),
         input_data=[data],
         responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
         bbox=BBox(part.bounds, crs=CRS(part.crs)),

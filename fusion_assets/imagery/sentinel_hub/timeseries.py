@@ -1,18 +1,18 @@
-"""Sentinel-2 and Sentinel-1 on a grid, date by date, fetched when they are computed.
+"""The same dates and pixels as `imagery/timeseries.py`, from Sentinel Hub: fetched piece by piece when computed.
 
-The catalog says which scenes there are; each pass is then asked for by itself, in tiles, on the grid's own pixels and
-by nearest neighbour. What a date is, and what a series looks like, is decided in `imagery/timeseries.py`, as for the
-other engines. What does not belong here: one tile (`tiles.py`), speckle, and anything else that is made of the pixels.
+The catalog says which scenes there are; each pass is then asked for by itself, on the grid's own pixels and by nearest
+neighbour. What does not belong here: one request (`tiles.py`), speckle, and anything else that is made of the pixels.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import dask
-import dask.array as da
 import numpy as np
 import xarray as xr
 from shapely.geometry import shape
@@ -22,101 +22,123 @@ from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, acquisitions
 from fusion_assets.imagery.sentinel_hub.connection import Connection
-from fusion_assets.imagery.sentinel_hub.recipes import Recipe, recipe_for
-from fusion_assets.imagery.sentinel_hub.tiles import LARGEST_EDGE, Asking, fetch
-from fusion_assets.imagery.timeseries import TILE, Date, dataset_of, dates_of, pieces
+from fusion_assets.imagery.sentinel_hub.recipes import recipe_for
+from fusion_assets.imagery.sentinel_hub.tiles import Asking, fetch
+from fusion_assets.imagery.timeseries import Date, Treatment, assembled, dates_of, first_clear
 
-EDGE = 2 * TILE
-"""Of a tile, pixels: fewer requests than the archive engine has tiles, and within the service's limit."""
+AT_ONCE = 8
+"""Dates of a piece that are asked for at once; the client lets as many requests out."""
+_FIRST_ORBITS = {"S1A": 73, "S1B": 27}
+"""Absolute orbit that was the relative orbit 1. Satellites whose tracks were moved since launch are left out."""
+_ORBITS_OF_A_CYCLE = 175
+_PRODUCT_NAME = re.compile(r"(S1[A-Z])_IW_\w{4}_\w{4}_\d{8}T\d{6}_\d{8}T\d{6}_(\d{6})_")
 
 
-def series(request: ExportRequest, connection: Connection | None = None, edge: int = EDGE) -> xr.Dataset:
+def series(
+    request: ExportRequest,
+    connection: Connection | None = None,
+    treatment: Treatment | None = None,
+    without: Collection[str] = (),
+) -> xr.Dataset:
     """The scenes of a request, date by date, lazily; see `imagery.timeseries.dataset_of`.
 
     Reflectance has the offsets of newer processing baselines taken off. `sentinel1_grd` is sigma nought on the
     ellipsoid in decibels, `sentinel1_rtc` gamma nought on the terrain as a power ratio; both are orthorectified on the
-    Copernicus terrain model, with their speckle. Where granules of one pass overlap, the service takes the older one.
+    Copernicus terrain model, with their speckle. Where granules of one pass overlap, the older one counts that is
+    clear there. All bands of a piece of one pass are one request; what is computed in several goes is asked for as
+    often.
 
     Args:
         request: `archive`, `collections` and `sign` are not looked at.
         connection: by default that of the environment.
-        edge: of a tile, pixels. All bands of a tile of one date are one request for each pass; what is computed in
-            several goes is asked for as often.
+        treatment: applied to all dates of a piece together.
+        without: ids of scenes that are left out.
 
     Returns:
         Dataset (time, y, x) of float32 with NaN for what is not there or not clear.
 
     Raises:
         NoScenes: nothing in the window.
-        FusionError: no credentials, or a product, mask or CRS that the service does not have; when computed, a tile
+        FusionError: no credentials, or a product, mask or CRS that the service does not have; when computed, a piece
             that could not be had whole.
     """
-    recipe, product = recipe_for(request), PRODUCTS[request.product]
     chosen = connection or Connection.from_environment()
-    scenes = scenes_for(request, recipe, chosen)
-    if not scenes:
-        remedy = "correct the season, a `windows` entry or the region in the study, or allow more clouds"
-        raise no_scenes(request, chosen.url, 0, remedy)
-    dates, grid, bands = dates_of(scenes, product), request.grid, request.recipe.bands
-    asking = Asking(recipe, request.recipe, request.product, request.max_cloud_cover, chosen)
-    shared = dask.delayed((asking, grid), pure=False, traverse=False)
+    asking = Asking(recipe_for(request), request.recipe, request.product, request.max_cloud_cover, chosen)
+    scenes = [scene for scene in scenes_for(request, chosen) if scene.id not in without]
+    dates = dates_of(scenes, PRODUCTS[request.product])
+    shared = dask.delayed((asking, dates), pure=False, traverse=False)
     read = dask.delayed(_read, pure=False)
-    step = min(edge, LARGEST_EDGE)
-
-    def piece(date: Date, row: int, height: int, col: int, width: int) -> da.Array:
-        values = read(shared, date, (row, col, height, width))
-        return da.from_delayed(values, (1, len(bands), height, width), np.dtype(np.float32))
-
-    rows = [(i * step, height) for i, height in enumerate(pieces(grid.height, step))]
-    cols = [(i * step, width) for i, width in enumerate(pieces(grid.width, step))]
-    stack = da.block([[[[piece(date, *row, *col) for col in cols] for row in rows]] for date in dates])
-    found = dataset_of(stack, bands, dates, grid)
-    for band in bands:
-        found[band].attrs["units"] = product.unit
-    return found.assign_attrs(source=f"Sentinel Hub Process API, {recipe.title}")
+    return assembled(
+        lambda first, count, window: read(shared, first, count, window),
+        AT_ONCE,
+        dates,
+        request.recipe.bands,
+        request.grid,
+        treatment,
+    )
 
 
-def scenes_for(request: ExportRequest, recipe: Recipe, connection: Connection) -> list[Scene]:
-    """Scenes that touch the region, sorted by id; none where there are none."""
+def scenes_for(request: ExportRequest, connection: Connection | None = None) -> list[Scene]:
+    """Scenes that touch the region, sorted by id.
+
+    Raises:
+        NoScenes: there are none.
+        FusionError: see `series`.
+    """
+    recipe, chosen = recipe_for(request), connection or Connection.from_environment()
     first, last = request.window
     terms = [recipe.condition] if recipe.condition else []
     if request.max_cloud_cover is not None:
         terms.append(f"eo:cloud_cover <= {request.max_cloud_cover:g}")
     interval = f"{first}T00:00:00Z", f"{last}T23:59:59Z"
-    features = connection.search(recipe.collection, request.area.bounds, interval, " AND ".join(terms))
+    features = chosen.search(recipe.collection, request.area.bounds, interval, " AND ".join(terms))
     inside = (feature for feature in features if shape(feature["geometry"]).intersects(request.area))
     found = {scene.id: scene for scene in map(_scene, inside)}
+    if not found:
+        remedy = "correct the season, a `windows` entry or the region in the study, or allow more clouds"
+        raise no_scenes(request, chosen.url, 0, remedy)
     return sorted(found.values(), key=lambda scene: scene.id)
 
 
 def _scene(feature: Mapping[str, Any]) -> Scene:
     """A feature of the catalog; the service itself knows the files."""
-    known = feature["properties"]
+    known, name = feature["properties"], str(feature["id"])
     start = dt.datetime.fromisoformat(known["datetime"].replace("Z", "+00:00")).astimezone(dt.UTC)
-    orbit = known.get("sat:relative_orbit")
     return Scene(
-        str(feature["id"]),
+        name,
         start,
         start,
         str(known.get("platform", "")),
         {},
         None,
-        orbit=None if orbit is None else int(orbit),
+        orbit=relative_orbit(name, known),
         direction=str(known.get("sat:orbit_state", "")).lower(),
     )
 
 
-def _read(shared: tuple[Asking, Grid], date: Date, window: tuple[int, int, int, int]) -> np.ndarray:
-    """One date of one tile: (1, bands, y, x); a pixel comes from one pass, the first in which it is clear."""
-    asking, grid = shared
-    part = grid.window(*window)
-    out = np.full((1, len(asking.pixels.bands), *part.shape), np.nan, np.float32)
-    empty = np.ones(part.shape, bool)
-    for scenes in acquisitions(date.scenes):
-        values, clear = fetch(asking, scenes, part, f"at row {window[0]}, column {window[1]}")
-        clear &= empty
-        np.copyto(out[0], values, where=clear)
-        empty &= ~clear
-        if not empty.any():
-            break
-    return out
+def relative_orbit(name: str, properties: Mapping[str, Any]) -> int | None:
+    """Relative orbit of a scene, 1 to 175; None where nothing says it, and tracks are told apart by the time of day.
+
+    The catalog does not give it for Sentinel-1, but the product's name has the absolute orbit.
+
+    Source: https://forum.step.esa.int/t/sentinel-1-relative-orbit-from-filename/7042
+    """
+    if "sat:relative_orbit" in properties:
+        return int(properties["sat:relative_orbit"])
+    told = _PRODUCT_NAME.match(name)
+    if told is None or told[1] not in _FIRST_ORBITS:
+        return None
+    return (int(told[2]) - _FIRST_ORBITS[told[1]]) % _ORBITS_OF_A_CYCLE + 1
+
+
+def _read(shared: tuple[Asking, list[Date]], first: int, count: int, window: Grid) -> np.ndarray:
+    """Some dates of one piece: (time, bands, y, x)."""
+    asking, dates = shared
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return np.stack(list(pool.map(lambda date: _date(asking, date, window), dates[first : first + count])))
+
+
+def _date(asking: Asking, date: Date, window: Grid) -> np.ndarray:
+    """One date of one piece: (bands, y, x); a pixel comes from one pass, the first in which it is clear."""
+    passes = (fetch(asking, scenes, window) for scenes in acquisitions(date.scenes))
+    return first_clear(passes, len(asking.pixels.bands), window)
