@@ -4,8 +4,9 @@
     python benchmarks/trend_coverage.py --seeds 200-239 --growth 0
 
 One archive a seed is built, run from exports to `built_up_trend`, and removed. Printed for each: truth, estimate and
-interval of every year, both changes. At the end: how many intervals cover the truth, their mean half width, and how
-many archives had a significant change claimed that is not there. About 100 s a seed on two cores at 100 km.
+interval of every year, both changes, and the expected calibration error (ECE) of the model, out of fold. At the end:
+how many intervals cover the truth, their mean half width, how many archives had a significant change claimed that is
+not there, and mean and largest ECE. About 100 s a seed on two cores at 100 km.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
                 assert outcome.state == "made", outcome
         table = pd.read_parquet(f"{storage}/built_up_trend/demo.parquet")
         document = json.loads(Path(f"{storage}/built_up_trend/demo.json").read_text())
+        metrics = json.loads(Path(f"{storage}/model_evaluation/demo/{study.label_year}.json").read_text())
         truth = {year: true_area_km2(str(catalog), year, study.polygon("demo")) for year in study.prediction_years}
     years = [
         {"year": year, "truth": truth[year], "km2": km2, "low": low, "high": high, "mapped": mapped}
@@ -70,7 +72,8 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
         {key: change[key] for key in keys} | {"truth": truth[change["to"]] - truth[change["from"]]}
         for change in document["changes"]
     ]
-    return {"seed": seed, "growth": growth, "years": years, "changes": changes}
+    ece = metrics["calibration"]["ece"]
+    return {"seed": seed, "growth": growth, "ece": ece, "years": years, "changes": changes}
 
 
 def told(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -92,6 +95,8 @@ def told(found: list[dict[str, Any]]) -> dict[str, Any]:
         "changes_covered": sum(c["low"] <= c["truth"] <= c["high"] for c in changes),
         "changes_claimed": sum(c["verdict"] != "cannot tell" for c in changes),
         "false_alarms": sum(false),
+        "mean_ece": float(np.mean([archive["ece"] for archive in found])),
+        "largest_ece": max(archive["ece"] for archive in found),
     }
 
 

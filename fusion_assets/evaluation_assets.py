@@ -95,24 +95,25 @@ def _feature_ablation(study: Study, partitions: Partitions, stored: Stored) -> d
         ins={"fused_stack": same, "training_samples": dg.AssetIn(), "model_evaluation": dg.AssetIn()},
         partitions_def=partitions.label_year,
         code_version=digest(["feature_ablation", ablation.VERSION, evaluation.VERSION, classifier.VERSION, sets]),
-        **stored("documents", "json"),
+        **stored("tables", "parquet"),
     )
     def feature_ablation(
         context: dg.AssetExecutionContext,
         fused_stack: xr.Dataset,
         training_samples: pd.DataFrame,
         model_evaluation: tuple[pd.DataFrame, dict],
-    ) -> dg.Output[dict]:
-        """What **each sensor contributes**: optics alone and lights alone on the folds of the evaluation.
+    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
+        """What **each sensor contributes**: out-of-fold predictions of optics alone and lights alone.
 
-        MCC and average precision with 95 % block-bootstrap intervals, and the paired difference to both together.
+        On the folds of the evaluation: MCC and average precision with 95 % block-bootstrap intervals, and the paired
+        difference to both together.
         """
         with explained():
-            found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
+            table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
             shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
             picture = {"MCC and average precision by features, with 95 % intervals": curves.ablation_png(found)}
             return dg.Output(
-                found,
+                (table, found),
                 data_version=dg.DataVersion(digest(found)),
                 metadata={
                     **readable(shown),

@@ -6,14 +6,15 @@ files (`export_files.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isclose, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.artifacts import Artifact
 from fusion_assets.built_up.measuring import measure
-from fusion_assets.built_up.trend import ADJUSTED, ESTIMAND, MAPPED
+from fusion_assets.built_up.reference import reference_source
+from fusion_assets.built_up.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
 from fusion_assets.errors import FusionError
 from fusion_assets.export_files import check_target, write_tables
 from fusion_assets.io_managers import managers
@@ -133,7 +134,7 @@ def _of_region(study: Study, settings: Settings, region: str) -> tuple[pd.DataFr
         table = table.assign(
             region_km2=document["region_km2"],
             low_high_meaning=_MEANING.get(document["kind"], document["kind"]),
-            note=_note(study, region, table, maps),
+            note=_note(study, settings, region, table, document, maps),
         )
     table = table.assign(
         study=study.name,
@@ -146,16 +147,38 @@ def _of_region(study: Study, settings: Settings, region: str) -> tuple[pd.DataFr
     return table[list(COLUMNS)].round(6), statement  # a millionth of a km2 is a square metre
 
 
-def _note(study: Study, region: str, table: pd.DataFrame, maps: dict[int, Any]) -> str:
-    """What is wrong with a stored trend: nothing, unless the maps it was made from have been made anew since."""
+def _note(
+    study: Study,
+    settings: Settings,
+    region: str,
+    table: pd.DataFrame,
+    document: Mapping[str, Any],
+    maps: Mapping[int, Any],
+) -> str:
+    """What is wrong with a stored trend: nothing, unless what it was made from is no longer what there is."""
+    then, now = document.get("reference", {}), reference_source(study.reference_sample, settings.archive)
+    reasons = []
+    if then and not now:
+        reasons.append("the study names no reference sample any more")
+    elif now and not then:
+        reasons.append("the study names a reference sample that these areas do not rest on")
+    elif document.get("version") != VERSION:  # and may not say which sample it was
+        reasons.append("the areas were made in another way than they would be now")
+    elif then.get("digest") != now.get("digest"):
+        reasons.append("the reference sample has changed since")
+    if _maps_are_new(study, region, table, maps):
+        reasons.append("the maps have been made anew since")
+    return f"{'; '.join(reasons)}: make the areas anew with: fusion run --select {_TREND}" if reasons else ""
+
+
+def _maps_are_new(study: Study, region: str, table: pd.DataFrame, maps: Mapping[int, Any]) -> bool:
+    """Whether the maps have other areas than those that a trend was made from; False where some are not stored."""
     years = [int(year) for year in table["year"]]
     if set(years) - set(maps):
-        return ""
+        return False
     now = measure({year: maps[year] for year in years}, study.polygon(region), (0.5, 0.5)).mapped_km2
     then = dict(zip(years, table["mapped_km2"], strict=True))
-    if all(isclose(now[year], then[year], rel_tol=1e-6) for year in years):
-        return ""
-    return f"the maps have been made anew since: make the areas anew with: fusion run --select {_TREND}"
+    return not all(isclose(now[year], then[year], rel_tol=1e-6) for year in years)
 
 
 def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFrame, str]:

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = (".gpkg", ".csv")
-_ONE_VALUE = ("study", "region_km2", "compared_share", "n_valid", "kind", "low_high_meaning", "labels", "label_year")
+_ONE_VALUE = (
+    "study",
+    "region_km2",
+    "compared_share",
+    "n_valid",
+    "kind",
+    "low_high_meaning",
+    "labels",
+    "label_year",
+    "note",
+)
 _BY_YEAR = ("area_km2", "low_km2", "high_km2", "mapped_km2")
 
 

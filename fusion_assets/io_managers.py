@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 
 from fusion_assets import artifact_files
 from fusion_assets.artifacts import Artifact, ArtifactIOManager, Expected
@@ -216,6 +217,7 @@ class CubeIOManager(ArtifactIOManager):
             "dates": value.dates,
             "layers": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
+            **({"preview": dg.MetadataValue.md(_series_markdown(value, artifact))} if value.preview else {}),
         }
 
     def _record(self, artifact: Artifact) -> dict[str, Any]:
@@ -280,6 +282,17 @@ def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOM
 def _require(value: Any, kind: type | tuple[type, ...], artifact: Artifact, wanted: str) -> None:
     if not isinstance(value, kind):
         raise FusionError(f"{artifact.named} returned a {type(value).__name__}", wanted, "correct the asset's function")
+
+
+def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
+    """The first layer of a series on a few dates, side by side in the same colours."""
+    layer = next(iter(cube.stats))
+    parts: list[np.ndarray] = []
+    for shown in cube.preview.values():
+        between = np.full((shown.shape[0], max(1, shown.shape[1] // 40)), np.nan, np.float32)
+        parts += [shown, between]
+    title = f"{artifact.partition}, {', '.join(cube.preview)}"
+    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title)
 
 
 def _rounded(entry: Any) -> Any:

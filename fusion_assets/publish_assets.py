@@ -16,7 +16,7 @@ from fusion_assets.built_up.stac import Publication
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.imagery.storage import Storage
-from fusion_assets.partitions import Partitions, by_year
+from fusion_assets.partitions import EVERY_REGION, Partitions, by_year
 from fusion_assets.role_assets import roles_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
@@ -32,6 +32,7 @@ def publish_assets(
         ins={"built_up_prediction": dg.AssetIn(partition_mapping=partitions.to_region)},
         deps=["built_up_report"],  # which its items link to
         partitions_def=partitions.region,
+        tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
         code_version=digest(
             ["built_up_catalog", stac.VERSION, study.title, [study.use(role).product for role in roles]]
         ),

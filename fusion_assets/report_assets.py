@@ -6,13 +6,15 @@ What does not belong here: what it says (`built_up/report/`), serving it (`repor
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
-from fusion_assets.artifacts import Stored
+from fusion_assets.artifacts import Artifact, ArtifactIOManager, Stored
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import report
+from fusion_assets.errors import FusionError
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import Export, digest
-from fusion_assets.partitions import Partitions, by_year
+from fusion_assets.partitions import EVERY_REGION, Partitions, by_year
 from fusion_assets.report_server import report_url
 from fusion_assets.role_assets import EXPORT_ASSETS, roles_of
 from fusion_assets.study import Study
@@ -27,6 +29,7 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
     last = ["built_up_trend", "built_up_change"]
     if study.features == "both":
         every_year.append("feature_ablation")
+    several = len(study.regions) > 1
     all_years = dg.AssetIn(partition_mapping=partitions.to_region)
 
     @dg.asset(
@@ -34,6 +37,9 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
         ins={**dict.fromkeys(every_year, all_years), **{name: dg.AssetIn() for name in last}},
         partitions_def=partitions.region,
         code_version=digest([NAME, report.VERSION, study.title]),
+        # It shows what was learnt in other regions where that is stored, and does not fail for them: no dependency.
+        tags={EVERY_REGION: "true"} if several else {},
+        required_resource_keys={"tables"},
         # It follows the trend, which comes last; all that it shows beside would only have it made several times.
         **stored("documents", "html") | {"automation_condition": automatic(*every_year, "built_up_change")},
     )
@@ -46,8 +52,16 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
             region = context.partition_key
             predictions, stacks = by_year(found["built_up_prediction"]), by_year(found["fused_stack"])
             ((evaluation, metrics),) = found["model_evaluation"].values()
-            ablations = list(found.get("feature_ablation", {}).values())
-            subject = report.Subject(study.name, study.title, region, int(study.label_year or 0), study.digest())
+            ablations = [figures for _, figures in found.get("feature_ablation", {}).values()]
+            transfer = Artifact("region_transfer", region, str(study.label_year))
+            subject = report.Subject(
+                study=study.name,
+                title=study.title,
+                region=region,
+                label_year=int(study.label_year or 0),
+                digest=study.digest(),
+                sensors="" if study.features == "both" else study.features,
+            )
             page = report.build_report(
                 subject,
                 report.Findings(
@@ -57,6 +71,7 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
                     trend=found["built_up_trend"],
                     evaluation=(evaluation, metrics),
                     ablation=ablations[0] if ablations else None,
+                    transfer=_transferred(context.resources.tables, transfer, evaluation) if several else None,
                     exports=[Export.from_dict(ticket) for name in exports for ticket in found[name].values()],
                 ),
             )
@@ -67,3 +82,14 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
             )
 
     return built_up_report
+
+
+def _transferred(manager: ArtifactIOManager, artifact: Artifact, evaluation: pd.DataFrame) -> dict[str, Any]:
+    """Metrics of the model that learnt from other regions; empty where none are stored for the samples shown here."""
+    try:
+        table, metrics = manager.load(artifact)
+    except FusionError:
+        return {}
+    columns = ["x", "y", "label"]
+    same = table[columns].reset_index(drop=True).equals(evaluation[columns].reset_index(drop=True))
+    return dict(metrics) if same else {}

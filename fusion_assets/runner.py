@@ -22,6 +22,13 @@ from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.study import Study
 
+_ONLY_WITH = {
+    "feature_ablation": "`features: both`: it compares two sensors, and this study uses one",
+    "region_transfer": "several regions: it says how well a region never seen is mapped",
+    "ndvi": "a section `ndvi`",
+}
+"""Assets (by how their names begin) that not every study has, and what they need."""
+
 AskedNow = Callable[[str, str, int], ExportRequest | None]
 
 
@@ -95,7 +102,7 @@ def plan(
         FusionError: unknown region, year or selection.
     """
     graph = definitions.resolve_asset_graph()
-    chosen = _selected(definitions, select)
+    chosen = _selected(definitions, study, select)
     known = [region.name for region in study.regions]
     _check("regions", regions, known, "--region")
     _check("years", years, list(study.years), "--years")
@@ -224,19 +231,25 @@ def _years_of(partition: str, study: Study) -> set[int]:
     return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
 
 
-def _selected(definitions: dg.Definitions, select: str) -> set[dg.AssetKey]:
+def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     if not select:
         return set(graph.executable_asset_keys)
     names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
+    found: set[dg.AssetKey] = set()
+    problem = "matches no asset of this study"
     try:
         clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
         found = set().union(*clauses)
     except Exception as error:
-        raise FusionError(f"--select {select!r} is not an asset selection ({error})", names, "correct it") from None
-    if not found:
-        raise FusionError(f"--select {select!r} matches no asset of this study", names, "choose among these")
-    return found
+        problem = f"is not an asset selection ({error})"
+    if found:
+        return found
+    for name, needed in _ONLY_WITH.items():
+        if name in select and name not in names:
+            raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
+                              "choose another asset, or change the study")  # fmt: skip
+    raise FusionError(f"--select {select!r} {problem}", names, "choose among these")
 
 
 def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:

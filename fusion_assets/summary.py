@@ -13,6 +13,7 @@ import pandas as pd
 from fusion_assets.built_up.maps import draw_maps
 from fusion_assets.built_up.prediction import built_up_km2
 from fusion_assets.built_up.trend import ADJUSTED
+from fusion_assets.built_up.trend_words import square_kilometres
 from fusion_assets.built_up.truth import true_area_km2
 from fusion_assets.imagery.rasters import open_raster
 from fusion_assets.imagery.storage import Storage
@@ -50,26 +51,49 @@ def demo_summary(study: Study, settings: Settings) -> str:
     return summary(study, settings, found)
 
 
+_ANSWERS = {
+    "model": "model",
+    "baseline": "random forest",
+    "baseline_at_half": "random forest at 0.5",
+    "majority": "majority answer",
+}
+
+
 def _evaluation_lines(metrics: dict) -> list[str]:
-    rows = [("", "accuracy", "MCC", "95 %")]
-    for name, title in (("model", "model"), ("baseline", "random forest"), ("majority", "majority answer")):
-        scores, known = metrics[name], metrics["intervals"][name]["mcc"]
-        ends = "" if name == "majority" else f"{known['low']:.2f} to {known['high']:.2f}"
-        rows.append((title, f"{scores['accuracy']:.3f}", f"{scores['mcc']:.3f}", ends))
-    lines = [f"  {title:<18}{accuracy:>10}{mcc:>8}  {ends}".rstrip() for title, accuracy, mcc, ends in rows]
-    gain = metrics["mcc_difference"]
-    lines.append(
-        f"  model above forest: MCC {gain['difference']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}), "
-        f"{metrics['blocks']} blocks resampled"
-    )
+    rows: list[tuple[str, ...]] = [("", "accuracy", "MCC", "95 %", "average precision", "95 %")]
+    for name, title in _ANSWERS.items():
+        scores, known = metrics[name], metrics["intervals"][name]
+        cells = [f"{scores['mcc']:.3f}", _ends(known["mcc"]) if name != "majority" else ""]
+        if "average_precision" in known:
+            cells += [f"{scores['average_precision']:.3f}", _ends(known["average_precision"])]
+        rows.append((title, f"{scores['accuracy']:.3f}", *cells, *[""] * (4 - len(cells))))
+    lines = [f"  {a:<22}{b:>8}{c:>8}  {d:<14}{e:>17}  {f}".rstrip() for a, b, c, d, e, f in rows]
+    for name, title in (("baseline", "forest"), ("baseline_at_half", "forest at 0.5")):
+        gain = metrics["intervals"][f"model_minus_{name}"]
+        lines.append(
+            f"  model above {title}, paired: MCC {_paired(gain['mcc'])}, "
+            f"average precision {_paired(gain['average_precision'])}"
+        )
     if "truth" in metrics:
-        model, labels = (metrics["truth"][name]["mcc"] for name in ("model", "labels"))
-        lines.append(f"  against the synthetic truth: MCC {model:.3f}; of the labels themselves {labels:.3f}")
+        model, labels = metrics["truth"]["intervals"]["model"]["mcc"], metrics["truth"]["labels"]["mcc"]
+        lines.append(
+            f"  against the synthetic truth: MCC {model['value']:.3f} ({_ends(model)}); of the labels themselves "
+            f"{labels:.3f}"
+        )
     return [
-        f"  agreement with the labels, out of fold, on {metrics['n']} samples "
-        f"(built-up share {metrics['prevalence']:.3f}):",
+        f"  agreement with the labels, out of fold, on {metrics['n']} samples (built-up share "
+        f"{metrics['prevalence']:.3f}, {_ends(metrics['intervals']['prevalence'])}), {metrics['blocks']} blocks "
+        "resampled:",
         *lines,
     ]
+
+
+def _ends(known: dict) -> str:
+    return f"{known['low']:.2f} to {known['high']:.2f}"
+
+
+def _paired(known: dict) -> str:
+    return f"{known['value']:+.3f} ({known['low']:+.3f} to {known['high']:+.3f})"
 
 
 def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[str, int], float]) -> list[str]:
@@ -83,10 +107,8 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
         path = storage.path("built_up_prediction", region, year, "tif")
         if storage.exists(path):
             known = truth.get((region, year))
-            beside = f"   synthetic truth {known:7.0f} km2" if known is not None else ""
-            lines.append(
-                f"  built-up in {year}: {built_up_km2(open_raster(storage.open_local(path))):7.0f} km2{beside}"
-            )
+            (area,) = square_kilometres(built_up_km2(open_raster(storage.open_local(path))))
+            lines.append(f"  built-up in {year}: {area:>7} km2{_beside(known)}")
     return lines
 
 
@@ -96,11 +118,15 @@ def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[t
     lines = [f"  built-up land, {table['kind'].iloc[0]}, on {table['share'].iloc[0]:.1%} of the region's area:"]
     for row in table.to_dict("records"):
         known = truth.get((region, row["year"]))
-        reach = f"{'95 % interval' if adjusted else 'thresholds'} {row['low']:.0f} to {row['high']:.0f}"
-        mapped = f", mapped {row['mapped_km2']:.0f}" if adjusted else ""
-        beside = f"   synthetic truth {known:.0f} km2" if known is not None else ""
-        lines.append(f"  built-up in {row['year']}: {row['area_km2']:6.0f} km2 ({reach}{mapped}){beside}")
+        area, low, high, drawn = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
+        reach = f"{'95 % interval' if adjusted else 'thresholds'} {low} to {high}"
+        mapped = f", mapped {drawn}" if adjusted else ""
+        lines.append(f"  built-up in {row['year']}: {area:>6} km2 ({reach}{mapped}){_beside(known)}")
     return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
+
+
+def _beside(known: float | None) -> str:
+    return "" if known is None else f"   synthetic truth {square_kilometres(known)[0]} km2"
 
 
 def reports(study: Study, settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ import xarray as xr
 from fusion_assets.artifacts import Expected, Stored
 from fusion_assets.automation import automatic
 from fusion_assets.built_up import change, trend
-from fusion_assets.built_up.reference import reference_digest, reference_of
+from fusion_assets.built_up.reference import reference_of, reference_source
 from fusion_assets.built_up.trend_picture import trend_markdown
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
@@ -31,9 +31,8 @@ def trend_assets(
 
 
 def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
-    named = study.reference_sample
     # The sample is no asset: its content is part of the code version, so that new interpretations make this stale.
-    content = None if named is None else reference_digest(named, settings.archive)
+    content = reference_source(study.reference_sample, settings.archive).get("digest")
     all_years = dg.AssetIn(partition_mapping=partitions.to_region)
 
     @dg.asset(
@@ -57,10 +56,11 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
             region = context.partition_key
             outline = study.polygon(region)
             reference = reference_of(study, settings.archive, region)
+            source = reference_source(study.reference_sample, settings.archive)
             predictions = by_year(built_up_prediction)
             ((evaluation, _),) = model_evaluation.values()
             labels = study.use("labels").recipe.title
-            table, document = trend.built_up_trend(predictions, evaluation, outline, labels, reference)
+            table, document = trend.built_up_trend(predictions, evaluation, outline, labels, reference, source)
             shown = {
                 f"built_up_km2_{year}": float(km2) for year, km2 in zip(table["year"], table["area_km2"], strict=True)
             }

@@ -5,6 +5,8 @@ import pandas as pd
 
 from fusion_assets.artifacts import Artifact
 from fusion_assets.built_up.measuring import measure
+from fusion_assets.built_up.reference import reference_source
+from fusion_assets.built_up.trend import VERSION
 from fusion_assets.imagery.rasters import open_raster, write_raster
 from fusion_assets.io_managers import managers
 from fusion_assets.role_assets import expected_facts, study_tags
@@ -74,7 +76,9 @@ def store_trend(study, settings, region, kind="error-adjusted"):
             "kind": kind,
         }
     )
-    document = {"kind": kind, "statement": f"What {region} tells.", "region_km2": 11.5}
+    document = {"version": VERSION, "kind": kind, "statement": f"What {region} tells.", "region_km2": 11.5}
+    if source := reference_source(study.reference_sample, settings.archive):
+        document["reference"] = source
     facts = expected_facts(study, settings)
     managers(settings.storage, facts)["tables"].save((table, document), Artifact("built_up_trend", region, None))
     return table

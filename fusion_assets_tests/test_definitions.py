@@ -116,7 +116,9 @@ def test_what_rests_on_every_region_is_made_last():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
     chosen = study(regions=regions)
     steps = [step.name for step in plan(build_definitions({"study": chosen}), chosen)]
-    assert steps[-2:] == ["region_transfer here|2015", "region_transfer there|2015"]
+    names = ("region_transfer", "built_up_report", "built_up_catalog")
+    last = [f"{name} {region}" for region in ("here", "there") for name in names]
+    assert [step.removesuffix("|2015") for step in steps[-6:]] == last
 
 
 def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
@@ -126,6 +128,21 @@ def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
     names = [step.name for step in plan(definitions, chosen, years=[2016, 2017])]
     assert names.index("built_up_trend here") > names.index("built_up_prediction here|2017")
     assert [step.name for step in plan(definitions, chosen, select="built_up_trend")] == ["built_up_trend here"]
+
+
+@pytest.mark.parametrize(
+    ("select", "words"),
+    [
+        ("feature_ablation", "compares two sensors, and this study uses one"),
+        ("+region_transfer", "several regions"),
+        ("group:ndvi", "a section `ndvi`"),
+    ],
+)
+def test_an_asset_that_this_study_lacks_is_said_to_need_another(select, words):
+    chosen = study("optics")
+    with pytest.raises(FusionError) as caught:
+        plan(build_definitions({"study": chosen}), chosen, select=select)
+    assert words in caught.value.expected and "Definitions" not in str(caught.value)
 
 
 def test_new_interpretations_make_the_trend_stale(tmp_path):

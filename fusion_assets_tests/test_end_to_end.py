@@ -81,6 +81,7 @@ def test_every_artifact_is_where_the_design_says(project):
         "built_up_model/here/2015.json",
         "model_evaluation/here/2015.parquet",
         "model_evaluation/here/2015.json",
+        "feature_ablation/here/2015.parquet",
         "feature_ablation/here/2015.json",
         "built_up_trend/here.parquet",
         "built_up_trend/here.json",
@@ -125,7 +126,7 @@ def test_trend_without_a_reference_sample_is_relative_to_the_labels(project):
     assert list(table) == columns and list(table["year"]) == [2016]
     assert table["kind"][0] == "mapped, relative to labels" and table["share"][0] > 0.95
     document = json.loads((project.folder / "data/built_up_trend/here.json").read_text())
-    assert "cannot tell" in document["statement"] and "95 %" not in document["statement"]
+    assert "nothing about change" in document["statement"] and "95 %" not in document["statement"]
 
 
 def test_a_reference_sample_adjusts_the_trend_and_only_the_trend(copy):

@@ -17,7 +17,7 @@ from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, stor
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """Study and settings: a trend in the west; in the east only maps, of which one has a row without data."""
-    study, settings = small_study(), settings_at(tmp_path_factory.mktemp("export"))
+    study, settings = small_study(reference_sample="archive"), settings_at(tmp_path_factory.mktemp("export"))
     for region in ("west", "east"):
         for year in YEARS:
             store_map(study, settings, region, year, missing=2 * (year == YEARS[0] and region == "east"))
@@ -61,6 +61,7 @@ def test_geopackage_has_polygons_to_draw_and_the_table_to_count(stored, tmp_path
     assert regions.crs.to_epsg() == 4326
     assert regions.loc["west", "area_km2_2016"] == 3.25 and regions.loc["west", "high_km2_2017"] == 3.9
     assert np.isnan(regions.loc["east", "low_km2_2016"])
+    assert regions.loc["west", "note"] == "" and "no built_up_trend is stored" in regions.loc["east", "note"]
     assert regions.loc["east", "geometry"].equals(study.polygon("east"))
     export_areas(study, settings, tmp_path / "areas.csv")
     table = pyogrio.read_dataframe(path, layer="area_by_year")
@@ -123,6 +124,33 @@ def test_a_trend_of_maps_that_have_been_made_anew_is_not_passed_on_in_silence(st
     assert "made anew since" in export_areas(study, settings, tmp_path / "after.csv", regions=["west"])
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ("archive", "archive", "the reference sample has changed"),
+        ("archive", None, "names no reference sample any more"),
+        (None, "archive", "names a reference sample that these areas do not rest on"),
+    ],
+)
+def test_a_trend_of_another_reference_sample_is_not_passed_on_in_silence(tmp_path, then, now, said):
+    settings, table = settings_at(tmp_path), tmp_path / "archive" / "reference_sample.csv"
+    table.parent.mkdir()
+    table.write_text("x,y,label\n1,2,1\n")
+    before, after = (small_study(reference_sample=name) if name else small_study() for name in (then, now))
+    for year in YEARS:
+        store_map(before, settings, "west", year)
+    store_trend(before, settings, "west")
+    assert "anew" not in export_areas(before, settings, tmp_path / "before.csv", regions=["west"])
+    table.write_text("x,y,label\n1,2,0\n" if then == now else "x,y,label\n1,2,1\n")
+    assert said in export_areas(after, settings, tmp_path / "after.csv", regions=["west"])
+    assert pd.read_csv(tmp_path / "after.csv")["note"].str.contains(said).all()
+
+
+def test_a_trend_of_an_older_version_is_not_passed_on_in_silence(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr("fusion_assets.export.VERSION", "later")
+    assert "made in another way" in export_areas(*stored, tmp_path / "areas.csv", regions=["west"])
+
+
 def test_figures_of_simulated_imagery_say_so_in_every_row(stored, tmp_path):
     study, _ = stored
     settings = settings_at(tmp_path)
@@ -133,6 +161,8 @@ def test_figures_of_simulated_imagery_say_so_in_every_row(stored, tmp_path):
     store_trend(study, settings, "west")
     assert "SYNTHETIC" in export_areas(study, settings, tmp_path / "areas.csv")
     assert pd.read_csv(tmp_path / "areas.csv")["note"].str.startswith("SYNTHETIC").all()
+    export_areas(study, settings, tmp_path / "areas.gpkg")
+    assert pyogrio.read_dataframe(tmp_path / "areas.gpkg", layer="regions")["note"][0].startswith("SYNTHETIC")
 
 
 def test_maps_of_other_settings_are_refused(stored, tmp_path):
@@ -149,7 +179,7 @@ def test_the_command_line_exports(stored, tmp_path, monkeypatch, capsys):
     from fusion_assets_tests.small_maps import STUDY
 
     file = tmp_path / "two.yaml"
-    file.write_text(yaml.safe_dump(STUDY))
+    file.write_text(yaml.safe_dump(STUDY | {"reference_sample": "archive"}))
     for key, value in {"STUDY": str(file), "ARCHIVE": stored[1].archive, "STORAGE": stored[1].storage}.items():
         monkeypatch.setenv(f"FUSION_{key}", value)
     assert cli.main(["export", str(tmp_path / "a.csv"), "--region", "west", "--years", "2016-2017"]) == 0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fusion_assets.built_up.bootstrap import Resamples, differences, intervals, resampled_figures
 from fusion_assets.built_up.classifier import INNER_SEEDS, Channels
 from fusion_assets.built_up.context import LEVELS, Level
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "1"
+VERSION = "2"
 BOTH = "both"
 
 
@@ -32,8 +34,8 @@ def ablate_features(
     evaluated: pd.DataFrame,
     *,
     levels: Sequence[Level] = LEVELS,
-) -> dict[str, Any]:
-    """Out-of-fold figures of each feature set on the folds of the evaluation.
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Out-of-fold predictions and figures of each feature set on the folds of the evaluation.
 
     Context, epochs and threshold are chosen anew for each set in inner folds. One network a fold pair chooses (two in
     the evaluation), five are averaged (as there); all features together are taken from the evaluation as they are.
@@ -46,27 +48,37 @@ def ablate_features(
         levels: context levels to choose among.
 
     Returns:
+        Table with one row a sample: `x`, `y`, `label`, `block`, `fold`, and for each set and for `both`
+        `probability_<set>` and `predicted_<set>` (0 or 1), from which all figures can be recomputed. And a document:
         `n`, `prevalence`, `blocks`, and `sets`: for each, and for `both`, `features`, the scores, `intervals` of every
         figure, `minus_both` (paired intervals of the difference to both) and the context `levels` of the folds.
     """
     label, block = evaluated["label"].to_numpy(), evaluated["block"].to_numpy()
     fold = evaluated["fold"].to_numpy()
+    table = evaluated[["x", "y", "label", "block", "fold"]].copy()
     resamples = Resamples.of(block)
     blocks = resamples.weights.shape[1]
     both = evaluated["predicted"].to_numpy(bool), evaluated["probability"].to_numpy()
     figures = {BOTH: resampled_figures(label, *both, resamples)}
     every = [name for names in sets.values() for name in names]
     found: dict[str, Any] = {BOTH: {"features": every, **scores(label, *both)}}
+    _add(table, BOTH, *both)
     for name, features in sets.items():
         out = nested_model(Channels(samples, stack, features), levels, inner_seeds=INNER_SEEDS[:1])
         answer = out.predicted(fold).astype(bool), out.probability
+        _add(table, name, *answer)
         figures[name] = resampled_figures(label, *answer, resamples)
         found[name] = {"features": list(features), **scores(label, *answer)}
         found[name]["levels"] = [setting.level.name for setting in out.settings]
         found[name]["minus_both"] = intervals(differences(figures[name], figures[BOTH]), blocks)
     for name, entry in found.items():
         entry["intervals"] = intervals(figures[name], blocks)
-    return {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": found}
+    return table, {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": found}
+
+
+def _add(table: pd.DataFrame, name: str, predicted: np.ndarray, probability: np.ndarray) -> None:
+    table[f"probability_{name}"] = probability
+    table[f"predicted_{name}"] = predicted.astype(np.uint8)
 
 
 def ablation_rows(ablation: Mapping[str, Any]) -> list[dict[str, str | float]]:

@@ -4,6 +4,7 @@ Belongs here: which asset depends on which, its partitions, and what people see 
 computed (the other modules of this room, and `imagery`), how it is stored (`io_managers.py`).
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,10 +85,12 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
         with explained():
             region, year = region_and_year(context.partition_key)
             done: dict[str, Any] = {}
+            said: dict[str, str] = {}
             if lit:
                 now, then = _lights_and_reference(composites[PIXEL_ASSETS["night_lights"]], context.partition_key)
                 now, report, text = lights.cleaned(now, then, study.lights, study.resolution)
                 composites[PIXEL_ASSETS["night_lights"]] = now
+                said = {"lights": json.dumps(report)}
                 done = {"lights": dg.MetadataValue.json(report), "lights_cleaned": dg.MetadataValue.md(text)}
             fused = stack.fuse(composites, study.feature_names, study.grid(region))
             windows: dict[str, Any] = {
@@ -99,7 +102,7 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
                 for tag in ("product", "engine")
             }
             tags = study_tags(study, region=region, year=year, scene_count=scenes, code_version=code, **windows)
-            tags |= sources | facts("fused_stack", region, str(year))
+            tags |= sources | said | facts("fused_stack", region, str(year))
             units = {
                 band: study.use(role).recipe.unit for role in study.feature_roles for band in study.use(role).band_names
             }

@@ -8,7 +8,8 @@ own total it misses, and the labels go along with the map as far as they did wit
 doi:10.1080/01431160903131000). It is nearly unbiased whatever the map is worth; a worthless map changes nothing. Strata
 may come from any older map (Stehman 2014, doi:10.1080/01431161.2014.930207). Where they are the classes of the map
 itself, the map adds nothing within them, and the estimate is the error-adjusted area of Olofsson et al. (2014,
-doi:10.1016/j.rse.2014.02.015), to the digit.
+doi:10.1016/j.rse.2014.02.015), to the digit. Where the domain is whole strata, points do not tell its area by
+regression; weights are then put right by ratio, so that those in the domain stand for the domain's area.
 
 Variance: of the regression's residuals, stratum by stratum, with finite population correction. A stratum in which the
 sample found no error has not been shown to have none, so each counts at least the variance that one point unlike all
@@ -75,9 +76,10 @@ def estimated_total(points: pd.DataFrame, auxiliary: np.ndarray, totals: np.ndar
     Args:
         points: one row a point: `place`, `stratum`, `weight` (area of the sampling unit by its inclusion probability),
             `chance` and `value` (0 or 1; 0 outside the domain).
-        auxiliary: (points, k) known for every pixel, 0 outside the domain.
+        auxiliary: (points, k) known for every pixel, 0 outside the domain; the first is 1 within it.
         totals: (k,) over all pixels of the domain, in the unit of `weight`.
     """
+    points = points.assign(weight=points["weight"] * _ratio(points, auxiliary[:, 0], float(totals[0])))
     weight, chance = points["weight"].to_numpy(), points["chance"].to_numpy()
     _, stratum = np.unique(points["stratum"].astype(str), return_inverse=True)
     count = np.bincount(stratum)
@@ -136,6 +138,13 @@ def estimated_ratio(points: pd.DataFrame, part: np.ndarray, whole: np.ndarray) -
     around = points.assign(value=part - ratio * whole, weight=weight / below)
     error = estimated_total(around, np.zeros((len(points), 1)), np.zeros(1)).estimate
     return Estimate(ratio, error.error, ratio + error.low - error.value, ratio + error.high - error.value)
+
+
+def _ratio(points: pd.DataFrame, domain: np.ndarray, total: float) -> float:
+    """What weights are multiplied by: 1 where the domain varies within strata, and regression sees to it."""
+    varies = (pd.Series(domain).groupby(points["stratum"].astype(str).to_numpy()).nunique() > 1).any()
+    stands_for = float(points["weight"].to_numpy() @ domain)
+    return 1.0 if varies or stands_for <= 0 else total / stands_for
 
 
 def _means(values: np.ndarray, stratum: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Built-up area by year and its change, on the pixels that are valid in every year, and what may be said of it.
 
-Belongs here: which figures are published and in which words. Does not: reading the maps (`measuring.py`), the estimator
-(`estimation.py`), the reference sample's form (`reference.py`), the change of single pixels (`change.py`), pictures
-(`trend_picture.py`).
+Belongs here: which figures are published. Does not: their words (`trend_words.py`) and picture (`trend_picture.py`),
+reading the maps (`measuring.py`), the estimator (`estimation.py`), the reference sample's form (`reference.py`), the
+change of single pixels (`change.py`).
 
 The estimand is the area of cells whose truth is built-up. Maps of single years miss it by more than it changes, so with
 a reference sample the area is the error-adjusted one, with 95 % intervals. Without one it is the mapped area, relative
@@ -22,13 +22,18 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.built_up.estimation import Estimate, estimated_change, estimated_ratio, estimated_total
 from fusion_assets.built_up.measuring import Measured, measure
 from fusion_assets.built_up.scores import equal_thresholds
+from fusion_assets.built_up.trend_words import CANNOT_TELL, of_change, of_one_year, relative
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Raise when the same maps and sample would give other figures.
-VERSION = "1"
+VERSION = "2"
 ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km2"
+ESTIMATOR = (
+    "stratified expansion of the interpreted labels, corrected by regression on the map's probability, averaged over "
+    "years, and on the area valid in every year"
+)
 ADJUSTED, MAPPED = "error-adjusted", "mapped, relative to labels"
 
 
@@ -38,6 +43,7 @@ def built_up_trend(
     area: BaseGeometry,
     labels: str,
     reference: pd.DataFrame | None = None,
+    source: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Area of each year, change, and what the data tell.
 
@@ -47,11 +53,14 @@ def built_up_trend(
         area: the region, degrees.
         labels: title of the labels that the maps were learnt from.
         reference: what `checked_reference` returned; None where there is no sample.
+        source: what `reference_source` returned.
 
     Returns:
         Table with one row a year: `year`, `area_km2`, `low`, `high`, `share` (of the region's area that is valid in
-        every year), `n_valid` (pixels), `mapped_km2`, `kind`. And a document: `statement`, `estimand`, `kind`,
-        `changes`, `sensitivity`, and with a sample `reference` and `agreement`.
+        every year), `n_valid` (pixels), `mapped_km2`, `kind`. And a document: `version`, `statement`, `estimand`,
+        `kind`, `changes`, `sensitivity`, and with a sample `agreement` and `reference`: `source`, `digest`,
+        `estimator`, `points`, `points_inside` (the region), `strata` and `built_up_points` (inside) by year,
+        `places_in_every_year`, and `direct`, the estimates that the sample alone gives, without the maps.
     """
     import pandas as pd
 
@@ -63,6 +72,7 @@ def built_up_trend(
     points = () if reference is None else (reference["row"].to_numpy(), reference["col"].to_numpy())
     found = measure(predictions, area, thresholds, *points)
     document: dict[str, Any] = {
+        "version": VERSION,
         "estimand": ESTIMAND,
         "kind": MAPPED if reference is None else ADJUSTED,
         "region_km2": found.region_km2,
@@ -76,13 +86,17 @@ def built_up_trend(
     if reference is None:
         areas = {year: (found.mapped_km2[year], *found.range_km2[year]) for year in years}
         document["changes"] = []
-        document["statement"] = _relative(labels, found, years)
+        document["statement"] = relative(labels, found, years)
     else:
         totals = _totals(found, reference, years)
         areas = {year: _within(total.estimate, found.valid_km2) for year, total in totals.items()}
         document["changes"] = [_change(a, b, estimated_change(totals[a], totals[b]), found) for a, b in ends if a < b]
-        document["statement"] = " ".join(change["statement"] for change in document["changes"])
-        document["reference"] = _design(reference, years)
+        document["statement"] = (
+            " ".join(change["statement"] for change in document["changes"])
+            if document["changes"]
+            else of_one_year(years[0], *areas[years[0]])
+        )
+        document["reference"] = dict(source or {}) | _design(reference, years) | {"direct": _direct(found, reference)}
         document["agreement"] = {str(year): _agreement(found, reference, year) for year in years}
     table = pd.DataFrame(
         {
@@ -120,20 +134,26 @@ def _within(estimate: Estimate, most: float) -> tuple[float, float, float]:
     return float(value), float(low), float(high)
 
 
+def _direct(found: Measured, reference: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Area of each year from the sample alone: the stratified estimate of Olofsson et al. (2014), without the maps."""
+    domain = found.valid & reference["inside"].to_numpy()
+    points = reference.assign(value=reference["label"].to_numpy() * domain)
+    nothing = np.zeros((len(points), 1))
+    return {
+        str(year): dict(
+            zip(
+                ("km2", "low", "high"),
+                _within(estimated_total(rows, nothing[: len(rows)], np.zeros(1)).estimate, found.valid_km2),
+                strict=True,
+            )
+        )
+        for year, rows in points.groupby("year")
+    }
+
+
 def _change(first: int, last: int, change: Estimate, found: Measured) -> dict[str, Any]:
     """One tested change, with its sentence."""
-    verdict = "grew" if change.low > 0 else "shrank" if change.high < 0 else "cannot tell"
-    ends = (change.low, change.high) if verdict != "shrank" else (-change.high, -change.low)
-    if verdict == "cannot tell":
-        text = (
-            f"The data cannot tell whether built-up land grew or shrank from {first} to {last}: the estimated change "
-            f"is {change.value:+.0f} km2, 95 % interval {change.low:+.0f} to {change.high:+.0f} km2."
-        )
-    else:
-        text = (
-            f"From {first} to {last} built-up land {verdict} by {abs(change.value):.0f} km2 "
-            f"(95 % interval {ends[0]:.0f} to {ends[1]:.0f} km2)."
-        )
+    verdict = "grew" if change.low > 0 else "shrank" if change.high < 0 else CANNOT_TELL
     return {
         "from": first,
         "to": last,
@@ -142,30 +162,24 @@ def _change(first: int, last: int, change: Estimate, found: Measured) -> dict[st
         "high": change.high,
         "mapped_km2": found.mapped_km2[last] - found.mapped_km2[first],
         "verdict": verdict,
-        "statement": text,
+        "statement": of_change(first, last, verdict, change),
     }
 
 
-def _relative(labels: str, found: Measured, years: Sequence[int]) -> str:
-    first, last = years[0], years[-1]
-    (a, b), (c, d) = found.range_km2[first], found.range_km2[last]
-    return (
-        f"Relative to {labels}, {found.mapped_km2[first]:.0f} km2 are mapped as built-up in {first} and "
-        f"{found.mapped_km2[last]:.0f} km2 in {last}; thresholds that agree with the labels as well give {a:.0f} to "
-        f"{b:.0f} and {c:.0f} to {d:.0f} km2. The data cannot tell whether built-up land grew or shrank: the errors of "
-        "these labels are unknown, so there is no confidence interval. A reference sample would give one."
-    )
-
-
 def _design(reference: pd.DataFrame, years: Sequence[int]) -> dict[str, Any]:
-    """What the sample is."""
+    """What the sample is. Points outside the region are there where the sample was drawn from a larger area."""
     by_place = reference.groupby("place")["year"].nunique()
-    counts = {year: reference.loc[reference["year"] == year, "stratum"].value_counts() for year in years}
+    of_year = {str(year): reference[reference["year"] == year] for year in years}
     return {
-        "points": {str(year): int(counts[year].sum()) for year in years},
+        "estimator": ESTIMATOR,
+        "points": {year: len(rows) for year, rows in of_year.items()},
+        "points_inside": {year: int(rows["inside"].sum()) for year, rows in of_year.items()},
         "places_in_every_year": int((by_place == len(years)).sum()),
-        "strata": {str(year): {str(name): int(n) for name, n in sorted(counts[year].items())} for year in years},
-        "built_up_points": {str(year): int(reference.loc[reference["year"] == year, "label"].sum()) for year in years},
+        "strata": {
+            year: {str(name): int(n) for name, n in sorted(rows["stratum"].value_counts().items())}
+            for year, rows in of_year.items()
+        },
+        "built_up_points": {year: int((rows["label"] * rows["inside"]).sum()) for year, rows in of_year.items()},
     }
 
 

@@ -23,6 +23,8 @@ COLOUR_MAPS = {
     "confidence": "viridis",
     "built_fraction": "magma",
     "observation_count": "viridis",
+    "ndvi": "RdYlGn",
+    "VV": "gray",
 }
 CLASS_COLOURS: dict[str, dict[int, tuple[int, int, int]]] = {
     "built_up": {0: (238, 232, 213), 1: (179, 27, 27)},

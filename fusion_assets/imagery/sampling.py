@@ -4,12 +4,13 @@ Belongs here: strata from a map, how many points each gets, drawing them. Does n
 (`built_up/reference.py`), estimating areas from it (`built_up/estimation.py`).
 
 Design: stratified random, one sampling unit a pixel. Strata are what the map calls built-up, what lies near it (where
-maps err and towns grow), and the rest. Points are not spread in proportion to area, under which the small strata that
-decide the answer would get almost none, but by Neyman's rule with shares of error as one would guess them beforehand,
-and at least 50 a stratum (Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015, sections 5.1 and 5.2). Within a stratum
-the pixels are put in serpentine order and cut into as many equal runs as there are points, one drawn at random from
-each: every pixel of a stratum has the same inclusion probability, and points do not cluster. Variances computed as if
-the points of a stratum had been drawn without regard to place are then on the safe side.
+maps err and towns grow), and the rest, what the map does not know included. Points are not spread in proportion to
+area, under which the small strata that decide the answer would get almost none, but by Neyman's rule with shares of
+error as one would guess them beforehand, and at least 50 a stratum (Olofsson et al. 2014,
+doi:10.1016/j.rse.2014.02.015, sections 5.1 and 5.2). Within a stratum the pixels are put in serpentine order and cut
+into as many equal runs as there are points, one drawn at random from each: every pixel of a stratum has the same
+inclusion probability, and points do not cluster. Variances computed as if the points of a stratum had been drawn
+without regard to place are then on the safe side.
 """
 
 from __future__ import annotations
@@ -35,20 +36,23 @@ _SPREAD = (0.3, 0.3, 0.15)
 _NONE = 255
 
 
-def strata_of(built: np.ndarray, known: np.ndarray, buffer: int = BUFFER) -> np.ndarray:
+def strata_of(built: np.ndarray, inside: np.ndarray, buffer: int = BUFFER) -> np.ndarray:
     """Stratum of every pixel: an index into `STRATA`, 255 outside.
+
+    Pixels that the map does not know belong to a stratum like all others: points that could not be drawn there would
+    leave the sample silent about part of the region.
 
     Args:
         built: (y, x) pixels that the map calls built-up.
-        known: (y, x) pixels that can be drawn: inside the region, with a value in the map.
+        inside: (y, x) pixels of the region.
         buffer: width of the stratum around built-up land, pixels, diagonals included.
     """
     from scipy.ndimage import binary_dilation
 
-    built = built & known
+    built = built & inside
     near = binary_dilation(built, np.ones((3, 3)), iterations=buffer) if built.any() else built
     strata = np.where(built, 0, np.where(near, 1, 2)).astype(np.uint8)
-    strata[~known] = _NONE
+    strata[~inside] = _NONE
     return strata
 
 

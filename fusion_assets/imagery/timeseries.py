@@ -22,7 +22,10 @@ from fusion_assets.imagery.scenes import Scene, acquisitions
 
 TILE = 1024
 """Edge of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole."""
-_TREATED_BYTES = 128 << 20
+_READ_BYTES, _TREATED_BYTES = 640 << 20, 128 << 20
+"""At most about so much of all dates is read before it is treated, and treated at once; the first is held some three
+times (what is being read, waits, and is treated), the second three times by every thread."""
+_LEAST_EDGE = 128
 SAME_TRACK_MINUTES = 3
 """Neighbouring tracks of one satellite pass over a place minutes apart, the same track within seconds."""
 _DAY_MINUTES = 24 * 60
@@ -167,7 +170,8 @@ def assembled(
         treatment: of every piece; None leaves chunks of `step` dates, else a chunk has all dates.
     """
     count, kind = len(bands), np.dtype(np.float32)
-    edge = TILE if treatment is None else _treated_edge(len(dates) * count)
+    pixel_bytes = 0 if treatment is None else len(dates) * count * kind.itemsize
+    edge, inner = _edge(pixel_bytes, _READ_BYTES), _edge(pixel_bytes, _TREATED_BYTES)
     rows, cols = pieces(grid.height, edge), pieces(grid.width, edge)
     groups = [(i * step, number) for i, number in enumerate(pieces(len(dates), step))]
     orbits = np.array([date.orbit for date in dates], np.int32)
@@ -178,20 +182,35 @@ def assembled(
         window = grid.window(row * edge - reach, col * edge - reach, shape[0] + 2 * reach, shape[1] + 2 * reach)
         found = [read(first, number, window) for first, number in groups]
         if treatment is not None:
-            return da.from_delayed(treat(found, orbits, treatment), (len(dates), count, *shape), kind)
+            # Read in large windows, for files' blocks are decoded whole; treated in small ones, which takes memory.
+            tops, lefts = (range(0, length, inner) for length in shape)
+            return da.block([[treated(found, top, left, shape) for left in lefts] for top in tops])
         layers = zip(found, groups, strict=True)
         return da.concatenate([da.from_delayed(layer, (number, count, *shape), kind) for layer, (_, number) in layers])
+
+    def treated(found: list[Any], top: int, left: int, shape: tuple[int, int]) -> da.Array:
+        size = min(inner, shape[0] - top), min(inner, shape[1] - left)
+        made = treat(found, orbits, treatment, (top, left, *size))
+        return da.from_delayed(made, (len(dates), count, *size), kind)
 
     stack = da.block([[[[piece(row, col) for col in range(len(cols))] for row in range(len(rows))]]])
     return dataset_of(stack, bands, dates, grid)
 
 
-def _treated_edge(layers: int) -> int:
-    """Edge of a piece that is treated with all its dates."""
-    return TILE if layers * TILE**2 * 4 <= _TREATED_BYTES else max(TILE // 2, 1)
+def _edge(pixel_bytes: int, most: int) -> int:
+    """Edge of a piece that takes at most so many bytes: `TILE`, or what halving leaves of it."""
+    edge = TILE
+    while pixel_bytes * edge**2 > most and edge > _LEAST_EDGE:
+        edge //= 2
+    return edge
 
 
-def _treated(found: list[np.ndarray], orbits: np.ndarray, treatment: Treatment) -> np.ndarray:
-    values = treatment.apply(found[0] if len(found) == 1 else np.concatenate(found), orbits)
+def _treated(
+    found: list[np.ndarray], orbits: np.ndarray, treatment: Treatment, part: tuple[int, int, int, int]
+) -> np.ndarray:
+    """A part (row, column, height, width) of what was read, all dates."""
+    top, left, height, width = part
+    around = slice(top, top + height + 2 * treatment.reach), slice(left, left + width + 2 * treatment.reach)
+    values = treatment.apply(np.concatenate([each[..., *around] for each in found]), orbits)
     inner = slice(treatment.reach, -treatment.reach or None)
     return np.ascontiguousarray(values[..., inner, inner])

@@ -2,11 +2,10 @@
 
 A store is written under a name of its own beside its artifact, `<year>-<time>-<random>.zarr`, and becomes the artifact
 when a small JSON names it (`io_managers.py`). Whatever a killed process leaves is named by nothing, and swept away a
-day later. What does not belong here: what is in the series.
+day later. What does not belong here: what is in the series, and how it is computed (`pieces.py`).
 
 The form is Zarr version 2 with consolidated metadata, which xarray, GDAL and most others read, and follows the CF
-conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the series of a pixel is one read; pieces of
-512 x 512 pixels are computed and written, a few at once, so that memory does not grow with the region.
+conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the series of a pixel is one read.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
@@ -26,9 +24,9 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.leftovers import STALE_AFTER_S
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.ndvi import pieces
 
-CHUNK, PIECE = 256, 512
-BATCH = 2, 8  # pieces down and across: whole tiles of `imagery.timeseries`, enough of them to keep processors busy
+CHUNK = 256
 _STAMP = "%Y%m%dT%H%M%S"
 _CF = "CF-1.11"
 # Of layers in physical units: steps far below what is known, in half the bytes.
@@ -51,6 +49,7 @@ class Cube:
         dates: length of its time axis.
         stats: by layer: valid share, least, mean and largest value.
         facts: what it says of itself.
+        preview: its first layer on a few dates, thinned: (y, x) by day.
     """
 
     name: str
@@ -60,6 +59,7 @@ class Cube:
     dates: int
     stats: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, str] = field(default_factory=dict)
+    preview: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """What is recorded of it."""
@@ -102,17 +102,23 @@ def write_cube(
         _skeleton(series).to_zarr(
             target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
         )
-        found = _written(target, series)
+        found = pieces.written(target, series)
     except BaseException:
         storage.remove_directory(place)
         raise
     digest = hashlib.sha256(repr([(str(k), v.values.tobytes()) for k, v in series.coords.items()]).encode())
-    for each, _ in found:
-        digest.update(each)
+    for each in found:
+        digest.update(each.digest)
     sizes = storage.sizes(place)
-    stats = {str(name): _combined([stats[str(name)] for _, stats in found]) for name in series.data_vars}
     return Cube(
-        name, digest.hexdigest()[:12], len(sizes), sum(sizes.values()), series.sizes["time"], stats, dict(facts)
+        name=name,
+        digest=digest.hexdigest()[:12],
+        files=len(sizes),
+        size=sum(sizes.values()),
+        dates=series.sizes["time"],
+        stats={str(name): pieces.combined([each.stats[str(name)] for each in found]) for name in series.data_vars},
+        facts=dict(facts),
+        preview=pieces.preview(series, [each.thinned for each in found]),
     )
 
 
@@ -194,75 +200,3 @@ def _encodings(series: xr.Dataset, encodings: Mapping[str, str]) -> dict[str, di
         if held.dtype.kind == "M"
     }
     return layers | times
-
-
-def _pieces(series: xr.Dataset) -> list[dict[str, slice]]:
-    if not series.sizes["time"]:
-        return []
-    rows, cols = (range(0, series.sizes[axis], PIECE) for axis in ("y", "x"))
-    return [
-        {
-            "y": slice(row, min(row + PIECE, series.sizes["y"])),
-            "x": slice(col, min(col + PIECE, series.sizes["x"])),
-        }
-        for row in rows
-        for col in cols
-    ]
-
-
-def _written(target: Any, series: xr.Dataset) -> list[Any]:
-    """Compute and write all pieces, a batch at a time; returns what `_write` returned of each, in their order.
-
-    All at once, a scheduler would read ahead over the whole region: memory would grow with it. The pieces of a batch
-    are optimised together: each by itself would have what it shares with its neighbours, such as a block of a file, as
-    a task of its own, and that would be read again for every piece.
-    """
-    attributes, pieces = {str(name): band.attrs for name, band in series.data_vars.items()}, _pieces(series)
-    write = dask.delayed(_write, pure=False)
-    found: dict[int, Any] = {}
-    for batch in _batches(pieces):
-        arrays = [da.asarray(series[name].isel(pieces[k]).data) for k in batch for name in attributes]
-        whole = dask.optimize(*(array.rechunk(array.shape) for array in arrays))
-        blocks = iter([array.to_delayed(optimize_graph=False).item() for array in whole])
-        writes = [write(target, {name: next(blocks) for name in attributes}, attributes, pieces[k]) for k in batch]
-        found.update(zip(batch, dask.compute(*writes), strict=True))
-    return [found[k] for k in range(len(pieces))]
-
-
-def _batches(pieces: Sequence[Mapping[str, slice]]) -> list[list[int]]:
-    """Indices of the pieces that are computed at once."""
-    batches: dict[tuple[int, int], list[int]] = {}
-    for k, piece in enumerate(pieces):
-        place = piece["y"].start // PIECE // BATCH[0], piece["x"].start // PIECE // BATCH[1]
-        batches.setdefault(place, []).append(k)
-    return list(batches.values())
-
-
-def _write(
-    target: Any,
-    layers: Mapping[str, np.ndarray],
-    attributes: Mapping[str, Mapping[str, Any]],
-    region: Mapping[str, slice],
-) -> tuple[bytes, dict[str, tuple[int, int, float, float, float]]]:
-    """Write one piece; returns its digest and, by layer, counts, sum and extremes."""
-    digest, stats = hashlib.sha256(), {}
-    for name, values in layers.items():
-        digest.update(np.ascontiguousarray(values).data)
-        known = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
-        ends = (float(known.min()), float(known.max())) if known.size else (np.inf, -np.inf)
-        stats[name] = (values.size, known.size, float(known.sum(dtype=np.float64)), *ends)
-    piece = xr.Dataset({name: (("time", "y", "x"), values, attributes[name]) for name, values in layers.items()})
-    piece.to_zarr(target, region=dict(region), consolidated=True, zarr_format=2)
-    return digest.digest(), stats
-
-
-def _combined(parts: list[tuple[int, int, float, float, float]]) -> dict[str, float]:
-    size, known, total = (sum(part[i] for part in parts) for i in range(3))
-    if not known:
-        return {"valid_share": 0.0}
-    return {
-        "valid_share": known / size,
-        "min": min(part[3] for part in parts),
-        "mean": total / known,
-        "max": max(part[4] for part in parts),
-    }

@@ -6,7 +6,8 @@ import pytest
 import shapely
 from affine import Affine
 
-from fusion_assets.built_up.reference import checked_reference, read_reference, reference_path
+from fusion_assets.built_up.reference import read_reference, reference_path, reference_source
+from fusion_assets.built_up.reference_checks import checked_reference
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.crs import to_lonlat
 from fusion_assets.imagery.grid import Grid
@@ -82,7 +83,10 @@ def spoilt(table, column, value, rows=slice(3, 5)):
         (lambda t: spoilt(t, "area_km2", 0), ["area_km2"]),
         (lambda t: pd.concat([t, t.iloc[:2]]), ["earlier row", "241, 242"]),
         (lambda t: t.assign(inclusion_probability=0.9), ["stand for 133 km2", "inclusion_probability"]),
-        (lambda t: t.assign(region="there"), ["region here", "2016"]),
+        (lambda t: t.assign(region="there"), ["240 of 240", "1 (there)", "expected: here"]),
+        (lambda t: spoilt(t.assign(region="here"), "region", None), ["region", "2 of 240", "4 (None)"]),
+        (lambda t: spoilt(t, "year", "20l7"), ["year", "2 of 240", "4 (20l7)"]),
+        (lambda t: spoilt(t, "year", 2016.5), ["4 (2016.5)"]),
     ],
 )  # fmt: skip
 def test_what_would_make_the_estimate_wrong_is_refused(table, spoil, words):
@@ -94,16 +98,23 @@ def test_what_would_make_the_estimate_wrong_is_refused(table, spoil, words):
 
 def test_several_regions_need_a_column_that_tells_them_apart(table):
     with pytest.raises(FusionError, match="region"):
-        checked(table, regions=2)
+        checked(table, regions=("here", "there"))
     both = pd.concat([table.assign(region="here"), table.assign(region="there", x=table["x"] + 90_000)])
-    assert checked(both, regions=2).drop(columns="stratum").equals(checked(table).drop(columns="stratum"))
+    assert (
+        checked(both, regions=("here", "there")).drop(columns="stratum").equals(checked(table).drop(columns="stratum"))
+    )
 
 
 def test_a_sample_of_a_wider_area_keeps_what_lies_outside(table):
     table = spoilt(table, "x", 700_000.0, slice(3, 4))
     table["x"] = table["x"].astype(float)
-    found = checked(table, wider=True)
-    assert len(found) == 240 and (~found["inside"]).sum() == 1
+    # Of an archive's own sample nobody asks which region it was drawn for: points belong where they lie.
+    for regions in (("here",), ("here", "there")):
+        found = checked(table, wider=True, regions=regions)
+        assert len(found) == 240 and (~found["inside"]).sum() == 1
+    table.loc[table["year"] == 2017, "x"] += 500_000
+    with pytest.raises(FusionError, match="no point within region here in 2017"):
+        checked(table, wider=True)
 
 
 def test_where_the_archives_own_sample_lies(tmp_path):
@@ -113,6 +124,26 @@ def test_where_the_archives_own_sample_lies(tmp_path):
         reference_path("archive", "https://example.org/stac/v1")
     with pytest.raises(FusionError, match="fusion sample"):
         read_reference(str(tmp_path / "gone.csv"))
+
+
+def test_a_sample_is_known_by_name_and_content_without_folders_and_credentials(tmp_path):
+    (tmp_path / "mine.csv").write_text("x,y\n")
+    first = reference_source(str(tmp_path / "mine.csv"), "/a/catalog.json")
+    assert first["source"] == "mine.csv" and len(first["digest"]) == 12
+    (tmp_path / "mine.csv").write_text("x,y\n1,2\n")
+    assert reference_source(str(tmp_path / "mine.csv"), "/a/catalog.json")["digest"] != first["digest"]
+    (tmp_path / "reference_sample.csv").write_text("x,y\n1,2\n")
+    assert reference_source("archive", str(tmp_path / "catalog.json"))["source"] == "archive"
+    far = reference_source("https://me:secret@example.org/a.csv?token=secret", "/a/catalog.json")
+    assert far["source"] == "https://example.org/a.csv" and "secret" not in far["digest"]
+    assert reference_source(None, "/a/catalog.json") == {}
+
+
+def test_a_spreadsheet_under_the_name_of_a_table_is_told_what_it_should_be(tmp_path):
+    for name in ("points.csv", "points.parquet"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04\x14\x00\x06\x00\xff\xfe,a\n\x9d")
+        with pytest.raises(FusionError, match=r"CSV .* or Parquet"):
+            read_reference(str(tmp_path / name))
 
 
 def study(**changes):

@@ -7,10 +7,11 @@ import shapely
 from affine import Affine
 from scipy.ndimage import gaussian_filter
 
-from fusion_assets.built_up.estimation import estimated_change, estimated_ratio, estimated_total
+from fusion_assets.built_up.estimation import Estimate, estimated_change, estimated_ratio, estimated_total
 from fusion_assets.built_up.measuring import measure
 from fusion_assets.built_up.trend import ADJUSTED, MAPPED, built_up_trend
 from fusion_assets.built_up.trend_picture import trend_markdown
+from fusion_assets.built_up.trend_words import CANNOT_TELL, of_change
 from fusion_assets.imagery.crs import to_lonlat
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.sampling import draw_points, strata_of
@@ -58,9 +59,9 @@ def world(seed, growth=1.0):
     return truth, p, old
 
 
-def interpreted(truth, old, seed, points=400, panel=True):
-    """What `checked_reference` gives for a sample stratified by the old map."""
-    strata = strata_of(old, np.ones(GRID.shape, bool))
+def interpreted(truth, old, seed, points=400, panel=True, drawable=None):
+    """What `checked_reference` gives for a sample stratified by the old map; by default of all pixels."""
+    strata = strata_of(old, np.ones(GRID.shape, bool) if drawable is None else drawable)
     parts = []
     for k, year in enumerate(YEARS):
         drawn = draw_points(GRID, strata, points, seed if panel else 1000 * k + seed)
@@ -184,6 +185,59 @@ def test_intervals_cover_and_false_alarms_are_rare(panel):
     assert np.mean(widths) < 0.35
 
 
+def a_hole(truth):
+    """15 % of the region that a map knows nothing about, where much is built up."""
+    corners = [(row, col) for row in range(0, 49, 12) for col in range(0, 49, 12)]
+    row, col = max(corners, key=lambda at: truth[2019][at[0] : at[0] + 31, at[1] : at[1] + 31].sum())
+    hole = np.zeros(GRID.shape, bool)
+    hole[row : row + 31, col : col + 31] = True
+    return hole
+
+
+def test_a_sample_stratified_by_a_map_with_a_hole_covers_what_is_in_the_hole():
+    covered, errors, area = [], [], GRID.pixel_areas_km2()
+    for seed in range(15):
+        truth, p, old = world(seed)
+        sample = interpreted(truth, old & ~a_hole(truth), seed)
+        table, _ = built_up_trend(maps(p), evaluation(), outline(), "GHSL", sample)
+        true = np.array([(area * truth[year]).sum() for year in YEARS])
+        covered += ((table["low"] <= true) & (true <= table["high"])).tolist()
+        errors += (table["area_km2"] / true - 1).tolist()
+    assert np.mean(covered) >= 0.93 and abs(np.mean(errors)) < 0.03
+
+
+def test_where_the_domain_is_whole_strata_the_points_stand_for_its_area():
+    truth, _, old = world(3)
+    everything = interpreted(truth, old, 0)
+    one_percent_lost = everything.drop(everything[everything["stratum"] == "rest"].index[::40])
+    for points in (everything, one_percent_lost):
+        year = points[points["year"] == 2016].assign(value=1)
+        ones, known = np.ones((len(year), 1)), GRID.pixel_areas_km2().sum()
+        found = estimated_total(year, ones, np.array([known]))
+        assert found.value == pytest.approx(known) and found.points["weight"].sum() == pytest.approx(known)
+    # Where it cuts through strata, regression does it, and weights stay as they are.
+    half = (year["col"].to_numpy() < 40).astype(float)[:, None]
+    found = estimated_total(year.assign(value=half[:, 0]), half, np.array([known / 2]))
+    assert found.value == pytest.approx(known / 2) and found.points["weight"].equals(year["weight"])
+
+
+def test_beside_the_estimate_stands_what_the_sample_alone_says():
+    truth, p, old = world(5)
+    sample = interpreted(truth, old, 0)
+    named = {"source": "points.csv", "digest": "0123456789ab"}
+    table, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL", sample, named)
+    design = document["reference"]
+    assert (
+        design["source"] == "points.csv" and design["digest"] == "0123456789ab" and "regression" in design["estimator"]
+    )
+    for year, width in zip(YEARS, table["high"] - table["low"], strict=True):
+        rows, direct = sample[sample["year"] == year], design["direct"][str(year)]
+        assert direct["km2"] == pytest.approx((rows["weight"] * rows["label"]).sum())
+        assert width < direct["high"] - direct["low"]
+        assert design["strata"][str(year)] == rows["stratum"].value_counts().to_dict()
+        assert design["points"][str(year)] == 400 and design["built_up_points"][str(year)] == rows["label"].sum()
+
+
 def test_growth_is_said_in_words_with_its_interval():
     truth, p, old = world(5, growth=3)
     _, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL", interpreted(truth, old, 0))
@@ -224,7 +278,29 @@ def test_partly_shared_places_help_in_proportion():
     assert error(first, same) < 0.8 * error(first, half) < 0.8 * error(first, other)
 
 
-def test_a_single_year_has_an_area_and_no_change():
-    _, p, _ = world(8)
-    table, document = built_up_trend(maps({2016: p[2016]}), evaluation(), outline(), "GHSL")
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_single_year_has_an_area_and_says_nothing_of_change(sampled):
+    truth, p, old = world(8)
+    sample = interpreted(truth, old, 0) if sampled else None
+    sample = sample[sample["year"] == 2016] if sampled else None
+    table, document = built_up_trend(maps({2016: p[2016]}), evaluation(), outline(), "GHSL", sample)
     assert len(table) == 1 and document["changes"] == []
+    said = document["statement"]
+    assert said.endswith("One year tells nothing about change.") and said.count("2016") == 1
+    assert "grew" not in said and ("95 % interval" in said) == sampled
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((185.6, 64.1, 307.1), "grew by 186 km2 (95 % interval 64 to 307 km2)"),
+        ((0.4567, 0.1234, 0.7891), "grew by 0.457 km2 (95 % interval 0.123 to 0.789 km2)"),
+        ((-4.44, -7.77, -1.11), "shrank by 4.44 km2 (95 % interval 1.11 to 7.77 km2)"),
+        ((-0.0, -2.5, 2.5), "is +0.00 km2, 95 % interval -2.50 to +2.50 km2"),
+        ((0.0, 0.0, 0.0), "is +0 km2, 95 % interval +0 to +0 km2"),
+    ],
+)
+def test_small_areas_are_said_to_three_digits(change, words):
+    value, low, high = change
+    verdict = "grew" if low > 0 else "shrank" if high < 0 else CANNOT_TELL
+    assert words in of_change(2016, 2019, verdict, Estimate(value, 1.0, low, high))

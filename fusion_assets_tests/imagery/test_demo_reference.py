@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 import rasterio
 
-from fusion_assets.built_up.reference import checked_reference, read_reference, reference_path
+from fusion_assets.built_up.reference import read_reference, reference_path
+from fusion_assets.built_up.reference_checks import checked_reference
 from fusion_assets.imagery.demo import build_demo_archive
 from fusion_assets.study import study_of
 from fusion_assets_tests.demo_study import demo_regions

@@ -70,11 +70,13 @@ def test_tiles_make_no_difference(catalog, engine, monkeypatch):
     np.testing.assert_array_equal(engine.series(request)["B08"].values, whole["B08"].values)
 
 
-@pytest.mark.parametrize("tile", [9, 20])
-def test_treated_pieces_leave_no_seams(tile, catalog, engine, monkeypatch):
+@pytest.mark.parametrize(("tile", "treated"), [(9, 9), (20, 20), (20, 5)])
+def test_treated_pieces_leave_no_seams(tile, treated, catalog, engine, monkeypatch):
     speckle, request = treatment("dB", "multitemporal", 5), asked(catalog, **RADAR)
     whole, plain = engine.series(request, speckle).compute(), engine.series(request).compute()
     monkeypatch.setattr(timeseries, "TILE", tile)
+    monkeypatch.setattr(timeseries, "_LEAST_EDGE", treated)
+    monkeypatch.setattr(timeseries, "_TREATED_BYTES", 1)
     np.testing.assert_allclose(engine.series(request, speckle)["VV"].values, whole["VV"].values, rtol=1e-4)
     assert float(whole["VH"].std("time").mean()) < 0.9 * float(plain["VH"].std("time").mean())
 

@@ -1,5 +1,6 @@
 """Series as Zarr: whole or not at all, on a disk and elsewhere."""
 
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from fusion_assets.artifacts import Artifact
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.io_managers import managers
-from fusion_assets.ndvi import store
+from fusion_assets.ndvi import pieces, store
 
 GRID = Grid("EPSG:32631", Affine(10, 0, 500_000, 0, -10, 5_600_000), 300, 520)
 PLACE = Artifact("ndvi_clear", "here", "2019")
@@ -113,3 +114,80 @@ def test_what_was_abandoned_long_ago_is_swept(manager, monkeypatch):
     cube, _ = written(manager)
     manager.save(cube, PLACE)
     assert names(manager) == [cube.name]
+
+
+def test_what_pieces_share_is_computed_once(manager, monkeypatch):
+    made, values = series()
+    reads = []
+
+    def read(block, block_info=None):
+        reads.append(block_info[0]["chunk-location"])
+        return block
+
+    monkeypatch.setattr(store, "CHUNK", 64)
+    monkeypatch.setattr(pieces, "PIECE", 64)
+    monkeypatch.setattr(pieces, "BATCH", (2, 4))  # windows of 128 x 256: whole blocks of the series
+    made["ndvi"] = made["ndvi"].copy(
+        data=made["ndvi"].data.map_blocks(read, dtype=np.float32, meta=np.empty((0, 0, 0)))
+    )
+    reads.clear()
+    cube = store.write_cube(manager.storage, manager.path(PLACE), made, {"ndvi": "ndvi"}, FACTS)
+    assert len(reads) == len(set(reads)) == made["ndvi"].data.npartitions
+    manager.save(cube, PLACE)
+    np.testing.assert_allclose(manager.load(PLACE)["ndvi"].values, values, atol=5.1e-5)
+
+
+def test_batches_do_not_show(manager, monkeypatch):
+    whole = written(manager)[0]
+    monkeypatch.setattr(pieces, "BATCH", (1, 1))
+    monkeypatch.setattr(pieces, "PIECE", 512)
+    assert written(manager)[0].digest == whole.digest
+
+
+def test_later_batches_wait(manager, monkeypatch):
+    """Memory does not grow with the region: nothing is computed ahead of what is being written."""
+    monkeypatch.setattr(store, "CHUNK", 128)
+    monkeypatch.setattr(pieces, "PIECE", 128)
+    monkeypatch.setattr(pieces, "BATCH", (1, 1))
+    events = []
+    made, _ = series(dates=1)
+    layer = made["ndvi"].data.map_blocks(
+        lambda block, block_info=None: events.append("read") or block, dtype=np.float32, meta=np.empty((0, 0, 0))
+    )
+    made["ndvi"] = made["ndvi"].copy(data=layer)
+    write = pieces._write
+    monkeypatch.setattr(pieces, "_write", lambda *args: events.append("write") or write(*args))
+    events.clear()
+    store.write_cube(manager.storage, manager.path(PLACE), made, {"ndvi": "ndvi"}, FACTS)
+    assert events == ["read", "write"] * layer.npartitions
+
+
+def test_layers_made_together_are_made_once(manager, monkeypatch):
+    monkeypatch.setattr(pieces, "BATCH", (1, 1))
+    made, values = series()
+    calls = []
+
+    def both(block):
+        calls.append(1)
+        return block, -block
+
+    blocks = made["ndvi"].data.rechunk((-1, 300, 520)).to_delayed(optimize_graph=False)[0, 0, 0]
+    pair = dask.delayed(both, pure=False, nout=2)(blocks)
+    layers = {name: da.from_delayed(pair[k], values.shape, np.float32) for k, name in enumerate(("ndvi", "low"))}
+    made = made.assign({name: (("time", "y", "x"), layer) for name, layer in layers.items()})
+    store.write_cube(manager.storage, manager.path(PLACE), made, dict.fromkeys(layers, "ndvi"), FACTS)
+    assert len(calls) == 2, "300 x 520 pixels are two batches"
+
+
+def test_a_preview_is_every_nth_pixel_of_a_few_dates_however_it_was_computed(manager, monkeypatch):
+    whole, values = written(manager, dates=5)
+    step = 3  # 520 pixels by at most 240
+    days = ["2019-01-05", "2019-01-15", "2019-01-25"]
+    assert list(whole.preview) == days
+    for day, k in zip(days, (0, 2, 4), strict=True):
+        np.testing.assert_array_equal(whole.preview[day], values[k, ::step, ::step])
+    monkeypatch.setattr(store, "CHUNK", 64)
+    monkeypatch.setattr(pieces, "PIECE", 64)
+    again = written(manager, dates=5)[0]
+    np.testing.assert_array_equal(again.preview[days[1]], whole.preview[days[1]])
+    assert manager.save(again, PLACE)["preview"].value.startswith("here|2019, 2019-01-05, 2019-01-15")

@@ -1,7 +1,8 @@
 """The report of a region: one HTML file that opens anywhere, offline, with every figure beside what it rests on.
 
 Belongs here: what is said and in which order. Does not: the page's markup (`templates/report.html`), its pictures
-(`maps.py`, `trend_picture.py`, `curves.py`), figures (`trend.py`, `evaluation.py`).
+(`maps.py`, `trend_picture.py`, `curves.py`), sentences and tables (the other modules of this room), figures
+(`trend.py`, `evaluation.py`).
 """
 
 from __future__ import annotations
@@ -14,26 +15,27 @@ import xarray as xr
 
 from fusion_assets.built_up import change as change_map
 from fusion_assets.built_up import curves
-from fusion_assets.built_up.report import maps, tables, words
+from fusion_assets.built_up.report import alternatives, maps, quality_tables, source_tables, tables, words
 from fusion_assets.built_up.trend_picture import draw_trend
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.previews import data_uri
+from fusion_assets.study import ARCHIVE_SAMPLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Raise when the same inputs would give another page.
-VERSION = "1"
+VERSION = "2"
 MOST_BYTES = 8_000_000
 _MAPS_BYTES, _CHANGE_BYTES = 5_500_000, 600_000
-# Far apart in lightness, too: gained and lost are the dark ones.
-_CHANGE_COLOURS = {
-    0: (245, 243, 236),
-    1: (222, 228, 214),
-    2: (168, 160, 148),
-    3: (150, 20, 28),
-    4: (24, 52, 110),
+# Each far from all others, and from the white of no data, in lightness alone: pages are printed in grey.
+CHANGE_COLOURS = {
+    0: (196, 202, 186),
+    1: (234, 231, 220),
+    2: (152, 146, 138),
+    3: (128, 0, 18),
+    4: (66, 112, 186),
 }
 
 
@@ -47,6 +49,7 @@ class Subject:
         region: name of the region.
         label_year: year of the labels.
         digest: of the study.
+        sensors: the one kind of sensor that the study uses; empty where there are two.
     """
 
     study: str
@@ -54,6 +57,7 @@ class Subject:
     region: str
     label_year: int
     digest: str
+    sensors: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Findings:
         evaluation: table and metrics of `evaluation.evaluate`.
         ablation: of `ablation.ablate_features`; None where the study has one sensor.
         exports: tickets of everything that went in.
+        transfer: metrics of `transfer.transfer`; None where the study has one region, empty where there are none yet.
     """
 
     predictions: Mapping[int, xr.Dataset]
@@ -77,6 +82,7 @@ class Findings:
     evaluation: tuple[pd.DataFrame, dict[str, Any]]
     ablation: Mapping[str, Any] | None
     exports: Sequence[Export]
+    transfer: Mapping[str, Any] | None = None
 
 
 def build_report(subject: Subject, found: Findings) -> str:
@@ -91,8 +97,12 @@ def build_report(subject: Subject, found: Findings) -> str:
     years = sorted(found.predictions)
     grid = Grid.of(found.predictions[years[0]])
     layers = maps.layers(found.predictions, found.stacks, _MAPS_BYTES)
-    meanings = {code: (text, _CHANGE_COLOURS[code]) for code, text in change_map.CLASSES.items()}
     table, document = found.trend
+    evaluation, metrics = found.evaluation
+    synthetic = any("SYNTHETIC" in scene for export in found.exports for scene in export.scenes)
+    # A sample beside a synthetic archive was drawn from its truth.
+    from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
+    study = f"{subject.study}, digest {subject.digest}"
     loader = jinja2.PackageLoader("fusion_assets.built_up.report")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("report.html").render(
@@ -101,30 +111,43 @@ def build_report(subject: Subject, found: Findings) -> str:
         region=subject.region,
         label_year=subject.label_year,
         years=years,
-        synthetic=any("SYNTHETIC" in scene for export in found.exports for scene in export.scenes),
+        synthetic=synthetic,
         finding=document["statement"],
         grid=f"{grid.height} x {grid.width} pixels of {grid.resolution:g} m, {grid.crs}",
-        width_km=f"{grid.width * grid.resolution / 1000:.0f}",
+        width_km=f"{grid.width * grid.resolution / 1000:.3g}",
         layers=layers,
         legends=[layer.legend for layer in layers],
-        alternative=lambda layer, year: words.alternative(layer, year, subject.region, table),
+        alternative=lambda layer, year: alternatives.of_map(layer, year, subject.region, table),
         estimand=f"What is measured: {document['estimand'].removesuffix(', km2')}, in km2.",
-        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), words.trend_in_words(table)),
+        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alternatives.of_trend(table)),
         trend_caption=words.trend_caption(document["kind"]),
-        trend_tables=[tables.trend_table(table), *tables.agreement_tables(document)],
-        trend_notes=list(words.trend_notes(table, document)),
-        change=maps.categories(found.change[change_map.CHANGE], meanings, _CHANGE_BYTES),
-        change_alternative=f"Map of change in {subject.region} from {years[0]} to {years[-1]}; counts are in the text.",
-        change_caption=words.change_caption(found.change, years),
-        quality_notes=list(words.quality_notes(found.evaluation[1])),
-        quality_tables=list(tables.quality_tables(found.evaluation[1], found.ablation)),
+        trend_tables=list(tables.trend_tables(table, document)),
+        trend_notes=list(words.trend_notes(table, document, from_truth=from_truth)),
+        change=_change(found.change, subject.region, years, document) if len(years) > 1 else None,
+        quality_notes=list(words.quality_notes(metrics, subject.sensors)),
+        quality_tables=list(quality_tables.quality_tables(metrics, found.ablation)),
         plots=list(_plots(found.evaluation, found.ablation, grid)),
+        transfer_notes=[] if found.transfer is None else list(words.transfer_notes(found.transfer)),
+        transfer_tables=list(quality_tables.transfer_tables(found.transfer)) if found.transfer else [],
+        year_note=words.year_notes(),
+        year_tables=list(source_tables.year_tables(found.stacks, found.predictions, evaluation, metrics)),
         source_tables=[
-            tables.exports_table(found.exports),
-            tables.versions_table(f"{subject.study}, digest {subject.digest}", found.predictions),
+            source_tables.exports_table(found.exports),
+            source_tables.versions_table(study, found.predictions, found.exports),
         ],
-        caveats=list(words.caveats(document["kind"], subject.label_year, table, found.evaluation[1])),
+        scene_lists=source_tables.scene_lists(found.exports),
+        caveats=list(words.caveats(document["kind"], subject.label_year, table, metrics, from_truth=from_truth)),
     )
+
+
+def _change(changed: xr.Dataset, region: str, years: Sequence[int], document: Mapping[str, Any]) -> dict[str, Any]:
+    """The map of change with its words."""
+    meanings = {code: (text, CHANGE_COLOURS[code]) for code, text in change_map.CLASSES.items()}
+    return {
+        "layer": maps.categories(changed[change_map.CHANGE], meanings, _CHANGE_BYTES),
+        "alternative": f"Map of change in {region} from {years[0]} to {years[-1]}; the text below has the counts.",
+        "caption": words.change_caption(changed, years, document),
+    }
 
 
 def _picture(png: bytes, text: str) -> str:
@@ -141,11 +164,17 @@ def _plots(
         (
             "Reliability: the share labelled built-up against the predicted probability.",
             curves.reliability_png(metrics),
+            alternatives.of_reliability(metrics),
         ),
-        ("Precision and recall over all thresholds.", curves.precision_recall_png(table, metrics)),
-        ("Where the map errs, out of fold.", curves.error_map_png(table, grid)),
+        (
+            "Precision and recall over all thresholds.",
+            curves.precision_recall_png(table, metrics),
+            alternatives.of_precision_recall(metrics),
+        ),
+        ("Where the map errs, out of fold.", curves.error_map_png(table, grid), alternatives.of_errors(metrics)),
     ]
     if ablation is not None:
-        drawn.append(("Optics, lights, and both together.", curves.ablation_png(ablation)))
-    for caption, png in drawn:
-        yield {"caption": caption, "picture": _picture(png, caption + " The tables hold the figures.")}
+        shown = alternatives.of_ablation(ablation)
+        drawn.append(("Optics, lights, and both together.", curves.ablation_png(ablation), shown))
+    for caption, png, text in drawn:
+        yield {"caption": caption, "picture": _picture(png, text)}

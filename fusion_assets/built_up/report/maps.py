@@ -22,6 +22,8 @@ LONGEST_EDGE = 1200
 """Pixels along an edge; larger maps are thinned."""
 TRUE_COLOUR = ("B04", "B03", "B02")
 _NO_DATA = (255, 255, 255)
+_BRIGHTEST = 235
+"""Of true colour: snow and cloud stay apart from no data."""
 _OPTICS, _LIGHTS = "True colour", "Night lights"
 
 
@@ -167,7 +169,7 @@ def _coloured(share: np.ndarray, colours: str) -> np.ndarray:
 
 
 def _rgb(share: np.ndarray) -> np.ndarray:
-    rgb = (np.clip(np.nan_to_num(share), 0, 1) * 255).astype(np.uint8)
+    rgb = (np.clip(np.nan_to_num(share), 0, 1) * _BRIGHTEST).astype(np.uint8)
     rgb[~np.isfinite(share).all(axis=-1)] = _NO_DATA
     return rgb
 

@@ -1,125 +1,119 @@
-"""The tables of the report: a caption, column names, rows of text, and which columns hold numbers.
+"""Tables of the report: their form, and those about area.
 
-Does not belong here: sentences (`words.py`), the page (`templates/`).
+Belongs here: a caption, column names, rows of text, and how columns are set. Does not: sentences (`words.py`), tables
+about agreement (`quality_tables.py`) and sources (`source_tables.py`), the page (`templates/`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fusion_assets.built_up import trend
-from fusion_assets.imagery.exports import Export
-from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.built_up.trend_words import square_kilometres
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
-_PACKAGES = ("fusion-assets", "dagster", "tensorflow", "scikit-learn", "rasterio", "xarray", "numpy")
+UNKNOWN = "–"
+"""In cells whose figure does not exist, such as the precision of a map that never says built-up."""
 
 
-def _table(
-    caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[int]
+def table_of(
+    caption: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int] = (),
+    unbroken: Sequence[int] = (),
+    anywhere: Sequence[int] = (),
 ) -> dict[str, Any]:
-    return {"caption": caption, "columns": columns, "rows": rows, "numbers": set(numbers)}
+    """A table as the page takes it.
+
+    Args:
+        caption: above it.
+        columns: names.
+        rows: cells, one for each column.
+        numbers: columns that hold numbers.
+        unbroken: columns whose text stays on one line on a screen.
+        anywhere: columns whose text may break within words, such as addresses.
+    """
+    names = {**dict.fromkeys(numbers, "n"), **dict.fromkeys(unbroken, "d"), **dict.fromkeys(anywhere, "w")}
+    return {
+        "caption": caption,
+        "columns": columns,
+        "rows": rows,
+        "classes": [names.get(i, "") for i in range(len(columns))],
+    }
 
 
-def trend_table(table: pd.DataFrame) -> dict[str, Any]:
-    """Area of each year."""
+def with_interval(known: Mapping[str, float] | None, *, signed: bool = False) -> str:
+    """A figure between -1 and 1 with its interval."""
+    if known is None or not np.isfinite(known["value"]):
+        return UNKNOWN
+    form = "+z.3f" if signed else "z.3f"
+    value, low, high = (format(known[end], form) for end in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Area of each year, change, and what the intervals rest on, as far as there is any."""
+    yield _area_table(table, document)
+    if document["changes"]:
+        rows = []
+        for change in document["changes"]:
+            value, low, high, mapped = square_kilometres(
+                *(change[name] for name in ("km2", "low", "high", "mapped_km2")), signed=True
+            )
+            rows.append((f"{change['from']} to {change['to']}", value, f"{low} to {high}", mapped, change["verdict"]))
+        columns = ("from, to", "change", "95 % interval", "as mapped", "verdict")
+        yield table_of("Change of built-up area, km2", columns, rows, (1, 2, 3), (0,))
+    if "reference" in document:
+        yield _sample_table(document["reference"])
+    yield from _agreement_table(document.get("agreement", {}))
+
+
+def _area_table(table: pd.DataFrame, document: Mapping[str, Any]) -> dict[str, Any]:
     adjusted = table["kind"].iloc[0] == trend.ADJUSTED
-    range_name = "95 % interval" if adjusted else "range of thresholds"
+    direct = {str(year): known for year, known in document.get("reference", {}).get("direct", {}).items()}
+    columns = ["year", "area", "95 % interval" if adjusted else "range of thresholds", "as mapped"]
+    rows = []
+    for row in table.to_dict("records"):
+        area, low, high, mapped = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
+        known = direct.get(str(row["year"]))
+        value, least, most = square_kilometres(*(known[name] for name in ("km2", "low", "high"))) if known else [""] * 3
+        beside = f"{value} ({least} to {most})" if known else UNKNOWN
+        rows.append((str(row["year"]), area, f"{low} to {high}", mapped, beside))
+    if direct:
+        columns.append("direct stratified estimate (95 % interval)")
+    return table_of("Built-up area, km2", columns, [row[: len(columns)] for row in rows], range(len(columns)))
+
+
+def _sample_table(design: Mapping[str, Any]) -> dict[str, Any]:
+    """Points of the reference sample by year."""
     rows = [
-        (str(row.year), f"{row.area_km2:,.0f}", f"{row.low:,.0f} to {row.high:,.0f}", f"{row.mapped_km2:,.0f}")
-        for row in table.itertuples()
+        (
+            year,
+            f"{points:,}",
+            f"{design['built_up_points'][year]:,}",
+            str(len(design["strata"][year])),
+            ", ".join(f"{name} {count:,}" for name, count in design["strata"][year].items()),
+        )
+        for year, points in design["points"].items()
     ]
-    return _table("Built-up area, km2", ("year", "area", range_name, "as mapped"), rows, (0, 1, 2, 3))
+    columns = ("year", "points", "of which built-up", "strata", "points by stratum")
+    return table_of("The reference sample", columns, rows, (0, 1, 2, 3))
 
 
-def agreement_tables(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Each year's map against the reference sample, where there is one."""
+def _agreement_table(agreement: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each year's map against the reference sample."""
     names = {
         "overall_accuracy": "overall accuracy",
         "users_accuracy": "user's accuracy of built-up",
         "producers_accuracy": "producer's accuracy of built-up",
     }
-    rows = [
-        (year, *(_with_interval(figures.get(name)) for name in names))
-        for year, figures in document.get("agreement", {}).items()
-    ]
+    rows = [(year, *(with_interval(figures.get(name)) for name in names)) for year, figures in agreement.items()]
     if rows:
-        yield _table(
-            "Maps against the reference sample, with 95 % intervals", ("year", *names.values()), rows, (1, 2, 3)
-        )
-
-
-def quality_tables(metrics: Mapping[str, Any], ablation: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Scores beside their baselines, errors by class, and what each sensor contributes."""
-    names = {"model": "model", "baseline": "random forest", "majority": "more frequent class"}
-    figures = {
-        "accuracy": "accuracy",
-        "mcc": "MCC",
-        "average_precision": "average precision",
-        "precision": "precision (built-up)",
-        "recall": "recall (built-up)",
-        "ece": "calibration error",
-    }
-    rows = [
-        (title, *(_with_interval(metrics["intervals"][key].get(figure)) for key in names))
-        for figure, title in figures.items()
-    ]
-    yield _table("Agreement with the labels, with 95 % intervals", ("", *names.values()), rows, (1, 2, 3))
-    counts = metrics["model"]["confusion"]
-    yield _table(
-        "Samples by class, out of fold",
-        ("", "mapped not built-up", "mapped built-up"),
-        (
-            ("labelled not built-up", f"{counts['tn']:,}", f"{counts['fp']:,}"),
-            ("labelled built-up", f"{counts['fn']:,}", f"{counts['tp']:,}"),
-        ),
-        (1, 2),
-    )
-    if ablation is not None:
-        rows = [
-            (name, *(_with_interval(entry["intervals"][figure]) for figure in ("mcc", "average_precision")))
-            for name, entry in ablation["sets"].items()
-        ]
-        yield _table("What each sensor contributes", ("features", "MCC", "average precision"), rows, (1, 2))
-
-
-def _with_interval(known: Mapping[str, float] | None) -> str:
-    if known is None or not np.isfinite(known["value"]):
-        return ""
-    return f"{known['value']:.3f} ({known['low']:.3f} to {known['high']:.3f})"
-
-
-def exports_table(exports: Sequence[Export]) -> dict[str, Any]:
-    """Everything that was asked of an engine."""
-    rows = []
-    for export in sorted(exports, key=lambda e: (e.request.asset, e.request.year)):
-        request, (first, last) = export.request, export.request.window
-        rows.append(
-            (
-                request.asset, str(request.year), PRODUCTS[request.product].title, f"{first} to {last}",
-                f"{len(export.scenes):,}", export.engine, export.id, request.recipe_digest,
-            )
-        )  # fmt: skip
-    columns = ("made into", "year", "product", "days", "scenes", "engine", "operation", "recipe")
-    return _table("Imagery and labels", columns, rows, (1, 4))
-
-
-def versions_table(study: str, predictions: Mapping[int, xr.Dataset]) -> dict[str, Any]:
-    """Study, maps and software."""
-    told = {year: mapped.attrs for year, mapped in sorted(predictions.items())}
-    rows = [
-        ("study", study),
-        *(
-            (f"map of {year}", f"model {facts.get('model', '')}, threshold {facts.get('threshold', '')}")
-            for year, facts in told.items()
-        ),
-        ("software", ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
-    ]
-    return _table("Study, maps, software", ("", ""), rows, ())
+        caption = "Maps against the reference sample, with 95 % intervals"
+        yield table_of(caption, ("year", *names.values()), rows, (0, 1, 2, 3))

@@ -1,0 +1,189 @@
+"""What must hold before a reference sample is used, row by row; and where its points lie on the grid.
+
+Belongs here: what is refused, with the rows it was found in. Does not: reading the table (`reference.py`), whether its
+points stand for the whole region (`reference_frame.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.built_up.reference_frame import incomplete_strata, incomplete_years
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.crs import from_lonlat, project
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.sampling import pixels_km2
+
+COLUMNS = ("year", "stratum", "inclusion_probability", "label")
+_SHOWN = 5
+_COMPLETE = (
+    "put back rows that were lost; where points cannot be interpreted, take them out and lower inclusion_probability "
+    "of their stratum by the share taken out; where part of the region could not be drawn, draw points there as a "
+    "stratum of their own; keep all digits of inclusion_probability, and give area_km2 where the sampling unit is not "
+    "the grid's pixel"
+)
+
+
+def checked_reference(
+    table: pd.DataFrame,
+    source: str,
+    grid: Grid,
+    area: BaseGeometry,
+    years: Sequence[int],
+    *,
+    region: str,
+    regions: Sequence[str] = (),
+    wider: bool = False,
+) -> pd.DataFrame:
+    """The points of one region, checked and placed on its grid.
+
+    Args:
+        table: as read.
+        source: its name, for errors.
+        grid: of the region.
+        area: outline of the region, degrees.
+        years: that must be there; rows of others are left out.
+        region: name of the region.
+        regions: names of all that the study has.
+        wider: the sample was drawn from a larger area: its points belong to the region that they lie in, whatever a
+            column says, and those outside count as lying outside.
+
+    Returns:
+        One row a point and year: `place` (number of the location), `year`, `stratum`, `chance`, `weight` (km2 that the
+        point stands for), `label` (0 or 1), `row`, `col`, and `inside` (its pixel belongs to the region).
+
+    Raises:
+        FusionError: whatever would make the estimate wrong, with the rows, or the stratum and year, it was found in.
+    """
+    problem = _Problems(source)
+    names = _check_columns(table, problem)
+    table = _of_region(table, problem, years, region, regions or (region,), wider)
+    problem.number = table.index.to_numpy() + 1
+    table = table.reset_index(drop=True)
+    numbers = table[[*names, "inclusion_probability", "label"]].apply(pd.to_numeric, errors="coerce")
+    _check_values(table, numbers, problem)
+    problem.rows(numbers[list(names)].isna().any(axis=1), "no coordinates", "numbers")
+    x, y = (numbers[name].to_numpy(float) for name in names)
+    if names == ("lon", "lat"):
+        x, y = from_lonlat(grid.crs).transform(x, y)
+    year, stratum = pd.to_numeric(table["year"]).astype(int), table["stratum"].astype(str)
+    place = pd.DataFrame({"x": x, "y": y}).groupby(["x", "y"], sort=False).ngroup()
+    twice = pd.DataFrame({"place": place, "year": year}).duplicated()
+    problem.rows(twice, "the place and year of an earlier row", "each place once a year: keep one row")
+    counts = stratum[numbers["inclusion_probability"] < 1].groupby([year, stratum]).size()
+    lonely = [f"{name} ({of_year})" for of_year, name in counts.index[counts < 2]]
+    problem.require(lonely, "strata with a single point:", "two points or more, better 50: one tells nothing of spread")
+
+    row, col = np.floor((grid.transform.f - y) / grid.resolution), np.floor((x - grid.transform.c) / grid.resolution)
+    on_grid = (row >= 0) & (row < grid.height) & (col >= 0) & (col < grid.width)
+    row, col = np.where(on_grid, row, 0).astype(int), np.where(on_grid, col, 0).astype(int)
+    outline, (centre_x, centre_y) = project(area, grid.crs), grid.centres()
+    inside = on_grid & shapely.contains_xy(outline, centre_x[col], centre_y[row])
+    unit = pd.to_numeric(table["area_km2"], errors="coerce") if "area_km2" in table else pixels_km2(grid, row, col)
+    problem.rows(~(pd.Series(unit) > 0), "no area_km2", "the area of the sampling unit, km2, above 0")
+    chance = numbers["inclusion_probability"].to_numpy(float)
+    points = pd.DataFrame(
+        {
+            "place": place,
+            "year": year,
+            "stratum": stratum,
+            "chance": chance,
+            "weight": np.asarray(unit, float) / chance,
+            "label": numbers["label"].astype(int),
+            "row": row,
+            "col": col,
+            "inside": inside,
+        }
+    )
+    if wider:
+        empty = sorted(set(years) - set(year[inside]))
+        problem.require(empty, f"no point within region {region} in", "points there: draw a sample of the region")
+    else:
+        outside = pd.Series(~inside & ~shapely.contains_xy(outline, x, y))
+        where = f"{' and '.join(names)} within it, in {grid.crs if 'x' in names else 'degrees'}"
+        problem.rows(outside, f"a place outside region {region}", where)
+    # Strata first: where the same places serve several years, they say more exactly what is missing.
+    same = "every stratum in every year, and standing for the same area"
+    problem.require(incomplete_strata(points), "", same, _COMPLETE)
+    if not wider:
+        whole = "the points of a year to stand for the whole region (pixel area by inclusion probability, summed)"
+        problem.require(incomplete_years(points, grid, area), "", whole, _COMPLETE)
+    return points
+
+
+class _Problems:
+    """Turns what was found in a table into errors that name it.
+
+    Args:
+        source: name of the table.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.number = np.zeros(0, int)
+
+    def require(self, found: Sequence[object], what: str, expected: str, remedy: str = "correct the table") -> None:
+        """Refuse when anything was found."""
+        if found:
+            words = " ".join(part for part in (what, _list(found)) if part)
+            raise FusionError(f"reference sample {self.source}: {words}", expected, remedy)
+
+    def rows(self, wrong: pd.Series, what: str, expected: str, values: pd.Series | None = None) -> None:
+        """Refuse when any row is wrong; says how many, and which first (1 is the first below the header)."""
+        if wrong.any():
+            where = np.flatnonzero(wrong)
+            rows = _list(f"{self.number[i]}" + (f" ({values.iloc[i]})" if values is not None else "") for i in where)
+            found = f"reference sample {self.source}: {what}, in {len(where)} of {len(wrong)} rows: {rows}"
+            raise FusionError(found, expected, "correct the table")
+
+
+def _check_columns(table: pd.DataFrame, problem: _Problems) -> tuple[str, str]:
+    """All columns are there; returns the names of the coordinates."""
+    placed = [names for names in (("x", "y"), ("lon", "lat")) if set(names) <= set(table)]
+    missing = [name for name in COLUMNS if name not in table] + ([] if placed else ["x", "y"])
+    problem.require(missing, "no column", f"x, y (or lon, lat), {', '.join(COLUMNS)}")
+    return placed[0]
+
+
+def _of_region(
+    table: pd.DataFrame, problem: _Problems, years: Sequence[int], region: str, regions: Sequence[str], wider: bool
+) -> pd.DataFrame:
+    """Rows of the region and years; no row is left out because nobody can tell where it belongs."""
+    table = table.reset_index(drop=True)
+    problem.number = table.index.to_numpy() + 1
+    year = pd.to_numeric(table["year"], errors="coerce")
+    problem.rows(~(year % 1 == 0), "a year that cannot be read", "a whole number such as 2019", table["year"])
+    mine = pd.Series(True, index=table.index)
+    if not wider and "region" in table:
+        name = table["region"].astype(str)
+        known = f"{', '.join(regions)}; rows of places outside the study do not belong in its table"
+        problem.rows(~name.isin(regions), "a region that the study does not have", known, table["region"])
+        mine = name == region
+    elif not wider and len(regions) > 1:
+        problem.require(["region"], "no column", "the region of every point, since the study has several")
+    absent = [each for each in years if not (year[mine] == each).any()]
+    problem.require(absent, f"no points of region {region} in", f"points of every prediction year: {_list(years)}")
+    return table[mine & year.isin(years)]
+
+
+def _check_values(table: pd.DataFrame, numbers: pd.DataFrame, problem: _Problems) -> None:
+    label, chance = numbers["label"], numbers["inclusion_probability"]
+    interpret = (
+        "0 or 1: interpret them, or take such rows out and lower the inclusion probability of their stratum by the "
+        "share taken out"
+    )
+    problem.rows(table["label"].isna(), "no label", interpret)
+    problem.rows(~label.isin((0, 1)), "a label that is neither", "1 built-up, 0 not", table["label"])
+    wrong = ~((chance > 0) & (chance <= 1))
+    problem.rows(wrong, "no inclusion probability", "above 0 and at most 1", table["inclusion_probability"])
+    problem.rows(table["stratum"].isna(), "no stratum", "the stratum each point was drawn in")
+
+
+def _list(items: Iterable[object]) -> str:
+    texts = [str(item) for item in items]
+    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")

@@ -1,0 +1,143 @@
+"""Whether a sample stands for the whole region: what is missing is said, and honest designs pass."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from affine import Affine
+
+from fusion_assets.built_up.reference_checks import checked_reference
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.crs import to_lonlat
+from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.sampling import STRATA, draw_points, strata_of
+
+GRID = Grid("EPSG:32645", Affine(1000, 0, 460_000, 0, -1000, 3_000_000), 50, 60)
+YEARS = (2016, 2017, 2018)
+WHOLE = np.ones(GRID.shape, bool)
+
+
+def outline():
+    west, south, east, north = GRID.bounds
+    corners = [(west + 50, south + 50), (east - 50, south + 50), (east - 50, north - 50), (west + 50, north - 50)]
+    return shapely.Polygon([to_lonlat(GRID.crs).transform(*corner) for corner in corners])
+
+
+def a_map(shift=0):
+    """Towns on a tenth of the region; another year's map has them elsewhere and larger."""
+    built = np.zeros(GRID.shape, bool)
+    built[10 : 25 + shift, 10 + shift : 30 + shift] = True
+    return built
+
+
+def drawn(shift=0, seed=0, points=300, inside=WHOLE):
+    return draw_points(GRID, strata_of(a_map(shift), inside), points, seed)
+
+
+def yearly(each):
+    """A table of what `each(k)` gives for the k-th year."""
+    return pd.concat([each(k).assign(year=year, label=0) for k, year in enumerate(YEARS)], ignore_index=True)
+
+
+def panel():
+    return yearly(lambda k: drawn())
+
+
+def checked(table, wider=False):
+    table = table.reset_index(drop=True)
+    return checked_reference(table, "points.csv", GRID, outline(), YEARS, region="here", wider=wider)
+
+
+def in_2017(table, stratum=None):
+    return (table["year"] == 2017) & ((table["stratum"] == stratum) | (stratum is None))
+
+
+@pytest.mark.parametrize("wider", [False, True])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t[~in_2017(t, "near")], ["stratum near stands for 0 km2 in 2017", "100.0% are lacking"]),
+        (lambda t: t.drop(t[in_2017(t)].sample(frac=0.18, random_state=0).index), ["in 2017", "2016", "lacking"]),
+        (lambda t: t.drop(t[in_2017(t, "built_up")].index[::2]), ["stratum built_up", "in 2017", "50.0% are lacking"]),
+    ],
+)
+def test_what_is_missing_from_a_panel_is_named_by_stratum_and_year(spoil, words, wider):
+    with pytest.raises(FusionError) as caught:
+        checked(spoil(panel()), wider)
+    assert all(word in caught.value.found for word in words), caught.value.found
+    assert "inclusion_probability" in caught.value.remedy and "2018" not in caught.value.found.split("stratum")[0]
+
+
+def test_points_drawn_around_a_hole_do_not_stand_for_the_region():
+    known = WHOLE.copy()
+    known[:, :9] = False
+    with pytest.raises(FusionError, match=r"points of 2016 stand for 25.. km2, and the region has 29.. km2 .*lacking"):
+        checked(yearly(lambda k: drawn(inside=known)))
+
+
+def test_rows_lost_from_a_single_years_own_sample_are_noticed_too():
+    fresh = yearly(lambda k: drawn(shift=k, seed=k))
+    with pytest.raises(FusionError, match=r"points of 2017 stand for .* lacking"):
+        checked(fresh.drop(fresh[in_2017(fresh)].index[::8]))
+
+
+def simple_random(seed, n=150):
+    index = np.random.default_rng(seed).choice(WHOLE.size, n, replace=False)
+    x, y = GRID.centres()
+    place = {"x": x[index % GRID.width], "y": y[index // GRID.width]}
+    return pd.DataFrame(place | {"stratum": "all", "inclusion_probability": n / WHOLE.size})
+
+
+def by_size(seed, n=200):
+    """Systematic, with probability in proportion to something that varies ninefold."""
+    size = np.random.default_rng(9).uniform(0.5, 4.5, WHOLE.size)
+    rng = np.random.default_rng(seed)
+    order, chance = rng.permutation(WHOLE.size), n * size / size.sum()
+    index = order[np.searchsorted(np.cumsum(chance[order]), rng.random() + np.arange(n))]
+    x, y = GRID.centres()
+    place = {"x": x[index % GRID.width], "y": y[index // GRID.width]}
+    return pd.DataFrame(place | {"stratum": "all", "inclusion_probability": chance[index]})
+
+
+def without_unusable(table, year, share):
+    """Points taken out of every stratum of a year, and probabilities lowered as the remedy says."""
+    out = []
+    for _, rows in table[table["year"] == year].groupby("stratum"):
+        out += list(rows.sample(frac=share, random_state=1).index)
+        left = 1 - round(share * len(rows)) / len(rows)
+        table.loc[rows.index, "inclusion_probability"] *= left
+    return table.drop(out)
+
+
+def half_exchanged(k):
+    """Half of each stratum's places stay, half are drawn anew each year."""
+    parts = []
+    for stratum in STRATA:
+        stay, new = (table[table["stratum"] == stratum] for table in (drawn(), drawn(seed=10 + k)))
+        half = len(stay) // 2
+        both = pd.concat([stay.iloc[:half], new.iloc[half : len(stay)]]).drop_duplicates(["x", "y"])
+        chance = both["inclusion_probability"] * len(both) / len(stay)
+        parts.append(both.assign(inclusion_probability=chance))
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        panel(),
+        panel().assign(area_km2=1.0),  # of pixels as the projection has them
+        yearly(lambda k: drawn(shift=2 * k, seed=k)),
+        yearly(lambda k: drawn(shift=2 * k, seed=k, points=250 + 50 * k)),
+        yearly(lambda k: drawn(shift=2 * k, points=2000)),  # most places are common, by chance
+        yearly(lambda k: simple_random(0)),
+        yearly(simple_random),
+        yearly(by_size),
+        without_unusable(panel(), 2017, 0.15),
+        without_unusable(panel(), 2016, 0.4),
+        yearly(half_exchanged),
+    ],
+    ids=["panel", "nominal area", "fresh", "other numbers", "many", "simple", "simple, fresh", "by size", "taken out",
+         "many taken out", "rotating"],
+)  # fmt: skip
+def test_honest_designs_pass(table):
+    assert len(checked(table)) == len(table)
