@@ -93,8 +93,8 @@ def _colour_picture(day: dt.date, true_colour: TrueColour) -> str | None:
         return None  # NDVI needs neither blue nor green: a page without this picture is better than none
     rgb = np.full(bands.shape, _GAP[0], np.uint8)
     known = np.isfinite(bands).all(axis=-1)
-    # Brightened 2.5 times, as reflectance is usually shown.
-    rgb[known] = (np.clip(bands[known] * 2.5, 0, 1) * 255).astype(np.uint8)
+    # Brightened 2.5 times, as reflectance is usually shown; white is no data, and clouds stay darker than that.
+    rgb[known] = (np.clip(bands[known] * 2.5, 0, 1) * 235).astype(np.uint8)
     return data_uri(rgb, _PICTURE_BYTES, "JPEG")
 
 
