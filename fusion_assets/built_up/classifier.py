@@ -91,12 +91,14 @@ class TrainedModel:
             if compiled not in self._calls:
                 tf = backend.tensorflow()
                 shape = (1, edge, edge) if compiled else (1, None, None)
-                self._calls[compiled] = tf.function(
+                call = tf.function(
                     side_by_side(self.keras_model, len(self.card["seeds"])) if compiled else self.keras_model,
                     input_signature=[tf.TensorSpec((*shape, len(self.card["features"])), tf.float32)],
                     jit_compile=compiled,
                 )
-        found = self._calls[compiled](np.ascontiguousarray(values[None], "float32")).numpy()[0]
+                self._calls[compiled] = call.get_concrete_function()
+        block = backend.tensorflow().constant(np.ascontiguousarray(values[None], "float32"))
+        found = self._calls[compiled](block).numpy()[0]
         first = 0 if compiled else halo  # the compiled graph leaves the halo out, the saved one answers there too
         return found[first : first + height - 2 * halo, first : first + width - 2 * halo]
 
