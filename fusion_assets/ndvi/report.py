@@ -16,6 +16,7 @@ import xarray as xr
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.ndvi import pictures
+from fusion_assets.pages import render
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,12 +82,9 @@ def build_report(
         true_colour: reflectance of a day, clouds and all.
         sources: share of all values by what they rest on.
     """
-    import jinja2
-
-    loader = jinja2.PackageLoader("fusion_assets.ndvi")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     scenes = int(evaluation["scenes"].max()) if len(evaluation) else 0
-    return environment.get_template("report.html").render(
+    return render(
+        "fusion_assets.ndvi",
         **{key: value for key, value in asdict(subject).items() if key != "requests"},
         dates=filled.sizes["time"],
         pictures=pictures.before_and_after(clear, filled, true_colour),

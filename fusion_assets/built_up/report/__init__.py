@@ -20,6 +20,7 @@ from fusion_assets.built_up.trend_picture import draw_trend
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.previews import data_uri
+from fusion_assets.pages import render
 from fusion_assets.study import ARCHIVE_SAMPLE
 
 if TYPE_CHECKING:
@@ -92,8 +93,6 @@ def build_report(subject: Subject, found: Findings) -> str:
         subject: what it is about.
         found: what is shown.
     """
-    import jinja2
-
     years = sorted(found.predictions)
     grid = Grid.of(found.predictions[years[0]])
     layers = maps.layers(found.predictions, found.stacks, _MAPS_BYTES)
@@ -103,9 +102,8 @@ def build_report(subject: Subject, found: Findings) -> str:
     # A sample beside a synthetic archive was drawn from its truth.
     from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
     study = f"{subject.study}, digest {subject.digest}"
-    loader = jinja2.PackageLoader("fusion_assets.built_up.report")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("report.html").render(
+    return render(
+        __name__,
         title=subject.title or subject.study,
         study=subject.study,
         region=subject.region,
