@@ -11,6 +11,8 @@ from io import BytesIO
 import numpy as np
 import xarray as xr
 
+from fusion_assets.pages.pictures import thinned
+
 LONGEST_EDGE = 700
 _TRUE_COLOUR = ("B04", "B03", "B02")
 
@@ -64,9 +66,7 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
 
 
 def _small(band: xr.DataArray) -> np.ndarray:
-    """The band thinned to at most `LONGEST_EDGE` pixels."""
-    step = max(1, -(-max(band.shape) // LONGEST_EDGE))
-    return np.asarray(band[::step, ::step].values, np.float32)
+    return thinned(band, LONGEST_EDGE)
 
 
 def _true_colour(stack: xr.Dataset) -> np.ndarray:

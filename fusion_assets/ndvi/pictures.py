@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from fusion_assets.built_up.report.maps import data_uri, thinned
 from fusion_assets.imagery.exports import NoScenes
 from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.pages.pictures import picture_uri, thinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def _colour_picture(day: dt.date, true_colour: TrueColour) -> str | None:
     known = np.isfinite(bands).all(axis=-1)
     # Brightened 2.5 times, as reflectance is usually shown; white is no data, and clouds stay darker than that.
     rgb[known] = (np.clip(bands[known] * 2.5, 0, 1) * 235).astype(np.uint8)
-    return data_uri(rgb, _PICTURE_BYTES, "JPEG")
+    return picture_uri(rgb, _PICTURE_BYTES, "JPEG")
 
 
 def _ndvi_picture(ndvi: xr.DataArray) -> str:
@@ -105,7 +105,7 @@ def _ndvi_picture(ndvi: xr.DataArray) -> str:
     colours = LinearSegmentedColormap.from_list("ndvi", list(_STOPS))
     rgb = colours(np.clip(np.nan_to_num(values), 0, 1), bytes=True)[..., :3]
     rgb[~np.isfinite(values)] = _GAP
-    return data_uri(np.ascontiguousarray(rgb), _PICTURE_BYTES)
+    return picture_uri(np.ascontiguousarray(rgb), _PICTURE_BYTES)
 
 
 def sampled_places(clear: xr.Dataset, count: int = FIELDS) -> list[tuple[int, int]]:

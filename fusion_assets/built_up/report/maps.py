@@ -6,20 +6,16 @@ Belongs here: colours, sizes, encodings, legends. Does not: the page around them
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
 from fusion_assets.built_up.labels import BUILT_UP
 from fusion_assets.built_up.prediction import PROBABILITY
-from fusion_assets.imagery.previews import data_uri as as_uri
+from fusion_assets.pages.pictures import picture_uri, thinned
 
-LONGEST_EDGE = 1200
-"""Pixels along an edge; larger maps are thinned."""
 TRUE_COLOUR = ("B04", "B03", "B02")
 _NO_DATA = (255, 255, 255)
 _BRIGHTEST = 235
@@ -64,7 +60,9 @@ def layers(predictions: Mapping[int, xr.Dataset], stacks: Mapping[int, xr.Datase
     for name, draw in drawn:
         pictures, legend = draw()
         kind = "JPEG" if name == _OPTICS else "PNG"
-        made.append(Layer(name, legend, {year: data_uri(rgb, share, kind) for year, rgb in sorted(pictures.items())}))
+        made.append(
+            Layer(name, legend, {year: picture_uri(rgb, share, kind) for year, rgb in sorted(pictures.items())})
+        )
     return made
 
 
@@ -81,35 +79,7 @@ def categories(codes: xr.DataArray, meanings: Mapping[int, tuple[str, tuple[int,
     for code, (_, colour) in meanings.items():
         rgb[values == code] = colour
     legend = tuple((_hex(colour), text) for text, colour in meanings.values())
-    return Layer("Change", legend, {0: data_uri(rgb, budget)})
-
-
-def thinned(band: xr.DataArray) -> np.ndarray:
-    """A band with every n-th pixel, at most `LONGEST_EDGE` along an edge, computed block by block."""
-    step = max(1, -(-max(band.shape) // LONGEST_EDGE))
-    return np.asarray(da.asarray(band.data)[::step, ::step], np.float32)
-
-
-def data_uri(rgb: np.ndarray, budget: int, kind: str = "PNG") -> str:
-    """A picture as a data URI of at most `budget` bytes: made smaller until it fits."""
-    from PIL import Image
-
-    picture = Image.fromarray(rgb)
-    enlarge = 300 // max(picture.size)
-    if enlarge > 1:
-        picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
-    while True:
-        out = io.BytesIO()
-        if kind == "JPEG":
-            picture.save(out, "JPEG", quality=80)
-        else:
-            picture.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-        excess = 4 * out.tell() / 3 / budget
-        if excess <= 1 or max(picture.size) < 64:
-            return as_uri(out.getvalue(), kind.lower())
-        shrink = min(0.9, 0.95 / excess**0.5)
-        size = (max(1, int(picture.width * shrink)), max(1, int(picture.height * shrink)))
-        picture = picture.resize(size, Image.Resampling.BOX)
+    return Layer("Change", legend, {0: picture_uri(rgb, budget)})
 
 
 def _built_up(predictions: Mapping[int, xr.Dataset]) -> tuple[dict[int, np.ndarray], tuple[tuple[str, str], ...]]:
