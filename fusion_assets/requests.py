@@ -59,6 +59,7 @@ def request_for(study: Study, settings: Settings, role: Role, region: str, year:
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
         allow_deprecated=use.allow_deprecated,
+        assets=tuple(sorted(use.assets.items())),
     )
 
 

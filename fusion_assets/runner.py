@@ -19,6 +19,7 @@ from dagster._core.loader import LoadingContext
 from fusion_assets.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.study import Study
 
@@ -29,6 +30,7 @@ _ONLY_WITH = {
 }
 """Assets (by how their names begin) that not every study has, and what they need."""
 
+_SHOWN = 3
 AskedNow = Callable[[str, str, int], ExportRequest | None]
 
 
@@ -71,7 +73,7 @@ class Outcome:
         step: which one.
         state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something it rests on failed).
         message: error text, or the reason why the step was run.
-        warnings: checks that did not pass.
+        warnings: checks that did not pass, and what is doubtful about the scenes that were read.
     """
 
     step: Step
@@ -171,7 +173,7 @@ def run_steps(
             tags={"fusion/by": "fusion run"},
         )
         if result.success:
-            yield Outcome(step, "made", reason, tuple(_failed_checks(result)))
+            yield Outcome(step, "made", reason, (*_failed_checks(result), *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
@@ -270,6 +272,20 @@ def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
+
+
+def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """What assets say of doubtful or missing scenes, shortened; the whole is in the asset's metadata."""
+    for event in result.all_events:
+        if event.event_type is not DagsterEventType.ASSET_MATERIALIZATION:
+            continue
+        told = event.step_materialization_data.materialization.metadata
+        for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
+            lines = [line.removeprefix("- ") for line in str(told[name].value).splitlines()] if name in told else []
+            if lines and lines != [NOTHING]:
+                yield from lines[:_SHOWN]
+                if len(lines) > _SHOWN:
+                    yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
 
 
 def _failure_text(result: dg.ExecuteInProcessResult) -> str:

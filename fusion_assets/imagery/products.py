@@ -79,6 +79,8 @@ class Product:
         label: labels only: `code` (classes) or `fraction` (built-up share of the cell).
         built_codes: labels only: codes that mean built-up; empty where the study must say.
         source_nodata: stored numbers that mean no data where neither file nor item declares one.
+        unmasked_nodata: the same for scenes without the mask asset, which alone tells such numbers from data.
+        stored_as: `integers` or `floats`: what the scale above is for; other numbers need a declared scale.
         skip_incomplete: scenes without one of the bands are left out, not an error: other modes of the same sensor.
         source: page that documents the data set.
     """
@@ -101,6 +103,8 @@ class Product:
     label: Literal["code", "fraction"] | None = None
     built_codes: tuple[int, ...] = ()
     source_nodata: float | None = None
+    unmasked_nodata: float | None = None
+    stored_as: Literal["integers", "floats", ""] = ""
     skip_incomplete: bool = False
 
     def band(self, name: str) -> Band:
@@ -153,6 +157,7 @@ PRODUCTS: dict[str, Product] = {
         # Dark areas, vegetation, bare, water, unclassified and snow; not saturated, shadow, cloud or cirrus.
         mask=Mask("classes", ("scl", "SCL"), "SCL", (2, 4, 5, 6, 7, 11)),
         scale=1e-4,
+        stored_as="integers",
         offset_rule="sentinel2",
         unit="reflectance",
         resolution=10,
@@ -169,6 +174,7 @@ PRODUCTS: dict[str, Product] = {
         # Bit 10 is opaque cloud, bit 11 cirrus; both must be clear.
         mask=Mask("bits", ("qa60", "QA60"), "QA60", (10, 11), gap=_QA60_GAP),
         scale=1e-4,
+        stored_as="integers",
         offset_rule="sentinel2",
         unit="reflectance",
         resolution=10,
@@ -183,6 +189,7 @@ PRODUCTS: dict[str, Product] = {
         bands=tuple(Band(name, (name.lower(), name), name, (-45, 20)) for name in _POLARISATIONS),
         default_bands=_POLARISATIONS,
         unit="dB",
+        stored_as="floats",
         resolution=10,
         # Single polarisation, or HH and HV over ice.
         skip_incomplete=True,
@@ -196,6 +203,7 @@ PRODUCTS: dict[str, Product] = {
         bands=tuple(Band(name, (name.lower(), name), name, (0, 100)) for name in _POLARISATIONS),
         default_bands=_POLARISATIONS,
         unit="1",
+        stored_as="floats",
         resolution=10,
         skip_incomplete=True,
         source_nodata=-32768,
@@ -209,6 +217,8 @@ PRODUCTS: dict[str, Product] = {
         bands=_RADIANCE,
         default_bands=("avg_rad",),
         mask=_CLOUD_FREE_COVERAGE,
+        # A month without a clear night is stored as 0; a measured radiance is never exactly that.
+        unmasked_nodata=0,
         unit="nW/cm2/sr",
         resolution=463.83,
         resampling="bilinear",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.unreadable import UnreadableFile
 
 _SHOWN = 10
 _T = TypeVar("_T")

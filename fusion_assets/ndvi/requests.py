@@ -26,7 +26,7 @@ OPTICS = ("B04", "B08")
 TRUE_COLOUR = ("B04", "B03", "B02")
 CLEAR_CLASSES = (4, 5, 6)
 """Vegetation, bare soil and water. Not cloud (8, 9, 10), and not shadow (3), dark areas (2), unclassified (7), snow."""
-VERSION = "1"
+VERSION = "2"
 """Raise when the same settings would give other values."""
 ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
 """Raise when an estimator would learn or fill otherwise, or errors be measured otherwise: what rests on it is stale."""
@@ -89,6 +89,7 @@ def _request(
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
         allow_deprecated=use.allow_deprecated,
+        assets=tuple(sorted(use.assets.items())),
     )
 
 

@@ -140,6 +140,13 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
+    for band in use.assets:
+        if band not in (*known, "mask"):
+            close = close_to(band, known)
+            remedy = f"did you mean {close}?" if close else "choose from the list"
+            yield Problem(
+                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*known, "mask")), remedy
+            )
     if use.bands == ():
         yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
 

@@ -12,8 +12,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations, reading
 from fusion_assets.imagery.archive import ArchiveEngine, scenes_for
 from fusion_assets.imagery.exports import Export, ExportRequest
-from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import GRID, small_request, small_season, truncate
 
 

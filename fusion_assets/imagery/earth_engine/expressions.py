@@ -93,6 +93,8 @@ def _scene(plan: Plan, index: str) -> Any:
     bands = image.select([product.band(name).earth_engine for name in recipe.bands], list(recipe.bands))
     if recipe.reducer == "latest" and product.source_nodata is not None:
         bands = bands.updateMask(bands.neq(product.source_nodata))
+    if not plan.masked and product.unmasked_nodata is not None:
+        bands = bands.updateMask(bands.neq(product.unmasked_nodata))
     if recipe.resampling == "bilinear":
         # Before any other mask, which is read where it is asked for. Valid is what has only valid neighbours.
         bands = bands.resample("bilinear")
