@@ -15,10 +15,8 @@ import pystac
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.sentinel2_offsets import sentinel2_offset
 
-# Processing baselines from here on store digital numbers shifted by +1000 (offset -0.1).
-_OFFSET_BASELINE = 4.0
-_SENTINEL2_OFFSET = -0.1
 # Granules of one pass over a region are seconds apart; the next pass is at least an orbit (100 minutes) away.
 _SAME_PASS = dt.timedelta(seconds=60)
 
@@ -198,7 +196,7 @@ def _file(item: pystac.Item, key: str, product: Product, flags: list[str]) -> Sc
     scale = float(declared.get("scale", product.scale))
     offset = float(declared.get("offset", 0.0))
     if product.offset_rule == "sentinel2":
-        offset = _sentinel2_offset(item, declared, flags)
+        offset = sentinel2_offset(item, key, declared, flags)
     nodata = declared.get("nodata")
     stated = None if nodata is None else _number(nodata)
     return SceneFile(_href(item, key), scale, offset, stated, product.source_nodata)
@@ -207,44 +205,3 @@ def _file(item: pystac.Item, key: str, product: Product, flags: list[str]) -> Sc
 def _number(value: object) -> float:
     """STAC spells special numbers as the strings nan, inf and -inf."""
     return float(str(value)) if not isinstance(value, int | float) else float(value)
-
-
-def _sentinel2_offset(item: pystac.Item, declared: Mapping, flags: list[str]) -> float:
-    """Additive offset of reflectance; the endpoint's own flag wins, then what the item declares, then the baseline.
-
-    Earth Search says in `earthsearch:boa_offset_applied` whether its numbers are already shifted back, and on some
-    items still declares -0.1 in `raster:bands`. The Planetary Computer declares nothing: the processing baseline
-    decides. Source: https://sentinels.copernicus.eu/web/sentinel/-/copernicus-sentinel-2-major-products-upgrade-upcoming
-    """
-    baseline = _baseline(item)
-    by_baseline = None if math.isnan(baseline) else (_SENTINEL2_OFFSET if baseline >= _OFFSET_BASELINE else 0.0)
-    stated = float(declared["offset"]) if "offset" in declared else None
-    applied = item.properties.get("earthsearch:boa_offset_applied")
-    if applied is True:
-        chosen, reason = 0.0, "earthsearch:boa_offset_applied is true"
-    elif applied is False and by_baseline is not None:
-        chosen, reason = by_baseline, "earthsearch:boa_offset_applied is false"
-    elif stated is not None:
-        chosen, reason = stated, "raster:bands"
-    else:
-        chosen, reason = by_baseline or 0.0, "processing baseline"
-    other = stated if stated is not None and reason != "raster:bands" else by_baseline
-    if other is not None and applied is not True and abs(other - chosen) > 1e-9:
-        _flag(flags, f"{item.id}: offset {chosen:g} by {reason}, but {other:g} is also indicated")
-    if applied is True and stated is not None and abs(stated) > 1e-9:
-        _flag(flags, f"{item.id}: {reason}, yet raster:bands declares offset {stated:g}; 0 is used")
-    return chosen
-
-
-def _flag(flags: list[str], text: str) -> None:
-    if text not in flags:
-        flags.append(text)
-
-
-def _baseline(item: pystac.Item) -> float:
-    for name in ("s2:processing_baseline", "processing:version"):
-        try:
-            return float(str(item.properties[name]).split("_")[0])
-        except (KeyError, ValueError):
-            continue
-    return math.nan

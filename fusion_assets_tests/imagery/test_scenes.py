@@ -30,11 +30,11 @@ def resolve(properties=None, fields=None, key="blue", product=L2A, mask=NO_MASK,
     ("properties", "fields", "offset", "flagged"),
     [
         # Planetary Computer: nothing but the processing baseline.
-        ({}, {}, 0.0, False),
+        ({}, {}, 0.0, True),
         (OLD, {}, 0.0, False),
         ({"s2:processing_baseline": "04.00"}, {}, -0.1, False),
         (NEW, {}, -0.1, False),
-        ({"s2:processing_baseline": "n/a"}, {}, 0.0, False),
+        ({"s2:processing_baseline": "n/a"}, {}, 0.0, True),
         # Earth Search: its flag before raster:bands.
         (APPLIED | NEW, PLAIN, 0.0, False),
         (APPLIED | NEW, {}, 0.0, False),
