@@ -93,6 +93,7 @@ def offset_by(evidence: Evidence) -> tuple[float, str]:
     told, named = _shift(evidence.told), _shift(evidence.named)
     by_baseline = named if told is None else told
     declared = evidence.declared
+    others: tuple[float | None, ...]
     if evidence.removed:
         stale = declared is not None and abs(declared) > 1e-9
         return 0.0, f"boa_offset_applied is true, yet offset {declared:g} is declared; 0 is used" if stale else ""
