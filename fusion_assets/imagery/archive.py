@@ -120,7 +120,9 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
         FusionError: there are none; or an item lacks a band or its mask.
     """
     product = PRODUCTS[request.product]
-    items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    collections = product.all_collections(request.collections)
+    found = find_items(request.archive, collections, request.area, request.window, request.sign)
+    items = [item for item in found if product.takes(str(item.properties.get("platform") or ""))]
     kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]

@@ -115,7 +115,7 @@ def scene_from_item(item: pystac.Item, product: Product, bands: Sequence[str], m
         end,
         str(known.get("platform", "")),
         files,
-        _mask_file(item, mask, start),
+        _mask_file(item, product, mask, start),
         tuple(flags),
         None if orbit is None else int(orbit),
         str(known.get("sat:orbit_state", "")).lower(),
@@ -152,7 +152,7 @@ def _asset_key(item: pystac.Item, spellings: Sequence[str]) -> str | None:
     return next((key for key in spellings if key in item.assets), None)
 
 
-def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime) -> SceneFile | None:
+def _mask_file(item: pystac.Item, product: Product, mask: Mask, start: dt.datetime) -> SceneFile | None:
     if mask.kind == "none":
         return None
     if mask.gap and mask.gap[0] <= start.date() <= mask.gap[1]:
@@ -161,13 +161,14 @@ def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime) -> SceneFile |
             f"dates outside {mask.gap[0]} to {mask.gap[1]}",
             mask.gap[2],
         )
-    key = _asset_key(item, mask.assets)
+    spellings = product.all_mask_assets(mask)
+    key = _asset_key(item, spellings)
     if key is None:
         if mask.optional:
             return None
         raise FusionError(
             f"STAC item {item.id} has no mask asset; it has {', '.join(sorted(item.assets))}",
-            f"one of {', '.join(mask.assets)}",
+            f"one of {', '.join(spellings)}",
             "set `mask: none` for this product in the study if unmasked scenes are what you want",
         )
     # No nodata for masks: a declared one (0 in SCL) is a class that the recipe judges like any other.
@@ -194,7 +195,8 @@ def _declared(item: pystac.Item, key: str) -> Mapping:
 def _file(item: pystac.Item, key: str, product: Product, flags: list[str]) -> SceneFile:
     declared = _declared(item, key)
     scale = float(declared.get("scale", product.scale))
-    offset = float(declared.get("offset", 0.0))
+    # Of stored numbers in another scale than the product's, the product's offset says nothing.
+    offset = float(declared.get("offset", product.offset if scale == product.scale else 0.0))
     if product.offset_rule == "sentinel2":
         offset = sentinel2_offset(item, key, declared, flags)
     nodata = declared.get("nodata")
