@@ -185,7 +185,8 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
         FusionError: there are none, or none that can be used.
     """
     product = PRODUCTS[request.product]
-    items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    found = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    items = [item for item in found if product.takes(str(item.properties.get("platform") or ""))]
     kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]

@@ -21,7 +21,7 @@ from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Product
 from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import Scene, SceneFile, offset_of
+from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.season import read_headers, settled_scenes
 from fusion_assets.imagery.tile import is_clear
 from fusion_assets.imagery.timeseries import Date, Treatment, assembled, dates_of, first_clear
@@ -83,5 +83,5 @@ def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, n
         if read is None:
             return None
         clear &= read[1]
-        values[layer] = read[0] * np.float64(file.scale) + offset_of(file)
+        values[layer] = read[0] * np.float64(file.scale) + file.offset
     return values, clear

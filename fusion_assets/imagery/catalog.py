@@ -32,7 +32,7 @@ def find_items(
 
     Args:
         root: path or URL of a catalog.json, or URL of a STAC API.
-        collections: collection ids in order of preference.
+        collections: collection ids in order of preference; ids joined by `+` are parts of one, read together.
         geometry: area in longitude and latitude.
         window: first and last day, both included; items match when their own interval overlaps it.
         sign: `planetary_computer` signs asset links when they are read; nothing signed is ever stored.
@@ -46,17 +46,20 @@ def find_items(
     first, last = _day_start(window[0]), _day_start(window[1]) + dt.timedelta(days=1)
     opened = _open(root)
     held = _collections(opened)
-    chosen = next((name for name in collections if name in held), None)
+    parts = ([name for name in names.split("+") if name in held] for names in collections)
+    chosen = next((names for names in parts if names), None)
     if chosen is None:
         raise FusionError(
             f"{public_url(root)} has no collection for this product, only {', '.join(sorted(held)) or 'none'}",
             f"one of {', '.join(collections)}",
             "set `archive:` or `collection:` for this product in the study, or FUSION_ARCHIVE",
         )
-    if _is_api(opened.catalog):
-        found = _search_api(opened.catalog, chosen, geometry, first, last, root)
-    else:
-        found = _items_of(opened, held[chosen])
+    found: list[pystac.Item] = []
+    for name in chosen:
+        if _is_api(opened.catalog):
+            found += _search_api(opened.catalog, name, geometry, first, last, root)
+        else:
+            found += _items_of(opened, held[name])
     matching = {}
     for item in found:
         start, end = interval(item)

@@ -16,7 +16,7 @@ from fusion_assets.imagery.placement import Lattice, Places, on_sheet, project_p
 from fusion_assets.imagery.products import Product
 from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import Scene, SceneFile, offset_of
+from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.tile import is_clear
 from fusion_assets.imagery.unreadable import UnusableScene
 
@@ -108,7 +108,7 @@ def _clear_values(
         read = read_nearest(file, window, header=headers[file], places=places)
         if read is not None:
             numbers = read[0][read[1] & clear]
-            found[band] = (numbers * np.float64(file.scale) + offset_of(file)).astype(np.float32)
+            found[band] = (numbers * np.float64(file.scale) + file.offset).astype(np.float32)
     return found
 
 
@@ -133,7 +133,7 @@ def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
     worst = max(shares, key=shares.__getitem__)
     if shares[worst] < _MANY:
         return Verdict()
-    offset = offset_of(scene.bands[worst])
+    offset = scene.bands[worst].offset
     why = (
         f"after the offset {offset:g}: its numbers may have been shifted back already"
         if offset < 0

@@ -25,7 +25,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.placement import Lattice, Places, is_geographic, misplaced, outline_window
-from fusion_assets.imagery.scenes import SceneFile, offset_of
+from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile, UnusableScene
 
 _PAUSE_SECONDS = 0.2
@@ -168,7 +168,7 @@ def read_bilinear(
         return None
     data, known = _read_window(file.href, header, found.window)
     valid = _valid(data, file, known)
-    physical = data * np.float64(file.scale) + offset_of(file)
+    physical = data * np.float64(file.scale) + file.offset
     if valid is not None:
         physical[~valid] = np.nan
     flat, total = physical.reshape(-1), np.zeros(grid.shape)
@@ -205,8 +205,9 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
         raise UnusableScene(
             file.href, f"its numbers are {dtype}", "integers or real numbers", "use a calibrated, real-valued product"
         )
-    scale = header.scale if file.scale is None else file.scale
-    if scale is None:
+    tags = {"scale": header.scale, "offset": header.offset}
+    said = {name: tags[name] for name in file.assumed}
+    if header.scale is None and "scale" in said:
         kind = "floats" if dtype.kind == "f" else "integers"
         if file.stored_as and file.stored_as != kind:
             raise UnusableScene(
@@ -215,9 +216,7 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
                 f"{file.stored_as}, as this product is published, or a declared scale",
                 f"declare `scale` in `raster:bands` of the item: {_scale_advice(file)}",
             )
-        scale = file.usual_scale
-    declared_offset = header.offset if file.offset is None else file.offset
-    offset = file.usual_offset if declared_offset is None else declared_offset
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None} | {"assumed": ()}
     for owner, number in (("the item", file.nodata), ("its own tag", header.nodata)):
         if number is None or (math.isnan(number) and dtype.kind == "f"):
             continue
@@ -228,16 +227,16 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
                 f"a no-data number that {dtype} holds",
                 "correct the item or the file (gdal_edit.py -a_nodata)",
             )
-        return dataclasses.replace(file, scale=scale, offset=offset, nodata=number, usual_nodata=None)
+        return dataclasses.replace(file, **changes, nodata=number, usual_nodata=None)
     usual = None if header.masked or file.usual_nodata is None else file.usual_nodata
     # What the product says holds for the type it is published in.
     usual = usual if usual is not None and _holds(dtype, usual) else None
-    return dataclasses.replace(file, scale=scale, offset=offset, nodata=usual, usual_nodata=None)
+    return dataclasses.replace(file, **changes, nodata=usual, usual_nodata=None)
 
 
 def _scale_advice(file: SceneFile) -> str:
     if file.stored_as == "integers":
-        return f"1 if they are physical values already, {file.usual_scale:g} if they are stored numbers"
+        return f"1 if they are physical values already, {file.scale:g} if they are stored numbers"
     return "what makes physical values of them; raw digital numbers have no such factor and must be calibrated first"
 
 

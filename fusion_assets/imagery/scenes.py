@@ -7,7 +7,6 @@ finding items (`catalog.py`), reading pixels (`reading.py`).
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +16,9 @@ import pystac
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
 from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
-# Processing baselines from here on store digital numbers shifted by +1000 (offset -0.1).
-_OFFSET_BASELINE = 4.0
-_SENTINEL2_OFFSET = -0.1
 # Granules of one pass over a region are seconds apart; the next pass is at least an orbit (100 minutes) away.
 _SAME_PASS = dt.timedelta(seconds=60)
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
@@ -52,7 +49,7 @@ class Place:
 class SceneFile:
     """One band of one scene in one file: physical value = stored x scale + offset.
 
-    Where the item is silent (None), the file's own tags say, and after them the product: see `reading.settled`.
+    Where the item is silent, the file's own tags say, and after them the product: see `reading.settled`.
 
     Attributes:
         href: path or URL.
@@ -60,8 +57,7 @@ class SceneFile:
         offset: see above.
         nodata: stored number that means no data, as the item declares it; NaN says nothing of floats.
         usual_nodata: the product's, for files where neither the item nor the file itself says.
-        usual_scale: the product's, likewise.
-        usual_offset: the product's, likewise.
+        assumed: which of `scale` and `offset` are the product's, for the item is silent.
         stored_as: `integers` or `floats`: numbers of the other kind need a declared scale.
         unobserved: stored number that stands for no observation, whatever else is no data.
         band: number of the band in the file, from 1; None where the item does not say.
@@ -71,24 +67,17 @@ class SceneFile:
     """
 
     href: str
-    scale: float | None = 1.0
-    offset: float | None = 0.0
+    scale: float = 1.0
+    offset: float = 0.0
     nodata: float | None = None
     usual_nodata: float | None = None
-    usual_scale: float = 1.0
-    usual_offset: float = 0.0
+    assumed: tuple[str, ...] = ()
     stored_as: str = ""
     unobserved: float | None = None
     band: int | None = None
     names: tuple[str, ...] = ()
     named: bool = False
     place: Place = field(default_factory=Place)
-
-
-def offset_of(file: SceneFile) -> float:
-    """Offset of a file whose numbers are settled."""
-    assert file.offset is not None
-    return file.offset
 
 
 @dataclass(frozen=True)
@@ -158,7 +147,7 @@ def scene_from_item(
     assets = assets or {}
     start, end = interval(item)
     flags: list[str] = []
-    mask_file = _mask_file(item, mask, start, assets.get("mask", ""))
+    mask_file = _mask_file(item, product, mask, start, assets.get("mask", ""))
     files = {name: _file(item, name, product, assets.get(name, ""), mask_file is None, flags) for name in bands}
     known = item.properties
     orbit = known.get("sat:relative_orbit")
@@ -263,13 +252,12 @@ def _footprint_text(item: pystac.Item) -> str:
 
 def _version(item: pystac.Item) -> tuple[float, str]:
     """Processing baseline, then when it was processed or catalogued."""
-    baseline = _baseline(item)
     keys = ("s2:generation_time", "processing:datetime", "sentinel2:generation_time", "created", "updated")
     when = next((str(item.properties[key]) for key in keys if item.properties.get(key)), "")
-    return (0.0 if math.isnan(baseline) else baseline), when
+    return baseline_of(item) or 0.0, when
 
 
-def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime, chosen: str) -> SceneFile | None:
+def _mask_file(item: pystac.Item, product: Product, mask: Mask, start: dt.datetime, chosen: str) -> SceneFile | None:
     if mask.kind == "none":
         return None
     if mask.gap and mask.gap[0] <= start.date() <= mask.gap[1]:
@@ -278,21 +266,22 @@ def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime, chosen: str) -
             f"dates outside {mask.gap[0]} to {mask.gap[1]}",
             mask.gap[2],
         )
-    where = location(item, (*mask.assets, mask.earth_engine), chosen)
+    spellings = product.all_mask_assets(mask)
+    where = location(item, spellings, chosen)
     if where is None:
         if mask.optional:
             return None
         raise _lacking(
             item,
             f"no mask asset{_named(chosen)}",
-            mask.assets,
+            spellings,
             "set `mask: none` for this product in the study if unmasked scenes are what you want",
         )
     # No nodata for masks: a declared one (0 in SCL) is a class that the recipe judges like any other.
     return SceneFile(
         _href(item, where.key),
         band=where.number,
-        names=tuple(dict.fromkeys((*mask.assets, mask.earth_engine))),
+        names=spellings,
         named=where.by_description,
         place=_place(item, where.key),
     )
@@ -317,18 +306,20 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
         )
     scale, offset, nodata = (_declared_number(item, where, key) for key in ("scale", "offset", "nodata"))
     if product.offset_rule == "sentinel2":
-        offset = _sentinel2_offset(item, where.declared, flags)
+        offset = sentinel2_offset(item, where.key, where.declared, flags)
+    # Of stored numbers in another scale than the product's, the product's offset says nothing.
+    usual_offset = product.offset if scale in (None, product.scale) else 0.0
     unobserved = product.unmasked_nodata if unmasked else None
     if unobserved is not None:
         without = f"{item.id}: no {' or '.join(product.mask.assets)} says where there was a clear observation"
         _flag(flags, f"{without}; pixels of exactly {unobserved:g} count as not observed")
     return SceneFile(
         _href(item, where.key),
-        scale,
-        offset,
+        product.scale if scale is None else scale,
+        usual_offset if offset is None else offset,
         nodata,
         product.source_nodata,
-        product.scale,
+        tuple(name for name, value in (("scale", scale), ("offset", offset)) if value is None),
         stored_as=product.stored_as,
         unobserved=unobserved,
         band=where.number,
@@ -397,42 +388,6 @@ def _declared_number(item: pystac.Item, where: Location, name: str) -> float | N
         ) from None
 
 
-def _sentinel2_offset(item: pystac.Item, declared: Mapping, flags: list[str]) -> float:
-    """Additive offset of reflectance; the endpoint's own flag wins, then what the item declares, then the baseline.
-
-    Earth Search says in `earthsearch:boa_offset_applied` whether its numbers are already shifted back, and on some
-    items still declares -0.1 in `raster:bands`. The Planetary Computer declares nothing: the processing baseline
-    decides. Source: https://sentinels.copernicus.eu/web/sentinel/-/copernicus-sentinel-2-major-products-upgrade-upcoming
-    """
-    baseline = _baseline(item)
-    by_baseline = None if math.isnan(baseline) else (_SENTINEL2_OFFSET if baseline >= _OFFSET_BASELINE else 0.0)
-    stated = float(declared["offset"]) if "offset" in declared else None
-    applied = item.properties.get("earthsearch:boa_offset_applied")
-    if applied is True:
-        chosen, reason = 0.0, "earthsearch:boa_offset_applied is true"
-    elif applied is False and by_baseline is not None:
-        chosen, reason = by_baseline, "earthsearch:boa_offset_applied is false"
-    elif stated is not None:
-        chosen, reason = stated, "raster:bands"
-    else:
-        chosen, reason = by_baseline or 0.0, "processing baseline"
-    other = stated if stated is not None and reason != "raster:bands" else by_baseline
-    if other is not None and applied is not True and abs(other - chosen) > 1e-9:
-        _flag(flags, f"{item.id}: offset {chosen:g} by {reason}, but {other:g} is also indicated")
-    if applied is True and stated is not None and abs(stated) > 1e-9:
-        _flag(flags, f"{item.id}: {reason}, yet raster:bands declares offset {stated:g}; 0 is used")
-    return chosen
-
-
 def _flag(flags: list[str], text: str) -> None:
     if text not in flags:
         flags.append(text)
-
-
-def _baseline(item: pystac.Item) -> float:
-    for name in ("s2:processing_baseline", "processing:version"):
-        try:
-            return float(str(item.properties[name]).split("_")[0])
-        except (KeyError, ValueError):
-            continue
-    return math.nan

@@ -18,7 +18,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.reading import Header, gdal_environment, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import Scene, SceneFile, offset_of
+from fusion_assets.imagery.scenes import Scene, SceneFile
 
 # Files read at once where each costs a round trip.
 _REMOTE_READERS = 8
@@ -38,7 +38,7 @@ class Encoding:
 
     def shift(self, file: SceneFile) -> float:
         """Steps by which a settled file's numbers are raised to be comparable."""
-        return (offset_of(file) - self.offset) / self.scale
+        return (file.offset - self.offset) / self.scale
 
 
 @dataclass(frozen=True)
@@ -104,14 +104,16 @@ def _encoding(
     files = [scene.bands[band] for group in acquisitions for scene in group]
     if recipe.resampling == "bilinear":
         return Encoding(np.dtype(np.float32), 1.0, 0.0)
-    scales = sorted({file.scale for file in files if file.scale is not None})
+    scales = sorted({file.scale for file in files})
     if len(scales) > 1:
         raise FusionError(
             f"scenes store band {band} with different scales: {', '.join(f'{s:g}' for s in scales)}",
             "one scale for all scenes of a season",
             "narrow the window in the study, or use another archive for this product",
         )
-    encoding = Encoding(_common_dtype({headers[file].dtype for file in files}), scales[0], min(map(offset_of, files)))
+    encoding = Encoding(
+        _common_dtype({headers[file].dtype for file in files}), scales[0], min(file.offset for file in files)
+    )
     whole = all(math.isclose(shift, round(shift), abs_tol=1e-6) for shift in map(encoding.shift, files))
     return encoding if whole else dataclasses.replace(encoding, dtype=np.dtype(np.float32))
 

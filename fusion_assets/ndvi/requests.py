@@ -24,8 +24,9 @@ EVALUATION, REPORT = "ndvi_evaluation", "ndvi_report"
 ASSETS = (CLEAR, BACKSCATTER, MODEL, FILLED, EVALUATION, REPORT)
 OPTICS = ("B04", "B08")
 TRUE_COLOUR = ("B04", "B03", "B02")
-CLEAR_CLASSES = (4, 5, 6)
-"""Vegetation, bare soil and water. Not cloud (8, 9, 10), and not shadow (3), dark areas (2), unclassified (7), snow."""
+CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
+"""By product, in its own codes: land (vegetation, bare soil) and water. Not cloud, and not shadow, dark areas,
+unclassified or snow."""
 VERSION = "2"
 """Raise when the same settings would give other values."""
 ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
@@ -42,8 +43,8 @@ def optics_request(study: Study, settings: Settings, region: str, year: int) -> 
     """The Sentinel-2 passes of a year and its margins, masked to what is clear."""
     use = use_of(study).sentinel2
     mask = mask_of(use)
-    if use.mask is None and mask.kind == "classes":
-        mask = dataclasses.replace(mask, values=CLEAR_CLASSES)
+    if use.mask is None:
+        mask = dataclasses.replace(mask, values=CLEAR_CLASSES.get(use.product, mask.values))
     return _request(study, settings, CLEAR, use, region, year, OPTICS, mask)
 
 

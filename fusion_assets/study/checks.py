@@ -152,7 +152,7 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
 
 
 def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
-    if isinstance(use.mask, CloudScore) and use.recipe.role != "sentinel2":
+    if isinstance(use.mask, CloudScore) and not use.recipe.earth_engine.startswith("COPERNICUS/S2"):
         found, remedy = f"is a cloud score, which {use.product} has none of", "; Cloud Score+ is for Sentinel-2"
     elif isinstance(use.mask, MinCoverage) and use.recipe.mask.kind != "positive":
         found, remedy = f"is a least coverage, which {use.product} does not count", "; min_coverage is for night lights"
@@ -266,6 +266,15 @@ def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
             f"{key}.product", f"is {use.product}, a {use.recipe.role} product", _products_for(role), "change it"
         )
         return
+    missing = {"B04", "B08"} - set(use.recipe.band_names)
+    if role == "sentinel2" and missing:
+        fitting = [name for name, product in known_products().items() if {"B04", "B08"} <= set(product.band_names)]
+        yield Problem(
+            f"{key}.product",
+            f"is {use.product}, which has no band {', '.join(sorted(missing))}",
+            "one of " + ", ".join(fitting),
+            "NDVI is made of red and near infrared of Sentinel-2: choose one of these",
+        )
     for unused in sorted(use.model_fields_set & set(UNUSED)):
         yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
     yield from _mask(key, use)

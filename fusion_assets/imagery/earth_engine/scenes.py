@@ -158,7 +158,7 @@ def _listing(request: ExportRequest, name: str) -> Any:
     images = images.filterBounds(ee.Geometry(request.geometry, "EPSG:4326", False))
     images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
     selectors = ["system:index", "system:time_start", "fusion_bands"]
-    optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
+    optional = ["system:time_end", PRODUCTS[request.product].earth_engine_cloud, "SPACECRAFT_NAME"]
     optional += ["relativeOrbitNumber_start", "orbitProperties_pass", "GENERATION_TIME", "MGRS_TILE"]
     return images.reduceColumns(
         ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]

@@ -19,7 +19,7 @@ import xarray as xr
 from fusion_assets.imagery import timeseries as series
 from fusion_assets.imagery.earth_engine import direct
 from fusion_assets.imagery.earth_engine.connection import Connection
-from fusion_assets.imagery.earth_engine.expressions import NO_DATA, clear
+from fusion_assets.imagery.earth_engine.expressions import NO_DATA, clear, physical
 from fusion_assets.imagery.earth_engine.scenes import list_scenes
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.grid import Grid
@@ -90,7 +90,7 @@ def _image(plan: _Plan, date: Sequence[str]) -> Any:
     # In a mosaic the last image is on top.
     images = [_scene(plan, index) for index in reversed(date)]
     mosaic = images[0] if len(images) == 1 else ee.ImageCollection.fromImages(images).mosaic()
-    return mosaic.multiply(PRODUCTS[plan.product].scale).unmask(NO_DATA, False).toFloat()
+    return physical(mosaic, PRODUCTS[plan.product]).unmask(NO_DATA, False).toFloat()
 
 
 def _scene(plan: _Plan, index: str) -> Any:
