@@ -18,7 +18,7 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX, sweep
 
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
@@ -48,6 +48,7 @@ def explained(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
         remedy: see `FusionError`.
 
     Raises:
+        Unreachable: in place of a connection that broke or timed out.
         FusionError: in place of any other exception of the block.
     """
     try:
@@ -57,7 +58,14 @@ def explained(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
     except Exception as error:
         # Every object store has its own exceptions, and their texts and causes may hold signed addresses: cut both.
         detail = public_url(f"{type(error).__name__}: {error}")
-        raise FusionError(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
+        kind = Unreachable if _transient(error) else FusionError
+        raise kind(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
+
+
+def _transient(error: Exception) -> bool:
+    """Whether nobody answered or the connection broke; by name, for each store's client has classes of its own."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"ConnectionError", "ClientConnectionError", "TimeoutError", "Timeout"})
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import math
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +41,12 @@ _GDAL = {
     "GDAL_CACHEMAX": 64 << 20,
 }
 _WEB = "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/:/vsiadls/:/vsioss/:/vsiswift/"
+# What GDAL and curl say of servers that are busy, slow or away.
+_PASSING = re.compile(
+    r"HTTP (?:response|error) code ?:? ?(?:408|425|429|5\d\d)|CURL error|timed? ?out|reset by peer"
+    r"|could ?n.t (?:resolve|connect)",
+    re.IGNORECASE,
+)
 _FILL = 1e30
 _SHOWN = 6
 _T = TypeVar("_T")
@@ -316,7 +323,7 @@ def _with_retries(href: str, read: Callable[[], _T]) -> _T:
             time.sleep(_PAUSE_SECONDS * attempt)
     _forget(href)
     # Outside the handler: GDAL's own errors cannot be pickled, and a cluster would lose ours with them.
-    raise UnreadableFile(href, reason)
+    raise UnreadableFile(href, reason, transient=bool(_PASSING.search(reason)))
 
 
 def _forget(href: str) -> None:

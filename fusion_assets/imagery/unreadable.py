@@ -12,10 +12,10 @@ ATTEMPTS = 3
 
 
 class UnreadableFile(FusionError):
-    """A scene file that could not be read, after retries. `href` says which."""
+    """A scene file that could not be read, after retries. `href` says which; `transient`: it may be, a while later."""
 
-    def __init__(self, href: str, reason: str) -> None:
-        self.href, self.reason = href, reason
+    def __init__(self, href: str, reason: str, transient: bool = False) -> None:
+        self.href, self.reason, self.transient = href, reason, transient
         super().__init__(
             f"{public_url(href)} cannot be read after {ATTEMPTS} attempts: {reason}",
             "a complete GeoTIFF",
@@ -24,7 +24,7 @@ class UnreadableFile(FusionError):
 
     def __reduce__(self) -> tuple:
         """Rebuild from its parts, so that it crosses process boundaries."""
-        return type(self), (self.href, self.reason)
+        return type(self), (self.href, self.reason, self.transient)
 
 
 class UnusableScene(UnreadableFile):

@@ -6,12 +6,13 @@ import datetime as dt
 import ee
 import numpy as np
 import pytest
+import shapely
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import scenes_for
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, connection, direct
 from fusion_assets.imagery.earth_engine.expressions import physical
-from fusion_assets.imagery.earth_engine.outlines import fetch_outline
+from fusion_assets.imagery.earth_engine.outlines import fetch_outline, searched_area
 from fusion_assets.imagery.earth_engine.scenes import _listing, find_scenes
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.products import PRODUCTS, Mask
@@ -67,6 +68,23 @@ def test_cloud_cover_is_asked_for_under_the_collections_own_name(demo):
     assert "CLOUDY_PIXEL_PERCENTAGE" in _listing(request, "C").serialize()
     landsat = _listing(dataclasses.replace(request, product="landsat_c2_l2"), "C").serialize()
     assert "CLOUD_COVER" in landsat and "CLOUDY" not in landsat
+
+
+def test_an_outline_of_very_many_vertices_finds_the_same_scenes_by_a_short_request(demo):
+    catalog, service = demo
+    plain = demo_request(catalog, "sentinel2_l2a")
+    fine = plain.area.segmentize(max(plain.area.length, 1e-9) / 200_000)
+    long = dataclasses.replace(plain, geometry=shapely.geometry.mapping(fine))
+    sent = ee.serializer.toJSON(searched_area(long))
+    assert len(shapely.geometry.mapping(fine)["coordinates"][0]) > 200_000 and len(sent) < 2_000
+    connection = Connection("demo", service.url)
+    assert find_scenes(long, connection) == find_scenes(plain, connection)
+
+
+def test_an_outline_of_few_vertices_is_sent_as_it_is(demo):
+    request = demo_request(demo[0], "sentinel2_l2a")
+    as_drawn = ee.Geometry(request.geometry, "EPSG:4326", False)
+    assert ee.serializer.toJSON(searched_area(request)) == ee.serializer.toJSON(as_drawn)
 
 
 def test_the_same_request_is_accepted_once_and_late_scenes_make_another(demo, tmp_path):
