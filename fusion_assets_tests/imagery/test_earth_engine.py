@@ -6,11 +6,12 @@ import datetime as dt
 import ee
 import numpy as np
 import pytest
+import shapely
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import scenes_for
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, connection, direct
-from fusion_assets.imagery.earth_engine.outlines import fetch_outline
+from fusion_assets.imagery.earth_engine.outlines import fetch_outline, searched_area
 from fusion_assets.imagery.earth_engine.scenes import find_scenes
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.products import PRODUCTS, Mask
@@ -52,6 +53,23 @@ def test_scenes_and_passes_are_those_of_the_archive(product, demo):
     found = find_scenes(request, Connection("demo", service.url))
     assert found.groups == tuple(tuple(scene.id for scene in group) for group in expected)
     assert service.counters.requests["value.compute"] == (2 if product.startswith("ghsl") else 1)
+
+
+def test_an_outline_of_very_many_vertices_finds_the_same_scenes_by_a_short_request(demo):
+    catalog, service = demo
+    plain = demo_request(catalog, "sentinel2_l2a")
+    fine = plain.area.segmentize(max(plain.area.length, 1e-9) / 200_000)
+    long = dataclasses.replace(plain, geometry=shapely.geometry.mapping(fine))
+    sent = ee.serializer.toJSON(searched_area(long))
+    assert len(shapely.geometry.mapping(fine)["coordinates"][0]) > 200_000 and len(sent) < 2_000
+    connection = Connection("demo", service.url)
+    assert find_scenes(long, connection) == find_scenes(plain, connection)
+
+
+def test_an_outline_of_few_vertices_is_sent_as_it_is(demo):
+    request = demo_request(demo[0], "sentinel2_l2a")
+    as_drawn = ee.Geometry(request.geometry, "EPSG:4326", False)
+    assert ee.serializer.toJSON(searched_area(request)) == ee.serializer.toJSON(as_drawn)
 
 
 def test_the_same_request_is_accepted_once_and_late_scenes_make_another(demo, tmp_path):

@@ -25,6 +25,7 @@ from fusion_assets.imagery.earth_engine.connection import (
     explained,
     stored_sign_in,
 )
+from fusion_assets.imagery.earth_engine.outlines import searched_area
 from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.exports import ExportRequest
 
@@ -248,7 +249,7 @@ def scores(request: ExportRequest, connection: Connection) -> int:
     connection.open()
     first, last = (day.isoformat() for day in request.window)
     images = ee.ImageCollection(CLOUD_SCORE_PLUS).filterDate(first, ee.Date(last).advance(1, "day"))
-    images = images.filterBounds(ee.Geometry(request.geometry, "EPSG:4326", False))
+    images = images.filterBounds(searched_area(request))
     found = int(connection.ask(images.size().getInfo, f"counting images of {CLOUD_SCORE_PLUS}"))
     if not found:
         remedy = "choose another mask for this product, or other years: Cloud Score+ begins in July 2015"

@@ -1,4 +1,4 @@
-"""Outlines of regions that are kept on Earth Engine as features, such as FAO GAUL or geoBoundaries.
+"""Outlines on Earth Engine: those it keeps as features, such as FAO GAUL or geoBoundaries, and those it is asked with.
 
 What does not belong here: regions that the study draws itself (`study/regions.py`).
 """
@@ -7,8 +7,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapely.geometry import mapping
+
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine.connection import Connection
+from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.search_outline import search_outline
+
+
+def searched_area(request: ExportRequest) -> Any:
+    """What scenes of a request must touch, as Earth Engine's geometry: straight edges in degrees, as the study draws."""
+    import ee
+
+    return ee.Geometry(mapping(search_outline(request.area)), "EPSG:4326", False)
 
 
 def fetch_outline(collection: str, name: str, value: str | float, connection: Connection) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine.connection import Connection
+from fusion_assets.imagery.earth_engine.outlines import searched_area
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.scenes import Scene, acquisitions
@@ -138,8 +139,7 @@ def _listing(request: ExportRequest, name: str) -> Any:
         ee.Filter.Or(ee.Filter.gte("system:time_start", first), ee.Filter.gt("system:time_end", first)),
     )
     images = ee.ImageCollection(name).filter(overlaps)
-    # Straight edges in degrees, as the study draws them.
-    images = images.filterBounds(ee.Geometry(request.geometry, "EPSG:4326", False))
+    images = images.filterBounds(searched_area(request))
     images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
     selectors = ["system:index", "system:time_start", "fusion_bands"]
     optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
