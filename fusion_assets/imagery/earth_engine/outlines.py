@@ -16,7 +16,7 @@ from fusion_assets.imagery.search_outline import search_outline
 
 
 def searched_area(request: ExportRequest) -> Any:
-    """What scenes of a request must touch, as Earth Engine's geometry: straight edges in degrees, as the study draws."""
+    """What scenes of a request must touch, as Earth Engine's geometry; edges are straight in degrees, as drawn."""
     import ee
 
     return ee.Geometry(mapping(search_outline(request.area)), "EPSG:4326", False)
