@@ -17,6 +17,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.instance import check_instance
 from fusion_assets.outlines import configured_study
 from fusion_assets.requests import mask_of, request_for
 from fusion_assets.role_assets import roles_of
@@ -42,6 +43,8 @@ def diagnose(settings: Settings) -> list[Finding]:
         return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
 
     diagnosis.look("study", read)
+    if study:
+        diagnosis.look("Dagster instance", partial(check_instance, study[0].name))
     _ENGINES[settings.engine](diagnosis, settings, study[0] if study else None)
     if study and study[0].reference_sample is not None:
         diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))
