@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _quieten()
     try:
+        if options.command is not _doctor:  # which says it among all else
+            from fusion_assets.imagery.projections import check_projections
+
+            check_projections()
         return int(options.command(options))
     except FusionError as error:
         print(f"error: {error}", file=sys.stderr)

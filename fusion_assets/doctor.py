@@ -16,6 +16,7 @@ from fusion_assets.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.projections import check_projections
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.instance import check_instance
 from fusion_assets.outlines import configured_study
@@ -35,6 +36,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     for name in ("tensorflow", "sklearn", "numba", "rasterio"):
         diagnosis.look(name, partial(_package, name, "fusion-assets"))
     diagnosis.look("dagster_webserver", partial(_package, "dagster_webserver", "fusion-assets[ui]"))
+    diagnosis.look("projections", check_projections)
     diagnosis.look("storage", partial(_storage, settings))
     study: list[Study] = []
 
