@@ -24,6 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     _quieten()
     try:
+        if options.command is not _doctor:  # which says it among all else
+            from fusion_assets.imagery.projections import check_projections
+
+            check_projections()
         return int(options.command(options))
     except FusionError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -153,7 +157,7 @@ def _run_study(
 
     from fusion_assets.definitions import build_definitions
     from fusion_assets.imagery.storage import Storage
-    from fusion_assets.instance import prepare_home, settle_dead_runs
+    from fusion_assets.instance import opened_instance, prepare_home, settle_dead_runs
     from fusion_assets.io_managers import managers
     from fusion_assets.outlines import configured_study
     from fusion_assets.resources import EngineResource
@@ -168,15 +172,14 @@ def _run_study(
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select)
     check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps})
-    prepare_home(study.name)
-    import dagster as dg
+    home = prepare_home(study.name)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(soft_wrap=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     failed = False
-    with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+    with opened_instance(home) as instance, Progress(*columns, console=console) as progress:
         settle_dead_runs(instance)
         bar = progress.add_task("planning", total=len(steps))
         counts: dict[str, int] = {}
@@ -235,16 +238,14 @@ def _ui(options: argparse.Namespace) -> int:
     import subprocess
 
     from fusion_assets.imagery.storage import Storage
-    from fusion_assets.instance import prepare_home, settle_dead_runs
+    from fusion_assets.instance import opened_instance, prepare_home, settle_dead_runs
     from fusion_assets.report_server import start_beside
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
 
     settings = Settings.from_environment()
     home = prepare_home(load_study(settings.study).name)
-    import dagster as dg
-
-    with dg.DagsterInstance.get() as instance:
+    with opened_instance(home) as instance:
         settle_dead_runs(instance)
     print(f"Dagster instance: {home}")
     # A daemon that starts before its code server goes on with a backfill instead of failing it.

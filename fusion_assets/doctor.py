@@ -16,7 +16,9 @@ from fusion_assets.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.projections import check_projections
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.instance import check_instance
 from fusion_assets.outlines import configured_study
 from fusion_assets.requests import mask_of, request_for
 from fusion_assets.role_assets import roles_of
@@ -34,6 +36,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     for name in ("tensorflow", "sklearn", "numba", "rasterio"):
         diagnosis.look(name, partial(_package, name, "fusion-assets"))
     diagnosis.look("dagster_webserver", partial(_package, "dagster_webserver", "fusion-assets[ui]"))
+    diagnosis.look("projections", check_projections)
     diagnosis.look("storage", partial(_storage, settings))
     study: list[Study] = []
 
@@ -42,6 +45,8 @@ def diagnose(settings: Settings) -> list[Finding]:
         return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
 
     diagnosis.look("study", read)
+    if study:
+        diagnosis.look("Dagster instance", partial(check_instance, study[0].name))
     _ENGINES[settings.engine](diagnosis, settings, study[0] if study else None)
     if study and study[0].reference_sample is not None:
         diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))

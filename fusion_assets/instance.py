@@ -1,4 +1,7 @@
-"""The project-local Dagster instance: where it lies and what is in its dagster.yaml."""
+"""The project-local Dagster instance: where it lies, what is in its dagster.yaml, and how it is opened.
+
+What does not belong here: what is in its databases (`instance_databases.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,22 @@ import json
 import os
 import shutil
 import socket
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
 from fusion_assets.errors import FusionError
+from fusion_assets.instance_databases import check_databases, repair_databases
+
+PATIENCE_SECONDS = 120
+"""How long a process waits for another one to open the instance, which takes a few seconds at most."""
 
 PROCESS_TAG = "fusion/process"
+_SILENT_SECONDS = 3
 # Dagster's own note of the code server that launched a run.
 _SERVER_TAG = ".dagster/grpc_info"
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -23,30 +34,107 @@ _CLOCK_STEP_SECONDS = 60
 _PROJECT_FILE = Path(__file__).parent.parent / "dagster.yaml"
 
 
+def home_of(study_name: str) -> Path:
+    """DAGSTER_HOME, or `.dagster/<study>` where that is not set."""
+    given = os.environ.get("DAGSTER_HOME")
+    home = Path(given) if given else Path(".dagster") / study_name
+    return home.expanduser().absolute()
+
+
 def prepare_home(study_name: str) -> Path:
     """Set DAGSTER_HOME to `.dagster/<study>` unless it is set already, and give it the project's dagster.yaml.
 
     One study has one instance: partitions and records of two studies never meet. `fusion run` and the web UI share it.
     """
-    given = os.environ.get("DAGSTER_HOME")
-    home = Path(given) if given else Path(".dagster") / study_name
-    home = home.expanduser().absolute()
+    home = home_of(study_name)
     try:
         home.mkdir(parents=True, exist_ok=True)
         settings = home / "dagster.yaml"
         if not settings.exists():
+            # Whole or not there: others may be starting, and this process may be stopped.
+            half = home / f".dagster.yaml.{socket.gethostname()}.{os.getpid()}"
             if _PROJECT_FILE.exists():
-                shutil.copyfile(_PROJECT_FILE, settings)
+                shutil.copyfile(_PROJECT_FILE, half)
             else:
-                settings.write_text("telemetry:\n  enabled: false\n")
+                half.write_text("telemetry:\n  enabled: false\n")
+            half.replace(settings)
     except OSError as error:
-        raise FusionError(
-            f"the Dagster instance cannot be kept in {home}: {error.strerror or error}",
-            "a directory that can be written",
-            "set DAGSTER_HOME to one, or start from a directory that you may write to",
-        ) from None
+        raise _unusable(home, error) from None
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+@contextmanager
+def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance that a prepared home holds; processes that start together open it one after the other.
+
+    Raises:
+        FusionError: a database of it is not whole, or Dagster cannot open it.
+    """
+    with _alone(home):
+        check_databases(home)
+        try:
+            instance = dg.DagsterInstance.get()
+        except Exception as error:  # of Dagster, YAML, SQLAlchemy or a driver
+            raise FusionError(
+                f"the Dagster instance {home} cannot be opened ({type(error).__name__}): {str(error).strip()}",
+                "a valid dagster.yaml, and databases that this version of Dagster can use",
+                f"correct {home / 'dagster.yaml'}, or set DAGSTER_HOME to a new directory",
+            ) from error
+    with instance:
+        yield instance
+
+
+def check_instance(study_name: str) -> str:
+    """What `fusion doctor` says of a study's instance; half-made databases are completed.
+
+    Raises:
+        FusionError: it cannot be repaired; says what to do.
+    """
+    home = home_of(study_name)
+    nearest = next(place for place in (home, *home.parents) if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise _unusable(home, OSError(f"{nearest} is no directory that can be written"))
+    if nearest != home:
+        return f"none at {home} yet; `fusion run` makes one"
+    with _alone(home):
+        repaired = repair_databases(home)
+        count = check_databases(home)
+    return "; ".join([f"{home}: {count} databases, all whole", *repaired])
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Keep other processes of this package from opening an instance; the lock of a process that dies is released."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(home / "opening.lock")
+    try:
+        try:
+            lock.acquire(timeout=_SILENT_SECONDS)
+        except Timeout:
+            print(f"waiting for another process, which is opening the Dagster instance {home}", file=sys.stderr)
+            lock.acquire(timeout=PATIENCE_SECONDS)
+    except Timeout:
+        raise FusionError(
+            f"another process has been opening the Dagster instance {home} for {PATIENCE_SECONDS} s",
+            "a few seconds at most",
+            "end that process (another `fusion run`, `demo`, `ui` or `doctor` that is stuck), then start again",
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise _unusable(home, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unusable(home: Path, error: Exception) -> FusionError:
+    return FusionError(
+        f"the Dagster instance cannot be kept in {home}: {getattr(error, 'strerror', None) or error}",
+        "a directory that can be written",
+        "set DAGSTER_HOME to one, or start from a directory that you may write to",
+    )
 
 
 def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
