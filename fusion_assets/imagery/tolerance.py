@@ -6,10 +6,12 @@ What does not belong here: reading (`reading.py`), and finding out which scenes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.reading import UnreadableFile
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.reading import UnreadableFile
 
 _SHOWN = 10
 _T = TypeVar("_T")
@@ -37,6 +39,8 @@ def tolerating(
     Raises:
         FusionError: more scenes unreadable than tolerated; names the files.
     """
+    from fusion_assets.imagery.reading import UnreadableFile
+
     try:
         return make({}), []
     except UnreadableFile as error:

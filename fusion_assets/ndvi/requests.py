@@ -11,9 +11,9 @@ import json
 
 from shapely import to_geojson
 
-from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.exports import ExportRequest, digest
 from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.requests import mask_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
@@ -28,8 +28,9 @@ CLEAR_CLASSES = (4, 5, 6)
 """Vegetation, bare soil and water. Not cloud (8, 9, 10), and not shadow (3), dark areas (2), unclassified (7), snow."""
 VERSION = "1"
 """Raise when the same settings would give other values."""
-ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
-"""Raise when an estimator would learn or fill otherwise, or errors be measured otherwise: what rests on it is stale."""
+ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "1", "2"
+"""Raise when an estimator would learn or fill otherwise, errors be measured or a page be written otherwise: what rests
+on it is stale."""
 
 
 def use_of(study: Study) -> NdviUse:
