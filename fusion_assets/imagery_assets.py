@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
-import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
@@ -17,12 +16,12 @@ from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.export_failures import kind_of
 from fusion_assets.imagery.exports import NOT_PIXELS, Engine, Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.tolerance import tolerating
 from fusion_assets.imagery.waiting import submit_when_possible, wait_for
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import region_and_year
 from fusion_assets.resources import EngineResource
+from fusion_assets.values import Raster, RasterFile
 
 # Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
 OPERATION_METADATA = "operation"
@@ -32,7 +31,7 @@ FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unrea
 # How long pixels wait for an engine within one run; the sensor collects what takes longer.
 WAIT_LIMIT_SECONDS = 2 * 3600
 T = TypeVar("T")
-Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
+Write = Callable[[Raster, Export, list[str]], RasterFile]
 
 
 def export_asset(

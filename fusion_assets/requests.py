@@ -12,9 +12,9 @@ import math
 from shapely import to_geojson
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.products import CloudScore, MinCoverage

@@ -5,15 +5,19 @@ What does not belong here: finding and reading the label product (`imagery`), ch
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyproj
-import xarray as xr
 from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.label_cells import SLACK, impossible_surface
 from fusion_assets.imagery.products import Product
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 BUILT_UP = "built_up"
 FRACTION = "built_fraction"

@@ -14,12 +14,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
+from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX, sweep
+
+if TYPE_CHECKING:
+    import fsspec
 
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
 
@@ -77,6 +78,8 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     Raises:
         FusionError: there is none, or its package is not installed.
     """
+    import fsspec
+
     protocol = url.split("://", 1)[0] if "://" in url else "file"
     try:
         with explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
@@ -105,6 +108,8 @@ def local_copy(url: str | Path, signed_in: fsspec.AbstractFileSystem | None = No
     Raises:
         FusionError: the object is missing or cannot be read.
     """
+    from fsspec.implementations.local import LocalFileSystem
+
     fs, path = (signed_in, signed_in._strip_protocol(str(url))) if signed_in else file_system(str(url))
     if isinstance(fs, LocalFileSystem):
         if not Path(path).exists():

@@ -12,20 +12,23 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import xarray as xr
 from affine import Affine
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import public_url
-from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.unreadable import UnreadableFile
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from fusion_assets.imagery.timeseries import Treatment
 
 # Parts of a request that do not shape its pixels.
 NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")

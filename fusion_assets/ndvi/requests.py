@@ -11,9 +11,9 @@ import json
 
 from shapely import to_geojson
 
-from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.exports import ExportRequest, digest
 from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.requests import mask_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
@@ -29,8 +29,9 @@ CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
 unclassified or snow."""
 VERSION = "2"
 """Raise when the same settings would give other values."""
-ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
-"""Raise when an estimator would learn or fill otherwise, or errors be measured otherwise: what rests on it is stale."""
+ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "1", "2"
+"""Raise when an estimator would learn or fill otherwise, errors be measured or a page be written otherwise: what rests
+on it is stale."""
 
 
 def use_of(study: Study) -> NdviUse:
