@@ -13,11 +13,11 @@ from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.placement import is_geographic
+from fusion_assets.imagery.placement import is_geographic, same_crs
 from fusion_assets.imagery.recipe import CompositeRecipe
 
 _METRES_A_DEGREE = 111_320  # along the equator, and never more
-_FINEST = 255
+_FINE, _FINEST = 20, 255
 SLACK = 1.05
 """Cells are measured by more than one rule: a surface so much larger than its cell is still a rounded whole."""
 
@@ -25,7 +25,8 @@ SLACK = 1.05
 def averaged(recipe: CompositeRecipe, grid: Grid, crs: str, transform: Affine) -> CompositeRecipe:
     """The recipe of a share: the mean over each pixel of the grid, where the source's cells are finer than it.
 
-    Every source cell is met at least twice along an edge, so that cells which straddle a pixel's edge count by area.
+    Pixels are split into the source's own cells where those fit in; else so finely that cells which straddle an edge
+    count by area: each is met at least twice along its own edge, and a pixel's edge is split in `_FINE` at least.
 
     Args:
         recipe: of the labels.
@@ -36,7 +37,20 @@ def averaged(recipe: CompositeRecipe, grid: Grid, crs: str, transform: Affine) -
     finer = grid.resolution / _edge_metres(crs, transform)
     if finer <= 1 + 1e-6:
         return recipe
-    return dataclasses.replace(recipe, subdivision=min(_FINEST, math.ceil(2 * finer - 1e-6)))
+    k = round(finer) if _fit_in(grid, crs, transform) else max(_FINE, math.ceil(2 * finer - 1e-6))
+    return dataclasses.replace(recipe, subdivision=min(_FINEST, k))
+
+
+def _fit_in(grid: Grid, crs: str, transform: Affine) -> bool:
+    """Whether every pixel of the grid is made of whole cells."""
+    if transform.b or transform.d or abs(transform.e) != transform.a or not same_crs(crs, grid.crs):
+        return False
+    ratios = (
+        grid.resolution / transform.a,
+        (grid.transform.c - transform.c) / transform.a,
+        (grid.transform.f - transform.f) / transform.a,
+    )
+    return all(math.isclose(ratio, round(ratio), abs_tol=1e-6) for ratio in ratios)
 
 
 def most_surface(crs: str, transform: Affine) -> float:

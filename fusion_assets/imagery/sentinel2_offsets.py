@@ -68,13 +68,6 @@ def sentinel2_offset(item: pystac.Item, key: str, declared: Mapping, flags: list
     offset, doubt = offset_by(evidence_of(item, key, declared))
     if doubt:
         _flag(flags, f"{item.id}: {doubt}")
-    if offset and item.collection_id == "sentinel-2-l2a" and _yes(item.properties.get(_REMOVED[0])) is False:
-        # Reported for scenes of 2022 to 2025: https://github.com/Element84/earth-search/issues/71
-        _flag(
-            flags,
-            f"{item.id}: offset {offset:g} because {_REMOVED[0]} is false; Earth Search is known to say so of scenes "
-            "that it has shifted back: look for negative reflectance, or use sentinel-2-c1-l2a",
-        )
     return offset
 
 

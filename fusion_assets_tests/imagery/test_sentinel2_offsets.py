@@ -130,13 +130,6 @@ def test_what_earth_search_says_is_of_its_geotiffs_and_not_of_esas_files():
     assert decided(said, href="s3://sentinel-s2-l2a/tiles/31/U/FS/2023/1/1/0/R10m/B02.jp2") == (-0.1, False)
 
 
-def test_a_shift_that_earth_search_says_is_still_there_is_doubted_in_the_collection_where_it_errs():
-    said = {"earthsearch:boa_offset_applied": False}
-    for collection, doubted in (("sentinel-2-l2a", True), ("sentinel-2-c1-l2a", False)):
-        assert decided(said | {"s2:processing_baseline": "05.11"}, collection=collection) == (-0.1, doubted)
-    assert decided(said | {"s2:processing_baseline": "02.12"}, collection="sentinel-2-l2a") == (0.0, False)
-
-
 @pytest.mark.parametrize(
     ("day", "offset"), [("2022-01-24", 0.0), ("2022-01-25", -0.1), ("2024-06-30", -0.1), ("2016-01-01", 0.0)]
 )
