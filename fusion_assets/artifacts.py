@@ -20,7 +20,6 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import explained
-from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.storage import Storage
 
 Expected = Callable[[str, str | None, str | None], dict[str, str]]
@@ -133,6 +132,8 @@ class ArtifactIOManager(dg.IOManager):
             self._place(context, obj)
 
     def _place(self, context: dg.OutputContext, obj: Any) -> None:
+        from fusion_assets.imagery.rasters import RasterFile
+
         keys = context.asset_partition_keys if context.has_asset_partitions else [None]
         if len(keys) != 1:
             raise FusionError(

@@ -189,7 +189,7 @@ def _run_study(
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
             for warning in outcome.warnings:
-                console.print(f"[yellow]{outcome.step.name}: {warning}[/]", markup=True)
+                console.print(f"{outcome.step.name}: {warning}", style="yellow", markup=False)
             if outcome.state == "failed":
                 failed = True
                 console.print(f"{outcome.step.name} failed", style="bold red")

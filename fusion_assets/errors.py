@@ -1,4 +1,4 @@
-"""The one family of errors people meet. What belongs here: `FusionError`; nothing else."""
+"""The one family of errors people meet. What belongs here: `FusionError` and what is true of every such error."""
 
 
 class FusionError(Exception):
@@ -9,6 +9,9 @@ class FusionError(Exception):
         expected: what would have been right.
         remedy: the next thing to do, as an instruction.
     """
+
+    transient: bool = False
+    """Whether the same request may succeed a little later, with nothing changed by the user: see `Unreachable`."""
 
     def __init__(self, found: str, expected: str = "", remedy: str = "") -> None:
         self.found, self.expected, self.remedy = found, expected, remedy
@@ -22,3 +25,12 @@ class FusionError(Exception):
     def __reduce__(self) -> tuple[type["FusionError"], tuple[str, str, str]]:
         """Rebuild from its three parts, so that the error crosses process boundaries whole."""
         return type(self), (self.found, self.expected, self.remedy)
+
+
+class Unreachable(FusionError):
+    """Something elsewhere that does not answer now, after the attempts of who asked; a whole step may try again later.
+
+    Busy, failing and broken off are such; refused, missing and malformed are not, for they stay so.
+    """
+
+    transient = True

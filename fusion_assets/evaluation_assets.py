@@ -4,20 +4,22 @@ Belongs here: what these assets depend on, and what people see of them. Does not
 (`built_up/evaluation.py`, `ablation.py`, `transfer.py`), the assets that make maps (`built_up/assets.py`).
 """
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
-import numpy as np
-import pandas as pd
-import xarray as xr
 
 from fusion_assets.artifacts import Stored
-from fusion_assets.built_up import ablation, classifier, curves, evaluation, transfer
-from fusion_assets.built_up.truth import truth_at
+from fusion_assets.built_up import versions
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import EVERY_REGION, Partitions, key_of, region_and_year
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
+from fusion_assets.values import Raster, Table
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SETS = {"sentinel2": "optics", "night_lights": "lights"}
 
@@ -38,12 +40,12 @@ def _model_evaluation(study: Study, settings: Settings, partitions: Partitions, 
     @dg.asset(
         ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "training_samples": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["model_evaluation", evaluation.VERSION, classifier.VERSION, study.feature_names]),
+        code_version=digest(["model_evaluation", versions.EVALUATION, versions.CLASSIFIER, study.feature_names]),
         **stored("tables", "parquet"),
     )
     def model_evaluation(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: pd.DataFrame
-    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
+        context: dg.AssetExecutionContext, fused_stack: Raster, training_samples: Table
+    ) -> dg.Output[tuple[Table, dict]]:
         """How good the model is **away from where it was trained**: out-of-fold predictions of spatial blocks.
 
         A random forest on the same folds, the majority answer and the prevalence stand beside it, and every figure has
@@ -51,6 +53,8 @@ def _model_evaluation(study: Study, settings: Settings, partitions: Partitions, 
         is not accuracy on the ground; on a synthetic archive the same figures against its truth stand beside.
         """
         with explained():
+            from fusion_assets.built_up import curves, evaluation
+
             table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
             region, year = region_and_year(context.partition_key)
             grid = study.grid(region)
@@ -75,11 +79,13 @@ def _model_evaluation(study: Study, settings: Settings, partitions: Partitions, 
     return model_evaluation
 
 
-def _truth(settings: Settings, study: Study, region: str, year: int, table: pd.DataFrame) -> np.ndarray | None:
+def _truth(settings: Settings, study: Study, region: str, year: int, table: Table) -> "np.ndarray | None":
     """The truth at the samples, where everything the study reads is one synthetic archive."""
     elsewhere = any(study.use(role).archive for role in study.products.given())
     if settings.engine != "archive" or elsewhere:
         return None
+    from fusion_assets.built_up.truth import truth_at
+
     return truth_at(settings.archive, year, table, study.grid(region), study.polygon(region))
 
 
@@ -94,21 +100,23 @@ def _feature_ablation(study: Study, partitions: Partitions, stored: Stored) -> d
     @dg.asset(
         ins={"fused_stack": same, "training_samples": dg.AssetIn(), "model_evaluation": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["feature_ablation", ablation.VERSION, evaluation.VERSION, classifier.VERSION, sets]),
+        code_version=digest(["feature_ablation", versions.ABLATION, versions.EVALUATION, versions.CLASSIFIER, sets]),
         **stored("tables", "parquet"),
     )
     def feature_ablation(
         context: dg.AssetExecutionContext,
-        fused_stack: xr.Dataset,
-        training_samples: pd.DataFrame,
-        model_evaluation: tuple[pd.DataFrame, dict],
-    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
+        fused_stack: Raster,
+        training_samples: Table,
+        model_evaluation: tuple[Table, dict],
+    ) -> dg.Output[tuple[Table, dict]]:
         """What **each sensor contributes**: out-of-fold predictions of optics alone and lights alone.
 
         On the folds of the evaluation: MCC and average precision with 95 % block-bootstrap intervals, and the paired
         difference to both together.
         """
         with explained():
+            from fusion_assets.built_up import ablation, curves
+
             table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
             shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
             picture = {"MCC and average precision by features, with 95 % intervals": curves.ablation_png(found)}
@@ -139,22 +147,24 @@ def _region_transfer(study: Study, partitions: Partitions, stored: Stored) -> dg
             "model_evaluation": dg.AssetIn(partition_mapping=partitions.same),
         },
         partitions_def=partitions.label_year,
-        code_version=digest(["region_transfer", transfer.VERSION, classifier.VERSION, study.feature_names]),
+        code_version=digest(["region_transfer", versions.TRANSFER, versions.CLASSIFIER, study.feature_names]),
         tags={EVERY_REGION: "true"},
         **stored("tables", "parquet"),
     )
     def region_transfer(
         context: dg.AssetExecutionContext,
-        fused_stack: dict[str, xr.Dataset],
-        training_samples: dict[str, pd.DataFrame],
-        model_evaluation: tuple[pd.DataFrame, dict],
-    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
+        fused_stack: dict[str, Raster],
+        training_samples: dict[str, Table],
+        model_evaluation: tuple[Table, dict],
+    ) -> dg.Output[tuple[Table, dict]]:
         """How well **a region the model has never seen** is mapped: learnt from all other regions of the study.
 
         A random forest that learnt from the same samples and the majority answer stand beside it, and what being a
         stranger costs against the evaluation within the region.
         """
         with explained():
+            from fusion_assets.built_up import curves, evaluation, transfer
+
             region, _ = region_and_year(context.partition_key)
             table, metrics = transfer.transfer(
                 region,

@@ -1,4 +1,4 @@
-"""How errors leave an asset: a `FusionError` becomes a Dagster failure with its text, and is not retried."""
+"""How errors leave an asset: a `FusionError` becomes a Dagster failure with its text; only passing ones are retried."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 
-# Archives on the web stumble; the same request a few seconds later often works.
+# Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
+# retries are for those that say they are `transient`; all others fail at once.
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
 
 @contextlib.contextmanager
 def explained() -> Iterator[None]:
-    """Show a FusionError as the step's failure; trying again cannot help, so retries are off."""
+    """Show a FusionError as the step's failure; the asset's retry policy applies only where trying again may help."""
     try:
         yield
     except FusionError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+        raise dg.Failure(description=str(error), allow_retries=error.transient) from error

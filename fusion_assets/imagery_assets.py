@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
-import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import NETWORK_RETRIES, explained
@@ -17,19 +16,22 @@ from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.export_failures import kind_of
 from fusion_assets.imagery.exports import NOT_PIXELS, Engine, Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.rasters import RasterFile
 from fusion_assets.imagery.tolerance import tolerating
 from fusion_assets.imagery.waiting import submit_when_possible, wait_for
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import region_and_year
 from fusion_assets.resources import EngineResource
+from fusion_assets.values import Raster, RasterFile
 
 # Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
 OPERATION_METADATA = "operation"
+# Metadata of tickets and pixels that lists what is doubtful, a line each.
+NOTHING = "none"
+FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unreadable"
 # How long pixels wait for an engine within one run; the sensor collects what takes longer.
 WAIT_LIMIT_SECONDS = 2 * 3600
 T = TypeVar("T")
-Write = Callable[[xr.Dataset, Export, list[str]], RasterFile]
+Write = Callable[[Raster, Export, list[str]], RasterFile]
 
 
 def export_asset(
@@ -73,7 +75,7 @@ def export_asset(
                     "window": f"{first} to {last}",
                     "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
                     **readable(client.facts(export)),
-                    "flags": dg.MetadataValue.md("\n".join(f"- {flag}" for flag in export.flags) or "none"),
+                    FLAGS_METADATA: _listed(export.flags),
                 },
             )
 
@@ -121,8 +123,9 @@ def pixel_asset(
             engine.connect_dask()
             export = _finished(client, export, context.log.info)
             raster, left_out = realise(client, export, write, tolerance)
-            for problem in left_out:
-                context.log.warning(f"left out: {problem}")
+            doubts = client.doubts(export.request)
+            for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
+                context.log.warning(line)
             return dg.Output(
                 raster,
                 data_version=dg.DataVersion(raster.digest),
@@ -130,6 +133,7 @@ def pixel_asset(
                     OPERATION_METADATA: export.id,
                     "scenes": len(export.scenes) - len(left_out),
                     **_unreadable(left_out),
+                    DOUBTS_METADATA: _listed(doubts),
                     "engine": client.name,
                     "state": export.state,
                     **readable(client.facts(export)),
@@ -218,15 +222,19 @@ def realise_series(
         FusionError: more scenes unreadable than tolerated; names the files.
     """
     made, left_out = tolerating(make, lambda: engine.readability(request), request.partition, tolerance)
-    for problem in left_out:
-        warn(f"left out: {problem}")
-    return made, {**readable({"engine": engine.name}), **_unreadable(left_out)}
+    doubts = engine.doubts(request)
+    for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
+        warn(line)
+    return made, {**readable({"engine": engine.name}), **_unreadable(left_out), DOUBTS_METADATA: _listed(doubts)}
 
 
 def _unreadable(left_out: list[str]) -> dict[str, dg.MetadataValue]:
     """Metadata of pixels: scenes that could not be read, and why."""
-    lines = "\n".join(f"- {problem}" for problem in left_out) or "none"
-    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), "unreadable": dg.MetadataValue.md(lines)}
+    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), UNREADABLE_METADATA: _listed(left_out)}
+
+
+def _listed(lines: Collection[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or NOTHING)
 
 
 def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:

@@ -12,7 +12,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import numpy as np
@@ -21,10 +21,11 @@ from fusion_assets import artifact_files
 from fusion_assets.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.leftovers import WORK_PREFIX
-from fusion_assets.imagery.previews import preview_markdown
-from fusion_assets.imagery.rasters import RasterFile, open_raster
 from fusion_assets.instance import note_process
-from fusion_assets.ndvi import store
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.rasters import RasterFile
+    from fusion_assets.ndvi import store
 
 MAX_DOCUMENT_CHARS = 20_000
 
@@ -36,6 +37,9 @@ class RasterIOManager(ArtifactIOManager):
 
     def save(self, value: RasterFile, artifact: Artifact) -> dict[str, Any]:
         """Place the file and describe it: CRS, shape, statistics and a preview."""
+        from fusion_assets.imagery.previews import preview_markdown
+        from fusion_assets.imagery.rasters import RasterFile
+
         _require(value, RasterFile, artifact, "the RasterFile that write_raster returns")
         path = self.path(artifact)
         self.compare(artifact, path, value.tags)  # never place what loading would refuse
@@ -54,10 +58,14 @@ class RasterIOManager(ArtifactIOManager):
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """The file's tags."""
+        from fusion_assets.imagery.rasters import open_raster
+
         return open_raster(self.storage.open_local(self.path(artifact))).attrs
 
     def load(self, artifact: Artifact) -> Any:
         """Open the file lazily, after comparing its tags."""
+        from fusion_assets.imagery.rasters import open_raster
+
         path = self.path(artifact)
         dataset = open_raster(self.storage.open_local(path))
         self.compare(artifact, path, dataset.attrs)
@@ -201,6 +209,8 @@ class CubeIOManager(ArtifactIOManager):
 
     def save(self, value: store.Cube, artifact: Artifact) -> dict[str, Any]:
         """Place the JSON, and remove stores that nobody can be reading any more."""
+        from fusion_assets.ndvi import store
+
         _require(value, store.Cube, artifact, "the Cube that write_cube returns")
         path = self.path(artifact)
         self.compare(artifact, path, value.facts)
@@ -234,6 +244,8 @@ class CubeIOManager(ArtifactIOManager):
 
     def load(self, artifact: Artifact) -> Any:
         """Open the store lazily, after comparing its facts and counting its files."""
+        from fusion_assets.ndvi import store
+
         path = self.path(artifact)
         record, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
         self.compare(artifact, path, facts)
@@ -286,6 +298,8 @@ def _require(value: Any, kind: type | tuple[type, ...], artifact: Artifact, want
 
 def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
     """The first layer of a series on a few dates, side by side in the same colours."""
+    from fusion_assets.imagery.previews import preview_markdown
+
     layer = next(iter(cube.stats))
     parts: list[np.ndarray] = []
     for shown in cube.preview.values():

@@ -7,12 +7,9 @@ lie (`built_up/publish.py`).
 from typing import Any
 
 import dagster as dg
-import xarray as xr
 
 from fusion_assets.artifacts import Stored
-from fusion_assets.built_up import stac
-from fusion_assets.built_up.publish import Published, is_synthetic, publish_region
-from fusion_assets.built_up.stac import Publication
+from fusion_assets.built_up import versions
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
 from fusion_assets.imagery.storage import Storage
@@ -20,6 +17,7 @@ from fusion_assets.partitions import EVERY_REGION, Partitions, by_year
 from fusion_assets.role_assets import roles_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
+from fusion_assets.values import Raster
 
 
 def publish_assets(
@@ -34,12 +32,12 @@ def publish_assets(
         partitions_def=partitions.region,
         tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
         code_version=digest(
-            ["built_up_catalog", stac.VERSION, study.title, [study.use(role).product for role in roles]]
+            ["built_up_catalog", versions.STAC, study.title, [study.use(role).product for role in roles]]
         ),
         **stored("catalogs", "json"),
     )
     def built_up_catalog(
-        context: dg.AssetExecutionContext, built_up_prediction: dict[str, xr.Dataset]
+        context: dg.AssetExecutionContext, built_up_prediction: dict[str, Raster]
     ) -> dg.Output[dict[str, Any]]:
         """The maps **published for others**: a STAC collection with an item for each region and year.
 
@@ -47,6 +45,9 @@ def publish_assets(
         `odc.stac.load`, pystac, GDAL and QGIS. Stored for this asset itself is only the list of what was written.
         """
         with explained():
+            from fusion_assets.built_up.publish import Published, publish_region
+            from fusion_assets.built_up.stac import Publication
+
             region, storage = context.partition_key, Storage(settings.storage)
             years = sorted(by_year(built_up_prediction))
             page = storage.path("built_up_report", region, None, "html")
@@ -81,5 +82,7 @@ def rests_on_simulation(study: Study, settings: Settings) -> bool:
     """Whether any imagery of a study comes from a simulated archive."""
     if settings.engine != "archive":
         return False
+    from fusion_assets.built_up.publish import is_synthetic
+
     own = [study.use(role).archive for role in roles_of(study)]
     return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)

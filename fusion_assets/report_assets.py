@@ -6,11 +6,10 @@ What does not belong here: what it says (`built_up/report/`), serving it (`repor
 from typing import Any
 
 import dagster as dg
-import pandas as pd
 
 from fusion_assets.artifacts import Artifact, ArtifactIOManager, Stored
 from fusion_assets.automation import automatic
-from fusion_assets.built_up import report
+from fusion_assets.built_up import versions
 from fusion_assets.errors import FusionError
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import Export, digest
@@ -18,6 +17,7 @@ from fusion_assets.partitions import EVERY_REGION, Partitions, by_year
 from fusion_assets.report_server import report_url
 from fusion_assets.role_assets import EXPORT_ASSETS, roles_of
 from fusion_assets.study import Study
+from fusion_assets.values import Table
 
 NAME = "built_up_report"
 
@@ -36,7 +36,7 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
         name=NAME,
         ins={**dict.fromkeys(every_year, all_years), **{name: dg.AssetIn() for name in last}},
         partitions_def=partitions.region,
-        code_version=digest([NAME, report.VERSION, study.title]),
+        code_version=digest([NAME, versions.REPORT, study.title]),
         # It shows what was learnt in other regions where that is stored, and does not fail for them: no dependency.
         tags={EVERY_REGION: "true"} if several else {},
         required_resource_keys={"tables"},
@@ -49,6 +49,8 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
         with explained():
+            from fusion_assets.built_up import report
+
             region = context.partition_key
             predictions, stacks = by_year(found["built_up_prediction"]), by_year(found["fused_stack"])
             ((evaluation, metrics),) = found["model_evaluation"].values()
@@ -84,7 +86,7 @@ def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.Ass
     return built_up_report
 
 
-def _transferred(manager: ArtifactIOManager, artifact: Artifact, evaluation: pd.DataFrame) -> dict[str, Any]:
+def _transferred(manager: ArtifactIOManager, artifact: Artifact, evaluation: Table) -> dict[str, Any]:
     """Metrics of the model that learnt from other regions; empty where none are stored for the samples shown here."""
     try:
         table, metrics = manager.load(artifact)

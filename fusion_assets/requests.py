@@ -12,9 +12,9 @@ import math
 from shapely import to_geojson
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.products import CloudScore, MinCoverage
@@ -59,6 +59,7 @@ def request_for(study: Study, settings: Settings, role: Role, region: str, year:
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
         allow_deprecated=use.allow_deprecated,
+        assets=tuple(sorted(use.assets.items())),
     )
 
 

@@ -9,10 +9,7 @@ from pydantic import Field
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import public_url
-from fusion_assets.imagery.archive import ArchiveEngine
-from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.exports import Engine
-from fusion_assets.imagery.sentinel_hub import SentinelHub
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.settings import Settings
 from fusion_assets.study import EarthEngineUse, Study
@@ -65,9 +62,15 @@ class EngineResource(dg.ConfigurableResource):
         storage = Storage(self.storage or Settings.from_environment().storage)
         storage.check_writable()
         if self.engine == "archive":
+            from fusion_assets.imagery.archive import ArchiveEngine
+
             return ArchiveEngine(storage)
         if self.engine == "sentinel_hub":
+            from fusion_assets.imagery.sentinel_hub import SentinelHub
+
             return SentinelHub()
+        from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
+
         chosen = {"engine": self.engine}
         chosen |= {name: value for name in _EARTH_ENGINE if (value := getattr(self, name))}
         settings = Settings.from_environment(chosen)

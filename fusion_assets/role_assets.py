@@ -4,26 +4,30 @@ Belongs here: what differs from role to role (names, texts, how pixels are writt
 say to belong to a study. Does not: how an engine's answer becomes an asset (`imagery_assets.py`).
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import xarray as xr
 
 from fusion_assets.artifacts import Expected
 from fusion_assets.built_up import labels
-from fusion_assets.imagery.composite import OBSERVATION_COUNT, RECIPE_VERSION
 from fusion_assets.imagery.exports import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.rasters import RasterFile, write_raster
-from fusion_assets.imagery.sentinel_hub import SentinelHub, makes_series_only
+from fusion_assets.imagery.recipe import RECIPE_VERSION
 from fusion_assets.imagery_assets import export_asset, pixel_asset
 from fusion_assets.ndvi import requests as ndvi
 from fusion_assets.partitions import Partitions
 from fusion_assets.requests import PIXEL_ASSETS, request_for
 from fusion_assets.settings import Settings
 from fusion_assets.study import Role, Study
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from fusion_assets.imagery.rasters import RasterFile
 
 EXPORT_ASSETS: dict[Role, str] = {
     "sentinel2": "sentinel2_export",
@@ -101,6 +105,8 @@ def check_engine_makes(engine: str, assets: Collection[str]) -> None:
     Raises:
         FusionError: exports are among them, and the engine makes none.
     """
+    from fusion_assets.imagery.sentinel_hub import SentinelHub, makes_series_only
+
     exports = [name for name in EXPORT_ASSETS.values() if name in assets]
     if engine == SentinelHub.name and exports:
         raise makes_series_only(", ".join(exports))
@@ -171,12 +177,17 @@ def provenance(study: Study, export: Export, left_out: list[str]) -> dict[str, s
 
 
 def _write_composite(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
+    from fusion_assets.imagery.composite import OBSERVATION_COUNT
+    from fusion_assets.imagery.rasters import write_raster
+
     unit = PRODUCTS[export.request.product].unit
     units = dict.fromkeys(export.request.recipe.bands, unit) | {OBSERVATION_COUNT: "1"}
     return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)
 
 
 def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
+    from fusion_assets.imagery.rasters import write_raster
+
     use, request = study.use("labels"), export.request
     cells = labels.source_cells(pixels)
     labelled = labels.built_up_labels(

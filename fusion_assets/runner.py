@@ -15,10 +15,12 @@ from dagster import DagsterEventType
 # Not public, but what the web UI itself asks; Dagster's version is pinned to this minor release.
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
+from dagster._utils.error import SerializableErrorInfo
 
 from fusion_assets.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.study import Study
 
@@ -29,6 +31,7 @@ _ONLY_WITH = {
 }
 """Assets (by how their names begin) that not every study has, and what they need."""
 
+_SHOWN = 3
 AskedNow = Callable[[str, str, int], ExportRequest | None]
 
 
@@ -71,7 +74,8 @@ class Outcome:
         step: which one.
         state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something it rests on failed).
         message: error text, or the reason why the step was run.
-        warnings: checks that did not pass.
+        warnings: attempts that failed before the last one, checks that did not pass, and what is doubtful about the
+            scenes that were read.
     """
 
     step: Step
@@ -170,11 +174,12 @@ def run_steps(
             run_config=quiet,
             tags={"fusion/by": "fusion run"},
         )
+        warnings = (*_failed_attempts(result), *_failed_checks(result))
         if result.success:
-            yield Outcome(step, "made", reason, tuple(_failed_checks(result)))
+            yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "failed", _failure_text(result), tuple(_failed_checks(result)))
+            yield Outcome(step, "failed", _failure_text(result), warnings)
 
 
 def why_not_fresh(
@@ -263,6 +268,25 @@ def _check(what: str, given: Sequence[object], known: Sequence[object], option: 
         )
 
 
+def _failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Why the step was tried again, in one line an attempt."""
+    errors = [
+        event.step_retry_data.error
+        for event in result.all_events
+        if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY
+    ]
+    return [
+        f"attempt {number} failed, and was repeated: {_innermost(error).message.strip().splitlines()[0]}"
+        for number, error in enumerate(filter(None, errors), 1)
+    ]
+
+
+def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    while error.cause is not None:
+        error = error.cause
+    return error
+
+
 def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
     return [
         f"check {check.check_name} did not pass: "
@@ -270,6 +294,20 @@ def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
+
+
+def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """What assets say of doubtful or missing scenes, shortened; the whole is in the asset's metadata."""
+    for event in result.all_events:
+        if event.event_type is not DagsterEventType.ASSET_MATERIALIZATION:
+            continue
+        told = event.step_materialization_data.materialization.metadata
+        for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
+            lines = [line.removeprefix("- ") for line in str(told[name].value).splitlines()] if name in told else []
+            if lines and lines != [NOTHING]:
+                yield from lines[:_SHOWN]
+                if len(lines) > _SHOWN:
+                    yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
 
 
 def _failure_text(result: dg.ExecuteInProcessResult) -> str:
@@ -281,8 +319,6 @@ def _failure_text(result: dg.ExecuteInProcessResult) -> str:
             if failure is not None and failure.description:
                 return str(failure.description)
             error = getattr(data, "error", None)
-            while error is not None and error.cause is not None:
-                error = error.cause
             if error is not None:
-                return error.message.strip()
+                return _innermost(error).message.strip()
     return "the run failed; see its logs in the web UI"

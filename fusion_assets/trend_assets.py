@@ -5,22 +5,19 @@ Belongs here: what these assets depend on, and what people see of them. Does not
 """
 
 import dagster as dg
-import pandas as pd
-import xarray as xr
 
 from fusion_assets.artifacts import Expected, Stored
 from fusion_assets.automation import automatic
-from fusion_assets.built_up import change, trend
+from fusion_assets.built_up import versions
 from fusion_assets.built_up.reference import reference_of, reference_source
-from fusion_assets.built_up.trend_picture import trend_markdown
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
-from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, by_year
 from fusion_assets.role_assets import study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
+from fusion_assets.values import Raster, RasterFile, Table
 
 
 def trend_assets(
@@ -38,14 +35,14 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
     @dg.asset(
         ins={"built_up_prediction": all_years, "model_evaluation": all_years},
         partitions_def=partitions.region,
-        code_version=digest(["built_up_trend", trend.VERSION, list(study.prediction_years), content]),
+        code_version=digest(["built_up_trend", versions.TREND, list(study.prediction_years), content]),
         **stored("tables", "parquet") | {"automation_condition": automatic("model_evaluation")},
     )
     def built_up_trend(
         context: dg.AssetExecutionContext,
-        built_up_prediction: dict[str, xr.Dataset],
-        model_evaluation: dict[str, tuple[pd.DataFrame, dict]],
-    ) -> dg.Output[tuple[pd.DataFrame, dict]]:
+        built_up_prediction: dict[str, Raster],
+        model_evaluation: dict[str, tuple[Table, dict]],
+    ) -> dg.Output[tuple[Table, dict]]:
         """**Built-up area by year** (km2), on the pixels valid in every year, and what it tells about change.
 
         With a reference sample the area is error-adjusted, with 95 % intervals, and change is tested. Without one it is
@@ -53,6 +50,9 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
         interval.
         """
         with explained():
+            from fusion_assets.built_up import trend
+            from fusion_assets.built_up.trend_picture import trend_markdown
+
             region = context.partition_key
             outline = study.polygon(region)
             reference = reference_of(study, settings.archive, region)
@@ -77,7 +77,7 @@ def _built_up_trend(study: Study, settings: Settings, partitions: Partitions, st
 
 
 def _built_up_change(study: Study, partitions: Partitions, stored: Stored, facts: Expected) -> dg.AssetsDefinition:
-    code = digest(["built_up_change", change.VERSION, change.CONFIDENCE, list(study.prediction_years)])
+    code = digest(["built_up_change", versions.CHANGE, versions.CHANGE_CONFIDENCE, list(study.prediction_years)])
 
     @dg.asset(
         ins={"built_up_prediction": dg.AssetIn(partition_mapping=partitions.to_region)},
@@ -86,7 +86,7 @@ def _built_up_change(study: Study, partitions: Partitions, stored: Stored, facts
         **stored("rasters", "geotiff"),
     )
     def built_up_change(
-        context: dg.AssetExecutionContext, built_up_prediction: dict[str, xr.Dataset]
+        context: dg.AssetExecutionContext, built_up_prediction: dict[str, Raster]
     ) -> dg.Output[RasterFile]:
         """**Where built-up land changed** from the first to the last year, named only where the maps suffice to tell.
 
@@ -95,6 +95,9 @@ def _built_up_change(study: Study, partitions: Partitions, stored: Stored, facts
         probabilities; these are relative to the labels. Counting pixels is no estimate of change: `built_up_trend` is.
         """
         with explained():
+            from fusion_assets.built_up import change
+            from fusion_assets.imagery.rasters import open_raster, write_raster
+
             region = context.partition_key
             predictions = by_year(built_up_prediction)
             first, last = min(predictions), max(predictions)

@@ -1,6 +1,7 @@
 """Rules about the shape of the code that no single module can check."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,13 +38,29 @@ def test_heavy_libraries_are_imported_where_they_are_used(path):
     assert not at_load & {"tensorflow", "keras", "ee", "sklearn", "matplotlib"}
 
 
-def test_loading_the_code_location_imports_no_heavy_library():
-    code = (
-        "import sys, fusion_assets.definitions\n"
-        "print([name for name in ('tensorflow', 'keras', 'ee', 'sklearn') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+HEAVY = (
+    "tensorflow", "keras", "ee", "sentinelhub", "sklearn", "matplotlib", "scipy", "numba", "dask", "distributed",
+    "pandas", "pyarrow", "xarray", "rioxarray", "rasterio", "odc", "geopandas", "zarr", "pystac", "fsspec",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("study", ["demo", str(PACKAGE.parent / "fusion_assets_tests" / "studies" / "leie_ndvi.yaml")])
+def test_loading_the_code_location_imports_no_heavy_library(study):
+    # The web server and every run load this: what outlines and grids need (numpy, shapely, pyproj) must suffice.
+    assert loaded_with("fusion_assets.definitions", HEAVY, FUSION_STUDY=study) == "[]"
+
+
+def test_the_command_line_asks_for_help_without_dagster():
+    assert loaded_with("fusion_assets.cli", ("dagster", "numpy", "pydantic", *HEAVY)) == "[]"
+
+
+def loaded_with(module, names, **environment):
+    """Which of the names are imported together with a module, in a fresh process."""
+    code = f"import sys, {module}; print([name for name in {names} if name in sys.modules])"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    ).stdout.strip()
 
 
 def test_no_dagster_block_in_pyproject():

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "2"
 BOTH = "both"
 
 

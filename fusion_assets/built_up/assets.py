@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-import pandas as pd
-import xarray as xr
 
 from fusion_assets.artifacts import Expected
 from fusion_assets.automation import automatic
-from fusion_assets.built_up import classifier, drift, lights, prediction, samples, stack
+from fusion_assets.built_up import versions
 from fusion_assets.built_up.checks import prediction_check_results, prediction_check_specs
 from fusion_assets.evaluation_assets import evaluation_assets
 from fusion_assets.failures import explained
 from fusion_assets.imagery.exports import digest
-from fusion_assets.imagery.rasters import RasterFile, open_raster, write_raster
 from fusion_assets.metadata import readable
 from fusion_assets.partitions import Partitions, region_and_year
 from fusion_assets.publish_assets import publish_assets
@@ -29,6 +26,7 @@ from fusion_assets.role_assets import expected_facts, role_assets, roles_of, stu
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.trend_assets import trend_assets
+from fusion_assets.values import Raster, RasterFile, Table, TrainedModel
 
 GROUP = "built_up"
 
@@ -68,8 +66,8 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
         for role in study.feature_roles
     }
     lit = "night_lights" in study.feature_roles
-    cleaning = [lights.VERSION, study.digest("lights"), study.lights_reference] if lit else []
-    code = digest(["fused_stack", stack.VERSION, study.resolution, study.feature_names, *cleaning])
+    cleaning = [versions.LIGHTS, study.digest("lights"), study.lights_reference] if lit else []
+    code = digest(["fused_stack", versions.STACK, study.resolution, study.feature_names, *cleaning])
 
     @dg.asset(
         ins=upstream,
@@ -83,6 +81,9 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
         Lights are cleaned on the way, every year against the label year; the metadata say what each step did.
         """
         with explained():
+            from fusion_assets.built_up import lights, stack
+            from fusion_assets.imagery.rasters import write_raster
+
             region, year = region_and_year(context.partition_key)
             done: dict[str, Any] = {}
             said: dict[str, str] = {}
@@ -113,9 +114,9 @@ def _fused_stack(study: Study, partitions: Partitions, facts: Expected) -> dg.As
     return fused_stack
 
 
-def _lights_and_reference(loaded: Any, partition: str) -> tuple[xr.Dataset, xr.Dataset | None]:
+def _lights_and_reference(loaded: Any, partition: str) -> tuple[Raster, Raster | None]:
     """A year's lights and those of the reference year: a dict of both, or one that is its own reference."""
-    if isinstance(loaded, xr.Dataset):
+    if not isinstance(loaded, dict):
         return loaded, None
     own = loaded.pop(str(partition))
     return own, next(iter(loaded.values()))
@@ -125,17 +126,19 @@ def _training_samples(study: Study, partitions: Partitions) -> dg.AssetsDefiniti
     @dg.asset(
         ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "ghsl_labels": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["training_samples", samples.VERSION, study.feature_names]),
+        code_version=digest(["training_samples", versions.SAMPLES, study.feature_names]),
         **_stored("tables", "parquet"),
     )
     def training_samples(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, ghsl_labels: xr.Dataset
-    ) -> dg.Output[pd.DataFrame]:
+        context: dg.AssetExecutionContext, fused_stack: Raster, ghsl_labels: Raster
+    ) -> dg.Output[Table]:
         """Every **labelled pixel** with all its features, and the spatial block and fold it belongs to.
 
         Pixels dropped for want of a label or a feature are counted in the metadata.
         """
         with explained():
+            from fusion_assets.built_up import samples
+
             table, report = samples.draw_samples(fused_stack, ghsl_labels, study.feature_names)
             return dg.Output(
                 table,
@@ -150,14 +153,16 @@ def _built_up_model(study: Study, partitions: Partitions) -> dg.AssetsDefinition
     @dg.asset(
         ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "training_samples": dg.AssetIn()},
         partitions_def=partitions.label_year,
-        code_version=digest(["built_up_model", classifier.VERSION, study.feature_names]),
+        code_version=digest(["built_up_model", versions.CLASSIFIER, study.feature_names]),
         **_stored("models", "keras"),
     )
     def built_up_model(
-        context: dg.AssetExecutionContext, fused_stack: xr.Dataset, training_samples: pd.DataFrame
-    ) -> dg.Output[classifier.TrainedModel]:
+        context: dg.AssetExecutionContext, fused_stack: Raster, training_samples: Table
+    ) -> dg.Output[TrainedModel]:
         """The **classifier**: five networks averaged in one graph, trained on all samples of the label year."""
         with explained():
+            from fusion_assets.built_up import classifier
+
             model = classifier.train(training_samples, fused_stack, study.feature_names)
             return dg.Output(model, data_version=dg.DataVersion(model.digest), metadata=readable(model.card))
 
@@ -165,7 +170,7 @@ def _built_up_model(study: Study, partitions: Partitions) -> dg.AssetsDefinition
 
 
 def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) -> dg.AssetsDefinition:
-    code = digest(["built_up_prediction", prediction.VERSION, classifier.VERSION, study.feature_names])
+    code = digest(["built_up_prediction", versions.PREDICTION, versions.CLASSIFIER, study.feature_names])
 
     @dg.asset(
         ins={
@@ -180,12 +185,15 @@ def _built_up_prediction(study: Study, partitions: Partitions, facts: Expected) 
     )
     def built_up_prediction(
         context: dg.AssetExecutionContext,
-        fused_stack: xr.Dataset,
-        built_up_model: classifier.TrainedModel,
-        model_evaluation: tuple[pd.DataFrame, dict],
+        fused_stack: Raster,
+        built_up_model: TrainedModel,
+        model_evaluation: tuple[Table, dict],
     ) -> Iterator[dg.Output[RasterFile] | dg.AssetCheckResult]:
         """The **map of built-up land** of one year: probability, and yes or no at the threshold of the evaluation."""
         with explained():
+            from fusion_assets.built_up import drift, prediction
+            from fusion_assets.imagery.rasters import open_raster, write_raster
+
             region, year = region_and_year(context.partition_key)
             table, metrics = model_evaluation
             threshold = float(metrics["threshold"])

@@ -19,11 +19,9 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.built_up.prediction import PROBABILITY
+from fusion_assets.built_up.versions import CHANGE_CONFIDENCE as CONFIDENCE
 from fusion_assets.imagery.grid import Grid
 
-# Raise when the same maps would give other pixels.
-VERSION = "1"
-CONFIDENCE = 0.8
 CHANGE, CERTAINTY = "change", "confidence"
 CLASSES = {0: "cannot tell", 1: "stable, not built-up", 2: "stable, built-up", 3: "gained", 4: "lost"}
 

@@ -6,15 +6,13 @@ What does not belong here: refusing bad input before anything is computed (that 
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
-import dask.array as da
-import pandas as pd
-import xarray as xr
 
 from fusion_assets.built_up.labels import BUILT_UP, NO_DATA
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.partitions import Partitions, region_and_year
 from fusion_assets.requests import PIXEL_ASSETS
 from fusion_assets.study import Study
+from fusion_assets.values import Raster, Table
 
 # Share of the region's pixels that should be valid.
 _SPARSE = 0.5
@@ -78,7 +76,7 @@ def _raster_check(
     ]
 
     @dg.multi_asset_check(name=f"check_{asset}", specs=specs, ins={"raster": dg.AssetIn(asset)})
-    def check(context: dg.AssetCheckExecutionContext, raster: xr.Dataset) -> Iterator[dg.AssetCheckResult]:
+    def check(context: dg.AssetCheckExecutionContext, raster: Raster) -> Iterator[dg.AssetCheckResult]:
         region, _ = region_and_year(context.partition_key)
         found, wanted = Grid.of(raster), study.grid(region)
         yield _result("same_grid", asset, found.digest == wanted.digest, found=found.digest, expected=wanted.digest)
@@ -92,8 +90,10 @@ def _raster_check(
     return check
 
 
-def _shares(raster: xr.Dataset, ranges: dict[str, tuple[float, float]], inside: object) -> tuple[float, float]:
+def _shares(raster: Raster, ranges: dict[str, tuple[float, float]], inside: object) -> tuple[float, float]:
     """Share of the region that is valid (worst band), and share of valid values outside their range (worst band)."""
+    import dask.array as da
+
     region = da.from_array(inside, chunks=raster[next(iter(raster.data_vars))].data.chunks)
     counts = []
     for name, band in raster.data_vars.items():
@@ -116,7 +116,7 @@ def _result(name: str, asset: str, passed: bool, **facts: object) -> dg.AssetChe
 
 def _label_balance(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="training_samples", name="label_balance", partitions_def=partitions.label_year)
-    def label_balance(training_samples: pd.DataFrame) -> dg.AssetCheckResult:
+    def label_balance(training_samples: Table) -> dg.AssetCheckResult:
         """Both classes make up at least 1 % of the samples."""
         share = float(training_samples["label"].mean())
         passed = _RAREST_CLASS <= share <= 1 - _RAREST_CLASS
@@ -128,7 +128,7 @@ def _label_balance(partitions: Partitions) -> dg.AssetChecksDefinition:
 
 def _above_majority(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="model_evaluation", name="above_majority", partitions_def=partitions.label_year)
-    def above_majority(model_evaluation: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+    def above_majority(model_evaluation: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Out of fold, the model is right more often than the answer that the majority of labels would give."""
         table, _ = model_evaluation
         accuracy = float((table["predicted"] == table["label"]).mean())
@@ -145,7 +145,7 @@ def _above_majority(partitions: Partitions) -> dg.AssetChecksDefinition:
 
 def _calibrated(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="model_evaluation", name="calibrated", partitions_def=partitions.label_year)
-    def calibrated(model_evaluation: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+    def calibrated(model_evaluation: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Out of fold, probabilities are off by less than 0.03 on average over ten bins of equal count."""
         error = float(model_evaluation[1]["calibration"]["ece"])
         return dg.AssetCheckResult(
@@ -159,7 +159,7 @@ def _calibrated(partitions: Partitions) -> dg.AssetChecksDefinition:
 
 def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(asset="built_up_trend", name="no_area_jumps", partitions_def=partitions.region)
-    def no_area_jumps(built_up_trend: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+    def no_area_jumps(built_up_trend: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Mapped area moves by at most 10 % from year to year; more is weather or scenes rather than building."""
         table = built_up_trend[0].sort_values("year")
         moved = table["mapped_km2"].pct_change().abs().iloc[1:]
@@ -171,7 +171,7 @@ def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
         )
 
     @dg.asset_check(asset="built_up_trend", name="valid_in_all_years", partitions_def=partitions.region)
-    def valid_in_all_years(built_up_trend: tuple[pd.DataFrame, dict]) -> dg.AssetCheckResult:
+    def valid_in_all_years(built_up_trend: tuple[Table, dict]) -> dg.AssetCheckResult:
         """At least half of the region's area is valid in every year; the rest is in no figure of the trend."""
         share = float(built_up_trend[0]["share"].min())
         return dg.AssetCheckResult(

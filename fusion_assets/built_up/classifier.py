@@ -30,6 +30,7 @@ from fusion_assets.built_up.network import (
     member_probabilities,
 )
 from fusion_assets.built_up.samples import samples_digest
+from fusion_assets.built_up.versions import CLASSIFIER as VERSION
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
-VERSION = "3"
 SEEDS = (0, 1, 2, 3, 4)
 INNER_SEEDS = (0, 1)
 BLOCK = 512

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "2"
-
 
 def evaluate(
     samples: gpd.GeoDataFrame, stack: xr.Dataset, features: Sequence[str], *, levels: Sequence[Level] = LEVELS

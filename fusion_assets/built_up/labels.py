@@ -5,14 +5,19 @@ What does not belong here: finding and reading the label product (`imagery`), ch
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pyproj
-import xarray as xr
 from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.label_cells import SLACK, impossible_surface
 from fusion_assets.imagery.products import Product
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 BUILT_UP = "built_up"
 FRACTION = "built_fraction"
@@ -31,7 +36,8 @@ def built_up_labels(
     """Labels of every pixel: the source's code or built-up fraction, and `built_up`.
 
     Args:
-        source: the label product on the grid, nearest neighbour, NaN where it has no data; one band.
+        source: the label product on the grid, NaN where it has no data; one band. Codes by nearest neighbour; built-up
+            surface a source cell, averaged by area where those cells are finer than the grid.
         product: what the band means.
         inside: (height, width), pixel centres in the region's polygon; outside is no data.
         built_codes: codes that mean built-up (class products); the product's own when empty.
@@ -42,7 +48,7 @@ def built_up_labels(
         Dataset with the code (int16) or `built_fraction` (float32), and `built_up` of the same dtype; 255 is no data.
 
     Raises:
-        FusionError: no pixel has a label.
+        FusionError: no pixel has a label, or one more built-up surface than its cell can hold.
     """
     (name,) = [band for band in source.data_vars if band != "observation_count"]
     values = np.asarray(source[name].values, np.float32)
@@ -58,6 +64,10 @@ def built_up_labels(
     dtype: type = np.int16
     if product.label == "fraction":
         share = np.where(known, values / source_pixel_m2, np.nan)
+        if (share > SLACK).any():
+            worst = np.nanargmax(share)
+            cell = float(np.broadcast_to(source_pixel_m2, share.shape).flat[worst])
+            raise impossible_surface(float(values.flat[worst]), SLACK * cell)
         built = share >= (threshold if threshold is not None else 0.5)
         code_name, code, dtype = FRACTION, np.clip(share, 0, 1), np.float32
     else:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from fusion_assets.study.lights import LightsUse
 
-# Raise when the same lights would come out otherwise.
-VERSION = "1"
 BAND = "avg_rad"
 SAMPLE = 1_000_000
 """Pixels that numbers are estimated from, at most."""

@@ -15,8 +15,6 @@ from fusion_assets.built_up.labels import BUILT_UP
 from fusion_assets.imagery.grid import Grid
 
 PROBABILITY = "probability"
-# Raise when the same model and stack would give another map.
-VERSION = "1"
 
 
 def predict(model: classifier.TrainedModel, stack: xr.Dataset, threshold: float, area: BaseGeometry) -> xr.Dataset:

@@ -15,7 +15,6 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.built_up.reference_checks import checked_reference
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.sampling import FILE
@@ -86,6 +85,8 @@ def reference_of(study: Study, archive: str, region: str) -> pd.DataFrame | None
     """
     if study.reference_sample is None:
         return None
+    from fusion_assets.built_up.reference_checks import checked_reference
+
     path = reference_path(study.reference_sample, archive)
     return checked_reference(
         read_reference(path),

@@ -6,14 +6,20 @@ points stand for the whole region (`reference_frame.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from fusion_assets.built_up.reference_frame import incomplete_strata, incomplete_years
+from fusion_assets.built_up.reference_frame import (
+    dominating_points,
+    incomplete_strata,
+    incomplete_years,
+    km2,
+    outline_km2,
+)
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.crs import from_lonlat, project
 from fusion_assets.imagery.grid import Grid
@@ -21,6 +27,9 @@ from fusion_assets.imagery.sampling import pixels_km2
 
 COLUMNS = ("year", "stratum", "inclusion_probability", "label")
 _SHOWN = 5
+_MOST_DEGREES = {"lon": 360.0, "lat": 90.0}
+# Outlines are drawn otherwise, and areas measured otherwise; a grid's pixels reach beyond the outline.
+_WHOLE = 1.02
 _COMPLETE = (
     "put back rows that were lost; where points cannot be interpreted, take them out and lower inclusion_probability "
     "of their stratum by the share taken out; where part of the region could not be drawn, draw points there as a "
@@ -65,13 +74,15 @@ def checked_reference(
     table = _of_region(table, problem, years, region, regions or (region,), wider)
     problem.number = table.index.to_numpy() + 1
     table = table.reset_index(drop=True)
-    numbers = table[[*names, "inclusion_probability", "label"]].apply(pd.to_numeric, errors="coerce")
+    numbers = table[[*names, "inclusion_probability", "label"]].apply(_numbers)
     _check_values(table, numbers, problem)
-    problem.rows(numbers[list(names)].isna().any(axis=1), "no coordinates", "numbers")
-    x, y = (numbers[name].to_numpy(float) for name in names)
+    for name in names:
+        most = _MOST_DEGREES.get(name, np.finfo(float).max)
+        problem.rows(~(numbers[name].abs() <= most), f"no {name}", f"coordinates: numbers up to {most:g}", table[name])
+    x, y = (numbers[name].to_numpy() for name in names)
     if names == ("lon", "lat"):
         x, y = from_lonlat(grid.crs).transform(x, y)
-    year, stratum = pd.to_numeric(table["year"]).astype(int), table["stratum"].astype(str)
+    year, stratum = _numbers(table["year"]).astype(int), table["stratum"].astype(str)
     place = pd.DataFrame({"x": x, "y": y}).groupby(["x", "y"], sort=False).ngroup()
     twice = pd.DataFrame({"place": place, "year": year}).duplicated()
     problem.rows(twice, "the place and year of an earlier row", "each place once a year: keep one row")
@@ -84,21 +95,37 @@ def checked_reference(
     row, col = np.where(on_grid, row, 0).astype(int), np.where(on_grid, col, 0).astype(int)
     outline, (centre_x, centre_y) = project(area, grid.crs), grid.centres()
     inside = on_grid & shapely.contains_xy(outline, centre_x[col], centre_y[row])
-    unit = pd.to_numeric(table["area_km2"], errors="coerce") if "area_km2" in table else pixels_km2(grid, row, col)
-    problem.rows(~(pd.Series(unit) > 0), "no area_km2", "the area of the sampling unit, km2, above 0")
-    chance = numbers["inclusion_probability"].to_numpy(float)
+    unit = _units(table, problem) if "area_km2" in table else pixels_km2(grid, row, col)
+    chance = numbers["inclusion_probability"].to_numpy()
+    with np.errstate(over="ignore"):  # infinite weights are refused with all that are too large
+        weight = unit / chance
     points = pd.DataFrame(
         {
             "place": place,
             "year": year,
             "stratum": stratum,
             "chance": chance,
-            "weight": np.asarray(unit, float) / chance,
+            "weight": weight,
             "label": numbers["label"].astype(int),
             "row": row,
             "col": col,
             "inside": inside,
         }
+    )
+
+    def described(at: int) -> str:
+        where = ", ".join(f"{name} {table[name][at]}" for name in (*names, "year", "stratum"))
+        return f"{problem.number[at]} ({where}: {km2(weight[at])} km2)"
+
+    region_km2 = outline_km2(area)
+    # Of a wider sample, points elsewhere may stand for more than this region, but no sampling unit is larger.
+    bounded = np.where(inside, weight, unit) if wider else weight
+    most = _WHOLE * region_km2 + grid.resolution**2 / 1e6
+    heavy = f"points that stand for less than the region, {km2(region_km2)} km2 (area_km2 by inclusion_probability)"
+    problem.points(~(bounded <= most) | np.isinf(weight), "alone stands for more than the region:", heavy, described)
+    alike = "weights that a few points do not dominate; points drawn much more thinly are a stratum of their own"
+    problem.points(
+        dominating_points(points).to_numpy(), "outweighs the rest of its stratum and year:", alike, described
     )
     if wider:
         empty = sorted(set(years) - set(year[inside]))
@@ -112,7 +139,7 @@ def checked_reference(
     problem.require(incomplete_strata(points), "", same, _COMPLETE)
     if not wider:
         whole = "the points of a year to stand for the whole region (pixel area by inclusion probability, summed)"
-        problem.require(incomplete_years(points, grid, area), "", whole, _COMPLETE)
+        problem.require(incomplete_years(points, grid, area, described), "", whole, _COMPLETE)
     return points
 
 
@@ -141,6 +168,13 @@ class _Problems:
             found = f"reference sample {self.source}: {what}, in {len(where)} of {len(wrong)} rows: {rows}"
             raise FusionError(found, expected, "correct the table")
 
+    def points(self, wrong: np.ndarray, what: str, expected: str, described: Callable[[int], str]) -> None:
+        """Refuse when what any point stands for is wrong; says how many, and describes the first."""
+        at = np.flatnonzero(wrong)
+        rows = [described(i) for i in at[:_SHOWN]] + [""] * max(len(at) - _SHOWN, 0)
+        remedy = "correct inclusion_probability and area_km2 of such rows"
+        self.require(rows, f"a point {what} row", expected, remedy)
+
 
 def _check_columns(table: pd.DataFrame, problem: _Problems) -> tuple[str, str]:
     """All columns are there; returns the names of the coordinates."""
@@ -156,7 +190,7 @@ def _of_region(
     """Rows of the region and years; no row is left out because nobody can tell where it belongs."""
     table = table.reset_index(drop=True)
     problem.number = table.index.to_numpy() + 1
-    year = pd.to_numeric(table["year"], errors="coerce")
+    year = _numbers(table["year"])
     problem.rows(~(year % 1 == 0), "a year that cannot be read", "a whole number such as 2019", table["year"])
     mine = pd.Series(True, index=table.index)
     if not wider and "region" in table:
@@ -169,6 +203,20 @@ def _of_region(
     absent = [each for each in years if not (year[mine] == each).any()]
     problem.require(absent, f"no points of region {region} in", f"points of every prediction year: {_list(years)}")
     return table[mine & year.isin(years)]
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """A column as plain floats, NaN for what is no number, whatever kind of missing value the file has."""
+    values = pd.to_numeric(column, errors="coerce")
+    return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), index=column.index)
+
+
+def _units(table: pd.DataFrame, problem: _Problems) -> np.ndarray:
+    """Areas of the sampling units that the table gives, km2."""
+    unit = _numbers(table["area_km2"])
+    wanted = "the area of the sampling unit, km2, above 0 and finite"
+    problem.rows(~((unit > 0) & np.isfinite(unit)), "no area_km2", wanted, table["area_km2"])
+    return unit.to_numpy()
 
 
 def _check_values(table: pd.DataFrame, numbers: pd.DataFrame, problem: _Problems) -> None:

@@ -2,13 +2,18 @@
 
 Rows that are missing leave no trace in the rows that are there, but they leave one in the sum of weights: a stratified
 random sample of the region's pixels stands for exactly the region's area. Samples whose units or probabilities differ
-within a stratum do so only on average; the tolerance grows by three standard errors of the sum.
+within a stratum do so only on average; the tolerance grows by four standard errors of the sum, computed without the
+heaviest point of each stratum, and by no more than a stated share of what the sum should be: one wrong weight must not
+widen what it is measured against. Honest samples of 60 points or more with probability in proportion to size pass as
+often as they would within three standard errors of all points.
 
-Belongs here: these sums and what they are compared with. Does not: single rows (`reference_checks.py`).
+Belongs here: these sums and what they are compared with, and points that outweigh others. Does not: single rows
+(`reference_checks.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -20,11 +25,39 @@ from fusion_assets.imagery.grid import Grid
 
 # By what share sums may differ: outlines drawn otherwise, areas measured otherwise, probabilities rounded.
 _TOLERANCE = 0.02
-_ERRORS = 3.0
+_ERRORS = 4.0
+# By what share chance may make them differ, however uneven the weights: a stratum has fewer points than a year.
+_MOST_YEAR = 0.3
+_MOST_STRATUM = 0.5
+# A point is heavy that stands for as much as this many typical ones of its stratum; a sample drawn that unevenly on
+# purpose has more than one in twenty of them.
+_HEAVY = 20
+_FEW = 0.05
 _TILE = 1024
 
 
-def incomplete_years(points: pd.DataFrame, grid: Grid, area: BaseGeometry) -> list[str]:
+def outline_km2(area: BaseGeometry) -> float:
+    """Geodesic area of an outline in degrees."""
+    return float(abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(area)[0]) / 1e6)
+
+
+def dominating_points(points: pd.DataFrame) -> pd.Series:
+    """Which points are far heavier than others of their stratum and year, few, and outweigh all of these together.
+
+    Args:
+        points: `year`, `stratum`, `weight`.
+    """
+    groups, weight = [points["year"], points["stratum"]], points["weight"]
+    heavy = weight > _HEAVY * weight.groupby(groups).transform("median")
+    counts = heavy.groupby(groups).transform("sum")
+    few = counts <= (_FEW * heavy.groupby(groups).transform("size")).clip(lower=1)
+    most = (weight * heavy).groupby(groups).transform("sum") > (weight * ~heavy).groupby(groups).transform("sum")
+    return heavy & few & most
+
+
+def incomplete_years(
+    points: pd.DataFrame, grid: Grid, area: BaseGeometry, described: Callable[[int], str]
+) -> list[str]:
     """Years whose points stand for less or more than the region, in words.
 
     Samples are drawn from a region's outline or from the pixels whose centre lies in it; one of the two must be met.
@@ -34,22 +67,29 @@ def incomplete_years(points: pd.DataFrame, grid: Grid, area: BaseGeometry) -> li
         points: `year`, `stratum`, `chance`, `weight`.
         grid: of the region.
         area: its outline, degrees.
+        described: words for the point of an index.
     """
-    outline = abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(area)[0]) / 1e6
+    outline = outline_km2(area)
     # Large grids take long to measure, and then the two are the same.
-    return _other_than((outline,), points) and _other_than((_pixels_km2(grid, area), outline), points)
+    if not _other_than((outline,), points, described):
+        return []
+    return _other_than((_pixels_km2(grid, area), outline), points, described)
 
 
-def _other_than(areas: tuple[float, ...], points: pd.DataFrame) -> list[str]:
+def _other_than(areas: tuple[float, ...], points: pd.DataFrame, described: Callable[[int], str]) -> list[str]:
     found = []
     for year, rows in points.groupby("year"):
         total, error = float(rows["weight"].sum()), sum(_error(part) ** 2 for _, part in rows.groupby("stratum")) ** 0.5
         nearest = min(areas, key=lambda area: abs(total - area))
-        if abs(total - nearest) > _TOLERANCE * nearest + _ERRORS * error:
+        allowed = _TOLERANCE * nearest + min(_ERRORS * error, _MOST_YEAR * nearest)
+        if abs(total - nearest) > allowed:
             share = f"{abs(1 - total / nearest):.1%} {'are lacking' if total < nearest else 'too much'}"
             found.append(
-                f"the points of {year} stand for {_km2(total)} km2, and the region has {_km2(nearest)} km2 ({share})"
+                f"the points of {year} stand for {km2(total)} km2, and the region has {km2(nearest)} km2 ({share})"
             )
+            heaviest = int(rows["weight"].to_numpy().argmax())
+            if total > nearest and abs(total - float(rows["weight"].iloc[heaviest]) - nearest) <= allowed:
+                found[-1] += f", all of it by row {described(int(rows.index[heaviest]))}"
     return found
 
 
@@ -81,12 +121,11 @@ def incomplete_strata(points: pd.DataFrame) -> list[str]:
             less, more = int(np.argmin(sums)), int(np.argmax(sums))
             error = sum(_error(rows) ** 2 for rows in here) ** 0.5
             key = stratum, pair[less]
-            if sums[more] - sums[less] > _TOLERANCE * sums[more] + _ERRORS * error and (
-                key not in worst or sums[more] > worst[key][2]
-            ):
+            allowed = _TOLERANCE * sums[more] + min(_ERRORS * error, _MOST_STRATUM * sums[more])
+            if sums[more] - sums[less] > allowed and (key not in worst or sums[more] > worst[key][2]):
                 worst[key] = sums[less], pair[more], sums[more]
     return [
-        f"stratum {stratum} stands for {_km2(less)} km2 in {year} and for {_km2(more)} km2 in {other} "
+        f"stratum {stratum} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
         f"({1 - less / more:.1%} are lacking)"
         for (stratum, year), (less, other, more) in sorted(worst.items())
     ]
@@ -103,11 +142,14 @@ def _is_panel(first: pd.DataFrame, second: pd.DataFrame) -> bool:
 
 
 def _error(rows: pd.DataFrame) -> float:
-    """Standard error of one stratum's sum of weights: 0 where all units and probabilities are alike."""
+    """Standard error of one stratum's sum of weights, its heaviest point aside: 0 where all are alike."""
     if len(rows) < 2:
         return 0.0
-    return float((len(rows) * (1 - rows["chance"].mean()) * rows["weight"].var()) ** 0.5)
+    weight = np.sort(rows["weight"].to_numpy(float))
+    spread = weight[:-1] if len(weight) > 3 else weight  # fewer say nothing of spread without it
+    return float((len(rows) * (1 - rows["chance"].mean()) * spread.var(ddof=1)) ** 0.5)
 
 
-def _km2(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+def km2(value: float) -> str:
+    """An area in words, without the unit."""
+    return f"{value:.0f}" if 100 <= value < 1e9 else f"{value:.3g}"

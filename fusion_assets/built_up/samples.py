@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from affine import Affine
 
-VERSION = "1"
 LIMIT = 100_000
 
 

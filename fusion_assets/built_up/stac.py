@@ -33,8 +33,6 @@ from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.raster_contents import TAG_PREFIX
 from fusion_assets.imagery.storage import sha256_of
 
-# Raise when the same maps would give other documents.
-VERSION = "1"
 MAP = "map"
 EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"

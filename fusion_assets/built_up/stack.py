@@ -12,9 +12,6 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
 
-# Raise when the same composites would give another stack.
-VERSION = "1"
-
 
 def fuse(composites: Mapping[str, xr.Dataset], features: Sequence[str], grid: Grid) -> xr.Dataset:
     """One lazy Dataset with a band for each feature, in order.

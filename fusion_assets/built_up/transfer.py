@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-VERSION = "2"
 LIMIT = 100_000
 
 

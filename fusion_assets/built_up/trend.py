@@ -23,12 +23,11 @@ from fusion_assets.built_up.estimation import Estimate, estimated_change, estima
 from fusion_assets.built_up.measuring import Measured, measure
 from fusion_assets.built_up.scores import equal_thresholds
 from fusion_assets.built_up.trend_words import CANNOT_TELL, of_change, of_one_year, relative
+from fusion_assets.built_up.versions import TREND as VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Raise when the same maps and sample would give other figures.
-VERSION = "2"
 ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km2"
 ESTIMATOR = (
     "stratified expansion of the interpreted labels, corrected by regression on the map's probability, averaged over "

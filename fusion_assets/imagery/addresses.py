@@ -14,12 +14,13 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX, sweep
+
+if TYPE_CHECKING:
+    import fsspec
 
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
 
@@ -48,6 +49,7 @@ def explained(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
         remedy: see `FusionError`.
 
     Raises:
+        Unreachable: in place of a connection that broke or timed out.
         FusionError: in place of any other exception of the block.
     """
     try:
@@ -57,7 +59,14 @@ def explained(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
     except Exception as error:
         # Every object store has its own exceptions, and their texts and causes may hold signed addresses: cut both.
         detail = public_url(f"{type(error).__name__}: {error}")
-        raise FusionError(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
+        kind = Unreachable if _transient(error) else FusionError
+        raise kind(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
+
+
+def _transient(error: Exception) -> bool:
+    """Whether nobody answered or the connection broke; by name, for each store's client has classes of its own."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"ConnectionError", "ClientConnectionError", "TimeoutError", "Timeout"})
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -69,6 +78,8 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     Raises:
         FusionError: there is none, or its package is not installed.
     """
+    import fsspec
+
     protocol = url.split("://", 1)[0] if "://" in url else "file"
     try:
         with explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
@@ -97,6 +108,8 @@ def local_copy(url: str | Path, signed_in: fsspec.AbstractFileSystem | None = No
     Raises:
         FusionError: the object is missing or cannot be read.
     """
+    from fsspec.implementations.local import LocalFileSystem
+
     fs, path = (signed_in, signed_in._strip_protocol(str(url))) if signed_in else file_system(str(url))
     if isinstance(fs, LocalFileSystem):
         if not Path(path).exists():

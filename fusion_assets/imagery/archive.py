@@ -6,10 +6,12 @@ of operations is kept beside the artifacts, so that the sensor finds out about e
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import pystac
 import xarray as xr
 
 from fusion_assets.errors import FusionError
@@ -19,11 +21,23 @@ from fusion_assets.imagery.archive_series import timeseries
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
+from fusion_assets.imagery.plausibility import Verdict, is_judged, verdict
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.reading import UnreadableFile, gdal_environment, read_part
-from fusion_assets.imagery.scenes import Scene, acquisitions, is_complete, scene_from_item
+from fusion_assets.imagery.reading import gdal_environment, read_part
+from fusion_assets.imagery.scenes import (
+    Scene,
+    acquisitions,
+    is_complete,
+    newest_processing,
+    scene_from_item,
+    unusable,
+)
+from fusion_assets.imagery.season import read_headers, settled_scenes
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
+
+_AT_ONCE = 4
 
 
 class ArchiveEngine:
@@ -34,6 +48,8 @@ class ArchiveEngine:
     def __init__(self, storage: Storage) -> None:
         """Keep the list of operations under `storage`."""
         self._storage = storage
+        self._verdicts: dict[tuple[str, ...], Verdict] = {}
+        self._flags: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def submit(self, request: ExportRequest) -> Export:
         """Find the scenes and record the operation; see `Engine.submit`."""
@@ -45,6 +61,7 @@ class ArchiveEngine:
             return self._noted(operations.renewed(Export.from_dict(known)))
         now = operations.now()
         flags = tuple(flag for scene in found for flag in scene.flags)
+        flags += tuple(f"left out if the study allows it: {scene.problem.found}" for scene in found if scene.problem)
         return self._noted(Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags))
 
     def _noted(self, export: Export) -> Export:
@@ -57,29 +74,32 @@ class ArchiveEngine:
 
     def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
         """Lazy composite of the export's scenes on its grid; see `Engine.collect`."""
-        scenes = [scene for scene in self._scenes(export) if scene.id not in without]
-        if not scenes:
-            raise _none_readable(len(export.scenes), export.request)
-        return composite(acquisitions(scenes), export.request.recipe, export.request.grid)
+        request = export.request
+        scenes = self._usable(self._scenes(export), request, without)
+        surface = PRODUCTS[request.product].label == "fraction"
+        return composite(acquisitions(scenes), request.recipe, request.grid, surface)
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Read all that the grid needs of every file once; see `Engine.unreadable`."""
-        found = _readability(self._scenes(export), export.request)
+        found = self._readability(self._scenes(export), export.request)
         return {scene: problem for scene, problem in found.items() if problem}
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
         """Every pass by itself, lazily; see `Engine.series`."""
-        found = scenes_for(request)
-        scenes = [scene for scene in found if scene.id not in without]
-        if not scenes:
-            raise _none_readable(len(found), request)
+        scenes = self._usable(scenes_for(request), request, without)
         return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Read all that the grid needs of every file once; see `Engine.readability`."""
-        return _readability(scenes_for(request), request)
+        return self._readability(scenes_for(request), request)
+
+    def doubts(self, request: ExportRequest) -> tuple[str, ...]:
+        """What items and pixels say against each other; see `Engine.doubts`."""
+        seen = {scene: found for (scene, *asked), found in self._verdicts.items() if asked == _asked(request)}
+        by_pixels = (doubt for scene in sorted(seen) for doubt in seen[scene].doubts)
+        return (*self._flags.get(tuple(_asked(request)), ()), *by_pixels)
 
     def resubmit(self, export: Export) -> Export:
         """Operations of this engine do not fail; see `Engine.resubmit`."""
@@ -99,6 +119,51 @@ class ArchiveEngine:
         found = operations.recent(self._storage, operations.since(cursor))
         return operations.in_order(Export.from_dict(facts) for facts in found if facts["engine"] == self.name), seen
 
+    def _usable(self, found: Sequence[Scene], request: ExportRequest, without: Collection[str]) -> list[Scene]:
+        """Scenes that are not left out.
+
+        Raises:
+            UnreadableFile: one of them cannot be used.
+        """
+        kept = [scene for scene in found if scene.id not in without]
+        if not kept:
+            raise _none_readable(len(found), request)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for problem in pool.map(lambda scene: scene.problem or self._look(scene, request).problem, kept):
+                if problem:
+                    raise problem
+        self._flags[tuple(_asked(request))] = tuple(flag for scene in kept for flag in scene.flags)
+        return kept
+
+    def _look(self, scene: Scene, request: ExportRequest) -> Verdict:
+        """What a scene's pixels say of its item; looked at once."""
+        if not is_judged(PRODUCTS[request.product]):
+            return Verdict()
+        key = (scene.id, *_asked(request))
+        if key not in self._verdicts:
+            working = request.grid.refine(request.recipe.subdivision)
+            ((present,),), headers = settled_scenes([[scene]], read_headers([[scene]], request.recipe, working))
+            self._verdicts[key] = verdict(present, PRODUCTS[request.product], request.recipe, working, headers)
+        return self._verdicts[key]
+
+    def _readability(self, scenes: Sequence[Scene], request: ExportRequest) -> dict[str, UnreadableFile | None]:
+        """Why each scene cannot be used; None for those that can."""
+        working = request.grid.refine(request.recipe.subdivision)
+
+        def problem(scene: Scene) -> UnreadableFile | None:
+            try:
+                if known := scene.problem or self._look(scene, request).problem:
+                    return known
+                with gdal_environment(request.recipe.requester_pays):
+                    for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
+                        read_part(file, working)
+            except UnreadableFile as error:
+                return error
+            return None
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip((scene.id for scene in scenes), pool.map(problem, scenes), strict=True))
+
     def _scenes(self, export: Export) -> list[Scene]:
         wanted = set(export.scenes)
         found = {scene.id: scene for scene in scenes_for(export.request)}
@@ -114,13 +179,14 @@ class ArchiveEngine:
 
 
 def scenes_for(request: ExportRequest) -> list[Scene]:
-    """Scenes that a request names, sorted by id.
+    """Scenes that a request names, sorted by id; those that cannot be used say why.
 
     Raises:
-        FusionError: there are none; or an item lacks a band or its mask.
+        FusionError: there are none, or none that can be used.
     """
     product = PRODUCTS[request.product]
-    items = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    found = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    items = [item for item in found if product.takes(str(item.properties.get("platform") or ""))]
     kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]
@@ -132,24 +198,24 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
             "correct the season, a `windows` entry or the region in the study, or point `archive` at a catalog "
             "that covers them",
         )
-    return [scene_from_item(item, product, request.recipe.bands, request.recipe.mask) for item in kept]
+    scenes = [_scene(item, request) for item in kept]
+    if problem := all(scene.problem for scene in scenes) and scenes[0].problem:
+        raise problem
+    scenes, older = newest_processing(scenes)
+    # Said once, by the first scene that stays.
+    return [dataclasses.replace(scenes[0], flags=(*older, *scenes[0].flags)), *scenes[1:]]
 
 
-def _readability(scenes: Sequence[Scene], request: ExportRequest) -> dict[str, UnreadableFile | None]:
-    """Why each scene cannot be read; None for those that can."""
-    working = request.grid.refine(request.recipe.subdivision)
+def _scene(item: pystac.Item, request: ExportRequest) -> Scene:
+    recipe = request.recipe
+    try:
+        return scene_from_item(item, PRODUCTS[request.product], recipe.bands, recipe.mask, dict(request.assets))
+    except UnusableScene as problem:
+        return unusable(item, problem)
 
-    def problem(scene: Scene) -> UnreadableFile | None:
-        with gdal_environment(request.recipe.requester_pays):
-            try:
-                for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
-                    read_part(file, working)
-            except UnreadableFile as error:
-                return error
-        return None
 
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip((scene.id for scene in scenes), pool.map(problem, scenes), strict=True))
+def _asked(request: ExportRequest) -> list[str]:
+    return [request.recipe_digest, request.archive]
 
 
 def _none_readable(count: int, request: ExportRequest) -> FusionError:

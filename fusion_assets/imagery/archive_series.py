@@ -7,6 +7,7 @@ What does not belong here: which scenes there are (`archive.py`), what a date is
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Product
 from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import Scene
-from fusion_assets.imagery.season import read_headers
+from fusion_assets.imagery.scenes import Scene, SceneFile
+from fusion_assets.imagery.season import read_headers, settled_scenes
 from fusion_assets.imagery.tile import is_clear
 from fusion_assets.imagery.timeseries import Date, Treatment, assembled, dates_of, first_clear
 
@@ -32,7 +33,7 @@ class _Shared:
 
     dates: Sequence[Date]
     recipe: CompositeRecipe
-    headers: Mapping[str, Header]
+    headers: Mapping[SceneFile, Header]
 
 
 def timeseries(
@@ -44,7 +45,8 @@ def timeseries(
         UnreadableFile: a file that cannot be opened; when computed, one that cannot be read.
     """
     dates = dates_of(scenes, product)
-    headers = read_headers([date.scenes for date in dates], recipe, grid)
+    scenes_of, headers = settled_scenes(groups := [date.scenes for date in dates], read_headers(groups, recipe, grid))
+    dates = [dataclasses.replace(date, scenes=tuple(of)) for date, of in zip(dates, scenes_of, strict=True)]
     shared = dask.delayed(_Shared(dates, recipe, headers), pure=False, traverse=False)
     read = dask.delayed(_read, pure=False)
     return assembled(lambda first, _, window: read(shared, first, window), 1, dates, recipe.bands, grid, treatment)
@@ -68,9 +70,7 @@ def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, n
     """Physical values (bands, y, x) of one scene and where all of them are valid and clear; None where nothing is."""
     recipe, clear = shared.recipe, np.ones(places.grid.shape, bool)
     if scene.mask is not None and recipe.mask.kind != "none":
-        mask = read_nearest(
-            scene.mask, places.grid, header=shared.headers[scene.mask.href], places=places, any_number=True
-        )
+        mask = read_nearest(scene.mask, places.grid, header=shared.headers[scene.mask], places=places, any_number=True)
         if mask is None:
             return None
         clear = mask[1] & is_clear(mask[0], recipe.mask)
@@ -79,7 +79,7 @@ def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, n
     values = np.empty((len(recipe.bands), *places.grid.shape), np.float32)
     for layer, name in enumerate(recipe.bands):
         file = scene.bands[name]
-        read = read_nearest(file, places.grid, header=shared.headers[file.href], places=places)
+        read = read_nearest(file, places.grid, header=shared.headers[file], places=places)
         if read is None:
             return None
         clear &= read[1]

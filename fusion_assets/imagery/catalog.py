@@ -1,24 +1,40 @@
-"""Finding items: a STAC catalog on disk or on the web, or a STAC API. What items mean is said in `scenes.py`."""
+"""Finding items: a STAC catalog on disk or on the web, or a STAC API.
+
+What does not belong here: how an API is searched (`stac_api.py`), where and when an item is (`footprints.py`,
+`windows.py`), and what it means (`scenes.py`).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pystac
+import shapely
 from pystac.stac_io import DefaultStacIO
-from shapely.geometry import box, shape
 from shapely.geometry.base import BaseGeometry
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.addresses import public_url
+from fusion_assets.imagery.deadline import bounded, deadline
+from fusion_assets.imagery.doubles import one_each
+from fusion_assets.imagery.footprints import footprint, touches
 from fusion_assets.imagery.scenes import interval
+from fusion_assets.imagery.windows import bounds, overlaps
+
+if TYPE_CHECKING:
+    # Importing them takes a fifth of a second, and catalogs on disk need neither.
+    from pystac_client import Client
+
+    from fusion_assets.imagery.web import Web
 
 _T = TypeVar("_T")
+_LISTING_SECONDS, _SIGNING_SECONDS = 600.0, 600.0
 
 
 def find_items(
@@ -32,7 +48,7 @@ def find_items(
 
     Args:
         root: path or URL of a catalog.json, or URL of a STAC API.
-        collections: collection ids in order of preference.
+        collections: collection ids in order of preference; ids joined by `+` are parts of one, read together.
         geometry: area in longitude and latitude.
         window: first and last day, both included; items match when their own interval overlaps it.
         sign: `planetary_computer` signs asset links when they are read; nothing signed is ever stored.
@@ -41,36 +57,111 @@ def find_items(
         Items sorted by id.
 
     Raises:
-        FusionError: archive unreadable, no such collection, an item that is listed but missing.
+        Unreachable: a server that does not answer now.
+        FusionError: archive unreadable, no such collection, an item that is listed but missing or cannot be placed,
+            items that the server counts but does not give, two items of one id.
     """
-    first, last = _day_start(window[0]), _day_start(window[1]) + dt.timedelta(days=1)
-    opened = _open(root)
+    first, last = bounds(window)
+    found = _items(root, collections, geometry, first, last)
+    shapely.prepare(geometry)
+    touching = [item for item in found if touches(footprint(item), geometry)]
+    matching = one_each([item for item in touching if overlaps(*_times(item), first, last)])
+    if sign == "planetary_computer":
+        return _signed(matching)
+    return matching
+
+
+def _items(
+    root: str, collections: Sequence[str], geometry: BaseGeometry, first: dt.datetime, last: dt.datetime
+) -> list[pystac.Item]:
+    """Items of the first of `collections` that there is; an API is asked for those that match, and gives some more."""
+    if _is_local(root):
+        opened = _open(root)
+        return [item for chosen in _chosen(opened, collections) for item in _items_of(opened, chosen)]
+    from fusion_assets.imagery import stac_api
+    from fusion_assets.imagery.web import answered
+
+    with answered(root, "reading what it holds"):
+        opened = _open(root)
+        chosen = _chosen(opened, collections)
+        if not _is_api(opened.catalog):
+            return [item for part in chosen for item in _items_of(opened, part)]
+    client, names = cast("Client", opened.catalog), [part.id for part in chosen]
+    with answered(root, f"searching {', '.join(names)}"):
+        return [item for name in names for item in stac_api.search(client, name, geometry, first, last)]
+
+
+def _chosen(opened: _Opened, collections: Sequence[str]) -> list[pystac.Collection]:
     held = _collections(opened)
-    chosen = next((name for name in collections if name in held), None)
+    known = {collection.id for collection in held}
+    parts = ([name for name in names.split("+") if name in known] for names in collections)
+    chosen = next((names for names in parts if names), None)
     if chosen is None:
         raise FusionError(
-            f"{public_url(root)} has no collection for this product, only {', '.join(sorted(held)) or 'none'}",
+            f"{public_url(opened.root)} has no collection for this product, only {', '.join(sorted(known)) or 'none'}",
             f"one of {', '.join(collections)}",
             "set `archive:` or `collection:` for this product in the study, or FUSION_ARCHIVE",
         )
-    if _is_api(opened.catalog):
-        found = _search_api(opened.catalog, chosen, geometry, first, last, root)
-    else:
-        found = _items_of(opened, held[chosen])
-    matching = {}
-    for item in found:
-        start, end = interval(item)
-        if start < last and end >= first and _footprint(item).intersects(geometry):
-            matching[item.id] = item
-    if sign == "planetary_computer":
-        import planetary_computer
+    return [_only(opened, held, name) for name in chosen]
 
-        matching = {name: planetary_computer.sign(item) for name, item in matching.items()}
-    return [matching[name] for name in sorted(matching)]
+
+def _only(opened: _Opened, held: Sequence[pystac.Collection], name: str) -> pystac.Collection:
+    same = [collection for collection in held if collection.id == name]
+    places = sorted({public_url(collection.get_self_href() or "") for collection in same})
+    if len(places) > 1:
+        raise FusionError(
+            f"{public_url(opened.root)} has {len(places)} collections {name}: {', '.join(places[:3])}",
+            "ids that name one collection each",
+            "rename one of them, or remove its link from the catalog",
+        )
+    return same[0]
+
+
+def _times(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
+    """Start and end of an item; both known, and in this order.
+
+    Raises:
+        FusionError: they are not; names the item.
+    """
+    known = item.properties.get("start_datetime"), item.properties.get("end_datetime")
+    problem = f"start_datetime {known[0]} and end_datetime {known[1]}"
+    try:
+        if (known[0] is None) == (known[1] is None):
+            start, end = interval(item)
+            if start <= end:
+                return start, end
+            problem = f"an end, {end}, before its start, {start}"
+    except (TypeError, ValueError, OverflowError):
+        problem = f"times that cannot be read, {problem}"
+    raise FusionError(
+        f"STAC item {item.id} has {problem}",
+        "a `datetime`, or a start and an end that follows it, as the STAC item specification requires",
+        "correct the item, or leave it out of the catalog",
+    )
+
+
+def _signed(items: list[pystac.Item]) -> list[pystac.Item]:
+    """Items whose files the Planetary Computer lets everybody read for a while."""
+    import planetary_computer
+
+    from fusion_assets.imagery.web import passing
+
+    try:
+        with deadline(_SIGNING_SECONDS):
+            return bounded(lambda: [planetary_computer.sign(item) for item in items])
+    except Exception as error:
+        kind = Unreachable if passing(error) else FusionError
+        problem = kind(
+            f"the Planetary Computer gave no signature for {len(items)} items ({type(error).__name__})",
+            "a signature for each",
+            "try again later; `fusion doctor` tests the connection",
+        )
+    # Not inside the handler: the client's errors may carry a subscription key.
+    raise problem
 
 
 class _Files(DefaultStacIO):
-    """Reads STAC files and remembers which, and what state they were in."""
+    """Reads STAC files, on disk or on the web, and remembers which, and what state they were in."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +172,18 @@ class _Files(DefaultStacIO):
         self.latest = str(source)
         self.seen[self.latest] = _state(self.latest)
         return super().read_text(source, *args, **kwargs)
+
+    def read_text_from_href(self, href: str) -> str:
+        if _is_local(href):
+            return super().read_text_from_href(href)
+        return self.web.request(href)
+
+    @functools.cached_property
+    def web(self) -> Web:
+        """Where files are read that are not on disk."""
+        from fusion_assets.imagery.web import Web
+
+        return Web()
 
     def unchanged(self) -> bool:
         return all(_state(place) == state for place, state in self.seen.items())
@@ -128,15 +231,15 @@ def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
         if not _is_local(root):
             import pystac_client
 
-            client = pystac_client.Client.open(root)
+            client = pystac_client.Client.open(root, stac_io=files.web)
             if client.conforms_to("ITEM_SEARCH"):
                 return client
         elif not Path(root).is_file():
             raise FusionError(f"there is no STAC catalog at {root}", "a catalog.json file", remedy)
         return pystac.Catalog.from_file(root, stac_io=files)
-    except FusionError:
-        raise
     except Exception as error:
+        if _is_told(error):
+            raise
         raise FusionError(
             f"the archive {public_url(root)} cannot be read as STAC ({type(error).__name__})",
             "a STAC catalog or the landing page of a STAC API",
@@ -152,19 +255,37 @@ def _is_api(catalog: pystac.Catalog) -> bool:
     return hasattr(catalog, "search")
 
 
-def _day_start(day: dt.date) -> dt.datetime:
-    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+def _is_told(error: Exception) -> bool:
+    """Whether an error says by itself what is wrong."""
+    from fusion_assets.imagery.web import Refusal
+
+    return isinstance(error, FusionError | Refusal)
 
 
-def _collections(opened: _Opened) -> dict[str, pystac.Collection]:
+def _collections(opened: _Opened) -> list[pystac.Collection]:
     catalog = opened.catalog
-    listed = catalog.get_collections() if _is_api(catalog) else catalog.get_all_collections()
-    return {collection.id: collection for collection in _walk(opened, listed)}
+    if _is_api(catalog):
+        with deadline(_LISTING_SECONDS):
+            return list(_walk(opened, catalog.get_collections()))
+    return [below for below in _walk(opened, _below(catalog)) if isinstance(below, pystac.Collection)]
+
+
+def _below(top: pystac.Catalog) -> Iterator[pystac.Catalog]:
+    """A catalog and all that it links to, each once: links may lead back to where they came from."""
+    waiting, met = [top], set()
+    while waiting:
+        catalog = waiting.pop()
+        place = catalog.get_self_href() or catalog.id
+        if place not in met:
+            met.add(place)
+            yield catalog
+            waiting.extend(catalog.get_children())
 
 
 def _items_of(opened: _Opened, collection: pystac.Collection) -> list[pystac.Item]:
     if collection.id not in opened.items:
-        opened.items[collection.id] = list(_walk(opened, collection.get_items(recursive=True)))
+        listed = (item for below in _below(collection) for item in below.get_items())
+        opened.items[collection.id] = list(_walk(opened, listed))
     return opened.items[collection.id]
 
 
@@ -174,6 +295,8 @@ def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
         yield from children
     except Exception as error:
         _CACHE.pop(opened.root, None)
+        if _is_told(error):
+            raise
         place = public_url(opened.files.latest or opened.root)
         detail = public_url(f"{type(error).__name__}: {error.__cause__ or error}")
         raise FusionError(
@@ -181,28 +304,3 @@ def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
             "every linked collection and item to be there and whole",
             "restore the file, or remove its link from the catalog",
         ) from None
-
-
-def _search_api(
-    client: pystac.Catalog, collection: str, geometry: BaseGeometry, first: dt.datetime, last: dt.datetime, root: str
-) -> list[pystac.Item]:
-    try:
-        search = client.search(  # type: ignore[attr-defined]
-            collections=[collection],
-            intersects=geometry.__geo_interface__,
-            datetime=[first, last - dt.timedelta(seconds=1)],
-            limit=200,
-        )
-        return list(search.items())
-    except Exception as error:
-        raise FusionError(
-            f"the STAC API {public_url(root)} failed while searching {collection} ({type(error).__name__})",
-            "an answer to an item search",
-            "try again later; `fusion doctor` tests the connection",
-        ) from None
-
-
-def _footprint(item: pystac.Item) -> BaseGeometry:
-    if item.geometry:
-        return shape(item.geometry)
-    return box(*item.bbox) if item.bbox else box(-180, -90, 180, 90)

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.label_cells import averaged, most_surface
 from fusion_assets.imagery.median import masked_median
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
@@ -28,13 +29,16 @@ __all__ = ["OBSERVATION_COUNT", "RECIPE_VERSION", "CompositeRecipe", "composite"
 OBSERVATION_COUNT = "observation_count"
 
 
-def composite(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid) -> xr.Dataset:
+def composite(
+    acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid, surface: bool = False
+) -> xr.Dataset:
     """Lazy composite on `grid`: each band float32 in physical units, NaN where nothing was clear.
 
     Args:
         acquisitions: scenes grouped by pass (see `scenes.acquisitions`).
         recipe: what to do with them.
         grid: of the result.
+        surface: the scenes are labels that give built-up surface, see `label_cells`.
 
     Returns:
         Dataset (y, x) with the recipe's bands and `observation_count`: clear acquisitions at each pixel, the
@@ -44,9 +48,14 @@ def composite(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, 
 
     Raises:
         UnreadableFile: when computed, for a file that cannot be read after retries.
-        FusionError: scenes whose scales differ, which cannot share one median.
+        FusionError: scenes whose scales differ, which cannot share one median; when computed, more built-up surface
+            than its cell can hold.
     """
     season = survey(acquisitions, recipe, grid)
+    newest = season.headers[season.acquisitions[-1][0].bands[recipe.bands[0]]].lattice
+    if surface:
+        recipe = averaged(recipe, grid, newest.crs, newest.transform)
+        season = dataclasses.replace(season, recipe=recipe, most=most_surface(newest.crs, newest.transform))
     itemsize = max(encoding.dtype.itemsize for encoding in season.encodings.values())
     rows, cols = tile_sizes(grid, recipe.subdivision, len(acquisitions), itemsize, season.headers.values())
     season = dataclasses.replace(season, readers=readers(season.headers, len(rows) * len(cols)))
@@ -67,6 +76,5 @@ def composite(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, 
     pixels = grid.dataset({name: stack[i] for i, name in enumerate((*recipe.bands, OBSERVATION_COUNT))})
     if recipe.reducer != "latest":
         return pixels
-    newest = season.headers[acquisitions[-1][0].bands[recipe.bands[0]].href].lattice
     terms = " ".join(repr(float(term)) for term in newest.transform[:6])
     return pixels.assign_attrs(source_crs=newest.crs, source_transform=terms)

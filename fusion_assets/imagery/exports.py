@@ -12,20 +12,23 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import xarray as xr
 from affine import Affine
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import public_url
-from fusion_assets.imagery.composite import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.reading import UnreadableFile
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
+from fusion_assets.imagery.unreadable import UnreadableFile
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from fusion_assets.imagery.timeseries import Treatment
 
 # Parts of a request that do not shape its pixels.
 NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")
@@ -50,6 +53,7 @@ class ExportRequest:
         max_cloud_cover: scenes with more `eo:cloud_cover` (percent) are left out; None keeps all.
         sign: how asset links are signed when read.
         allow_deprecated: whether a collection that Earth Engine has deprecated may be read all the same.
+        assets: (band, asset key) pairs where the study says which asset of an item holds a band, or the `mask`.
     """
 
     asset: str
@@ -65,6 +69,7 @@ class ExportRequest:
     max_cloud_cover: float | None = None
     sign: str | None = None
     allow_deprecated: bool = False
+    assets: tuple[tuple[str, str], ...] = ()
 
     @property
     def partition(self) -> str:
@@ -93,6 +98,8 @@ class ExportRequest:
             "width": self.grid.width,
         }
         facts["window"] = [day.isoformat() for day in self.window]
+        if not self.assets:
+            del facts["assets"]
         facts["recipe"] = dataclasses.asdict(dataclasses.replace(self.recipe, mask=_without_gap(self.recipe.mask)))
         return json.loads(json.dumps(facts))
 
@@ -112,6 +119,7 @@ class ExportRequest:
                 "window": (first, last),
                 "recipe": CompositeRecipe(mask=Mask(**mask), **recipe),
                 "collections": tuple(facts["collections"]),
+                "assets": tuple((band, key) for band, key in facts.get("assets", ())),
             }
         )
 
@@ -217,6 +225,13 @@ class Engine(Protocol):
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Scenes of a series by id, each with why it cannot be read or None, found by reading all of them."""
+        ...
+
+    def doubts(self, request: ExportRequest) -> tuple[str, ...]:
+        """What is doubtful about the scenes read for a request, in words: contradictions within items, and of pixels.
+
+        To be asked after `collect` or `series`, of the same engine object.
+        """
         ...
 
     def resubmit(self, export: Export) -> Export:

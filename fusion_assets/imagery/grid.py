@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
@@ -23,6 +22,7 @@ from fusion_assets.imagery.crs import normal_crs, project, to_lonlat
 from fusion_assets.imagery.geodesy import lattice_areas
 
 if TYPE_CHECKING:
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
 SLIVER = 1e-3
@@ -127,6 +127,8 @@ class Grid:
         Raises:
             FusionError: no CRS, or pixels that are not square and north-up.
         """
+        import xarray as xr
+
         is_xarray = isinstance(raster, xr.Dataset | xr.DataArray)
         crs = raster.rio.crs if is_xarray else raster.crs
         if crs is None:
@@ -231,8 +233,10 @@ class Grid:
                 )
         variables = {name: (("y", "x"), values) for name, values in bands.items()}
         x, y = self.centres()
-        raster = xr.Dataset(variables, {"y": y, "x": x})
         import rioxarray  # noqa: F401 (registers the .rio accessor)
+        import xarray as xr
+
+        raster = xr.Dataset(variables, {"y": y, "x": x})
 
         return raster.rio.write_crs(self.crs).rio.write_transform(self.transform)
 

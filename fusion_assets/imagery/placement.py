@@ -16,7 +16,10 @@ import pyproj
 from affine import Affine
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.scenes import Place
 
+_HALF_TURN = 180 + 1e-3
+_SLACK_DEGREES = 0.01
 EDGE = 1e-8
 """A centre that falls on a pixel edge belongs to the pixel right of and below it, whatever rounding says."""
 
@@ -128,7 +131,8 @@ class Places:
         if source.crs not in self._projected:
             xs, ys = np.meshgrid(x, y)
             self._projected[source.crs] = project_points(xs, ys, self.grid.crs, source.crs)
-        return to_pixels(*self._projected[source.crs], source.transform)
+        xs, ys = self._projected[source.crs]
+        return to_pixels(on_sheet(xs, source), ys, source.transform)
 
     def _nearest(self, source: Lattice) -> Nearest | None:
         found = self.fractional(source)
@@ -203,6 +207,7 @@ def outline_window(source: Lattice, grid: Grid) -> tuple[int, int, int, int] | N
     xs = np.concatenate([x, x, np.full(33, west), np.full(33, east)])
     ys = np.concatenate([np.full(33, south), np.full(33, north), y, y])
     xs, ys = project_points(xs, ys, grid.crs, source.crs)
+    xs = on_sheet(xs, source)
     if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
         return None
     rows, cols = to_pixels(xs, ys, source.transform)
@@ -211,6 +216,66 @@ def outline_window(source: Lattice, grid: Grid) -> tuple[int, int, int, int] | N
     row0, row1 = max(0, math.floor(rows.min() - slack_rows)), min(source.height, math.ceil(rows.max() + slack_rows))
     col0, col1 = max(0, math.floor(cols.min() - slack_cols)), min(source.width, math.ceil(cols.max() + slack_cols))
     return row0, col0, row1 - row0, col1 - col0
+
+
+def on_sheet(longitudes: np.ndarray, source: Lattice) -> np.ndarray:
+    """Longitudes as a raster in degrees counts them: from its west edge on, where it reaches beyond -180 to 180.
+
+    Global rasters that run from 0 to 360 do, and some that cross the antimeridian.
+    """
+    transform = source.transform
+    edges = transform.c, transform.c + transform.a * source.width
+    if not is_geographic(source.crs) or (min(edges) >= -_HALF_TURN and max(edges) <= _HALF_TURN):
+        return longitudes
+    return min(edges) + (longitudes - min(edges)) % 360
+
+
+def misplaced(source: Lattice, said: Place) -> str:
+    """How a file lies elsewhere than its item says, in words; empty where it does not.
+
+    Args:
+        source: the file at full resolution.
+        said: by the item.
+    """
+    if said.crs:
+        try:
+            same = same_crs(source.crs, said.crs)
+        except pyproj.exceptions.CRSError:
+            return f"its item says CRS {said.crs}, which PROJ does not know"
+        if not same:
+            return f"its CRS is {source.crs[:60]}, and the item says {said.crs}"
+    if said.corner is not None:
+        x, y, pixel = said.corner
+        transform = source.transform
+        # Some catalogs give the centre of the first pixel for its corner.
+        if max(abs(transform.c - x), abs(transform.f - y)) > max(pixel, abs(transform.a)) * (1 + 1e-6):
+            return f"its corner is {transform.c:.10g}, {transform.f:.10g}, and the item says {x:.10g}, {y:.10g}"
+    if said.box is not None and not _touches(source, said.box):
+        west, south, east, north = said.box
+        return f"it lies outside its item's footprint, {west:.4g} to {east:.4g} E and {south:.4g} to {north:.4g} N"
+    return ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _touches(source: Lattice, box: tuple[float, float, float, float]) -> bool:
+    """Whether a raster comes near a box in degrees; True where in doubt."""
+    along = np.linspace(0, 1, 9)
+    cols, rows = (axis.ravel() for axis in np.meshgrid(along * source.width, along * source.height))
+    transform = source.transform
+    xs = transform.a * cols + transform.b * rows + transform.c
+    ys = transform.d * cols + transform.e * rows + transform.f
+    lons, lats = project_points(xs, ys, source.crs, "EPSG:4326")
+    if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
+        return True
+    if is_geographic(source.crs) is False and np.ptp(lons) > 180:
+        return True  # over the antimeridian or around a pole
+    west, south, east, north = box
+    if east < west:
+        east += 360
+    slack = _SLACK_DEGREES + 0.05 * max(np.ptp(lons), np.ptp(lats))
+    if lats.max() + slack < south or lats.min() - slack > north:
+        return False
+    return any(lons.max() + turn + slack >= west and lons.min() + turn - slack <= east for turn in (-360.0, 0.0, 360.0))
 
 
 def project_points(xs: np.ndarray, ys: np.ndarray, source: str, target: str) -> tuple[np.ndarray, np.ndarray]:

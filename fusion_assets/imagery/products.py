@@ -3,8 +3,10 @@
 A recipe is changed here and nowhere else. What does not belong here: how scenes are found (`archive.py`,
 `earth_engine.py`), how they are reduced (`composite.py`), what one study overrides (`study.py`).
 
-STAC spellings: Earth Search names assets by colour (`red`, `scl`), the Planetary Computer and most other
-catalogs by ESA's band names (`B04`, `SCL`). `Band.assets` lists every spelling, first match wins.
+STAC spellings: Earth Search v1 names assets by colour (`red`, `scl`) and ESA's own files beside them `red-jp2`; the
+Planetary Computer, Earth Search v0 and Digital Earth Africa use ESA's band names (`B04`, `SCL`), Copernicus Data Space
+adds the pixel size (`B04_10m`, `B04_20m`). `Band.assets` lists every spelling, first match wins: native pixels before
+resampled ones, GeoTIFF before JPEG 2000.
 """
 
 from __future__ import annotations
@@ -64,13 +66,18 @@ class Product:
     Attributes:
         title: for people.
         role: what the study uses it for.
-        collections: STAC collection ids that hold it, in order of preference.
+        collections: STAC collection ids that hold it, in order of preference; ids joined by `+` hold it in parts, one
+            for each satellite, and are read together.
+        more_mask_assets: spellings of the mask asset after those of `mask`; no part of a request, whose digest must not
+            change when another endpoint becomes known.
+        platforms: satellites whose items are taken, where a collection holds others as well; empty takes all.
         earth_engine: Earth Engine collection id.
         bands: all bands the product knows; `default_bands` are read when the study does not choose.
         mask: the default mask; `mask: none` in the study switches it off.
         scale: physical value = (stored number x scale) + offset, unless the item says otherwise.
+        offset: see `scale`.
         offset_rule: how offsets are found: `sentinel2` follows processing baselines and Earth Search's flag;
-            `declared` takes what the item declares and 0 otherwise.
+            `declared` takes what the item declares and `offset` otherwise.
         unit: of the physical value.
         resolution: native pixel size in metres.
         resampling: how scenes reach the working grid.
@@ -79,7 +86,10 @@ class Product:
         label: labels only: `code` (classes) or `fraction` (built-up share of the cell).
         built_codes: labels only: codes that mean built-up; empty where the study must say.
         source_nodata: stored numbers that mean no data where neither file nor item declares one.
+        unmasked_nodata: the same for scenes without the mask asset, which alone tells such numbers from data.
+        stored_as: `integers` or `floats`: what the scale above is for; other numbers need a declared scale.
         skip_incomplete: scenes without one of the bands are left out, not an error: other modes of the same sensor.
+        earth_engine_cloud: property of Earth Engine's images that gives the cloud cover in percent.
         source: page that documents the data set.
     """
 
@@ -94,6 +104,7 @@ class Product:
     default_bands: tuple[str, ...] = ()
     mask: Mask = field(default_factory=lambda: Mask("none"))
     scale: float = 1.0
+    offset: float = 0.0
     offset_rule: Literal["sentinel2", "declared"] = "declared"
     resampling: Literal["nearest", "bilinear"] = "nearest"
     reducer: Literal["median", "latest"] = "median"
@@ -101,7 +112,12 @@ class Product:
     label: Literal["code", "fraction"] | None = None
     built_codes: tuple[int, ...] = ()
     source_nodata: float | None = None
+    unmasked_nodata: float | None = None
+    stored_as: Literal["integers", "floats", ""] = ""
     skip_incomplete: bool = False
+    more_mask_assets: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    earth_engine_cloud: str = "CLOUDY_PIXEL_PERCENTAGE"
 
     def band(self, name: str) -> Band:
         """The band of that name; KeyError if the product has none (the study has been validated before)."""
@@ -112,24 +128,58 @@ class Product:
         """Names of all bands the product knows."""
         return tuple(band.name for band in self.bands)
 
+    def all_mask_assets(self, mask: Mask) -> tuple[str, ...]:
+        """Every spelling of a mask's asset, which may be another than the product's own."""
+        return mask.assets + self.more_mask_assets if mask.assets == self.mask.assets else mask.assets
+
+    def takes(self, platform: str) -> bool:
+        """Whether items of a satellite belong to the product; catalogs write `landsat-8` or `LANDSAT_8`."""
+        return not self.platforms or not platform or platform.lower().replace("_", "-") in self.platforms
+
 
 _REFLECTANCE = (-0.05, 1.5)
-_SENTINEL2 = tuple(
-    Band(name, (colour, name, name.replace("B0", "B")), name.replace("B0", "B"), _REFLECTANCE)
-    for name, colour in {
-        "B01": "coastal",
+
+
+def _sentinel2_band(name: str, colour: str, *pixels: str) -> Band:
+    """A band of Sentinel-2; `pixels` are the sizes in which Copernicus Data Space has it, the native one first."""
+    short = name.replace("B0", "B")
+    sized = (f"{name}_{size}" for size in pixels)
+    return Band(name, (colour, name, short, *sized, f"{colour}-jp2"), short, _REFLECTANCE)
+
+
+_SENTINEL2 = (
+    _sentinel2_band("B01", "coastal", "60m", "20m"),
+    _sentinel2_band("B02", "blue", "10m", "20m", "60m"),
+    _sentinel2_band("B03", "green", "10m", "20m", "60m"),
+    _sentinel2_band("B04", "red", "10m", "20m", "60m"),
+    _sentinel2_band("B05", "rededge1", "20m", "60m"),
+    _sentinel2_band("B06", "rededge2", "20m", "60m"),
+    _sentinel2_band("B07", "rededge3", "20m", "60m"),
+    _sentinel2_band("B08", "nir", "10m"),
+    _sentinel2_band("B8A", "nir08", "20m", "60m"),
+    _sentinel2_band("B09", "nir09", "60m"),
+    _sentinel2_band("B11", "swir16", "20m", "60m"),
+    _sentinel2_band("B12", "swir22", "20m", "60m"),
+)
+_NBART = tuple(
+    Band(name, (f"nbart_{word}",), name.replace("B0", "B"), _REFLECTANCE)
+    for name, word in {
+        "B01": "coastal_aerosol",
         "B02": "blue",
         "B03": "green",
         "B04": "red",
-        "B05": "rededge1",
-        "B06": "rededge2",
-        "B07": "rededge3",
-        "B08": "nir",
-        "B8A": "nir08",
-        "B09": "nir09",
-        "B11": "swir16",
-        "B12": "swir22",
+        "B05": "red_edge_1",
+        "B06": "red_edge_2",
+        "B07": "red_edge_3",
+        "B08": "nir_1",
+        "B8A": "nir_2",
+        "B11": "swir_2",
+        "B12": "swir_3",
     }.items()
+)
+_LANDSAT = tuple(
+    Band(f"SR_B{number}", (colour, f"SR_B{number}"), f"SR_B{number}", _REFLECTANCE)
+    for number, colour in enumerate(("coastal", "blue", "green", "red", "nir08", "swir16", "swir22"), 1)
 )
 _VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
 _RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
@@ -146,13 +196,24 @@ PRODUCTS: dict[str, Product] = {
     "sentinel2_l2a": Product(
         title="Sentinel-2 level 2A surface reflectance",
         role="sentinel2",
-        collections=("sentinel-2-l2a", "sentinel-2-c1-l2a"),
+        collections=(
+            "sentinel-2-l2a",
+            "sentinel-2-c1-l2a",
+            "sentinel-2-pre-c1-l2a",
+            # Earth Search's version 0, GeoTIFF before JPEG 2000; Digital Earth Africa.
+            "sentinel-s2-l2a-cogs",
+            "sentinel-s2-l2a",
+            "s2_l2a",
+            "s2_l2a_c1",
+        ),
         earth_engine="COPERNICUS/S2_SR_HARMONIZED",
         bands=_SENTINEL2,
         default_bands=_VISIBLE_TO_NIR,
         # Dark areas, vegetation, bare, water, unclassified and snow; not saturated, shadow, cloud or cirrus.
         mask=Mask("classes", ("scl", "SCL"), "SCL", (2, 4, 5, 6, 7, 11)),
+        more_mask_assets=("SCL_20m", "SCL_60m", "scl-jp2"),
         scale=1e-4,
+        stored_as="integers",
         offset_rule="sentinel2",
         unit="reflectance",
         resolution=10,
@@ -162,18 +223,56 @@ PRODUCTS: dict[str, Product] = {
     "sentinel2_l1c": Product(
         title="Sentinel-2 level 1C top-of-atmosphere reflectance",
         role="sentinel2",
-        collections=("sentinel-2-l1c",),
+        collections=("sentinel-2-l1c", "sentinel-s2-l1c"),
         earth_engine="COPERNICUS/S2_HARMONIZED",
         bands=_SENTINEL2,
         default_bands=_VISIBLE_TO_NIR,
         # Bit 10 is opaque cloud, bit 11 cirrus; both must be clear.
         mask=Mask("bits", ("qa60", "QA60"), "QA60", (10, 11), gap=_QA60_GAP),
         scale=1e-4,
+        stored_as="integers",
         offset_rule="sentinel2",
         unit="reflectance",
         resolution=10,
         source_nodata=0,
         source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_S2_HARMONIZED",
+    ),
+    "sentinel2_nbart": Product(
+        title="Sentinel-2 terrain-corrected surface reflectance of Digital Earth Australia",
+        role="sentinel2",
+        collections=("ga_s2am_ard_3+ga_s2bm_ard_3+ga_s2cm_ard_3",),
+        earth_engine="",  # not there
+        bands=_NBART,
+        default_bands=_VISIBLE_TO_NIR,
+        # Fmask: land, snow and water; not no data (0), cloud (2) or shadow (3).
+        mask=Mask("classes", ("oa_fmask",), "", (1, 4, 5)),
+        # Made from level 1C with its shift taken off: names of level 1C in the items tell nothing.
+        scale=1e-4,
+        stored_as="integers",
+        unit="reflectance",
+        resolution=10,
+        source_nodata=-999,
+        source="https://knowledge.dea.ga.gov.au/data/product/dea-surface-reflectance-nbart-sentinel-2a-msi/",
+    ),
+    "landsat_c2_l2": Product(
+        title="Landsat 8/9 Collection 2 level 2 surface reflectance",
+        role="sentinel2",
+        collections=("landsat-c2-l2", "landsat-c2l2-sr", "ls8_sr+ls9_sr"),
+        earth_engine="LANDSAT/LC08/C02/T1_L2",
+        bands=_LANDSAT,
+        default_bands=tuple(band.name for band in _LANDSAT[1:]),
+        # Fill, dilated cloud, cirrus, cloud and shadow, none of which may be set.
+        mask=Mask("bits", ("qa_pixel", "QA_PIXEL"), "QA_PIXEL", (0, 1, 2, 3, 4)),
+        scale=2.75e-5,
+        stored_as="integers",
+        offset=-0.2,
+        unit="reflectance",
+        resolution=30,
+        source_nodata=0,
+        # The collections hold Landsat 4 to 7 as well, whose band SR_B2 is green.
+        platforms=("landsat-8", "landsat-9"),
+        earth_engine_cloud="CLOUD_COVER",
+        source="https://developers.google.com/earth-engine/datasets/catalog/LANDSAT_LC08_C02_T1_L2",
     ),
     "sentinel1_grd": Product(
         title="Sentinel-1 ground range backscatter, calibrated to decibels",
@@ -183,6 +282,7 @@ PRODUCTS: dict[str, Product] = {
         bands=tuple(Band(name, (name.lower(), name), name, (-45, 20)) for name in _POLARISATIONS),
         default_bands=_POLARISATIONS,
         unit="dB",
+        stored_as="floats",
         resolution=10,
         # Single polarisation, or HH and HV over ice.
         skip_incomplete=True,
@@ -191,11 +291,12 @@ PRODUCTS: dict[str, Product] = {
     "sentinel1_rtc": Product(
         title="Sentinel-1 terrain-corrected gamma nought, linear power",
         role="sentinel1",
-        collections=("sentinel-1-rtc",),
+        collections=("sentinel-1-rtc", "s1_rtc"),
         earth_engine="",  # not there
         bands=tuple(Band(name, (name.lower(), name), name, (0, 100)) for name in _POLARISATIONS),
         default_bands=_POLARISATIONS,
         unit="1",
+        stored_as="floats",
         resolution=10,
         skip_incomplete=True,
         source_nodata=-32768,
@@ -209,6 +310,8 @@ PRODUCTS: dict[str, Product] = {
         bands=_RADIANCE,
         default_bands=("avg_rad",),
         mask=_CLOUD_FREE_COVERAGE,
+        # A month without a clear night is stored as 0; a measured radiance is never exactly that.
+        unmasked_nodata=0,
         unit="nW/cm2/sr",
         resolution=463.83,
         resampling="bilinear",

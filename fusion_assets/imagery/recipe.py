@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fusion_assets.imagery.products import Mask
 
-RECIPE_VERSION = "1"
+RECIPE_VERSION = "2"
 """Raise when the pixels that a recipe gives change, so that what was made before is known to be stale."""
 
 

@@ -15,13 +15,17 @@ without regard to place are then on the safe side.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.crs import to_lonlat
 from fusion_assets.imagery.geodesy import cell_areas
 from fusion_assets.imagery.grid import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STRATA = ("built_up", "near", "rest")
 FILE = "reference_sample.csv"
@@ -97,6 +101,8 @@ def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int) -> pd.Da
     Raises:
         FusionError: too few or too many points.
     """
+    import pandas as pd
+
     rng = np.random.default_rng(seed)
     members = [_serpentine(strata == index, points) for index in range(len(STRATA))]
     given = allocation(np.array([len(pixels) for pixels in members]), points)

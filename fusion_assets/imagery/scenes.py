@@ -7,32 +7,63 @@ finding items (`catalog.py`), reading pixels (`reading.py`).
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pystac
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.item_assets import Location, is_subdataset, location
 from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
-# Processing baselines from here on store digital numbers shifted by +1000 (offset -0.1).
-_OFFSET_BASELINE = 4.0
-_SENTINEL2_OFFSET = -0.1
 # Granules of one pass over a region are seconds apart; the next pass is at least an orbit (100 minutes) away.
 _SAME_PASS = dt.timedelta(seconds=60)
+_TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
+_TILE_WITH_T = re.compile(r"(?:^|_)T(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
+_TILE_IN_NAME = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
+
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item says that one of its files lies.
+
+    Attributes:
+        crs: `proj:code` or `proj:epsg`; empty where the item is silent.
+        corner: (x, y) of the outer corner of the first pixel, from the asset's own `proj:transform`, with the pixel's
+            width; None where the item is silent.
+        box: west, south, east, north of the item's footprint in degrees.
+    """
+
+    crs: str = ""
+    corner: tuple[float, float, float] | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
 class SceneFile:
     """One band of one scene in one file: physical value = stored x scale + offset.
 
+    Where the item is silent, the file's own tags say, and after them the product: see `reading.settled`.
+
     Attributes:
         href: path or URL.
         scale: see above.
         offset: see above.
-        nodata: stored number that means no data, as the item declares it.
-        usual_nodata: the product's, for files where neither the item nor the file's own tag says.
+        nodata: stored number that means no data, as the item declares it; NaN says nothing of floats.
+        usual_nodata: the product's, for files where neither the item nor the file itself says.
+        assumed: which of `scale` and `offset` are the product's, for the item is silent.
+        stored_as: `integers` or `floats`: numbers of the other kind need a declared scale.
+        unobserved: stored number that stands for no observation, whatever else is no data.
+        band: number of the band in the file, from 1; None where the item does not say.
+        names: what the band may be called in a file that has several.
+        named: the file must call it so even if it has only one.
+        place: where the item says that the file lies.
     """
 
     href: str
@@ -40,14 +71,13 @@ class SceneFile:
     offset: float = 0.0
     nodata: float | None = None
     usual_nodata: float | None = None
-
-    def nodata_given(self, tag: float | None) -> float | None:
-        """The no-data number, given the one in the file's tag: item, then tag, then product.
-
-        NaN says nothing, for it is no data in any case.
-        """
-        given = (self.nodata, tag, self.usual_nodata)
-        return next((number for number in given if number is not None and not math.isnan(number)), None)
+    assumed: tuple[str, ...] = ()
+    stored_as: str = ""
+    unobserved: float | None = None
+    band: int | None = None
+    names: tuple[str, ...] = ()
+    named: bool = False
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True)
@@ -64,6 +94,9 @@ class Scene:
         flags: what is doubtful about this item, in words.
         orbit: relative orbit, where the item says so.
         direction: `ascending` or `descending`, where the item says so.
+        tile: what part of its pass it is: tile code, or its footprint.
+        version: of its processing; the larger is the newer.
+        problem: why it cannot be used; None where it can.
     """
 
     id: str
@@ -75,6 +108,9 @@ class Scene:
     flags: tuple[str, ...] = ()
     orbit: int | None = None
     direction: str = ""
+    tile: str = ""
+    version: tuple[float, str] = (0.0, "")
+    problem: UnreadableFile | None = None
 
 
 def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
@@ -91,24 +127,28 @@ def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
     return _utc(start), _utc(end)
 
 
-def scene_from_item(item: pystac.Item, product: Product, bands: Sequence[str], mask: Mask) -> Scene:
+def scene_from_item(
+    item: pystac.Item, product: Product, bands: Sequence[str], mask: Mask, assets: Mapping[str, str] | None = None
+) -> Scene:
     """Resolve the files of `bands` and of the mask in one item.
 
+    Args:
+        item: of the product's collection.
+        product: what its bands are called and mean.
+        bands: names.
+        mask: which asset says what is clear.
+        assets: asset keys by band, and `mask`, as the study gives them.
+
     Raises:
-        FusionError: a band or the mask asset is missing; names the item, what it has and the remedy.
+        UnusableScene: a band or the mask asset is missing, or its numbers are declared in a way that cannot be; names
+            the item, what it has and the remedy.
+        FusionError: the mask band is known to be empty at that time.
     """
-    flags: list[str] = []
-    files = {}
-    for name in bands:
-        key = _asset_key(item, product.band(name).assets)
-        if key is None:
-            raise FusionError(
-                f"STAC item {item.id} has no asset for band {name}; it has {', '.join(sorted(item.assets))}",
-                f"one of {', '.join(product.band(name).assets)}",
-                "choose other `bands` for this product in the study, or another archive",
-            )
-        files[name] = _file(item, key, product, flags)
+    assets = assets or {}
     start, end = interval(item)
+    flags: list[str] = []
+    mask_file = _mask_file(item, product, mask, start, assets.get("mask", ""))
+    files = {name: _file(item, name, product, assets.get(name, ""), mask_file is None, flags) for name in bands}
     known = item.properties
     orbit = known.get("sat:relative_orbit")
     return Scene(
@@ -117,16 +157,47 @@ def scene_from_item(item: pystac.Item, product: Product, bands: Sequence[str], m
         end,
         str(known.get("platform", "")),
         files,
-        _mask_file(item, mask, start),
+        mask_file,
         tuple(flags),
         None if orbit is None else int(orbit),
         str(known.get("sat:orbit_state", "")).lower(),
+        tile_of(item.id, known) or _footprint_text(item),
+        _version(item),
     )
+
+
+def unusable(item: pystac.Item, problem: UnreadableFile) -> Scene:
+    """A scene that was found and cannot be used."""
+    start, end = interval(item)
+    return Scene(item.id, start, end, str(item.properties.get("platform", "")), {}, None, problem=problem)
 
 
 def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bool:
     """Whether an item has an asset for each of `bands`."""
-    return all(_asset_key(item, product.band(name).assets) for name in bands)
+    return all(location(item, _spellings(product, name)) for name in bands)
+
+
+def newest_processing(scenes: Sequence[Scene]) -> tuple[list[Scene], list[str]]:
+    """One scene for each granule of a pass: the newest processing of it.
+
+    Returns:
+        The scenes that stay, in the same order, and for each that does not a line saying so.
+    """
+    newest: dict[tuple[str, dt.datetime, str], Scene] = {}
+    for scene in scenes:
+        key = (platform_of(scene), scene.start, scene.tile)
+        if not scene.tile or scene.problem:
+            continue
+        if key not in newest or (scene.version, scene.id) > (newest[key].version, newest[key].id):
+            newest[key] = scene
+    stays = {scene.id for scene in newest.values()}
+    kept = [scene for scene in scenes if scene.id in stays or not scene.tile or scene.problem]
+    left_out = [
+        f"{scene.id}: left out, {newest[platform_of(scene), scene.start, scene.tile].id} is a newer processing of it"
+        for scene in scenes
+        if scene.tile and not scene.problem and scene.id not in stays
+    ]
+    return kept, left_out
 
 
 def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
@@ -136,9 +207,9 @@ def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
     scenes are ordered by id: where two are clear at a pixel, the first is taken.
     """
     groups: list[list[Scene]] = []
-    for scene in sorted(scenes, key=lambda s: (s.platform, s.start, s.id)):
+    for scene in sorted(scenes, key=lambda s: (platform_of(s), s.start, s.id)):
         last = groups[-1][-1] if groups else None
-        if last and last.platform == scene.platform and scene.start - last.start <= _SAME_PASS:
+        if last and platform_of(last) == platform_of(scene) and scene.start - last.start <= _SAME_PASS:
             groups[-1].append(scene)
         else:
             groups.append([scene])
@@ -146,15 +217,47 @@ def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
     return sorted(ordered, key=lambda group: (group[0].start, group[0].id))
 
 
+def platform_of(scene: Scene) -> str:
+    """One spelling for a satellite: `Sentinel-2A`, `sentinel_2a` and `S2A` are `s2a`."""
+    plain = re.sub(r"[^a-z0-9]", "", scene.platform.lower())
+    return re.sub(r"^(copernicus)?sentinel", "s", plain)
+
+
+def tile_of(name: str, properties: Mapping[str, object]) -> str:
+    """Code of the Sentinel-2 tile that an item is of, such as `31UFS`; empty where nothing says."""
+    for key in ("s2:mgrs_tile", "grid:code", "sentinel2:mgrs_tile", "odc:region_code"):
+        if match := _TILE.search(str(properties.get(key, ""))):
+            return match[1].zfill(5)
+    for prefix in ("mgrs:", "sentinel:"):
+        parts = [properties.get(prefix + part) for part in ("utm_zone", "latitude_band", "grid_square")]
+        if None not in parts:
+            return "{}{}{}".format(*parts).zfill(5)
+    match = (_TILE_IN_NAME if name.startswith("S2") else _TILE_WITH_T).search(name)
+    return match[1].zfill(5) if match else ""
+
+
 def _utc(moment: dt.datetime) -> dt.datetime:
     return moment.replace(tzinfo=dt.UTC) if moment.tzinfo is None else moment.astimezone(dt.UTC)
 
 
-def _asset_key(item: pystac.Item, spellings: Sequence[str]) -> str | None:
-    return next((key for key in spellings if key in item.assets), None)
+def _spellings(product: Product, name: str) -> tuple[str, ...]:
+    """What a band may be called, in keys and descriptions."""
+    band = product.band(name)
+    return tuple(dict.fromkeys((*band.assets, band.name, band.earth_engine)))
 
 
-def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime) -> SceneFile | None:
+def _footprint_text(item: pystac.Item) -> str:
+    return " ".join(f"{float(edge):.3f}" for edge in item.bbox) if item.bbox else ""
+
+
+def _version(item: pystac.Item) -> tuple[float, str]:
+    """Processing baseline, then when it was processed or catalogued."""
+    keys = ("s2:generation_time", "processing:datetime", "sentinel2:generation_time", "created", "updated")
+    when = next((str(item.properties[key]) for key in keys if item.properties.get(key)), "")
+    return baseline_of(item) or 0.0, when
+
+
+def _mask_file(item: pystac.Item, product: Product, mask: Mask, start: dt.datetime, chosen: str) -> SceneFile | None:
     if mask.kind == "none":
         return None
     if mask.gap and mask.gap[0] <= start.date() <= mask.gap[1]:
@@ -163,88 +266,128 @@ def _mask_file(item: pystac.Item, mask: Mask, start: dt.datetime) -> SceneFile |
             f"dates outside {mask.gap[0]} to {mask.gap[1]}",
             mask.gap[2],
         )
-    key = _asset_key(item, mask.assets)
-    if key is None:
+    spellings = product.all_mask_assets(mask)
+    where = location(item, spellings, chosen)
+    if where is None:
         if mask.optional:
             return None
-        raise FusionError(
-            f"STAC item {item.id} has no mask asset; it has {', '.join(sorted(item.assets))}",
-            f"one of {', '.join(mask.assets)}",
+        raise _lacking(
+            item,
+            f"no mask asset{_named(chosen)}",
+            spellings,
             "set `mask: none` for this product in the study if unmasked scenes are what you want",
         )
     # No nodata for masks: a declared one (0 in SCL) is a class that the recipe judges like any other.
-    return SceneFile(_href(item, key))
+    return SceneFile(
+        _href(item, where.key),
+        band=where.number,
+        names=spellings,
+        named=where.by_description,
+        place=_place(item, where.key),
+    )
+
+
+def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked: bool, flags: list[str]) -> SceneFile:
+    where = location(item, _spellings(product, name), chosen)
+    if where is None:
+        raise _lacking(
+            item,
+            f"no asset for band {name}{_named(chosen)}",
+            product.band(name).assets,
+            "choose other `bands` for this product in the study, say where it is (`assets: {band: key}`, with `key#3` "
+            "for the third band of a file), or choose another archive",
+        )
+    if where.unclear:
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {where.key}",
+            f"describes bands of different scale, offset or no data, and none that is called {name}",
+            f"a description of {name} by name in `bands` or `eo:bands`",
+            f"say which it is in the study: `assets: {{{name}: {where.key}#3}}` for the third",
+        )
+    scale, offset, nodata = (_declared_number(item, where, key) for key in ("scale", "offset", "nodata"))
+    if product.offset_rule == "sentinel2":
+        offset = sentinel2_offset(item, where.key, where.declared, flags)
+    # Of stored numbers in another scale than the product's, the product's offset says nothing.
+    usual_offset = product.offset if scale in (None, product.scale) else 0.0
+    unobserved = product.unmasked_nodata if unmasked else None
+    if unobserved is not None:
+        without = f"{item.id}: no {' or '.join(product.mask.assets)} says where there was a clear observation"
+        _flag(flags, f"{without}; pixels of exactly {unobserved:g} count as not observed")
+    return SceneFile(
+        _href(item, where.key),
+        product.scale if scale is None else scale,
+        usual_offset if offset is None else offset,
+        nodata,
+        product.source_nodata,
+        tuple(name for name, value in (("scale", scale), ("offset", offset)) if value is None),
+        stored_as=product.stored_as,
+        unobserved=unobserved,
+        band=where.number,
+        names=_spellings(product, name),
+        named=where.by_description,
+        place=_place(item, where.key),
+    )
+
+
+def _lacking(item: pystac.Item, what: str, spellings: Collection[str], remedy: str) -> UnusableScene:
+    has = ", ".join(sorted(item.assets))
+    return UnusableScene(f"STAC item {item.id}", f"has {what}; it has {has}", f"one of {', '.join(spellings)}", remedy)
+
+
+def _named(chosen: str) -> str:
+    return f" (the study says {chosen})" if chosen else ""
 
 
 def _href(item: pystac.Item, key: str) -> str:
-    return item.assets[key].get_absolute_href() or item.assets[key].href
+    href = item.assets[key].href
+    if is_subdataset(href):
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {key}",
+            f"its address {href} is a part of a file that holds several data sets",
+            "the path or URL of a GeoTIFF",
+            f"write it as one: gdal_translate '{href}' {key}.tif",
+        )
+    return item.assets[key].get_absolute_href() or href
 
 
-def _declared(item: pystac.Item, key: str) -> Mapping:
-    """The band object of an asset: `bands` of STAC 1.1 (with `raster:` prefixes) or `raster:bands` before it."""
+def _place(item: pystac.Item, key: str) -> Place:
+    """Where the item says that a file lies; only the asset's own transform is its own."""
     fields = item.assets[key].extra_fields
-    new = (fields.get("bands") or [{}])[0]
-    old = (fields.get("raster:bands") or [{}])[0]
-    plain = {name.removeprefix("raster:"): value for name, value in {**fields, **new}.items()}
-    return {
-        name: old.get(name, plain.get(name))
-        for name in ("scale", "offset", "nodata")
-        if old.get(name, plain.get(name)) is not None
-    }
+    crs = ""
+    for said in (fields, item.properties):
+        code = said.get("proj:code") or said.get("proj:epsg")
+        if code:
+            crs = f"EPSG:{code}" if str(code).isdigit() else str(code)
+            break
+    transform = fields.get("proj:transform")
+    corner = None
+    if isinstance(transform, list) and len(transform) >= 6 and all(isinstance(n, int | float) for n in transform[:6]):
+        corner = (float(transform[2]), float(transform[5]), abs(float(transform[0])))
+    return Place(crs, corner, _box(item))
 
 
-def _file(item: pystac.Item, key: str, product: Product, flags: list[str]) -> SceneFile:
-    declared = _declared(item, key)
-    scale = float(declared.get("scale", product.scale))
-    offset = float(declared.get("offset", 0.0))
-    if product.offset_rule == "sentinel2":
-        offset = _sentinel2_offset(item, declared, flags)
-    nodata = declared.get("nodata")
-    stated = None if nodata is None else _number(nodata)
-    return SceneFile(_href(item, key), scale, offset, stated, product.source_nodata)
+def _box(item: pystac.Item) -> Box | None:
+    box = item.bbox
+    if not box or len(box) not in (4, 6):
+        return None
+    west, south, east, north = box if len(box) == 4 else (*box[:2], *box[3:5])
+    return float(west), float(south), float(east), float(north)
 
 
-def _number(value: object) -> float:
-    """STAC spells special numbers as the strings nan, inf and -inf."""
-    return float(str(value)) if not isinstance(value, int | float) else float(value)
-
-
-def _sentinel2_offset(item: pystac.Item, declared: Mapping, flags: list[str]) -> float:
-    """Additive offset of reflectance; the endpoint's own flag wins, then what the item declares, then the baseline.
-
-    Earth Search says in `earthsearch:boa_offset_applied` whether its numbers are already shifted back, and on some
-    items still declares -0.1 in `raster:bands`. The Planetary Computer declares nothing: the processing baseline
-    decides. Source: https://sentinels.copernicus.eu/web/sentinel/-/copernicus-sentinel-2-major-products-upgrade-upcoming
-    """
-    baseline = _baseline(item)
-    by_baseline = None if math.isnan(baseline) else (_SENTINEL2_OFFSET if baseline >= _OFFSET_BASELINE else 0.0)
-    stated = float(declared["offset"]) if "offset" in declared else None
-    applied = item.properties.get("earthsearch:boa_offset_applied")
-    if applied is True:
-        chosen, reason = 0.0, "earthsearch:boa_offset_applied is true"
-    elif applied is False and by_baseline is not None:
-        chosen, reason = by_baseline, "earthsearch:boa_offset_applied is false"
-    elif stated is not None:
-        chosen, reason = stated, "raster:bands"
-    else:
-        chosen, reason = by_baseline or 0.0, "processing baseline"
-    other = stated if stated is not None and reason != "raster:bands" else by_baseline
-    if other is not None and applied is not True and abs(other - chosen) > 1e-9:
-        _flag(flags, f"{item.id}: offset {chosen:g} by {reason}, but {other:g} is also indicated")
-    if applied is True and stated is not None and abs(stated) > 1e-9:
-        _flag(flags, f"{item.id}: {reason}, yet raster:bands declares offset {stated:g}; 0 is used")
-    return chosen
+def _declared_number(item: pystac.Item, where: Location, name: str) -> float | None:
+    """A number that the item declares of a band; STAC spells special ones as the strings nan, inf and -inf."""
+    value = where.declared.get(name)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {where.key}",
+            f"declares the {name} {str(value)[:40]!r}",
+            "a number",
+            "correct the item",
+        ) from None
 
 
 def _flag(flags: list[str], text: str) -> None:
     if text not in flags:
         flags.append(text)
-
-
-def _baseline(item: pystac.Item) -> float:
-    for name in ("s2:processing_baseline", "processing:version"):
-        try:
-            return float(str(item.properties[name]).split("_")[0])
-        except (KeyError, ValueError):
-            continue
-    return math.nan

@@ -16,7 +16,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.reading import Header, gdal_environment, read_header
+from fusion_assets.imagery.reading import Header, gdal_environment, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
 
@@ -37,7 +37,7 @@ class Encoding:
     offset: float
 
     def shift(self, file: SceneFile) -> float:
-        """Steps by which a file's numbers are raised to be comparable."""
+        """Steps by which a settled file's numbers are raised to be comparable."""
         return (file.offset - self.offset) / self.scale
 
 
@@ -48,32 +48,58 @@ class Season:
     Attributes:
         acquisitions: scenes grouped by pass.
         recipe: what to do with them.
-        headers: of every file, by address.
+        headers: of every file.
         encodings: by band.
         readers: threads that read inside one tile.
+        most: the largest value that a source cell can have; None where there is no such limit.
     """
 
     acquisitions: Sequence[Sequence[Scene]]
     recipe: CompositeRecipe
-    headers: Mapping[str, Header]
+    headers: Mapping[SceneFile, Header]
     encodings: Mapping[str, Encoding]
     readers: int = 1
+    most: float | None = None
 
 
 def survey(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid) -> Season:
-    """Read the headers of all files and settle on an encoding for each band.
+    """Read the headers of all files, settle what their numbers mean, and on an encoding for each band.
 
     Raises:
-        UnreadableFile: for the first file that cannot be opened.
+        UnreadableFile: for the first file that cannot be opened, or used.
         FusionError: scenes whose scales differ, which cannot share one median.
     """
-    headers = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
+    known = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
+    acquisitions, headers = settled_scenes(acquisitions, known)
     encodings = {band: _encoding(acquisitions, band, recipe, headers) for band in recipe.bands}
     return Season(acquisitions, recipe, headers, encodings)
 
 
+def settled_scenes(
+    acquisitions: Sequence[Sequence[Scene]], headers: Mapping[SceneFile, Header]
+) -> tuple[list[list[Scene]], dict[SceneFile, Header]]:
+    """The same scenes with the numbers that hold for their files, and the headers of those.
+
+    Raises:
+        UnusableScene: see `reading.settled`.
+    """
+    final = dict(headers)
+
+    def settle(file: SceneFile) -> SceneFile:
+        made = settled(file, headers[file])
+        final[made] = headers[file]
+        return made
+
+    def of(scene: Scene) -> Scene:
+        return dataclasses.replace(
+            scene, bands={name: settle(file) for name, file in scene.bands.items() if file in headers}
+        )
+
+    return [[of(scene) for scene in group] for group in acquisitions], final
+
+
 def _encoding(
-    acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe, headers: Mapping[str, Header]
+    acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe, headers: Mapping[SceneFile, Header]
 ) -> Encoding:
     files = [scene.bands[band] for group in acquisitions for scene in group]
     if recipe.resampling == "bilinear":
@@ -86,7 +112,7 @@ def _encoding(
             "narrow the window in the study, or use another archive for this product",
         )
     encoding = Encoding(
-        _common_dtype({headers[file.href].dtype for file in files}), scales[0], min(f.offset for f in files)
+        _common_dtype({headers[file].dtype for file in files}), scales[0], min(file.offset for file in files)
     )
     whole = all(math.isclose(shift, round(shift), abs_tol=1e-6) for shift in map(encoding.shift, files))
     return encoding if whole else dataclasses.replace(encoding, dtype=np.dtype(np.float32))
@@ -107,32 +133,35 @@ def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> 
                 yield scene.mask
 
 
-def read_headers(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid) -> dict[str, Header]:
-    """Headers of all files of a season by address.
+def read_headers(
+    acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid
+) -> dict[SceneFile, Header]:
+    """Headers of all files of a season.
 
     Known to every tile, they save opening what lies outside it, and a file that is missing is found at once.
 
     Raises:
-        UnreadableFile: for the first file that cannot be opened.
+        UnreadableFile: for the first file that cannot be opened, or used.
     """
+    # Overviews of codes may be averages, which mean something else or nothing: masks and labels are read as they are.
+    codes = {scene.mask for group in acquisitions for scene in group if scene.mask is not None}
 
     def read(file: SceneFile) -> Header:
         with gdal_environment(recipe.requester_pays):
-            # Overviews of labels may be averages of codes; labels are read as they are.
-            return read_header(file, working, overviews=recipe.reducer != "latest")
+            return read_header(file, working, overviews=recipe.reducer != "latest" and file not in codes)
 
-    files = {file.href: file for file in _files(acquisitions, recipe)}
+    files = list(dict.fromkeys(_files(acquisitions, recipe)))
     # Opening local files is work for one thread at a time; on the web it is waiting.
     with ThreadPoolExecutor(_REMOTE_READERS if _remote(files) else 1) as pool:
-        return dict(zip(files, pool.map(read, files.values()), strict=True))
+        return dict(zip(files, pool.map(read, files), strict=True))
 
 
-def readers(headers: Mapping[str, Header], tiles: int) -> int:
+def readers(headers: Mapping[SceneFile, Header], tiles: int) -> int:
     """Threads that read inside one tile: to hide the latency of the web, or where there are fewer tiles than cores."""
     if _remote(headers):
         return _REMOTE_READERS
     return math.ceil((os.cpu_count() or 1) / tiles)
 
 
-def _remote(hrefs: Iterable[str]) -> bool:
-    return any("://" in href or href.startswith("/vsi") for href in hrefs)
+def _remote(files: Iterable[SceneFile]) -> bool:
+    return any("://" in file.href or file.href.startswith("/vsi") for file in files)

@@ -15,8 +15,6 @@ from collections.abc import MutableMapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from fsspec.implementations.local import LocalFileSystem
-
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import downloaded, explained, file_system, public_url
 from fusion_assets.imagery.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
@@ -38,6 +36,8 @@ class Storage:
     """
 
     def __init__(self, root: str | Path) -> None:
+        from fsspec.implementations.local import LocalFileSystem
+
         self._fs, self._root = file_system(str(root))
         self._root = self._root.rstrip("/")
         self.is_local = isinstance(self._fs, LocalFileSystem)

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.label_cells import impossible_surface
 from fusion_assets.imagery.median import masked_median
 from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Mask
@@ -45,6 +46,7 @@ def composite_tile(season: Season, grid: Grid) -> np.ndarray:
             values, valid = _band_stack(pool, present, band, season, clear, places)
             if recipe.reducer == "latest":
                 middle, count = _latest(values, valid)
+                _check_possible(middle * np.float32(encoding.scale) + np.float32(encoding.offset), season)
             else:
                 middle, count = masked_median(values, valid, threads=1)
             del values, valid
@@ -72,12 +74,12 @@ def _each(pool: ThreadPoolExecutor, season: Season, work: Callable[[_T], _R], th
 
 def _scene_mask(scene: Scene, season: Season, places: Places) -> np.ndarray | None:
     """Where a scene is clear, a bit a pixel; `_ALL_CLEAR` where it has no mask; None where nothing is."""
-    first = season.headers[scene.bands[season.recipe.bands[0]].href].lattice
+    first = season.headers[scene.bands[season.recipe.bands[0]]].lattice
     if season.recipe.resampling == "nearest" and places.nearest(first) is None:
         return None
     if scene.mask is None or season.recipe.mask.kind == "none":
         return _ALL_CLEAR
-    header = season.headers[scene.mask.href]
+    header = season.headers[scene.mask]
     read = read_nearest(scene.mask, places.grid, header=header, places=places, any_number=True)
     if read is None:
         return None
@@ -103,7 +105,7 @@ def _band_stack(
         begun = False
         for scene in present[layer]:
             file, mask = scene.bands[band], clear[scene.id]
-            header = season.headers[file.href]
+            header = season.headers[file]
             if season.recipe.resampling == "bilinear":
                 read = read_bilinear(file, places.grid, header=header, places=places)
             else:
@@ -142,6 +144,12 @@ def _latest(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarr
     for layer, known in zip(values, valid, strict=True):
         out = np.where(known, layer, out).astype(np.float32)
     return out, np.isfinite(out).astype(np.uint16)
+
+
+def _check_possible(values: np.ndarray, season: Season) -> None:
+    """Refuse labels that no cell can have before they are averaged with others."""
+    if season.most is not None and (values > season.most).any():
+        raise impossible_surface(float(np.nanmax(values)), season.most)
 
 
 def _block_mean(values: np.ndarray, recipe: CompositeRecipe) -> np.ndarray:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from fusion_assets.errors import FusionError
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.unreadable import UnreadableFile
 
 _SHOWN = 10
 _T = TypeVar("_T")
@@ -35,6 +35,7 @@ def tolerating(
         What was made and, for each scene left out, a line saying why.
 
     Raises:
+        Unreachable: more scenes unreadable than tolerated, some of which may be readable later.
         FusionError: more scenes unreadable than tolerated; names the files.
     """
     try:
@@ -46,9 +47,11 @@ def tolerating(
     lines = list(left_out.values())
     if lines and len(lines) / len(found) > tolerance:
         shown = "\n    ".join(lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []))
-        raise FusionError(
+        problems = [problem for problem in found.values() if problem]
+        kind = Unreachable if any(problem.transient for problem in problems) else FusionError
+        raise kind(
             f"{len(lines)} of {len(found)} scenes of {place} cannot be read:\n    {shown}",
             f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
-            "restore the files, or raise max_unreadable_share to go on without them",
+            problems[0].remedy,
         ) from first
     return make(left_out), lines

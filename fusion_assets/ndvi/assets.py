@@ -9,11 +9,9 @@ which could be waited for, and an interrupted run asks again.
 
 import datetime as dt
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pandas as pd
-import xarray as xr
 
 from fusion_assets.artifacts import Artifact
 from fusion_assets.automation import automatic
@@ -22,15 +20,16 @@ from fusion_assets.failures import NETWORK_RETRIES, explained
 from fusion_assets.imagery.exports import NoScenes, digest
 from fusion_assets.imagery_assets import realise_series
 from fusion_assets.metadata import readable
-from fusion_assets.ndvi import backscatter as radar
-from fusion_assets.ndvi import filling, report, requests, store
+from fusion_assets.ndvi import requests
 from fusion_assets.ndvi.checks import ndvi_check_results, ndvi_check_specs
-from fusion_assets.ndvi.clear import NDVI, clear_ndvi
-from fusion_assets.ndvi.packing import packed, unpacked
 from fusion_assets.partitions import Partitions, region_and_year
 from fusion_assets.report_server import report_url
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
+from fusion_assets.values import Raster, Table
+
+if TYPE_CHECKING:
+    from fusion_assets.ndvi import store
 
 GROUP = "ndvi"
 _NEEDS = {"engine", "cubes"}
@@ -78,10 +77,12 @@ def _write(
     study: Study,
     settings: Settings,
     asset: str,
-    series: xr.Dataset,
+    series: Raster,
     encodings: dict[str, str],
-) -> store.Cube:
+) -> "store.Cube":
     """Write a series where it will lie, not yet placed."""
+    from fusion_assets.ndvi import store
+
     region, year = region_and_year(context.partition_key)
     manager = context.resources.cubes
     facts = requests.facts_of(study, settings, asset, region, year)
@@ -103,11 +104,13 @@ def _ndvi_clear(study: Study, settings: Settings, partitions: Partitions) -> dg.
         and last days of this one.
         """
         with explained():
+            from fusion_assets.ndvi.clear import NDVI, clear_ndvi
+
             client = context.resources.engine.client()
             context.resources.engine.connect_dask()
             request = requests.optics_request(study, settings, *region_and_year(context.partition_key))
 
-            def make(left_out: Collection[str]) -> store.Cube:
+            def make(left_out: Collection[str]) -> "store.Cube":
                 optics = client.series(request, without=left_out)
                 return _write(context, study, settings, requests.CLEAR, clear_ndvi(optics), {NDVI: "ndvi"})
 
@@ -141,13 +144,15 @@ def _backscatter(study: Study, settings: Settings, partitions: Partitions) -> dg
         Unit: dB. A year that no scene was taken in is an empty series: gaps are then filled from the dates alone.
         """
         with explained():
+            from fusion_assets.ndvi import backscatter as radar
+
             client = context.resources.engine.client()
             context.resources.engine.connect_dask()
             request = requests.radar_request(study, settings, *region_and_year(context.partition_key))
             treatment = radar.treatment(unit, use.speckle.filter, use.speckle.window)
             layers = dict.fromkeys(radar.BANDS, "dB")
 
-            def make(left_out: Collection[str]) -> tuple[store.Cube, list[int]]:
+            def make(left_out: Collection[str]) -> "tuple[store.Cube, list[int]]":
                 try:
                     series = client.series(request, treatment, left_out)
                 except NoScenes as error:
@@ -173,10 +178,11 @@ def _ndvi_model(study: Study, settings: Settings, partitions: Partitions) -> dg.
         **_common(requests.MODEL, study, partitions, "documents", "json", requests.ESTIMATORS_VERSION),
         automation_condition=automatic(),
     )
-    def ndvi_model(context: dg.AssetExecutionContext, **found: xr.Dataset) -> dg.Output[dict]:
+    def ndvi_model(context: dg.AssetExecutionContext, **found: Raster) -> dg.Output[dict]:
         """The **estimator** that fills gaps, fitted on this place's own clear pixels of the year."""
         with explained():
             from fusion_assets.ndvi.estimators import ESTIMATORS
+            from fusion_assets.ndvi.packing import packed
 
             region, _ = region_and_year(context.partition_key)
             series = _sample(study, region, found)
@@ -188,7 +194,9 @@ def _ndvi_model(study: Study, settings: Settings, partitions: Partitions) -> dg.
     return ndvi_model
 
 
-def _sample(study: Study, region: str, found: dict[str, xr.Dataset]) -> Any:
+def _sample(study: Study, region: str, found: dict[str, Raster]) -> Any:
+    from fusion_assets.ndvi import filling
+
     clear, backscatter = found[requests.CLEAR], found.get(requests.BACKSCATTER)
     return filling.sampled(clear, backscatter, study.polygon(region), requests.use_of(study).sample)
 
@@ -210,7 +218,10 @@ def _ndvi_filled(study: Study, settings: Settings, partitions: Partitions) -> dg
         ends of its 90 % interval.
         """
         with explained():
+            from fusion_assets.ndvi import filling
+            from fusion_assets.ndvi.clear import NDVI
             from fusion_assets.ndvi.estimators import fitted_from_dict
+            from fusion_assets.ndvi.packing import unpacked
 
             _, year = region_and_year(context.partition_key)
             context.resources.engine.connect_dask()
@@ -234,7 +245,7 @@ def _ndvi_evaluation(study: Study, settings: Settings, partitions: Partitions) -
         **_common(requests.EVALUATION, study, partitions, "tables", "parquet", *versions),
         automation_condition=automatic(),
     )
-    def ndvi_evaluation(context: dg.AssetExecutionContext, **found: xr.Dataset) -> dg.Output[pd.DataFrame]:
+    def ndvi_evaluation(context: dg.AssetExecutionContext, **found: Raster) -> dg.Output[Table]:
         """**Error by length of gap**, every method on the same withheld observations of this place."""
         with explained():
             from fusion_assets.ndvi.evaluation import evaluate
@@ -259,7 +270,7 @@ def _ndvi_evaluation(study: Study, settings: Settings, partitions: Partitions) -
 def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
     @dg.asset(
         ins=_inputs(study, requests.FILLED, requests.EVALUATION),
-        **_common(requests.REPORT, study, partitions, "documents", "html", report.VERSION, study.title),
+        **_common(requests.REPORT, study, partitions, "documents", "html", requests.REPORT_VERSION, study.title),
         required_resource_keys={"engine"},
         automation_condition=automatic(),
     )
@@ -269,10 +280,12 @@ def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
         with explained():
+            from fusion_assets.ndvi import filling, report
+
             region, year = region_and_year(context.partition_key)
             client = context.resources.engine.client()
 
-            def true_colour(day: dt.date) -> xr.Dataset:
+            def true_colour(day: dt.date) -> Raster:
                 return client.series(requests.picture_request(study, settings, region, year, day))
 
             use, filled = requests.use_of(study), found[requests.FILLED]

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.exports import NoScenes
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.pages.pictures import picture_uri, thinned
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from fusion_assets.pages import render
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = "2"
 FEW_SCENES = 10
 """Clear scenes below which the page warns: so few cannot tell what the errors of a year are."""
 METHODS = {

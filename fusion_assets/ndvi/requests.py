@@ -11,9 +11,9 @@ import json
 
 from shapely import to_geojson
 
-from fusion_assets.imagery.composite import CompositeRecipe
 from fusion_assets.imagery.exports import ExportRequest, digest
 from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.requests import mask_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
@@ -24,12 +24,14 @@ EVALUATION, REPORT = "ndvi_evaluation", "ndvi_report"
 ASSETS = (CLEAR, BACKSCATTER, MODEL, FILLED, EVALUATION, REPORT)
 OPTICS = ("B04", "B08")
 TRUE_COLOUR = ("B04", "B03", "B02")
-CLEAR_CLASSES = (4, 5, 6)
-"""Vegetation, bare soil and water. Not cloud (8, 9, 10), and not shadow (3), dark areas (2), unclassified (7), snow."""
-VERSION = "1"
+CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
+"""By product, in its own codes: land (vegetation, bare soil) and water. Not cloud, and not shadow, dark areas,
+unclassified or snow."""
+VERSION = "2"
 """Raise when the same settings would give other values."""
-ESTIMATORS_VERSION, EVALUATION_VERSION = "2", "1"
-"""Raise when an estimator would learn or fill otherwise, or errors be measured otherwise: what rests on it is stale."""
+ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "1", "2"
+"""Raise when an estimator would learn or fill otherwise, errors be measured or a page be written otherwise: what rests
+on it is stale."""
 
 
 def use_of(study: Study) -> NdviUse:
@@ -42,8 +44,8 @@ def optics_request(study: Study, settings: Settings, region: str, year: int) -> 
     """The Sentinel-2 passes of a year and its margins, masked to what is clear."""
     use = use_of(study).sentinel2
     mask = mask_of(use)
-    if use.mask is None and mask.kind == "classes":
-        mask = dataclasses.replace(mask, values=CLEAR_CLASSES)
+    if use.mask is None:
+        mask = dataclasses.replace(mask, values=CLEAR_CLASSES.get(use.product, mask.values))
     return _request(study, settings, CLEAR, use, region, year, OPTICS, mask)
 
 
@@ -89,6 +91,7 @@ def _request(
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
         allow_deprecated=use.allow_deprecated,
+        assets=tuple(sorted(use.assets.items())),
     )
 
 

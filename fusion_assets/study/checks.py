@@ -140,12 +140,19 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
+    for band in use.assets:
+        if band not in (*known, "mask"):
+            close = close_to(band, known)
+            remedy = f"did you mean {close}?" if close else "choose from the list"
+            yield Problem(
+                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*known, "mask")), remedy
+            )
     if use.bands == ():
         yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
 
 
 def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
-    if isinstance(use.mask, CloudScore) and use.recipe.role != "sentinel2":
+    if isinstance(use.mask, CloudScore) and not use.recipe.earth_engine.startswith("COPERNICUS/S2"):
         found, remedy = f"is a cloud score, which {use.product} has none of", "; Cloud Score+ is for Sentinel-2"
     elif isinstance(use.mask, MinCoverage) and use.recipe.mask.kind != "positive":
         found, remedy = f"is a least coverage, which {use.product} does not count", "; min_coverage is for night lights"
@@ -259,6 +266,15 @@ def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
             f"{key}.product", f"is {use.product}, a {use.recipe.role} product", _products_for(role), "change it"
         )
         return
+    missing = {"B04", "B08"} - set(use.recipe.band_names)
+    if role == "sentinel2" and missing:
+        fitting = [name for name, product in known_products().items() if {"B04", "B08"} <= set(product.band_names)]
+        yield Problem(
+            f"{key}.product",
+            f"is {use.product}, which has no band {', '.join(sorted(missing))}",
+            "one of " + ", ".join(fitting),
+            "NDVI is made of red and near infrared of Sentinel-2: choose one of these",
+        )
     for unused in sorted(use.model_fields_set & set(UNUSED)):
         yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
     yield from _mask(key, use)

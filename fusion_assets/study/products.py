@@ -7,10 +7,12 @@ part (`checks.py`), the recipes themselves (`imagery/products.py`).
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
 
 from fusion_assets.study.errors import as_date, close_to, shown, wrong
 from fusion_assets.study.regions import Section
@@ -114,6 +116,8 @@ class ProductUse(Section):
         built_up_threshold: labels that are fractions: built-up from this share on.
         built_codes: labels that are land cover: codes that mean built-up.
         collection: overrides the collection id.
+        assets: band (or `mask`) -> key of the asset that holds it, where a catalog has its own spelling; `key#3` is the
+            third band of that file.
         allow_deprecated: read a collection that Earth Engine has deprecated.
     """
 
@@ -130,6 +134,11 @@ class ProductUse(Section):
     built_codes: tuple[int, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
     allow_deprecated: bool = Field(False, description="read a deprecated collection", examples=[True])
     collection: str | None = Field(None, description="STAC collection id", examples=["sentinel-2-l2a"])
+    assets: dict[str, str] = Field(
+        default_factory=dict,
+        description="band: asset key, `key#3` for a file's third band",
+        examples=[{"B02": "image#1"}],
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -185,6 +194,23 @@ class ProductUse(Section):
                 raise wrong(f"has {year}: {shown(pair)}, which ends before it begins", form, "swap the two days")
             windows[year] = (days[0], days[1])
         return windows
+
+    @field_validator("assets")
+    @classmethod
+    def _assets(cls, value: dict[str, str]) -> dict[str, str]:
+        for band, key in value.items():
+            if not re.fullmatch(r"[^#]+(#[1-9]\d{0,3})?", key):
+                form = "an asset's key, or `key#n` for band n of its file, counted from 1"
+                raise wrong(f"has {band}: {shown(key)}", form, f"write for example {{{band}: image#3}}")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Studies that do not use a key keep the digests that they had before there was one.
+        content = dump(self)
+        if not content["assets"]:
+            del content["assets"]
+        return content
 
     @field_validator("max_cloud_cover")
     @classmethod

@@ -81,6 +81,17 @@ def spoilt(table, column, value, rows=slice(3, 5)):
         (lambda t: spoilt(t, "stratum", "alone", slice(3, 4)), ["alone (2016)", "two points"]),
         (lambda t: spoilt(t, "x", 700_000.0, slice(3, 4)), ["outside region here", "EPSG:32645"]),
         (lambda t: spoilt(t, "area_km2", 0), ["area_km2"]),
+        (lambda t: spoilt(t, "area_km2", -1), ["area_km2", "4 (-1)"]),
+        (lambda t: spoilt(t, "area_km2", np.inf), ["area_km2", "finite", "4 (inf)"]),
+        (lambda t: spoilt(t, "area_km2", pd.NA).astype({"area_km2": "Float64"}), ["area_km2", "2 of 240", "4 (<NA>)"]),
+        (lambda t: spoilt(t, "inclusion_probability", np.nan), ["inclusion probability", "4 (nan)"]),
+        (
+            lambda t: spoilt(t, "inclusion_probability", pd.NA).astype({"inclusion_probability": "Float64"}),
+            ["inclusion probability", "2 of 240"],
+        ),
+        (lambda t: spoilt(t, "x", np.inf), ["no x", "2 of 240", "4 (inf)"]),
+        (lambda t: spoilt(t.drop(columns="x"), "lat", 277.0), ["no lat", "up to 90", "4 (277.0)"]),
+        (lambda t: spoilt(t, "year", np.inf), ["year", "4 (inf)"]),
         (lambda t: pd.concat([t, t.iloc[:2]]), ["earlier row", "241, 242"]),
         (lambda t: t.assign(inclusion_probability=0.9), ["stand for 133 km2", "inclusion_probability"]),
         (lambda t: t.assign(region="there"), ["240 of 240", "1 (there)", "expected: here"]),
@@ -94,6 +105,36 @@ def test_what_would_make_the_estimate_wrong_is_refused(table, spoil, words):
         checked(spoil(table))
     assert "points.csv" in caught.value.found and caught.value.remedy
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("wider", [False, True])
+@pytest.mark.parametrize(
+    ("column", "value", "stands_for"),
+    [
+        ("inclusion_probability", 1e-6, "1000000 km2"),
+        ("inclusion_probability", "1e-6", "1000000 km2"),
+        ("inclusion_probability", 5e-324, "inf km2"),
+        ("area_km2", 1e300, "e+30"),
+        ("area_km2", 1e6, "3333333 km2"),
+    ],
+)
+def test_one_point_that_stands_for_more_than_the_region_is_refused_and_named(
+    table, tmp_path, column, value, stands_for, wider, form
+):
+    path = str(tmp_path / f"points.{form}")
+    table = spoilt(table, column, value, slice(3, 4))
+    if column == "inclusion_probability":
+        table["area_km2"] = 1.0
+    if form == "csv":
+        table.to_csv(path, index=False)
+    else:
+        table.astype({column: str if isinstance(value, str) else float}).to_parquet(path)
+    with pytest.raises(FusionError) as caught:
+        checked(read_reference(path), wider=wider)
+    wanted = ("a point alone stands for more than the region", "row", f"4 (x {table['x'][3]}", "2016", "built_up")
+    assert all(word in caught.value.found for word in (*wanted, stands_for)), caught.value.found
+    assert "inclusion_probability" in caught.value.remedy
 
 
 def test_several_regions_need_a_column_that_tells_them_apart(table):

@@ -141,3 +141,56 @@ def half_exchanged(k):
 )  # fmt: skip
 def test_honest_designs_pass(table):
     assert len(checked(table)) == len(table)
+
+
+def with_chance(table, factor, rows):
+    """A table some of whose inclusion probabilities are wrong by a factor."""
+    return table.assign(inclusion_probability=table["inclusion_probability"].where(~rows, lambda p: p * factor))
+
+
+def first_of(table, count=1, stratum="near", year=2017):
+    """The first points of a stratum in a year."""
+    own = (table["year"] == year) & (table["stratum"] == stratum)
+    return own & (own.cumsum() <= count)
+
+
+@pytest.mark.parametrize("wider", [False, True])
+@pytest.mark.parametrize("factor", [1 / 300, 1e-4])
+def test_a_weight_does_not_widen_what_it_is_measured_against(factor, wider):
+    table = panel()
+    with pytest.raises(FusionError, match=r"row 3\d\d \(x .*, year 2017, stratum near: \d+ km2\)"):
+        checked(with_chance(table, factor, first_of(table)), wider)
+
+
+def test_several_heavy_points_outside_a_region_do_not_hide_each_other():
+    table = panel()
+    table["x"] += 200_000 * first_of(table, 2)
+    with pytest.raises(FusionError, match=r"outweighs the rest of its stratum .* row 3\d\d .*, 3\d\d "):
+        checked(with_chance(table, 1e-5, first_of(table, 2)), wider=True)
+
+
+def test_a_point_too_light_to_dominate_is_still_named_where_the_region_is_too_large():
+    table = yearly(lambda k: drawn(shift=2 * k, seed=k))
+    rows = first_of(table, stratum="rest")
+    with pytest.raises(FusionError, match=r"too much\), all of it by row \d+ \(x .*, year 2017, stratum rest: "):
+        checked(with_chance(table, 1 / 15, rows))
+
+
+def test_uneven_weights_do_not_excuse_any_total():
+    table = yearly(by_size)
+    few = table.groupby("year").cumcount() < 12
+    with pytest.raises(FusionError, match=r"points of 2016 stand for .* too much"):
+        checked(with_chance(table, 1 / 15, few))
+    with pytest.raises(FusionError, match=r"stratum all .* in 2017 .* lacking"):
+        checked(with_chance(table.assign(**panel_places(table)), 1 / 15, few & (table["year"] == 2016)), wider=True)
+
+
+def panel_places(table):
+    """Coordinates of the first year's points, for every year."""
+    return {name: np.tile(table.loc[table["year"] == 2016, name], len(YEARS)) for name in ("x", "y")}
+
+
+def test_honest_samples_with_uneven_chances_pass_whatever_is_drawn():
+    for seed in range(20):
+        table = yearly(lambda k, seed=seed: by_size(10 * seed + k))
+        assert len(checked(table)) == len(table)

@@ -12,9 +12,21 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations, reading
 from fusion_assets.imagery.archive import ArchiveEngine, scenes_for
 from fusion_assets.imagery.exports import Export, ExportRequest
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.storage import Storage
-from fusion_assets_tests.imagery.archives import GRID, small_request, small_season, truncate
+from fusion_assets.imagery.unreadable import UnreadableFile
+from fusion_assets_tests.imagery.archives import (
+    FIRST_DAY,
+    GRID,
+    SHAPE,
+    make_item,
+    small_request,
+    small_season,
+    truncate,
+    write_catalog,
+    write_tif,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +72,29 @@ def test_collecting_gives_the_median_on_the_grid_lazily(engine, season):
     assert pixels.B02.chunks is not None
     np.testing.assert_allclose(pixels.B02, np.median(stack, axis=0) * 1e-4, atol=1e-6)
     assert (pixels.observation_count == 4).all()
+
+
+def test_landsat_is_read_in_its_own_numbers_from_the_satellites_that_have_its_bands(engine, tmp_path):
+    items = []
+    for day, (platform, stored, flags) in enumerate(
+        [("landsat-8", 10_000, 1 << 6), ("LANDSAT_9", 20_000, 1 << 4), ("landsat-7", 40_000, 1 << 6)]
+    ):
+        red = write_tif(tmp_path / f"{day}_red.tif", np.full(SHAPE, stored, np.uint16))
+        quality = write_tif(tmp_path / f"{day}_qa.tif", np.full(SHAPE, flags, np.uint16))
+        moment = FIRST_DAY + dt.timedelta(days=day)
+        items.append(make_item(f"s{day}", {"red": red, "qa_pixel": quality}, moment, properties={"platform": platform}))
+    product = PRODUCTS["landsat_c2_l2"]
+    request = small_request(
+        write_catalog(tmp_path / "catalog", {"landsat-c2l2-sr": items}),
+        product="landsat_c2_l2",
+        recipe=CompositeRecipe(("SR_B4",), product.mask),
+        collections=product.collections,
+    )
+    export = engine.submit(request)
+    assert export.scenes == ("s0", "s1") and export.flags == ()
+    pixels = engine.collect(export).compute()
+    np.testing.assert_allclose(pixels.SR_B4, 10_000 * 2.75e-5 - 0.2, rtol=1e-5)  # the other is shadow
+    assert (pixels.observation_count == 1).all()
 
 
 def test_cloudy_scenes_are_left_out(engine, season):

@@ -1,9 +1,7 @@
-"""Finding items in catalogs on disk and behind a STAC API."""
+"""Finding items in catalogs on disk; searches of an API are tested beside `stac_api.py`."""
 
-import contextlib
 import datetime as dt
 import json
-import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from shapely.geometry import box
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, write_catalog
-from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
 
 AREA = box(3.05, 50.1, 3.1, 50.2)
 WINDOW = (dt.date(2019, 7, 1), dt.date(2019, 12, 31))
@@ -104,95 +101,106 @@ def test_a_directory_is_refused(tmp_path):
         ids(tmp_path)
 
 
-@contextlib.contextmanager
-def stac_api(items, fail_search=False, page=2):
-    """A STAC API on this machine: landing page, collections and a paged item search, in the standard library."""
-    searches = []
-
-    class Handler(LoopbackHandler):
-        def respond(self):
-            if self.command == "POST":
-                self.search()
-                return
-            path = urllib.parse.urlparse(self.path).path.rstrip("/")
-            collection = {
-                "type": "Collection", "stac_version": "1.0.0", "id": "a", "description": "x", "license": "other",
-                "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
-                "links": [{"rel": "self", "href": f"{root}/collections/a"}, {"rel": "root", "href": root}],
-            }  # fmt: skip
-            if path == "":
-                self.send(
-                    200,
-                    {
-                        "type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "x",
-                        "conformsTo": [
-                            "https://api.stacspec.org/v1.0.0/core",
-                            "https://api.stacspec.org/v1.0.0/collections",
-                            "https://api.stacspec.org/v1.0.0/item-search",
-                        ],
-                        "links": [
-                            {"rel": "self", "href": root},
-                            {"rel": "root", "href": root},
-                            {"rel": "data", "href": f"{root}/collections"},
-                            {
-                                "rel": "search",
-                                "href": f"{root}/search",
-                                "method": "POST",
-                                "type": "application/geo+json",
-                            },
-                        ],
-                    },
-                )  # fmt: skip
-            elif path == "/collections":
-                self.send(200, {"collections": [collection], "links": []})
-            else:
-                self.send(404, {"code": "NotFound"})
-
-        def search(self):
-            body = json.loads(self.received())
-            searches.append(body)
-            if fail_search:
-                self.send(500, {"code": "broken"})
-                return
-            start = int(body.get("token", 0))
-            links = []
-            if start + page < len(items):
-                following = {"rel": "next", "href": f"{root}/search", "method": "POST", "merge": True}
-                links = [following | {"body": {"token": str(start + page)}}]
-            features = [item.to_dict(include_self_link=False) for item in items[start : start + page]]
-            self.send(200, {"type": "FeatureCollection", "features": features, "links": links})
-
-    with LoopbackServer(Handler) as server:
-        root = server.url
-        yield root, searches
-
-
-def test_an_api_is_searched_page_by_page():
-    items = [bare_item(f"item {i}") for i in range(4)] + [
-        bare_item("item 0"),
-        bare_item("too early", moment=day("2019-01-01")),
-    ]
-    with stac_api(items) as (root, searches):
-        assert ids(root) == ["item 0", "item 1", "item 2", "item 3"]
-        with pytest.raises(FusionError, match="only a"):
-            ids(root, ("other",))
-    assert len(searches) == 3
-    assert searches[0]["collections"] == ["a"]
-    assert searches[0]["datetime"].startswith("2019-07-01T00:00:00Z/2019-12-31T23:59:59")
-    assert searches[0]["intersects"]["type"] == "Polygon"
-
-
-def test_an_api_that_fails_or_is_not_there_is_an_error_without_credentials():
-    with stac_api([], fail_search=True) as (root, _), pytest.raises(FusionError, match="failed while searching a"):
-        ids(root)
-    with pytest.raises(FusionError) as caught:
-        ids("http://user:secret@127.0.0.1:9/stac")
-    assert "secret" not in str(caught.value) and "127.0.0.1" in str(caught.value)
-
-
 def test_items_carry_absolute_addresses(archive):
     item = bare_item("late", ["B02"], moment=FIRST_DAY)
     item.assets["B02"].href = "./B02.tif"
     root = write_catalog(Path(archive).parent / "other", {"a": [item]})
     (found,) = find_items(root, ["a"], AREA, WINDOW)
     assert found.assets["B02"].get_absolute_href() == str(Path(root).parent / "a" / "late" / "B02.tif")
+
+
+def test_years_and_months_that_end_where_the_next_begin_are_in_their_own_alone(tmp_path):
+    year = bare_item("year", properties=between("2019-01-01T00:00:00Z", "2020-01-01T00:00:00Z"))
+    june = bare_item("june", properties=between("2019-06-01T00:00:00Z", "2019-07-01T00:00:00Z"))
+    inclusive = bare_item("inclusive", properties=between("2019-01-01T00:00:00Z", "2019-12-31T23:59:59Z"))
+    elsewhere_in_time = bare_item(
+        "offset", properties=between("2019-12-31T22:00:00-02:00", "2020-01-01T04:00:00+02:00")
+    )
+    for item in (year, june, inclusive):
+        item.datetime = None
+    root = write_catalog(tmp_path / "archive", {"a": [year, june, inclusive, elsewhere_in_time]})
+    assert ids(root, window=year_of(2019)) == ["inclusive", "june", "year"]
+    assert ids(root, window=year_of(2020)) == ["offset"]
+    assert ids(root, window=year_of(2018)) == []
+    assert ids(root, window=(dt.date(2019, 7, 1), dt.date(2019, 7, 31))) == ["inclusive", "year"]
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (("2019-07-02T00:00:00Z", "2019-07-01T00:00:00Z"), "before its start"),
+        (("2019-07-02T00:00:00Z", None), "end_datetime None"),
+        ((None, "2019-07-02T00:00:00Z"), "start_datetime None"),
+        (("summer", "2019-07-02T00:00:00Z"), "summer"),
+        ((20190701, "2019-07-02T00:00:00Z"), "20190701"),
+    ],
+)
+def test_an_item_without_proper_times_is_named(tmp_path, times, words):
+    root = write_catalog(tmp_path / "archive", {"a": [bare_item("odd", properties=between(*times))]})
+    with pytest.raises(FusionError, match=f"odd.*{words}"):
+        ids(root)
+    assert ids(root, area=box(80, 0, 81, 1)) == []
+
+
+def test_an_item_that_is_linked_twice_counts_once(archive):
+    change(Path(archive).parent / "a" / "collection.json", lambda facts: facts["links"].extend(facts["links"][-1:] * 2))
+    assert ids(archive) == ["epoch", "first moment", "july", "last moment"]
+
+
+def test_links_in_circles_are_followed_once(archive):
+    folder = Path(archive).parent
+    back = [{"rel": "child", "href": "./catalog.json"}, {"rel": "child", "href": "./a/collection.json"}]
+    change(archive, lambda facts: facts["links"].extend(back))
+    upwards = [{"rel": "child", "href": "../catalog.json"}, {"rel": "child", "href": "./collection.json"}]
+    change(folder / "b" / "collection.json", lambda facts: facts["links"].extend(upwards))
+    assert ids(archive) == ["epoch", "first moment", "july", "last moment"]
+    change(folder / "a" / "collection.json", lambda facts: facts["links"].extend(upwards[1:]))
+    assert ids(archive) == ["epoch", "first moment", "july", "last moment"]
+
+
+def test_two_collections_of_one_id_are_refused_where_it_is_the_one_asked_for(archive):
+    change(Path(archive).parent / "b" / "collection.json", lambda facts: facts.update(id="a"))
+    with pytest.raises(FusionError, match=r"2 collections a: .*a/collection\.json.*b/collection\.json"):
+        ids(archive)
+
+
+def test_two_scenes_of_one_id_are_refused_with_both_named(tmp_path):
+    root = write_catalog(tmp_path / "archive", {"a": [bare_item("pass", ["B02"]), bare_item("other", ["B03"])]})
+    change(tmp_path / "archive/a/other/other.json", lambda facts: facts.update(id="pass"))
+    with pytest.raises(FusionError, match=r"have the id pass: .*other/other\.json and .*pass/pass\.json"):
+        ids(root)
+
+
+def test_two_files_of_one_relative_address_are_two_scenes(tmp_path):
+    halves = [bare_item("pass", ["B02"]), bare_item("other", ["B02"])]
+    for half in halves:
+        half.assets["B02"].href = "./B02.tif"
+    root = write_catalog(tmp_path / "archive", {"a": halves})
+    change(tmp_path / "archive/a/other/other.json", lambda facts: facts.update(id="pass"))
+    with pytest.raises(FusionError, match="have the id pass"):
+        ids(root)
+
+
+def test_footprints_beyond_the_antimeridian_are_found(tmp_path):
+    fiji, turned = bare_item("fiji"), bare_item("turned")
+    turned.geometry, turned.bbox = box(-183, -20, -179, -15).__geo_interface__, [-183, -20, -179, -15]
+    root = write_catalog(tmp_path / "archive", {"a": [fiji, turned]})
+    boxed = {"geometry": None, "bbox": [177, -20, 0, -179, -15, 1000]}
+    change(tmp_path / "archive/a/fiji/fiji.json", lambda facts: facts.update(boxed))
+    assert ids(root, area=box(178, -18, 178.5, -17)) == ["fiji", "turned"]
+    assert ids(root, area=box(-179.8, -18, -179.5, -17)) == ["fiji", "turned"]
+    assert ids(root, area=box(0, -18, 1, -17)) == []
+
+
+def between(start, end):
+    return {"start_datetime": start, "end_datetime": end}
+
+
+def year_of(number):
+    return dt.date(number, 1, 1), dt.date(number, 12, 31)
+
+
+def change(path, edit):
+    facts = json.loads(Path(path).read_text())
+    edit(facts)
+    Path(path).write_text(json.dumps(facts))

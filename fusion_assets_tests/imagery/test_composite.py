@@ -16,8 +16,8 @@ from fusion_assets.imagery import reading, tiling
 from fusion_assets.imagery.composite import CompositeRecipe, composite, is_clear
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.scenes import acquisitions
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import (
     CRS,
     FIRST_DAY,
@@ -326,7 +326,9 @@ def test_files_outside_a_tile_and_scenes_without_a_clear_pixel_are_not_read(seas
         make_scene("cloudy", {"B02": cloudy}, cloud, on_day(52)),
     ]
     read, real = set(), reading._read_window
-    monkeypatch.setattr(reading, "_read_window", lambda href, *rest: read.add(Path(href).name) or real(href, *rest))
+    monkeypatch.setattr(
+        reading, "_read_window", lambda href, *rest, **more: read.add(Path(href).name) or real(href, *rest, **more)
+    )
     recipe, scenes = CompositeRecipe(("B02",), SCL), season[0]
     with_extra = compute(scenes + extra, recipe, make_grid()).B02
     assert "cloud.tif" in read and "0_B02.tif" in read

@@ -11,8 +11,9 @@ import shapely
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import scenes_for
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, connection, direct
+from fusion_assets.imagery.earth_engine.expressions import physical
 from fusion_assets.imagery.earth_engine.outlines import fetch_outline, searched_area
-from fusion_assets.imagery.earth_engine.scenes import find_scenes
+from fusion_assets.imagery.earth_engine.scenes import _listing, find_scenes
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.recipe import CompositeRecipe
@@ -53,6 +54,20 @@ def test_scenes_and_passes_are_those_of_the_archive(product, demo):
     found = find_scenes(request, Connection("demo", service.url))
     assert found.groups == tuple(tuple(scene.id for scene in group) for group in expected)
     assert service.counters.requests["value.compute"] == (2 if product.startswith("ghsl") else 1)
+
+
+def test_physical_values_are_those_of_the_archive(demo):
+    stored = ee.Image("COPERNICUS/S2/a").select("B2")
+    landsat, sentinel = (physical(stored, PRODUCTS[name]).serialize() for name in ("landsat_c2_l2", "sentinel2_l2a"))
+    assert landsat == stored.multiply(2.75e-5).add(-0.2).serialize()
+    assert sentinel == stored.multiply(1e-4).serialize(), "no more than is needed"
+
+
+def test_cloud_cover_is_asked_for_under_the_collections_own_name(demo):
+    request = demo_request(demo[0], "sentinel2_l2a")
+    assert "CLOUDY_PIXEL_PERCENTAGE" in _listing(request, "C").serialize()
+    landsat = _listing(dataclasses.replace(request, product="landsat_c2_l2"), "C").serialize()
+    assert "CLOUD_COVER" in landsat and "CLOUDY" not in landsat
 
 
 def test_an_outline_of_very_many_vertices_finds_the_same_scenes_by_a_short_request(demo):

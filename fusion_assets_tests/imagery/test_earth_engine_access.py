@@ -3,8 +3,9 @@
 import json
 import time
 
+import ee
 import pytest
-from google.auth.exceptions import RefreshError
+from google.auth.exceptions import RefreshError, TransportError
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, access, connection, shards
@@ -86,6 +87,18 @@ def test_credentials_are_never_sent_in_clear(bare, tmp_path):
 )
 def test_errors_of_the_client_are_shown_without_what_they_carry(error):
     assert MARK not in str(explained(error, "signing in"))
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (ConnectionError(), True), (TimeoutError(), True), (TransportError("no route"), True),
+        (RefreshError("busy", retryable=True), True), (RefreshError("invalid_grant"), False),
+        (ee.EEException("Too many concurrent aggregations."), True), (ee.EEException("Image.load: no asset"), False),
+    ],
+)  # fmt: skip
+def test_errors_say_whether_they_may_pass(error, passing):
+    assert explained(error, "looking").transient is passing
 
 
 def test_the_resource_takes_the_place_from_its_configuration_then_from_the_environment(bare, tmp_path):

@@ -21,6 +21,7 @@ from fusion_assets.imagery.reading import (
     read_part,
 )
 from fusion_assets.imagery.scenes import SceneFile
+from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, damage, lattice, noise, truncate, write_tif
 
 
@@ -100,7 +101,9 @@ def test_no_data_from_tag_item_or_product(tmp_path):
     np.testing.assert_array_equal(known(plain, nodata=4), values != 4)
     np.testing.assert_array_equal(known(plain, usual_nodata=0), values != 0)
     assert known(plain).all()
-    assert known(plain, nodata=-9999).all()  # cannot occur in these numbers
+    for impossible in (-9999, 65536, 0.5, math.nan):
+        with pytest.raises(UnusableScene, match="uint16 cannot hold"):
+            known(plain, nodata=impossible)
     assert read_nearest(SceneFile(tagged), grid, any_number=True)[1].all()
 
 

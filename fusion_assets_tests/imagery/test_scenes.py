@@ -1,15 +1,20 @@
 """What STAC items mean: assets, offsets, no-data, masks, passes."""
 
+import dataclasses
 import datetime as dt
 import math
 import pickle
 
+import numpy as np
 import pytest
+from affine import Affine
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.placement import Lattice
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.reading import Header, settled
 from fusion_assets.imagery.scenes import SceneFile, acquisitions, interval, scene_from_item
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, make_scene
 
 L2A, L1C = PRODUCTS["sentinel2_l2a"], PRODUCTS["sentinel2_l1c"]
@@ -30,11 +35,11 @@ def resolve(properties=None, fields=None, key="blue", product=L2A, mask=NO_MASK,
     ("properties", "fields", "offset", "flagged"),
     [
         # Planetary Computer: nothing but the processing baseline.
-        ({}, {}, 0.0, False),
+        ({}, {}, 0.0, True),
         (OLD, {}, 0.0, False),
         ({"s2:processing_baseline": "04.00"}, {}, -0.1, False),
         (NEW, {}, -0.1, False),
-        ({"s2:processing_baseline": "n/a"}, {}, 0.0, False),
+        ({"s2:processing_baseline": "n/a"}, {}, 0.0, True),
         # Earth Search: its flag before raster:bands.
         (APPLIED | NEW, PLAIN, 0.0, False),
         (APPLIED | NEW, {}, 0.0, False),
@@ -86,7 +91,7 @@ def test_every_spelling_of_an_asset_is_found(key):
 
 
 def test_a_missing_band_is_named_with_what_there_is():
-    with pytest.raises(FusionError, match=r"item has no asset for band B02; it has green, red"):
+    with pytest.raises(FusionError, match=r"item: has no asset for band B02; it has green, red"):
         resolve(assets=["red", "green"])
 
 
@@ -119,11 +124,16 @@ def test_qa60_is_refused_in_its_gap(day, refused):
 
 
 def test_the_item_says_what_no_data_is_before_the_files_tag_and_the_product():
-    assert SceneFile("a", nodata=7, usual_nodata=0).nodata_given(255) == 7
-    assert SceneFile("a", usual_nodata=0).nodata_given(255) == 255
-    assert SceneFile("a", usual_nodata=0).nodata_given(None) == 0
-    assert SceneFile("a", nodata=math.nan).nodata_given(-9999) == -9999
-    assert SceneFile("a").nodata_given(None) is None
+    def settled_to(file, tag, dtype="uint16", masked=False):
+        header = Header(Lattice("EPSG:32631", Affine.identity(), 1, 1), np.dtype(dtype), tag, (1, 1), None, "GTiff")
+        return settled(file, dataclasses.replace(header, masked=masked)).nodata
+
+    assert settled_to(SceneFile("a", nodata=7, usual_nodata=0), 255) == 7
+    assert settled_to(SceneFile("a", usual_nodata=0), 255) == 255
+    assert settled_to(SceneFile("a", usual_nodata=0), None) == 0
+    assert settled_to(SceneFile("a", usual_nodata=0), None, masked=True) is None
+    assert settled_to(SceneFile("a", nodata=math.nan), -9999, "float32") == -9999
+    assert settled_to(SceneFile("a"), None) is None
     assert resolve(fields=BANDS_11).bands["B02"].nodata == 0
     assert resolve(fields={"raster:bands": [{"nodata": 65535}]}).bands["B02"].nodata == 65535
 

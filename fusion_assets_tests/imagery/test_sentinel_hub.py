@@ -16,7 +16,7 @@ import xarray as xr
 from affine import Affine
 from shapely.geometry import box, mapping
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery import archive as archive_engine
 from fusion_assets.imagery import archive_series, timeseries
 from fusion_assets.imagery.crs import to_lonlat
@@ -295,8 +295,9 @@ def test_refused_credentials_say_so(service, monkeypatch):
 @pytest.mark.parametrize(("fault", "asked"), [("429", 4), ("503", 4), ("drop", 4), ("careless", 4)])
 def test_a_token_endpoint_that_fails_is_asked_again_within_bounds(service, fault, asked):
     service.faults.add(fault, "token", times=None)
-    error = failing(lambda: check())
-    assert "gave no token" in error and service.asked["token"] == asked
+    with pytest.raises(Unreachable, match="gave no token"):
+        check()
+    assert service.asked["token"] == asked
     service.faults.rules[0].times = 0
     assert "lets the OAuth client in" in check()
 
@@ -354,6 +355,8 @@ def test_failures_of_server_and_network_are_survived_or_named(service, endpoint,
     error = failing(call)
     assert service.asked[endpoint] - before == 3 + client.ATTEMPTS
     assert "2018-07-01" in error and ("20 x 24 pixels from x 500000, y 5600000" in error or endpoint == "search")
+    with pytest.raises(Unreachable):
+        call()
 
 
 @pytest.mark.parametrize("fault", ["truncated", "wrong_size", "missing_band", "moved", "not_tiff"])
@@ -431,6 +434,11 @@ def test_cloudy_scenes_are_neither_found_nor_used(service):
 def test_all_pages_of_a_search_are_read(service):
     service.page = 1
     assert of_july().sizes["time"] == 3 and service.asked["search"] == 4
+
+
+def test_more_scenes_than_can_be_asked_for_are_refused_and_not_cut_off(service, monkeypatch):
+    monkeypatch.setattr(connection, "MOST_SCENES", 2)
+    assert "more than 2 scenes" in failing(of_july)
 
 
 def test_deployments():

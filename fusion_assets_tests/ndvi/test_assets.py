@@ -151,6 +151,12 @@ def test_classes_are_the_study_s(catalog, run):
     assert ours["recipe_digest"] != theirs["recipe_digest"]
 
 
+def test_clear_classes_are_codes_of_the_product(catalog, run):
+    chosen = study(catalog, sentinel2="sentinel2_nbart")
+    mask = requests.optics_request(chosen, run.settings, "here", 2016).recipe.mask
+    assert (mask.assets, mask.values) == (("oa_fmask",), (1, 5)), "land and water; 4 is snow"
+
+
 def test_backscatter_keeps_orbits_apart(run):
     radar = run.load("backscatter").compute()
     assert set(radar["orbit"].values) == {19, 85}

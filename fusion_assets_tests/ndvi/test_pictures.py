@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from fusion_assets.imagery.exports import NoScenes
-from fusion_assets.imagery.reading import UnreadableFile
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.ndvi.pictures import before_and_after, draw_errors, sampled_places
 
 SIZE, DAYS = 8, np.array(["2018-01-01", "2018-02-01", "2018-03-01", "2018-04-01"], "datetime64[ns]")

@@ -187,6 +187,11 @@ MISTAKES = {
         "products.night_lights.mask is a cloud score",
         "Sentinel-2",
     ),
+    "cloud score of Landsat": (
+        {"products__sentinel2": {"product": "landsat_c2_l2", "mask": {"cloud_score": 0.6}}},
+        "products.sentinel2.mask is a cloud score",
+        "Sentinel-2",
+    ),
     "coverage of optics": (
         {"products__sentinel2__mask": {"min_coverage": 3}},
         "products.sentinel2.mask is a least coverage",

@@ -52,6 +52,7 @@ def test_every_method_is_known_to_both():
         ({"margin_days": 400}, "ndvi.margin_days", "leave it out"),
         ({"sample": True}, "ndvi.sample", "leave it out"),
         ({"sentinel2": "viirs_monthly"}, "ndvi.sentinel2.product", "change it"),
+        ({"sentinel2": "landsat_c2_l2"}, "has no band B04, B08", "sentinel2_l2a, sentinel2_l1c, sentinel2_nbart"),
         ({"sentinel1": "sentinel2_l2a"}, "ndvi.sentinel1.product", "change it"),
         ({"sentinel2": {"product": "sentinel2_l2a", "bands": ["B04"]}}, "ndvi.sentinel2.bands", "remove it"),
         ({"sentinel1": {"product": "sentinel1_grd", "mask": {"classes": [4]}}}, "ndvi.sentinel1.mask", "mask"),

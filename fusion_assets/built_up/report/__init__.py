@@ -26,8 +26,6 @@ from fusion_assets.study import ARCHIVE_SAMPLE
 if TYPE_CHECKING:
     import pandas as pd
 
-# Raise when the same inputs would give another page.
-VERSION = "2"
 MOST_BYTES = 8_000_000
 _MAPS_BYTES, _CHANGE_BYTES = 5_500_000, 600_000
 # Each far from all others, and from the white of no data, in lightness alone: pages are printed in grey.

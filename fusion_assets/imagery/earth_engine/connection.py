@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, remaining
 
@@ -123,7 +123,9 @@ def transient(error: BaseException) -> bool:
     if status is not None:
         daily = "EECU" in str(error)
         return status in _TRANSIENT_CODES and not daily
-    if isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "TransportError":
+        return True
+    if getattr(error, "retryable", False):  # of google.auth: no token, because of the network or of a busy server
         return True
     return type(error).__name__ == "EEException" and any(text in str(error).lower() for text in _TRANSIENT_TEXTS)
 
@@ -138,7 +140,8 @@ def explained(error: BaseException, about: str) -> FusionError:
     if type(error).__module__.startswith("google.auth"):
         text = f"the credentials were not accepted ({type(error).__name__})"
     remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
-    return FusionError(f"{about}: Earth Engine says: {text}", "an answer", remedy)
+    kind = Unreachable if transient(error) else FusionError
+    return kind(f"{about}: Earth Engine says: {text}", "an answer", remedy)
 
 
 def _is_initialized() -> bool:

@@ -15,14 +15,14 @@ from fusion_assets.imagery import operations
 from fusion_assets.imagery.earth_engine import direct, shards, tasks, timeseries
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.registry import Record, Registry
-from fusion_assets.imagery.earth_engine.scenes import Found, find_scenes
+from fusion_assets.imagery.earth_engine.scenes import Found, find_scenes, list_scenes
 from fusion_assets.imagery.earth_engine.watching import is_overdue, plan_of, refreshed, verified
 from fusion_assets.imagery.export_failures import kind_of
 from fusion_assets.imagery.exports import Export, ExportRequest, digest, operation_id
 from fusion_assets.imagery.operations import now, renewed
-from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.unreadable import UnreadableFile
 
 _LARGEST_TILE_SCALE = 16
 
@@ -75,7 +75,7 @@ class EarthEngine:
                 return present
             return self._registry.write(dataclasses.replace(known, export=renewed(present))).export
         moment = now()
-        export = Export(export_id, request, found.ids, "SUCCEEDED", self.name, moment, moment)
+        export = Export(export_id, request, found.ids, "SUCCEEDED", self.name, moment, moment, flags=found.flags)
         if self._way(request, found) == "direct":
             return self._registry.write(Record(export, found, "direct")).export
         record = Record(dataclasses.replace(export, state="PENDING", finished=None), found, "batch")
@@ -88,8 +88,12 @@ class EarthEngine:
         return timeseries.lazy_series(request, self._connection, treatment, without)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
-        """Nothing: Earth Engine reads its own scenes, and fails as a whole where it cannot."""
-        return {}
+        """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
+        return {scene.id: scene.problem for scene in list_scenes(request, self._connection)[1]}
+
+    def doubts(self, request: ExportRequest) -> tuple[str, ...]:
+        """Nothing: Earth Engine keeps the numbers of its collections in one form."""
+        return ()
 
     def resubmit(self, export: Export, tile_scale: float | None = None) -> Export:
         """Start another task for a failed export; the scenes stay.
@@ -128,6 +132,9 @@ class EarthEngine:
                 if record.export.state == "FAILED"
                 else "wait; the sensor finished_exports requests it when it is ready",
             )
+        for scene, problem in record.found.problems().items():
+            if scene not in without:
+                raise problem
         plan = plan_of(request, record.found, record.tile_scale, without)
         if record.way == "direct":
             pixels = direct.lazy_pixels(plan, self._connection)
@@ -140,8 +147,8 @@ class EarthEngine:
         return pixels.assign_attrs(source_crs=crs, source_transform=" ".join(map(repr, terms)))
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
-        """None: Earth Engine reads its own scenes, and fails as a whole where it cannot."""
-        return {}
+        """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
+        return dict(self._record(export).found.problems())
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
         """Exports that were seen to finish after `cursor`, oldest first; see `Engine.finished_since`.

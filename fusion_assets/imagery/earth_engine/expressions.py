@@ -16,7 +16,7 @@ import pyproj
 from fusion_assets.imagery.composite import OBSERVATION_COUNT
 from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS, Mask, Product
 from fusion_assets.imagery.recipe import CompositeRecipe
 
 NO_DATA = -1e30
@@ -74,8 +74,14 @@ def composite_image(plan: Plan) -> Any:
     count = passes.reduce(ee.Reducer.count(), plan.tile_scale).unmask(0, False).reduce(ee.Reducer.min())
     if recipe.reducer == "latest":
         count = count.min(1)
-    values = _blocks(middle.multiply(PRODUCTS[plan.product].scale), plan)
+    values = _blocks(physical(middle, PRODUCTS[plan.product]), plan)
     return values.addBands(_block_count(count, plan)).rename(list(plan.bands)).toFloat()
+
+
+def physical(numbers: Any, product: Product) -> Any:
+    """Stored numbers as physical values."""
+    scaled = numbers.multiply(product.scale)
+    return scaled.add(product.offset) if product.offset else scaled
 
 
 def _pass(plan: Plan, group: Sequence[str]) -> Any:
@@ -93,6 +99,8 @@ def _scene(plan: Plan, index: str) -> Any:
     bands = image.select([product.band(name).earth_engine for name in recipe.bands], list(recipe.bands))
     if recipe.reducer == "latest" and product.source_nodata is not None:
         bands = bands.updateMask(bands.neq(product.source_nodata))
+    if not plan.masked and product.unmasked_nodata is not None:
+        bands = bands.updateMask(bands.neq(product.unmasked_nodata))
     if recipe.resampling == "bilinear":
         # Before any other mask, which is read where it is asked for. Valid is what has only valid neighbours.
         bands = bands.resample("bilinear")

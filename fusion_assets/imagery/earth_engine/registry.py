@@ -60,7 +60,9 @@ class Record:
         found = more.pop("found")
         source = found["source"] and (found["source"][0], tuple(found["source"][1]))
         groups = tuple(tuple(group) for group in found["groups"])
-        return cls(Export.from_dict(facts), Found(found["collection"], groups, found["masked"], source), **more)
+        lacking = tuple((index, reason) for index, reason in found.get("lacking", ()))
+        scenes = Found(found["collection"], groups, found["masked"], source, lacking, tuple(found.get("flags", ())))
+        return cls(Export.from_dict(facts), scenes, **more)
 
 
 class Registry:

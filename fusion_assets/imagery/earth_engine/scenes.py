@@ -14,7 +14,8 @@ from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.outlines import searched_area
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.scenes import Scene, acquisitions
+from fusion_assets.imagery.scenes import Scene, acquisitions, newest_processing, tile_of
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
 # Known when this was written; Earth Engine's own list, which the client fetches, is looked at as well.
 DEPRECATED = {
@@ -37,17 +38,25 @@ class Found:
         groups: image indices of each pass, passes by start time, indices sorted.
         masked: whether the images have the recipe's mask band.
         source: CRS and six affine terms of the newest image; labels only.
+        lacking: images that were found and cannot be used, by index, and what they lack.
+        flags: what is doubtful about the images, in words.
     """
 
     collection: str
     groups: tuple[tuple[str, ...], ...]
     masked: bool
     source: tuple[str, tuple[float, ...]] | None = None
+    lacking: tuple[tuple[str, str], ...] = ()
+    flags: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """All indices, sorted."""
-        return tuple(sorted(name for group in self.groups for name in group))
+        """All indices, sorted; those that cannot be used are among them."""
+        return tuple(sorted([*(name for group in self.groups for name in group), *(name for name, _ in self.lacking)]))
+
+    def problems(self) -> dict[str, UnreadableFile]:
+        """Why images cannot be used, by index."""
+        return {index: _unusable(self.collection, index, lacks) for index, lacks in self.lacking}
 
 
 def is_linked(mask: Mask) -> bool:
@@ -94,17 +103,19 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
         FusionError: there are none, one lacks a band or the mask, the mask has a gap there, or the collection is
             deprecated.
     """
-    name, scenes, masked = list_scenes(request, connection)
-    groups = acquisitions(scenes)
+    name, scenes, masked, flags = list_scenes(request, connection)
+    groups = acquisitions([scene for scene in scenes if scene.problem is None])
     indices = tuple(tuple(scene.id for scene in group) for group in groups)
-    if request.recipe.reducer != "latest":
-        return Found(name, indices, masked)
-    where = f"{request.asset} {request.region}|{request.year}"
-    return Found(name, indices, masked, _lattice(request, name, indices[-1][0], connection, where))
+    lacking = tuple((scene.id, scene.problem.reason) for scene in scenes if scene.problem is not None)
+    source = None
+    if request.recipe.reducer == "latest":
+        where = f"{request.asset} {request.region}|{request.year}"
+        source = _lattice(request, name, indices[-1][0], connection, where)
+    return Found(name, indices, masked, source, lacking, flags)
 
 
-def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool]:
-    """Collection, scenes without files, and whether they have the recipe's mask band.
+def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool, tuple[str, ...]]:
+    """Collection, scenes without files, whether they have the recipe's mask band, and what is doubtful about them.
 
     Raises:
         FusionError: see `find_scenes`.
@@ -123,10 +134,15 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     if not kept:
         remedy = "correct the season, a `windows` entry or the region in the study"
         raise no_scenes(request, f"Earth Engine's {name}", len(rows), remedy)
-    return name, [_scene(row) for row in kept], _check_bands(request, name, kept)
+    lacking, masked = _check_bands(request, name, kept)
+    scenes, flags = newest_processing([_scene(row, name, lacking.get(row["index"])) for row in kept])
+    if not masked and product.unmasked_nodata is not None:
+        without = f"{len(scenes)} images of {name}: no band says where there was a clear observation"
+        flags.append(f"{without}; pixels of exactly {product.unmasked_nodata:g} count as not observed")
+    return name, scenes, masked, tuple(flags)
 
 
-_FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction")
+_FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction", "made", "tile")
 
 
 def _listing(request: ExportRequest, name: str) -> Any:
@@ -142,8 +158,8 @@ def _listing(request: ExportRequest, name: str) -> Any:
     images = images.filterBounds(searched_area(request))
     images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
     selectors = ["system:index", "system:time_start", "fusion_bands"]
-    optional = ["system:time_end", "CLOUDY_PIXEL_PERCENTAGE", "SPACECRAFT_NAME"]
-    optional += ["relativeOrbitNumber_start", "orbitProperties_pass"]
+    optional = ["system:time_end", PRODUCTS[request.product].earth_engine_cloud, "SPACECRAFT_NAME"]
+    optional += ["relativeOrbitNumber_start", "orbitProperties_pass", "GENERATION_TIME", "MGRS_TILE"]
     return images.reduceColumns(
         ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]
     )
@@ -157,27 +173,49 @@ def _moment(millis: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(millis / 1000, dt.UTC)
 
 
-def _scene(row: dict[str, Any]) -> Scene:
+def _scene(row: dict[str, Any], collection: str, lacks: str | None) -> Scene:
     start, end = _moment(row["start"]), _moment(row["start"] if row["end"] is None else row["end"])
     orbit = None if row["orbit"] is None else int(row["orbit"])
     direction = (row["direction"] or "").lower()
-    return Scene(row["index"], start, end, row["platform"] or "", {}, None, orbit=orbit, direction=direction)
+    return Scene(
+        row["index"],
+        start,
+        end,
+        row["platform"] or "",
+        {},
+        None,
+        orbit=orbit,
+        direction=direction,
+        tile=tile_of(row["index"], {"s2:mgrs_tile": row["tile"] or ""}),
+        version=(0.0, "" if row["made"] is None else f"{float(row['made']):020.0f}"),
+        problem=None if lacks is None else _unusable(collection, row["index"], lacks),
+    )
 
 
-def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) -> bool:
-    """Whether the images have the mask band; all of them or none."""
+def _unusable(collection: str, index: str, lacks: str) -> UnusableScene:
+    return UnusableScene(
+        f"{collection}/{index}",
+        lacks,
+        "the bands of the recipe in every image",
+        "choose other `bands` for this product in the study, or `mask: none` if unmasked scenes are what you want",
+    )
+
+
+def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) -> tuple[dict[str, str], bool]:
+    """What images lack, by index, and whether the others have the mask band.
+
+    Raises:
+        FusionError: all of them lack something, or the mask has a gap there.
+    """
     product, mask = PRODUCTS[request.product], request.recipe.mask
     wanted = [product.band(band).earth_engine for band in request.recipe.bands]
     linked = is_linked(mask)
     masked = mask.kind != "none"
+    lacking = {}
     for row in rows:
         missing = [band for band in wanted if band not in row["bands"]]
         if missing:
-            raise FusionError(
-                f"{name}/{row['index']} has no band {', '.join(missing)}; it has {', '.join(row['bands'])}",
-                f"the bands {', '.join(wanted)}",
-                "choose other `bands` for this product in the study",
-            )
+            lacking[row["index"]] = f"has no band {', '.join(missing)}; it has {', '.join(row['bands'])}"
         day = _moment(row["start"]).date()
         if masked and mask.gap and mask.gap[0] <= day <= mask.gap[1]:
             raise FusionError(
@@ -185,16 +223,14 @@ def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) 
                 f"dates outside {mask.gap[0]} to {mask.gap[1]}",
                 mask.gap[2],
             )
-    if not masked or linked:
-        return masked
-    without = [row["index"] for row in rows if mask.earth_engine not in row["bands"]]
-    if without and not (mask.optional and len(without) == len(rows)):
-        raise FusionError(
-            f"{name}/{without[0]} has no mask band {mask.earth_engine}",
-            "the mask band in every scene",
-            "set `mask: none` for this product in the study if unmasked scenes are what you want",
-        )
-    return not without
+    if masked and not linked:
+        without = [row["index"] for row in rows if mask.earth_engine not in row["bands"]]
+        masked = not (mask.optional and len(without) == len(rows))
+        if masked:
+            lacking |= {index: f"has no mask band {mask.earth_engine}" for index in without if index not in lacking}
+    if len(lacking) == len(rows):
+        raise _unusable(name, *next(iter(lacking.items())))
+    return lacking, masked
 
 
 def _lattice(

@@ -19,7 +19,7 @@ import xarray as xr
 from fusion_assets.imagery import timeseries as series
 from fusion_assets.imagery.earth_engine import direct
 from fusion_assets.imagery.earth_engine.connection import Connection
-from fusion_assets.imagery.earth_engine.expressions import NO_DATA, clear
+from fusion_assets.imagery.earth_engine.expressions import NO_DATA, clear, physical
 from fusion_assets.imagery.earth_engine.scenes import list_scenes
 from fusion_assets.imagery.exports import ExportRequest
 from fusion_assets.imagery.grid import Grid
@@ -49,8 +49,12 @@ def lazy_series(
     without: Collection[str] = (),
 ) -> xr.Dataset:
     """The series of a request, fetched in pieces of `AT_ONCE` dates; see `Engine.series`."""
-    name, scenes, masked = list_scenes(request, connection)
-    dates = series.dates_of([scene for scene in scenes if scene.id not in without], PRODUCTS[request.product])
+    name, scenes, masked, _ = list_scenes(request, connection)
+    kept = [scene for scene in scenes if scene.id not in without]
+    for scene in kept:
+        if scene.problem is not None:
+            raise scene.problem
+    dates = series.dates_of(kept, PRODUCTS[request.product])
     ids = tuple(tuple(scene.id for scene in date.scenes) for date in dates)
     plan = _Plan(request.product, name, masked, request.recipe, ids)
     fetch = dask.delayed(_fetch, pure=False)
@@ -86,7 +90,7 @@ def _image(plan: _Plan, date: Sequence[str]) -> Any:
     # In a mosaic the last image is on top.
     images = [_scene(plan, index) for index in reversed(date)]
     mosaic = images[0] if len(images) == 1 else ee.ImageCollection.fromImages(images).mosaic()
-    return mosaic.multiply(PRODUCTS[plan.product].scale).unmask(NO_DATA, False).toFloat()
+    return physical(mosaic, PRODUCTS[plan.product]).unmask(NO_DATA, False).toFloat()
 
 
 def _scene(plan: _Plan, index: str) -> Any:
@@ -95,4 +99,6 @@ def _scene(plan: _Plan, index: str) -> Any:
     image, product, recipe = ee.Image(f"{plan.collection}/{index}"), PRODUCTS[plan.product], plan.recipe
     bands = image.select([product.band(name).earth_engine for name in recipe.bands], list(recipe.bands))
     bands = bands.updateMask(bands.mask().reduce(ee.Reducer.min()))
+    if not plan.masked and product.unmasked_nodata is not None:
+        bands = bands.updateMask(bands.neq(product.unmasked_nodata).reduce(ee.Reducer.min()))
     return bands.updateMask(clear(image, recipe.mask)) if plan.masked else bands

@@ -10,6 +10,8 @@ import datetime as dt
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal
 
+from affine import Affine
+
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.deadline import bounded, remaining
 from fusion_assets.imagery.earth_engine import shards, tasks
@@ -18,7 +20,9 @@ from fusion_assets.imagery.earth_engine.expressions import Plan
 from fusion_assets.imagery.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.earth_engine.scenes import Found
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.label_cells import averaged
 from fusion_assets.imagery.operations import now
+from fusion_assets.imagery.products import PRODUCTS
 
 FILES_GRACE = dt.timedelta(minutes=10)
 """Files of a task that succeeded may take a moment to appear; after this they are missing."""
@@ -87,6 +91,9 @@ def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without
     # The gap has been enforced when the scenes were listed.
     recipe = dataclasses.replace(request.recipe, mask=dataclasses.replace(request.recipe.mask, gap=None))
     kept = tuple(group for group in groups if group)
+    if found.source is not None and PRODUCTS[request.product].label == "fraction":
+        crs, terms = found.source
+        recipe = averaged(recipe, request.grid, crs, Affine(*terms))
     return Plan(request.product, found.collection, kept, found.masked, recipe, request.grid, tile_scale)
 
 

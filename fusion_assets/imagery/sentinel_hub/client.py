@@ -18,10 +18,10 @@ from oauthlib.oauth2 import OAuth2Error
 from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubSession, SHConfig
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.deadline import bounded, deadline
-from fusion_assets.imagery.sentinel_hub.problems import status_of
+from fusion_assets.imagery.sentinel_hub.problems import TRANSIENT_CODES, status_of
 
 ATTEMPTS = 4
 """Of a request that meets an error of the server or the network; pauses grow threefold."""
@@ -87,7 +87,9 @@ class Session(SentinelHubSession):
             except (requests.RequestException, DownloadFailedException) as error:
                 status = status_of(error)
                 again = status == requests.codes.too_many_requests  # the parent has repeated all others
-                problem = _no_token(f"{type(error).__name__}{f', status {status}' if status else ''}", self.config)
+                kind = Unreachable if status is None or status in TRANSIENT_CODES else FusionError
+                what = f"{type(error).__name__}{f', status {status}' if status else ''}"
+                problem = _no_token(what, self.config, kind)
             except Exception as error:
                 problem = _no_token(type(error).__name__, self.config)
             if not again or attempt == ATTEMPTS:
@@ -180,7 +182,7 @@ def _refused(code: str, config: SHConfig) -> FusionError:
             "correct SH_TOKEN_URL",
         )
     if code not in _REFUSALS:
-        return _no_token("an answer it does not document", config)
+        return _no_token("an answer it does not document", config, Unreachable)
     return FusionError(
         f"signing in to Sentinel Hub: {public_url(config.sh_token_url)} refuses the credentials ({code})",
         "the OAuth client of an account there",
@@ -189,8 +191,8 @@ def _refused(code: str, config: SHConfig) -> FusionError:
     )
 
 
-def _no_token(what: str, config: SHConfig) -> FusionError:
-    return FusionError(
+def _no_token(what: str, config: SHConfig, kind: type[FusionError] = FusionError) -> FusionError:
+    return kind(
         f"signing in to Sentinel Hub: {public_url(config.sh_token_url)} gave no token ({what})",
         "a token",
         "try again later; check the network, the proxy settings and SH_TOKEN_URL",

@@ -167,6 +167,9 @@ class Connection:
             bbox: west, south, east, north in degrees.
             interval: first and last moment, ISO 8601.
             condition: CQL2 text.
+
+        Raises:
+            FusionError: refused, failing, or more than `MOST_SCENES`.
         """
 
         def pages(client: Client) -> list[dict[str, Any]]:
@@ -176,9 +179,13 @@ class Connection:
             catalog.client = client  # its own would sign in again, and wait without bounds
             where = BBox(bbox, crs=CRS.WGS84)
             found = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
-            return list(itertools.islice(found, MOST_SCENES))
+            return list(itertools.islice(found, MOST_SCENES + 1))
 
-        return self.ask(pages, f"searching {collection} from {interval[0]} to {interval[1]}")
+        about = f"searching {collection} from {interval[0]} to {interval[1]}"
+        scenes = self.ask(pages, about)
+        if len(scenes) > MOST_SCENES:
+            raise FusionError(f"{about}: more than {MOST_SCENES} scenes", f"at most {MOST_SCENES}", "split the region")
+        return scenes
 
 
 def credentials(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:

@@ -14,10 +14,10 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations
 from fusion_assets.imagery.exports import Export, ExportRequest
-from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.sentinel_hub.connection import Connection
 from fusion_assets.imagery.sentinel_hub.timeseries import series
 from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.unreadable import UnreadableFile
 
 
 class SentinelHub:
@@ -63,6 +63,10 @@ class SentinelHub:
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Nothing: the service reads its own scenes, and fails as a whole where it cannot."""
         return {}
+
+    def doubts(self, request: ExportRequest) -> tuple[str, ...]:
+        """Nothing: the service keeps the numbers of its collections in one form."""
+        return ()
 
     def facts(self, export: Export) -> dict[str, object]:
         """Nothing; see `Engine.facts`."""

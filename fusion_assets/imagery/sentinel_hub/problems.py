@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.addresses import public_url
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.sentinel_hub.client import Client
 
+TRANSIENT_CODES = {429, 500, 502, 503, 504}
 # Part of a message (lower case) -> what to do about it.
 _REMEDIES = {
     "processing units": "wait until the account's units are renewed, or ask for more in the service's dashboard",
@@ -47,7 +48,17 @@ def explained(error: BaseException, about: str, client: Client) -> FusionError:
         if len(secret) > 3:
             text = text.replace(secret, "***")
     remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
-    return FusionError(f"{about}: Sentinel Hub: {public_url(text)}", "an answer", remedy)
+    kind = Unreachable if _transient(error, status, text) else FusionError
+    return kind(f"{about}: Sentinel Hub: {public_url(text)}", "an answer", remedy)
+
+
+def _transient(error: BaseException, status: int | None, text: str) -> bool:
+    """Whether the same request may succeed a little later; what is said of quotas is renewed in hours or weeks only."""
+    if any(part in text.lower() for part in ("processing units", "hours only")):
+        return False
+    if status is not None:
+        return status in TRANSIENT_CODES
+    return getattr(error, "request_exception", None) is not None or type(error).__name__ == "OutOfRequestsException"
 
 
 def _message(error: BaseException) -> str:

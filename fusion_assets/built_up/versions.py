@@ -1,0 +1,20 @@
+"""Versions of what this room computes; they are part of the code versions of its assets.
+
+Raise one when the same input would give other output, so that what was made before is known to be stale. They are kept
+apart from the code that they speak of: loading the code location takes the versions, and not the libraries under it.
+"""
+
+STACK = "1"
+LIGHTS = "1"
+SAMPLES = "1"
+CLASSIFIER = "3"
+PREDICTION = "1"
+EVALUATION = "2"
+ABLATION = "2"
+TRANSFER = "2"
+TREND = "2"
+CHANGE = "1"
+CHANGE_CONFIDENCE = 0.8
+"""Least probability at which a change is named; a part of the version of the change map."""
+REPORT = "2"
+STAC = "1"
