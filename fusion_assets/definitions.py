@@ -15,7 +15,6 @@ import dagster as dg
 from fusion_assets.automation import automation_sensor
 from fusion_assets.built_up.assets import built_up_assets
 from fusion_assets.built_up.checks import built_up_checks
-from fusion_assets.imagery.projections import check_projections
 from fusion_assets.io_managers import io_managers
 from fusion_assets.jobs import stage_jobs
 from fusion_assets.ndvi.assets import ndvi_assets
@@ -37,9 +36,8 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
             `resources` replaces single resources.
 
     Raises:
-        FusionError: a setting or the study is wrong, or coordinates cannot be projected here.
+        FusionError: a setting or the study is wrong.
     """
-    check_projections()
     chosen = dict(overrides or {})
     resources = chosen.pop("resources", {})
     settings = Settings.from_environment(chosen)

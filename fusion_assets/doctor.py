@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from fusion_assets.diagnosis import Diagnosis, Finding, counted
+from fusion_assets.doctor_labels import count_labels
 from fusion_assets.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.earth_engine import Connection
@@ -30,7 +31,7 @@ _AT_ONCE = 8
 
 
 def diagnose(settings: Settings) -> list[Finding]:
-    """Look at everything a run needs. Nothing is computed; what is tried out leaves nothing behind but outlines."""
+    """Look at everything a run needs. What is tried out leaves nothing behind but outlines."""
     diagnosis = Diagnosis()
     diagnosis.look("python", lambda: sys.version.split()[0])
     for name in ("tensorflow", "sklearn", "numba", "rasterio"):
@@ -65,6 +66,8 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, study: Study | No
         requests = partial(_requests, study, settings, role)
         count = partial(counted, requests, lambda request: len(scenes_for(request)), 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
+    if study.products.labels is not None:
+        diagnosis.look("labels", partial(count_labels, study, settings), "scenes of labels", "projections")
     look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, *drawn)
 
 

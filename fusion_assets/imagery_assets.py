@@ -174,9 +174,9 @@ def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Exp
 def realise(
     engine: Engine,
     export: Export,
-    write: Write,
+    write: Callable[[Raster, Export, list[str]], T],
     tolerance: float,
-) -> tuple[RasterFile, list[str]]:
+) -> tuple[T, list[str]]:
     """Write an export's pixels; scenes that cannot be read are left out as far as the study tolerates.
 
     Args:
@@ -186,7 +186,7 @@ def realise(
         tolerance: largest share of scenes that may be unreadable, 0 to 1.
 
     Returns:
-        The raster and, for each scene left out, a line saying why.
+        What was written and, for each scene left out, a line saying why.
 
     Raises:
         FusionError: more scenes unreadable than tolerated; names the files.

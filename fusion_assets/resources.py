@@ -10,6 +10,7 @@ from pydantic import Field
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.exports import Engine
+from fusion_assets.imagery.projections import check_projections
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.settings import Settings
 from fusion_assets.study import EarthEngineUse, Study
@@ -57,8 +58,9 @@ class EngineResource(dg.ConfigurableResource):
         """The engine.
 
         Raises:
-            FusionError: no such engine, or storage that cannot be written.
+            FusionError: no such engine, storage that cannot be written, or coordinates cannot be projected here.
         """
+        check_projections()
         storage = Storage(self.storage or Settings.from_environment().storage)
         storage.check_writable()
         if self.engine == "archive":

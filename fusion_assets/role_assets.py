@@ -185,12 +185,10 @@ def _write_composite(study: Study, pixels: xr.Dataset, export: Export, tags: dic
     return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)
 
 
-def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
-    from fusion_assets.imagery.rasters import write_raster
-
-    use, request = study.use("labels"), export.request
-    cells = labels.source_cells(pixels)
-    labelled = labels.built_up_labels(
+def labels_of(study: Study, pixels: xr.Dataset, request: ExportRequest) -> xr.Dataset:
+    """Labels of a region from the pixels of its label product; see `labels.built_up_labels`."""
+    use, cells = study.use("labels"), labels.source_cells(pixels)
+    return labels.built_up_labels(
         pixels,
         use.recipe,
         request.grid.inside(request.area),
@@ -198,6 +196,12 @@ def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[s
         threshold=use.built_up_threshold,
         source_pixel_m2=labels.source_cell_m2(request.grid, *cells) if use.recipe.label == "fraction" else 1.0,
     )
+
+
+def _write_labels(study: Study, pixels: xr.Dataset, export: Export, tags: dict[str, str]) -> RasterFile:
+    from fusion_assets.imagery.rasters import write_raster
+
+    labelled = labels_of(study, pixels, export.request)
     where = {key: str(value) for key, value in pixels.attrs.items()}
     units = dict.fromkeys(map(str, labelled.data_vars), "1")
-    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | where, units=units, region=request.area)
+    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | where, units=units, region=export.request.area)

@@ -1,14 +1,18 @@
 """What `fusion doctor` finds, on the archive and on Earth Engine, and what it says about what is wrong."""
 
+import re
+import shutil
 import time
+from pathlib import Path
 
 import pytest
+import shapely
 import yaml
 
 from fusion_assets.cli import main
 from fusion_assets.doctor import diagnose
 from fusion_assets.settings import Settings
-from fusion_assets_tests.demo_study import demo_study
+from fusion_assets_tests.demo_study import demo_regions, demo_study
 from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog
 
@@ -61,6 +65,36 @@ def test_the_archive_is_asked_where_it_is_the_engine(look, service):
     assert not service.counters.to_json()["requests"]
     found = look(engine="archive", archive="gone/catalog.json")
     assert failing(found) == ["scenes of sentinel2", "scenes of night_lights", "scenes of labels"]
+
+
+def test_labels_are_read_as_a_run_reads_them_and_nothing_is_written(look, tmp_path):
+    found = look(engine="archive")
+    assert re.fullmatch(r"here: (\d+) of 144 labelled pixels are built-up \(.*%\) in 2015", found["labels"].text)
+    assert not any(path.is_file() for path in (tmp_path / "data").rglob("*"))
+
+
+def test_labels_of_one_class_are_refused_as_by_a_run(look, catalog):
+    west, south, _, _ = shapely.geometry.shape(demo_regions(catalog)[0]["geometry"]).bounds
+    corner = {"name": "corner", "bbox": [west + 0.005, south + 0.005, west + 0.025, south + 0.025]}
+    found = look({"regions": [*demo_regions(catalog), corner]}, engine="archive")
+    assert failing(found) == ["labels"]
+    assert re.search(r"; corner: all \d+ labelled pixels are not built-up", found["labels"].text)
+    assert "choose a region that holds both" in found["labels"].text and "here: " in found["labels"].text
+
+
+def test_labels_of_very_large_regions_are_left_to_the_run(look, monkeypatch):
+    monkeypatch.setattr("fusion_assets.doctor_labels.MOST_PIXELS", 100)
+    found = look(engine="archive")["labels"]
+    assert found.fine and found.text == "here: not read, for its grid has 144 pixels (at most 100 are read here)"
+
+
+def test_labels_that_cannot_be_read_are_named(look, catalog, tmp_path):
+    shutil.copytree(Path(catalog).parent, tmp_path / "copy")
+    for path in (tmp_path / "copy").rglob("*.tif"):
+        if "ghs" in str(path).lower():
+            path.write_bytes(b"damaged")
+    found = look(engine="archive", archive=str(tmp_path / "copy" / "catalog.json"))
+    assert failing(found) == ["labels"] and "cannot be read" in found["labels"].text
 
 
 def test_a_reference_sample_is_read_and_checked(look, tmp_path, catalog):

@@ -144,6 +144,21 @@ def lay_out(
     return block, cells, fold, report
 
 
+def check_classes(label: np.ndarray) -> None:
+    """Refuse labels that a model cannot tell apart.
+
+    Raises:
+        FusionError: labels of one class only.
+    """
+    if len(np.unique(label)) < 2:
+        kind = "built-up" if label.all() else "not built-up"
+        raise FusionError(
+            f"all {len(label)} labelled pixels are {kind}",
+            "both classes among the labels",
+            "choose a region that holds both, or another built_up_threshold or built_codes in the study",
+        )
+
+
 def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
     """Fold of every sample: whole blocks, spread so that folds hold about as many samples and as many positives.
 
@@ -166,13 +181,7 @@ def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: 
             "at least 2 blocks, so that a model can be tested where it was not trained",
             "enlarge the region, or use labels with smaller cells",
         )
-    if len(np.unique(label)) < 2:
-        kind = "built-up" if label.all() else "not built-up"
-        raise FusionError(
-            f"all {len(label)} labelled pixels are {kind}",
-            "both classes among the labels",
-            "choose a region that holds both, or another built_up_threshold or built_codes in the study",
-        )
+    check_classes(label)
     size = np.bincount(inverse) / len(label)
     positive = np.bincount(inverse, weights=label) / label.sum()
     count = min(folds, len(names))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from fusion_assets.errors import FusionError
 
+_DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt ].*)?")
 AT_ONCE = 6
 """Problems listed at once: three lines each fit one screen."""
 
@@ -70,7 +72,7 @@ def close_to(word: str, known: Iterable[str]) -> str:
 
 
 _WANTED = {
-    "string_type": "text, in quotes if it looks like a number, a date or yes/no",
+    "string_type": "text, in quotes if it looks like a number or true/false",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
@@ -156,12 +158,13 @@ def as_error(source: str, problems: Sequence[Problem]) -> FusionError:
 
 
 def as_date(value: object) -> dt.date | None:
-    """A date from YAML (already a date) or from YYYY-MM-DD text; None when it is neither."""
+    """A date from YYYY-MM-DD text, whatever time follows, or from a date; None when it is neither."""
     if isinstance(value, dt.datetime):
         return value.date()
     if isinstance(value, dt.date):
         return value
+    parts = _DATE.fullmatch(str(value))
     try:
-        return dt.date.fromisoformat(str(value))
+        return dt.date(*map(int, parts.groups())) if parts else dt.date.fromisoformat(str(value))
     except ValueError:
         return None

@@ -5,6 +5,8 @@ What belongs here: names, paths, YAML syntax. What does not: what the content me
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,11 @@ def find_study(name_or_path: str | Path) -> Path:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error: plain YAML would silently keep the last."""
+    """Safe YAML that reads what is written: a key given twice is an error, and only few spellings are not text.
+
+    PyYAML would silently keep the last of two keys, take `NO`, `on` and `y` for true or false, `0123` for an octal and
+    `12:30` for a number to the base of 60.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Build a mapping, refusing repeated keys."""
@@ -56,21 +62,34 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Loader.yaml_implicit_resolvers = {}
+# A spelling, the type it stands for and the characters that it may begin with; all else is text, dates too.
+for _type, _spelling, _begins in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    ("float", r"[-+]?(0|[1-9][0-9]*)[eE][-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list("-+.")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_type}", re.compile(rf"^(?:{_spelling})$"), _begins)
+
+
 def read_yaml(path: Path) -> Any:
     """Parsed content of a YAML file.
 
     Raises:
-        FusionError: unreadable, not UTF-8, or not YAML; names the line.
+        FusionError: unreadable, not UTF-8 (or UTF-16 that says so), or not YAML; names the line.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        return yaml.load(_text(path.read_bytes()), _Loader)
     except OSError as error:
         raise FusionError(
             f"{path} cannot be read: {error.strerror}", "a readable file", "check its permissions"
         ) from None
     except UnicodeDecodeError:
         raise FusionError(f"{path} is not text in UTF-8", "a YAML file in UTF-8", "save it as UTF-8") from None
-    except (yaml.YAMLError, ValueError) as error:  # PyYAML lets ValueError through for impossible dates
+    except (yaml.YAMLError, ValueError) as error:  # PyYAML lets ValueError through where a tag does not fit
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise FusionError(
@@ -78,3 +97,9 @@ def read_yaml(path: Path) -> Any:
             "valid YAML: `key: value` lines, indented with spaces, each key once",
             "correct that line (a missing colon, quote or bracket may be on the line before)",
         ) from None
+
+
+def _text(content: bytes) -> str:
+    """Text without the mark that Windows' editors put before it."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if marked else "utf-8-sig")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ REACH_DEGREES = 10
 """A neighbouring UTM zone is a fair choice; one from another part of the world is a slip."""
 
 BBOX_FORM = "[west, south, east, north] in degrees, longitudes -180 to 180, latitudes -90 to 90"
+_DRAW = "draw the region as a polygon, e.g. at https://geojson.io"
 SPLIT = "split it into two regions, one ending at longitude 180 and one beginning at -180"
 
 
@@ -61,30 +63,25 @@ def checked_bbox(value: object) -> tuple[float, float, float, float]:
 def checked_geometry(value: object, folder: Path) -> BaseGeometry:
     """Valid polygon(s) in degrees from GeoJSON, inline or a path relative to the folder; raises PydanticCustomError."""
     form = "a GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection, or the path of a .geojson file"
-    content = value
-    if isinstance(value, str):
-        path = folder / Path(value).expanduser()
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise wrong(
-                f"is {shown(value)}: {error.strerror} ({path})",
-                form,
-                "give the path relative to the study file",
-            ) from None
-        except ValueError as error:
-            raise wrong(f"is {shown(value)}: not JSON ({error})", form, "export the file again as GeoJSON") from None
+    content = _read(value, folder, form) if isinstance(value, str) else value
+    other = next((crs for crs in _named_crs(content) if not _is_lonlat(crs)), None)
+    if other is not None:
+        raise wrong(
+            f"says that its crs is {shown(other)}",
+            "degrees of WGS84, longitude before latitude",
+            f"reproject it: ogr2ogr -t_srs EPSG:4326 degrees.geojson {Path(value).name}"
+            if isinstance(value, str)
+            else "write the coordinates in degrees, and leave `crs` out",
+        )
     try:
         parts = [shapely.force_2d(shapely.geometry.shape(part)) for part in _geometries(content)]
     except (shapely.errors.ShapelyError, KeyError, TypeError, ValueError, AttributeError, IndexError):
-        parts = []
+        raise wrong(f"is {shown(value)}, not an outline", form, _DRAW) from None
+    if not parts:
+        raise wrong(f"is {shown(value)}, in which every geometry is null", form, _DRAW)
     kinds = sorted({part.geom_type for part in parts} - {"Polygon", "MultiPolygon"})
-    if kinds or not parts:
-        raise wrong(
-            f"is {shown(kinds or value)}, not an outline",
-            form,
-            "draw the region as a polygon, e.g. at https://geojson.io",
-        )
+    if kinds:
+        raise wrong(f"is {shown(kinds)}, not an outline", form, _DRAW)
     for part in parts:
         if not shapely.is_valid(part):
             raise wrong(
@@ -107,10 +104,49 @@ def checked_geometry(value: object, folder: Path) -> BaseGeometry:
     return shape
 
 
+def _read(value: str, folder: Path, form: str) -> Any:
+    path = folder / Path(value).expanduser()
+    try:
+        return json.loads(path.read_bytes())  # in UTF-8 or UTF-16, with or without a byte order mark
+    except OSError as error:
+        found = f"is {shown(value)}: {error.strerror} ({path})"
+        raise wrong(found, form, "give the path relative to the study file") from None
+    except ValueError as error:
+        raise wrong(f"is {shown(value)}: not JSON ({error})", form, "export the file again as GeoJSON") from None
+
+
 def _geometries(content: Any) -> list[dict[str, Any]]:
-    if content["type"] == "FeatureCollection":
-        return [feature["geometry"] for feature in content["features"]]
-    return [content["geometry"] if content["type"] == "Feature" else content]
+    """The geometries of GeoJSON, collections opened, without those that are null: features without a place."""
+    if content is None:
+        return []
+    nested = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
+    if content["type"] not in nested:
+        return [content]
+    inner = content[nested[content["type"]]]
+    return [part for item in (inner if isinstance(inner, list) else [inner]) for part in _geometries(item)]
+
+
+def _named_crs(content: Any) -> Iterator[Any]:
+    """The name of every `crs` in GeoJSON, as its edition of 2008 has them, or all of one without; null says nothing."""
+    if isinstance(content, dict):
+        crs = content.get("crs")
+        if crs is not None:
+            properties = crs.get("properties") if isinstance(crs, dict) else None
+            yield properties.get("name", crs) if isinstance(properties, dict) else crs
+        for key in ("features", "geometry", "geometries"):
+            yield from _named_crs(content.get(key))
+    elif isinstance(content, list):
+        for item in content:
+            yield from _named_crs(item)
+
+
+def _is_lonlat(crs: Any) -> bool:
+    """Whether a CRS means WGS84 degrees. In GeoJSON x comes first, however the CRS itself orders its axes."""
+    try:
+        named = pyproj.CRS.from_user_input(crs).to_2d()
+    except pyproj.exceptions.CRSError:
+        return False
+    return named.equals(pyproj.CRS("OGC:CRS84"), ignore_axis_order=True)
 
 
 def checked_crs(value: object) -> str:

@@ -185,6 +185,8 @@ class ProductUse(Section):
         windows = {}
         for key, pair in value.items():
             year = year_of(key, "{2020: [2019-04-01, 2019-09-30]}")
+            if year in windows:
+                raise wrong(f"names {year} twice, once in quotes", form, "give each year once")
             days = [as_date(day) for day in pair] if isinstance(pair, list | tuple) else []
             if len(days) != 2 or days[0] is None or days[1] is None:
                 raise wrong(f"has {year}: {shown(pair)}", form, example)

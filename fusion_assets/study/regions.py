@@ -39,7 +39,7 @@ def checked_name(value: object) -> str:
         PydanticCustomError: empty, blanks, `|`, `/`, `..` or other characters that paths and keys give a meaning to.
     """
     if not isinstance(value, str):
-        raise wrong(f"is {shown(value)}, not text", "a name such as bagmati", f'write "{value}" in quotes')
+        raise wrong(f"is {shown(value)}, not text", "a name such as bagmati", "write it in quotes, letter by letter")
     if not _NAME.fullmatch(value) or ".." in value:
         safe = re.sub(r"\.\.+|[^\w.-]+", "_", value.strip()).strip("_.-")
         raise wrong(
@@ -62,7 +62,7 @@ class FeatureSelection(Section):
     @field_validator("value", mode="before")
     @classmethod
     def _value(cls, value: object) -> Any:
-        if not isinstance(value, str | int | float):
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise wrong(f"is {shown(value)}", "text or a number", "write for example `value: Bagmati`")
         return value
 

@@ -9,6 +9,7 @@ import pytest
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import projections
 from fusion_assets.imagery.projections import check_projections
+from fusion_assets.resources import EngineResource
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,10 @@ def test_a_library_that_is_off_is_refused(library, off, monkeypatch):
     monkeypatch.setattr(projections, f"_by_{library}", lambda *asked: (right(*asked)[0] + off, right(*asked)[1]))
     with pytest.raises(FusionError, match=f"{library} projects"):
         check_projections()
+
+
+def test_a_run_that_the_web_interface_starts_finds_out_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(projections, "_by_rasterio", lambda *asked: (0.0, 0.0))
+    with pytest.raises(FusionError, match="rasterio projects"):
+        EngineResource(storage=str(tmp_path / "data")).client()
+    assert not (tmp_path / "data").exists()

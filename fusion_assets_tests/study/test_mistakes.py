@@ -12,6 +12,9 @@ def square(*corners):
 
 
 BOW_TIE = square([0, 0], [1, 1], [1, 0], [0, 1])
+SQUARE = square([84, 27], [85, 27], [85, 28])
+UTM = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32645"}}
+NO_PLACE = {"type": "Feature", "properties": {}, "geometry": None}
 ORTHO = "+proj=ortho +lat_0=-20 +lon_0=-90 +datum=WGS84 +units=m"  # shows the other side of the Earth
 MISTAKES = {
     "unknown key": ({"regoins": []}, "regoins", "`regions`"),
@@ -70,6 +73,35 @@ MISTAKES = {
         "antimeridian",
         "two regions",
     ),
+    "GeoJSON in UTM that could be degrees": (
+        {"regions": region(bbox=..., geometry={**SQUARE, "crs": UTM})},
+        "EPSG::32645",
+        "write the coordinates in degrees",
+    ),
+    "feature in an unknown system": (
+        {"regions": region(bbox=..., geometry={"type": "Feature", "geometry": {**SQUARE, "crs": {"type": "link"}}})},
+        'regions[0].geometry says that its crs is {"type": "link"}',
+        "degrees",
+    ),
+    "feature without a place": ({"regions": region(bbox=..., geometry=NO_PLACE)}, "every geometry is null", "draw"),
+    "features without a place": (
+        {"regions": region(bbox=..., geometry={"type": "FeatureCollection", "features": [NO_PLACE, NO_PLACE]})},
+        "every geometry is null",
+        "draw",
+    ),
+    "line in a collection": (
+        {
+            "regions": region(
+                bbox=...,
+                geometry={
+                    "type": "GeometryCollection",
+                    "geometries": [SQUARE, {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}],
+                },
+            )
+        },
+        'is ["LineString"], not an outline',
+        "draw",
+    ),
     "missing GeoJSON": ({"regions": region(bbox=..., geometry="no.geojson")}, "no.geojson", "relative to the study"),
     "region twice": ({"regions": [REGION, REGION]}, "regions[1].name is a", "rename"),
     "region twice but for case": ({"regions": [REGION, {**REGION, "name": "A"}]}, "regions[1].name is A", "rename"),
@@ -108,6 +140,12 @@ MISTAKES = {
         "products.labels.windows.2016",
         "label year",
     ),
+    "window twice": (
+        {"products__sentinel2__windows": {2016: ["2016-01-01"] * 2, "2016": ["2016-02-01"] * 2}},
+        "products.sentinel2.windows names 2016 twice",
+        "once",
+    ),
+    "yes for a feature": ({"regions": region(bbox=..., ee_features={**SELECTION, "value": True})}, "is true", "value:"),
     "unknown product": ({"products__sentinel2": "sentinel2_l3a"}, "sentinel2_l3a", "did you mean sentinel2_l2a?"),
     "product of another role": ({"products__sentinel2": "viirs_annual"}, "products.sentinel2.product", "night_lights"),
     "product missing for features": ({"products__night_lights": ...}, "features is both", "features: optics"),
@@ -233,7 +271,7 @@ def test_mistakes_between_parts_are_listed_together():
         ("\tname: x\n", "line 1"),
         ("- x\n", "holds"),
         ("", "holds"),
-        ("season: 2015-13-45\n", "month must be"),
+        ("resolution: !!int 1x\n", "invalid literal"),
     ],
 )
 def test_bad_yaml_names_file_and_place(tmp_path, text, found):
