@@ -95,10 +95,7 @@ def _years(text: str) -> list[int]:
 
 def _quieten() -> None:
     """Keep libraries' banners off the screen; errors still come through."""
-    import warnings
-
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    warnings.filterwarnings("ignore")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -250,8 +247,9 @@ def _ui(options: argparse.Namespace) -> int:
     print(f"Dagster instance: {home}")
     # A daemon that starts before its code server goes on with a backfill instead of failing it.
     os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
-    dagster = str(Path(sys.executable).with_name("dagster"))
-    command = [dagster, "dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
+    # `dg dev`, which Dagster now prefers, is another package, made for projects of another layout.
+    command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded:FutureWarning", "-m", "dagster"]
+    command += ["dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
     start_beside(Storage(settings.storage), options.port)
     process = subprocess.Popen(command)
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -52,7 +52,7 @@ def project(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("project"))
     done = project.fusion("run")
     assert done.returncode == 0, done.stdout + done.stderr
-    project.first_output = done.stdout
+    project.first_output, project.first_errors = done.stdout, done.stderr
     return project
 
 
@@ -63,6 +63,10 @@ def copy(project, tmp_path):
     other = object.__new__(Project)
     other.__dict__.update(project.__dict__, folder=tmp_path / "copy")
     return other
+
+
+def test_no_library_warns_on_the_users_screen(project):
+    assert "Warning" not in project.first_errors + project.first_output
 
 
 def test_every_artifact_is_where_the_design_says(project):

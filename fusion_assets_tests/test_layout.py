@@ -4,9 +4,12 @@ import ast
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
+
+from fusion_assets import cli
 
 PACKAGE = Path(__file__).parent.parent / "fusion_assets"
 ROOMS = ["imagery", "built_up", "ndvi"]
@@ -61,6 +64,41 @@ def loaded_with(module, names, **environment):
     return subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, **environment}
     ).stdout.strip()
+
+
+@pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_named_warnings_are_silenced(path):
+    for call in ast.walk(ast.parse(path.read_text())):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in (
+            "warnings.filterwarnings",
+            "warnings.simplefilter",
+        ):
+            named = call.args[1:] or {keyword.arg for keyword in call.keywords} & {"category", "message"}
+            assert named, f"line {call.lineno}"
+
+
+def test_loading_the_code_location_warns_of_nothing():
+    command = [sys.executable, "-W", "default", "-c", "import fusion_assets.definitions"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_the_web_ui_starts_without_a_warning_of_dagsters_command(monkeypatch, tmp_path):
+    started = []
+    ended = types.SimpleNamespace(wait=lambda: 0)
+    monkeypatch.setattr("fusion_assets.report_server.start_beside", lambda storage, port: None)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("FUSION_STORAGE", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
+    with monkeypatch.context() as within:
+        within.setattr("subprocess.Popen", lambda command: started.append(command) or ended)
+        within.setattr("signal.signal", lambda number, handler: None)
+        assert cli.main(["ui"]) == 0
+    (command,) = started
+    # Dagster warns before it looks at its home, and refuses this one.
+    monkeypatch.setenv("DAGSTER_HOME", "not/absolute")
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "absolute" in ended.stderr and "Warning" not in ended.stderr
 
 
 def test_no_dagster_block_in_pyproject():
