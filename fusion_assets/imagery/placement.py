@@ -16,12 +16,28 @@ import pyproj
 from affine import Affine
 
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.scenes import Place
 
 _HALF_TURN = 180 + 1e-3
 _SLACK_DEGREES = 0.01
 EDGE = 1e-8
 """A centre that falls on a pixel edge belongs to the pixel right of and below it, whatever rounding says."""
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an item says that one of its files lies.
+
+    Attributes:
+        crs: `proj:code` or `proj:epsg`; empty where the item is silent.
+        corner: (x, y) of the outer corner of the first pixel, from the asset's own `proj:transform`, with the pixel's
+            width; None where the item is silent.
+        box: west, south, east, north of the item's footprint in degrees.
+    """
+
+    crs: str = ""
+    corner: tuple[float, float, float] | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -257,7 +273,7 @@ def misplaced(source: Lattice, said: Place) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _touches(source: Lattice, box: tuple[float, float, float, float]) -> bool:
+def _touches(source: Lattice, box: Box) -> bool:
     """Whether a raster comes near a box in degrees; True where in doubt."""
     along = np.linspace(0, 1, 9)
     cols, rows = (axis.ravel() for axis in np.meshgrid(along * source.width, along * source.height))
@@ -267,7 +283,7 @@ def _touches(source: Lattice, box: tuple[float, float, float, float]) -> bool:
     lons, lats = project_points(xs, ys, source.crs, "EPSG:4326")
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
         return True
-    if is_geographic(source.crs) is False and np.ptp(lons) > 180:
+    if not is_geographic(source.crs) and np.ptp(lons) > 180:
         return True  # over the antimeridian or around a pole
     west, south, east, north = box
     if east < west:

@@ -15,6 +15,7 @@ import pystac
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
+from fusion_assets.imagery.placement import Box, Place
 from fusion_assets.imagery.products import Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
@@ -24,25 +25,6 @@ _SAME_PASS = dt.timedelta(seconds=60)
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
 _TILE_WITH_T = re.compile(r"(?:^|_)T(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
 _TILE_IN_NAME = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
-
-
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an item says that one of its files lies.
-
-    Attributes:
-        crs: `proj:code` or `proj:epsg`; empty where the item is silent.
-        corner: (x, y) of the outer corner of the first pixel, from the asset's own `proj:transform`, with the pixel's
-            width; None where the item is silent.
-        box: west, south, east, north of the item's footprint in degrees.
-    """
-
-    crs: str = ""
-    corner: tuple[float, float, float] | None = None
-    box: Box | None = None
 
 
 @dataclass(frozen=True)
