@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.tolerance import tolerated
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.scenes import Scene
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,16 @@ class Diagnosis:
             self.findings.append(Finding(subject, "ok", work()))
         except FusionError as error:
             self.findings.append(Finding(subject, "FAIL", str(error)))
+
+
+def usable(scenes: Sequence[Scene], request: ExportRequest, tolerance: float) -> int:
+    """How many scenes a run would use.
+
+    Raises:
+        FusionError: more cannot be used than the study tolerates.
+    """
+    found = {scene.id: scene.problem for scene in scenes}
+    return len(found) - len(tolerated(found, request.partition, tolerance))
 
 
 def counted(requests: Callable[[], list[ExportRequest]], count: Callable[[ExportRequest], int], at_once: int) -> str:

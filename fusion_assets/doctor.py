@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-from fusion_assets.diagnosis import Diagnosis, Finding, counted
+from fusion_assets.diagnosis import Diagnosis, Finding, counted, usable
 from fusion_assets.doctor_labels import count_labels
 from fusion_assets.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
@@ -61,19 +61,23 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, study: Study | No
 
     if study is None:
         return
+
+    def scenes(request: ExportRequest) -> int:
+        return usable(scenes_for(request), request, study.max_unreadable_share)
+
     drawn = _look_at_outlines(diagnosis, study)
     for role in roles_of(study):
         requests = partial(_requests, study, settings, role)
-        count = partial(counted, requests, lambda request: len(scenes_for(request)), 1)
+        count = partial(counted, requests, scenes, 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
     if study.products.labels is not None:
         diagnosis.look("labels", partial(count_labels, study, settings), "scenes of labels", "projections")
-    look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, *drawn)
+    look_at_ndvi(diagnosis, settings, study, scenes, 1, *drawn)
 
 
 def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
     from fusion_assets.imagery.earth_engine import access, shards
-    from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, find_scenes, is_linked, list_scenes
+    from fusion_assets.imagery.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked, list_scenes
 
     connection = access.Once(settings.ee_project, settings.ee_url)
     look = diagnosis.look
@@ -84,6 +88,10 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
     look("Earth Engine", partial(access.answers, connection), "project")
     if study is None:
         return
+
+    def passes(request: ExportRequest) -> int:
+        return usable(list_scenes(request, connection)[1], request, study.max_unreadable_share)
+
     use = study.earth_engine
     look("tasks", partial(access.queue, connection, use.most_tasks, use.when_full == "wait"), "Earth Engine")
     if settings.ee_bucket:
@@ -104,15 +112,12 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
     for role in roles_of(study):
         requests = partial(_requests, study, settings, role)
         look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
-        count = partial(counted, requests, lambda request: len(find_scenes(request, connection).ids), _AT_ONCE)
+        count = partial(counted, requests, passes, _AT_ONCE)
         look(f"scenes of {role}", count, f"collection of {role}")
         if is_linked(mask_of(study.use(role))):
             look("Cloud Score+", partial(access.readable, CLOUD_SCORE_PLUS, connection), "Earth Engine")
             count = partial(counted, requests, lambda request: access.scores(request, connection), _AT_ONCE)
             look(f"scores of {role}", count, "Cloud Score+")
-
-    def passes(request: ExportRequest) -> int:
-        return len(list_scenes(request, connection)[1])
 
     look_at_ndvi(diagnosis, settings, study, passes, _AT_ONCE, "Earth Engine", *drawn)
 

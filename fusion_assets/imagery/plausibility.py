@@ -26,6 +26,7 @@ _ACROSS, _LOOKS = 5, 4
 _FEWEST, _ENOUGH = 50, 3000
 """Clear pixels below which nothing is said, and from which on no further place is looked at."""
 _MANY = 0.1
+_VISIBLE = ("B02", "B03", "B04", "SR_B2", "SR_B3", "SR_B4")
 _BRIGHTEST, _FAINTEST = 2.0, 1e-3
 
 
@@ -129,7 +130,9 @@ def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
             f"no clear pixel reflects more than {max(most, 0):.2g}",
             "the numbers may be reflectances already, for which the scale is 1",
         )
-    shares = {band: float((numbers <= 0).mean()) for band, numbers in values.items()}
+    # Water is dark beyond red, whatever the offset.
+    telling = {band: numbers for band, numbers in values.items() if band in _VISIBLE} or values
+    shares = {band: float((numbers <= 0).mean()) for band, numbers in telling.items()}
     worst = max(shares, key=shares.__getitem__)
     if shares[worst] < _MANY:
         return Verdict()

@@ -42,16 +42,34 @@ def tolerating(
         return make({}), []
     except UnreadableFile as error:
         first = error
-    found = readability()
-    left_out = {scene: f"{scene}: {problem.found}" for scene, problem in sorted(found.items()) if problem}
+    try:
+        left_out = tolerated(readability(), place, tolerance)
+    except FusionError as error:
+        raise error from first
+    return make(left_out), list(left_out.values())
+
+
+def tolerated(found: Mapping[str, UnreadableFile | None], place: str, tolerance: float) -> dict[str, str]:
+    """Scenes that are left out, each with a line saying why.
+
+    Args:
+        found: every scene by id, and why it cannot be read or None.
+        place: for the error: which partition.
+        tolerance: see `tolerating`.
+
+    Raises:
+        Unreachable: more than tolerated, some of which may be readable later.
+        FusionError: more than tolerated; names the files.
+    """
+    problems = {scene: problem for scene, problem in sorted(found.items()) if problem}
+    left_out = {scene: f"{scene}: {problem.found}" for scene, problem in problems.items()}
+    if not left_out or len(left_out) / len(found) <= tolerance:
+        return left_out
     lines = list(left_out.values())
-    if lines and len(lines) / len(found) > tolerance:
-        shown = "\n    ".join(lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []))
-        problems = [problem for problem in found.values() if problem]
-        kind = Unreachable if any(problem.transient for problem in problems) else FusionError
-        raise kind(
-            f"{len(lines)} of {len(found)} scenes of {place} cannot be read:\n    {shown}",
-            f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
-            problems[0].remedy,
-        ) from first
-    return make(left_out), lines
+    shown = "\n    ".join(lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []))
+    kind = Unreachable if any(problem.transient for problem in problems.values()) else FusionError
+    raise kind(
+        f"{len(lines)} of {len(found)} scenes of {place} cannot be read:\n    {shown}",
+        f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
+        next(iter(problems.values())).remedy,
+    )

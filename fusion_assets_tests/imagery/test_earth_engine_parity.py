@@ -15,12 +15,13 @@ from fusion_assets.imagery.earth_engine import Connection, EarthEngine, direct, 
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.storage import Storage
+from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.requests import request_for
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study
 from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.archives import GRID, make_item, small_request, write_catalog, write_tif
-from fusion_assets_tests.imagery.earth_engine_cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.earth_engine_cases import allowed, assert_same, demo_catalog, demo_request
 from fusion_assets_tests.test_real_places import STUDIES
 
 
@@ -188,3 +189,114 @@ def test_codes_of_the_new_settlement_grid_are_built_up_from_21_on(tmp_path):
     from_two_on = dataclasses.replace(product, built_codes=tuple(range(2, 31)))
     wrong = labels.built_up_labels(found, from_two_on, inside, built_codes=())
     assert (wrong["built_up"] != right["built_up"]).any()
+
+
+def item_at(root, name, bands, start, end=None, properties=None):
+    """An item over files that hold one number each."""
+    assets = {}
+    for key, number in bands.items():
+        values = np.asarray(number)
+        values = np.full(GRID.shape, values) if values.ndim == 0 else values
+        assets[key] = write_tif(root / f"{name}_{key}.tif", values)
+    return make_item(name, assets, start, end, properties)
+
+
+def parity(root, product, collection, items, **changes):
+    """Pixels of a request for one product, the same from both engines."""
+    recipe = PRODUCTS[product]
+    asked = CompositeRecipe(recipe.default_bands, recipe.mask, recipe.resampling, recipe.reducer)
+    catalog = write_catalog(root / "catalog", {collection: items})
+    request = small_request(catalog, **{"product": product, "recipe": asked, "collections": (collection,), **changes})
+    with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
+        expected, found = both(allowed(request), service, root)
+    assert_same(expected, found)
+    return expected
+
+
+def year(number, month=1):
+    return dt.datetime(number, month, 1, tzinfo=dt.UTC)
+
+
+WHOLE_2020 = (dt.date(2020, 1, 1), dt.date(2020, 12, 31))
+
+
+def test_a_year_that_ends_at_the_next_ones_first_moment_is_not_in_the_next(tmp_path):
+    lights = {2019: np.float32(10), 2020: np.float32(100)}
+    items = [item_at(tmp_path, f"y{n}", {"average": value}, year(n), year(n + 1)) for n, value in lights.items()]
+    made = parity(tmp_path, "viirs_annual", "viirs-dnb-annual", items, window=WHOLE_2020, year=2020)
+    assert (made["avg_rad"] == 100).all() and (made["observation_count"] == 1).all()
+
+
+def test_a_month_that_ends_at_the_next_ones_first_moment_is_not_in_the_next(tmp_path):
+    items = [
+        item_at(tmp_path, f"m{n}", {"avg_rad": np.float32(n), "cf_cvg": np.int16(1)}, year(2020, n), year(2020, n + 1))
+        for n in (1, 2, 3)
+    ]
+    february = (dt.date(2020, 2, 1), dt.date(2020, 2, 29))
+    made = parity(tmp_path, "viirs_monthly", "viirs-dnb-monthly", items, window=february, year=2020)
+    assert (made["avg_rad"] == 2).all()
+
+
+def test_months_without_a_clear_night_and_without_coverage(tmp_path):
+    items = [
+        item_at(tmp_path, f"m{n}", {"avg_rad": np.float32(value)}, year(2020, n), year(2020, n + 1))
+        for n, value in enumerate((0, 0, 0, 5, 7), 1)
+    ]
+    made = parity(tmp_path, "viirs_monthly", "viirs-dnb-monthly", items, window=WHOLE_2020, year=2020)
+    assert (made["avg_rad"] == 6).all() and (made["observation_count"] == 2).all()
+
+
+def test_built_up_surface_of_finer_cells_is_averaged_by_area(tmp_path):
+    cells = np.random.default_rng(0).integers(0, 101, GRID.shape).astype(np.uint16)
+    items = [item_at(tmp_path, "b", {"built_surface": cells}, year(2020), year(2021))]
+    coarse = Grid(GRID.crs, GRID.transform @ Affine.scale(10), GRID.height // 10, GRID.width // 10)
+    made = parity(
+        tmp_path, "ghsl_built_surface", "ghsl-built-surface", items, window=WHOLE_2020, year=2020, grid=coarse
+    )
+    means = cells.reshape(coarse.height, 10, coarse.width, 10).mean(axis=(1, 3))
+    np.testing.assert_allclose(made["built_surface"], means, rtol=1e-5)
+
+
+def test_an_image_that_lacks_its_mask_is_left_out_by_both_as_far_as_is_tolerated(tmp_path):
+    scenes = [
+        item_at(
+            tmp_path, f"s{n}", {"blue": np.uint16(1000 + n), "scl": np.uint8(4)} if n else {"blue": np.uint16(9999)},
+            dt.datetime(2019, 7, 1 + n, 10, tzinfo=dt.UTC), properties={"earthsearch:boa_offset_applied": True},
+        )
+        for n in range(4)
+    ]  # fmt: skip
+    catalog = write_catalog(tmp_path / "catalog", {"sentinel-2-l2a": scenes})
+    request = small_request(catalog)
+    with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
+        values = []
+        for made in (
+            ArchiveEngine(Storage(tmp_path / "archive")),
+            EarthEngine(Storage(tmp_path / "earth"), Connection("demo", service.url)),
+        ):
+            export = made.submit(request)
+            unreadable = made.unreadable(export)
+            assert list(unreadable) == ["s0"] and "mask" in unreadable["s0"].reason
+            with pytest.raises(UnusableScene, match="no mask"):
+                made.collect(export)
+            assert made.states([export])[0].scenes == export.scenes
+            values.append(made.collect(export, list(unreadable)).compute())
+            series = dataclasses.replace(request, recipe=dataclasses.replace(request.recipe, reducer="none"))
+            assert [scene for scene, why in made.readability(series).items() if why] == ["s0"]
+            assert made.series(series, without=["s0"]).sizes["time"] == 3
+    assert_same(*values)
+    assert np.allclose(values[0]["B02"], 0.1002) and (values[0]["observation_count"] == 3).all()
+
+
+def test_of_two_processings_of_one_acquisition_both_take_the_newer(tmp_path):
+    moment = dt.datetime(2019, 7, 1, 10, tzinfo=dt.UTC)
+    versions = {"20190701T100000_20190701T110000_T31UES": 1, "20190701T100000_20230701T110000_T31UES": 3}
+    items = [
+        item_at(
+            tmp_path, name, {"blue": np.uint16(1000 * value), "scl": np.uint8(4)}, moment,
+            properties={"earthsearch:boa_offset_applied": True, "platform": "sentinel-2a"},
+        )
+        for name, value in versions.items()
+    ]  # fmt: skip
+    recipe = CompositeRecipe(("B02",), PRODUCTS["sentinel2_l2a"].mask)
+    made = parity(tmp_path, "sentinel2_l2a", "sentinel-2-l2a", items, recipe=recipe)
+    assert np.allclose(made["B02"], 0.3) and (made["observation_count"] == 1).all()
