@@ -2,6 +2,7 @@
 
 import threading
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ class Stumbling(BaseHTTPRequestHandler):
 def served(tmp_path, monkeypatch):
     """(address of a file, its numbers, a way to set failures)."""
     values = noise(GRID.shape, 3)
-    content = open(write_tif(tmp_path / "a.tif", values), "rb").read()
+    content = Path(write_tif(tmp_path / "a.tif", values)).read_bytes()
     handler = type("Handler", (Stumbling,), {"content": content, "lock": threading.Lock()})
     monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
 
