@@ -132,7 +132,9 @@ class ArchiveEngine:
             for problem in pool.map(lambda scene: scene.problem or self._look(scene, request).problem, kept):
                 if problem:
                     raise problem
-        self._flags[tuple(_asked(request))] = tuple(flag for scene in kept for flag in scene.flags)
+        if request.recipe.reducer == "none":
+            # A series has no ticket that would show them.
+            self._flags[tuple(_asked(request))] = tuple(flag for scene in kept for flag in scene.flags)
         return kept
 
     def _look(self, scene: Scene, request: ExportRequest) -> Verdict:

@@ -228,7 +228,9 @@ class Engine(Protocol):
         ...
 
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
-        """What is doubtful about the scenes read for a request, in words: contradictions within items, and of pixels.
+        """What is doubtful about the scenes read for a request and stands in no ticket, in words.
+
+        Numbers that contradict what their item says and, for series, items that contradict themselves.
 
         To be asked after `collect` or `series`, of the same engine object.
         """
