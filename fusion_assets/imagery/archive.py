@@ -21,7 +21,7 @@ from fusion_assets.imagery.archive_series import timeseries
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
-from fusion_assets.imagery.plausibility import Verdict, is_judged, verdict
+from fusion_assets.imagery.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import gdal_environment, read_part
 from fusion_assets.imagery.scenes import (
@@ -143,9 +143,9 @@ class ArchiveEngine:
             return Verdict()
         key = (scene.id, *_asked(request))
         if key not in self._verdicts:
-            working = request.grid.refine(request.recipe.subdivision)
-            ((present,),), headers = settled_scenes([[scene]], read_headers([[scene]], request.recipe, working))
-            self._verdicts[key] = verdict(present, PRODUCTS[request.product], request.recipe, working, headers)
+            recipe, working = looked_at(request.recipe), request.grid.refine(request.recipe.subdivision)
+            ((present,),), headers = settled_scenes([[scene]], read_headers([[scene]], recipe, working))
+            self._verdicts[key] = verdict(present, PRODUCTS[request.product], recipe, working, headers)
         return self._verdicts[key]
 
     def _readability(self, scenes: Sequence[Scene], request: ExportRequest) -> dict[str, UnreadableFile | None]:
@@ -156,6 +156,7 @@ class ArchiveEngine:
             try:
                 if known := scene.problem or self._look(scene, request).problem:
                     return known
+                settled_scenes([[scene]], read_headers([[scene]], request.recipe, working))
                 with gdal_environment(request.recipe.requester_pays):
                     for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
                         read_part(file, working)

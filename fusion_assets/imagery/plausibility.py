@@ -6,6 +6,7 @@ doubted in words. What does not belong here: what items say (`scenes.py`), what 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,10 +24,11 @@ from fusion_assets.imagery.unreadable import UnusableScene
 _EDGE = 64
 """Pixels of the working grid along the edge of what is looked at in one place."""
 _ACROSS, _LOOKS = 5, 4
-_FEWEST, _ENOUGH = 50, 3000
+_FEWEST, _ENOUGH = 50, 1000
 """Clear pixels below which nothing is said, and from which on no further place is looked at."""
 _MANY = 0.1
-_VISIBLE = ("B02", "B03", "B04", "SR_B2", "SR_B3", "SR_B4")
+_TELLING = ("B04", "B02", "B03", "SR_B4", "SR_B2", "SR_B3")
+"""Bands whose darkness tells of a wrong offset, the best first: water is dark beyond red, whatever the offset."""
 _BRIGHTEST, _FAINTEST = 2.0, 1e-3
 
 
@@ -43,6 +45,12 @@ class Verdict:
     doubts: tuple[str, ...] = ()
 
 
+def looked_at(recipe: CompositeRecipe) -> CompositeRecipe:
+    """The recipe of what is looked at: two bands, and the mask."""
+    dark = next((band for band in _TELLING if band in recipe.bands), recipe.bands[0])
+    return dataclasses.replace(recipe, bands=tuple(dict.fromkeys((dark, recipe.bands[-1]))))
+
+
 def is_judged(product: Product) -> bool:
     """Whether anything is known of what a product's numbers can be."""
     return (product.role, product.unit) in _LOOKS_AT
@@ -56,9 +64,9 @@ def verdict(
     Args:
         scene: its files settled.
         product: what the numbers should be; one that `is_judged`.
-        recipe: bands and mask.
+        recipe: bands and mask, see `looked_at`.
         working: the grid that scenes are read onto.
-        headers: of the scene's files for that grid.
+        headers: of the files of these bands and of the mask for that grid.
 
     Raises:
         UnreadableFile: a file that cannot be read.
@@ -124,25 +132,23 @@ def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
             f"the median reflectance of {brightest} is {typical[brightest]:.4g}",
             "the scale that is declared is not that of the numbers: 0.0001 for Sentinel-2's stored numbers",
         )
-    if most < _FAINTEST:
+    if 0 < most < _FAINTEST:
         return _impossible(
             scene,
-            f"no clear pixel reflects more than {max(most, 0):.2g}",
+            f"no clear pixel reflects more than {most:.2g}",
             "the numbers may be reflectances already, for which the scale is 1",
         )
-    # Water is dark beyond red, whatever the offset.
-    telling = {band: numbers for band, numbers in values.items() if band in _VISIBLE} or values
-    shares = {band: float((numbers <= 0).mean()) for band, numbers in telling.items()}
-    worst = max(shares, key=shares.__getitem__)
-    if shares[worst] < _MANY:
+    dark = next((band for band in _TELLING if band in values), next(iter(values)))
+    share = float((values[dark] <= 0).mean())
+    if share < _MANY:
         return Verdict()
-    offset = scene.bands[worst].offset
+    offset = scene.bands[dark].offset
     why = (
         f"after the offset {offset:g}: its numbers may have been shifted back already"
         if offset < 0
         else "or below it: correct the scene's scale and offset, or leave it out"
     )
-    return Verdict(doubts=(f"{scene.id}: {shares[worst]:.0%} of the clear values of {worst} are at 0 {why}",))
+    return Verdict(doubts=(f"{scene.id}: {share:.0%} of the clear values of {dark} are at 0 {why}",))
 
 
 def _decibels(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
