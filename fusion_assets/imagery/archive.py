@@ -21,12 +21,14 @@ from fusion_assets.imagery.archive_series import timeseries
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
+from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import gdal_environment, read_part
 from fusion_assets.imagery.scenes import (
     Scene,
     acquisitions,
+    interval,
     is_complete,
     newest_processing,
     scene_from_item,
@@ -190,7 +192,7 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     product = PRODUCTS[request.product]
     found = find_items(request.archive, request.collections, request.area, request.window, request.sign)
     items = [item for item in found if product.takes(str(item.properties.get("platform") or ""))]
-    kept = [item for item in items if not _too_cloudy(item.properties.get("eo:cloud_cover"), request.max_cloud_cover)]
+    kept = [item for item in items if not _too_cloudy(item, request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]
     if not kept:
@@ -204,6 +206,8 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     scenes = [_scene(item, request) for item in kept]
     if problem := all(scene.problem for scene in scenes) and scenes[0].problem:
         raise problem
+    if product.role in ("night_lights", "labels"):
+        _check_single(kept, request)
     scenes, older = newest_processing(scenes)
     # Said once, by the first scene that stays.
     return [dataclasses.replace(scenes[0], flags=(*older, *scenes[0].flags)), *scenes[1:]]
@@ -229,8 +233,31 @@ def _none_readable(count: int, request: ExportRequest) -> FusionError:
     )
 
 
-def _too_cloudy(cover: float | None, limit: float | None) -> bool:
-    return limit is not None and cover is not None and cover > limit
+def _check_single(items: Sequence[pystac.Item], request: ExportRequest) -> None:
+    """Refuse two composites or maps of the same time and place: which of them is meant cannot be told."""
+    met: dict[tuple[object, ...], str] = {}
+    for item in items:
+        key = (interval(item), tuple(round(edge, 3) for edge in footprint(item).bounds))
+        if key in met:
+            raise FusionError(
+                f"items {met[key]} and {item.id} of {_partition(request)} are of the same time and place: versions, or "
+                "different things",
+                "one for each time and place",
+                "keep one kind in a collection, and name it in the study (`collection`)",
+            )
+        met[key] = item.id
+
+
+def _too_cloudy(item: pystac.Item, limit: float | None) -> bool:
+    cover = item.properties.get("eo:cloud_cover")
+    if limit is None or cover is None:
+        return False
+    try:
+        return float(cover) > limit
+    except (TypeError, ValueError):
+        raise FusionError(
+            f"STAC item {item.id} has the eo:cloud_cover {str(cover)[:40]!r}", "a percentage", "correct the item"
+        ) from None
 
 
 def _partition(request: ExportRequest) -> str:

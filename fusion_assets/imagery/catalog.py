@@ -234,12 +234,16 @@ def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
             client = pystac_client.Client.open(root, stac_io=files.web)
             if client.conforms_to("ITEM_SEARCH"):
                 return client
+            if client.get_links("search"):
+                # Whatever version of the API it says it conforms to.
+                client.add_conforms_to("ITEM_SEARCH")
+                return client
         elif not Path(root).is_file():
             raise FusionError(f"there is no STAC catalog at {root}", "a catalog.json file", remedy)
         return pystac.Catalog.from_file(root, stac_io=files)
     except Exception as error:
-        if _is_told(error):
-            raise
+        if told := _told(error):
+            raise told from None
         raise FusionError(
             f"the archive {public_url(root)} cannot be read as STAC ({type(error).__name__})",
             "a STAC catalog or the landing page of a STAC API",
@@ -255,11 +259,13 @@ def _is_api(catalog: pystac.Catalog) -> bool:
     return hasattr(catalog, "search")
 
 
-def _is_told(error: Exception) -> bool:
-    """Whether an error says by itself what is wrong."""
+def _told(error: BaseException | None) -> Exception | None:
+    """The error behind an error that says by itself what is wrong: pystac wraps what reading raises."""
     from fusion_assets.imagery.web import Refusal
 
-    return isinstance(error, FusionError | Refusal)
+    while error is not None and not isinstance(error, FusionError | Refusal):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _collections(opened: _Opened) -> list[pystac.Collection]:
@@ -285,7 +291,13 @@ def _below(top: pystac.Catalog) -> Iterator[pystac.Catalog]:
 def _items_of(opened: _Opened, collection: pystac.Collection) -> list[pystac.Item]:
     if collection.id not in opened.items:
         listed = (item for below in _below(collection) for item in below.get_items())
-        opened.items[collection.id] = list(_walk(opened, listed))
+        items = opened.items[collection.id] = list(_walk(opened, listed))
+        if not items and collection.get_links("items"):
+            raise FusionError(
+                f"{public_url(opened.root)} lists no item of {collection.id}, but links to where they are served",
+                "a catalog that links to its items, or the landing page of the API that serves them",
+                "set `archive:` in the study to the API's landing page",
+            )
     return opened.items[collection.id]
 
 
@@ -295,8 +307,8 @@ def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
         yield from children
     except Exception as error:
         _CACHE.pop(opened.root, None)
-        if _is_told(error):
-            raise
+        if told := _told(error):
+            raise told from None
         place = public_url(opened.files.latest or opened.root)
         detail = public_url(f"{type(error).__name__}: {error.__cause__ or error}")
         raise FusionError(

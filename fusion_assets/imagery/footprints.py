@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 
-_WORLD = box(-180, -90, 180, 90)
+WORLD = box(-180, -90, 180, 90)
 # Footprints may overshoot the poles a little; what lies further out is not in degrees.
 _MOST_LATITUDE, _MOST_LONGITUDE = 91.0, 540.0
 
@@ -32,14 +32,18 @@ def footprint(item: pystac.Item) -> BaseGeometry:
         FusionError: geometry or bounding box cannot be read, or are not in degrees; names the item.
     """
     given = _geometry(item)
+    if given is not None and not given.is_empty and not np.isfinite(shapely.get_coordinates(given)).all():
+        raise _unreadable(item, "a geometry with coordinates that are no numbers")
     if given is None or given.is_empty:
-        return _WORLD if item.bbox is None else _box(item)
+        return WORLD if item.bbox is None else _box(item)
     west, south, east, north = given.bounds
     if not all(map(math.isfinite, given.bounds)) or not _in_degrees(west, south, east, north):
         raise _unreadable(item, f"a geometry of longitudes {west:g} to {east:g} and latitudes {south:g} to {north:g}")
     whole = shapely.make_valid(given)
     if east - west <= 180:
-        return whole
+        # Where the two contradict each other, either may be right, and the file will tell.
+        other = None if item.bbox is None else _box(item)
+        return whole if other is None or touches(whole, other) else whole.union(other)
     # Either as wide as it looks, or it crosses the antimeridian and was not cut there, as GeoJSON demands.
     crossing = shapely.make_valid(shapely.transform(given, _eastern))
     crosses = item.bbox is not None and _box(item).bounds[2] > 180 >= east

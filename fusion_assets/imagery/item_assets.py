@@ -90,8 +90,8 @@ def _at(item: pystac.Item, key: str, position: int | None = None) -> Location:
 def _bands(asset: pystac.Asset) -> list[Mapping[str, Any]]:
     """What an asset says of each of its bands: all spellings together."""
     lists = [
-        [band if isinstance(band, Mapping) else {} for band in asset.extra_fields.get(name) or ()]
-        for name in ("bands", "eo:bands", "raster:bands")
+        [band if isinstance(band, Mapping) else {} for band in said] if isinstance(said, list) else []
+        for said in map(asset.extra_fields.get, ("bands", "eo:bands", "raster:bands"))
     ]
     merged: list[Mapping[str, Any]] = []
     for position in range(max(map(len, lists))):

@@ -7,13 +7,16 @@ finding items (`catalog.py`), reading pixels (`reading.py`).
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pystac
+from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.footprints import WORLD, footprint
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
 from fusion_assets.imagery.placement import Box, Place
 from fusion_assets.imagery.products import Mask, Product
@@ -22,6 +25,8 @@ from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
 # Granules of one pass over a region are seconds apart; the next pass is at least an orbit (100 minutes) away.
 _SAME_PASS = dt.timedelta(seconds=60)
+_UNCOVERED = 0.01
+"""Outlines of two processings differ a little; by more, the older one has something that the newer one has not."""
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
 _TILE_WITH_T = re.compile(r"(?:^|_)T(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
 _TILE_IN_NAME = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
@@ -76,9 +81,10 @@ class Scene:
         flags: what is doubtful about this item, in words.
         orbit: relative orbit, where the item says so.
         direction: `ascending` or `descending`, where the item says so.
-        tile: what part of its pass it is: tile code, or its footprint.
+        tile: code of the tile that it is of, where it is of one.
         version: of its processing; the larger is the newer.
         problem: why it cannot be used; None where it can.
+        outline: what it covers, longitude and latitude; None where that is not known.
     """
 
     id: str
@@ -93,6 +99,7 @@ class Scene:
     tile: str = ""
     version: tuple[float, str] = (0.0, "")
     problem: UnreadableFile | None = None
+    outline: BaseGeometry | None = field(default=None, compare=False)
 
 
 def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
@@ -132,26 +139,26 @@ def scene_from_item(
     mask_file = _mask_file(item, product, mask, start, assets.get("mask", ""))
     files = {name: _file(item, name, product, assets.get(name, ""), mask_file is None, flags) for name in bands}
     known = item.properties
-    orbit = known.get("sat:relative_orbit")
     return Scene(
         item.id,
         start,
         end,
-        str(known.get("platform", "")),
+        _platform(item),
         files,
         mask_file,
         tuple(flags),
-        None if orbit is None else int(orbit),
-        str(known.get("sat:orbit_state", "")).lower(),
-        tile_of(item.id, known) or _footprint_text(item),
+        _orbit(item),
+        str(known.get("sat:orbit_state") or "").lower(),
+        tile_of(item.id, known),
         _version(item),
+        outline=footprint(item),
     )
 
 
 def unusable(item: pystac.Item, problem: UnreadableFile) -> Scene:
     """A scene that was found and cannot be used."""
     start, end = interval(item)
-    return Scene(item.id, start, end, str(item.properties.get("platform", "")), {}, None, problem=problem)
+    return Scene(item.id, start, end, _platform(item), {}, None, problem=problem)
 
 
 def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bool:
@@ -160,33 +167,41 @@ def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bo
 
 
 def newest_processing(scenes: Sequence[Scene]) -> tuple[list[Scene], list[str]]:
-    """One scene for each granule of a pass: the newest processing of it.
+    """Scenes without those that another one is a newer processing of: the same tile and pass, and all that it covers.
+
+    Granules that share a tile and cover parts of it stay.
 
     Returns:
         The scenes that stay, in the same order, and for each that does not a line saying so.
     """
-    newest: dict[tuple[str, dt.datetime, str], Scene] = {}
+    replaced: dict[str, str] = {}
+    of_tile: dict[str, list[Scene]] = {}
     for scene in scenes:
-        key = (platform_of(scene), scene.start, scene.tile)
-        if not scene.tile or scene.problem:
-            continue
-        if key not in newest or (scene.version, scene.id) > (newest[key].version, newest[key].id):
-            newest[key] = scene
-    stays = {scene.id for scene in newest.values()}
-    kept = [scene for scene in scenes if scene.id in stays or not scene.tile or scene.problem]
-    left_out = [
-        f"{scene.id}: left out, {newest[platform_of(scene), scene.start, scene.tile].id} is a newer processing of it"
-        for scene in scenes
-        if scene.tile and not scene.problem and scene.id not in stays
-    ]
-    return kept, left_out
+        of_tile.setdefault(scene.tile, []).append(scene)
+    for older in scenes:
+        newer = [other for other in of_tile[older.tile] if older.tile and _is_newer(other, older)]
+        if newer:
+            replaced[older.id] = max(newer, key=lambda scene: (scene.version, scene.id)).id
+    kept = [scene for scene in scenes if scene.id not in replaced]
+    return kept, [f"{old}: left out, {new} is a newer processing of it" for old, new in replaced.items()]
+
+
+def _is_newer(other: Scene, scene: Scene) -> bool:
+    if (other.version, other.id) <= (scene.version, scene.id):
+        return False
+    if abs(other.start - scene.start) > _SAME_PASS or len({platform_of(one) for one in (other, scene)} - {""}) > 1:
+        return False
+    if scene.problem or other.problem or scene.outline is None or other.outline is None:
+        return False
+    return bool(scene.outline.difference(other.outline).area <= _UNCOVERED * scene.outline.area)
 
 
 def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
     """Group the granules of one pass, so that where they overlap the pass counts once.
 
     Scenes of one platform whose start times follow each other within a minute are one acquisition. Inside a group
-    scenes are ordered by id: where two are clear at a pixel, the first is taken.
+    scenes are ordered by id, those of one tile by their processing, the newest first: where two are clear at a pixel,
+    the first is taken.
     """
     groups: list[list[Scene]] = []
     for scene in sorted(scenes, key=lambda s: (platform_of(s), s.start, s.id)):
@@ -195,8 +210,17 @@ def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
             groups[-1].append(scene)
         else:
             groups.append([scene])
-    ordered = [sorted(group, key=lambda s: s.id) for group in groups]
+    ordered = [_in_order(group) for group in groups]
     return sorted(ordered, key=lambda group: (group[0].start, group[0].id))
+
+
+def _in_order(group: Sequence[Scene]) -> list[Scene]:
+    by_id = sorted(group, key=lambda scene: scene.id)
+    first: dict[str, str] = {}
+    for scene in by_id:
+        first.setdefault(scene.tile or scene.id, scene.id)
+    newest_first = sorted(by_id, key=lambda scene: (scene.version, scene.id), reverse=True)
+    return sorted(newest_first, key=lambda scene: first[scene.tile or scene.id])
 
 
 def platform_of(scene: Scene) -> str:
@@ -228,8 +252,19 @@ def _spellings(product: Product, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*band.assets, band.name, band.earth_engine)))
 
 
-def _footprint_text(item: pystac.Item) -> str:
-    return " ".join(f"{float(edge):.3f}" for edge in item.bbox) if item.bbox else ""
+def _platform(item: pystac.Item) -> str:
+    """Satellite, as the item says; that of a Sentinel-2 item which does not say from its name."""
+    said = str(item.properties.get("platform") or "")
+    if re.fullmatch(r"(?i)|sentinel-?2", said) and (found := re.search(r"(?:^|/|_)S2([A-D])_", item.id)):
+        return f"sentinel-2{found[1].lower()}"
+    return said
+
+
+def _orbit(item: pystac.Item) -> int | None:
+    try:
+        return int(item.properties["sat:relative_orbit"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _version(item: pystac.Item) -> tuple[float, str]:
@@ -287,6 +322,13 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
             f"say which it is in the study: `assets: {{{name}: {where.key}#3}}` for the third",
         )
     scale, offset, nodata = (_declared_number(item, where, key) for key in ("scale", "offset", "nodata"))
+    if product.label == "code" and (scale not in (None, 1.0) or offset not in (None, 0.0)):
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {where.key}",
+            f"declares scale {scale} and offset {offset} of classes",
+            "classes as they are: scale 1, offset 0",
+            "correct the item",
+        )
     if product.offset_rule == "sentinel2":
         offset = sentinel2_offset(item, where.key, where.declared, flags)
     # Of stored numbers in another scale than the product's, the product's offset says nothing.
@@ -349,25 +391,28 @@ def _place(item: pystac.Item, key: str) -> Place:
 
 
 def _box(item: pystac.Item) -> Box | None:
-    box = item.bbox
-    if not box or len(box) not in (4, 6):
-        return None
-    west, south, east, north = box if len(box) == 4 else (*box[:2], *box[3:5])
-    return float(west), float(south), float(east), float(north)
+    west, south, east, north = footprint(item).bounds
+    return None if (west, south, east, north) == WORLD.bounds else (west, south, east, north)
 
 
 def _declared_number(item: pystac.Item, where: Location, name: str) -> float | None:
     """A number that the item declares of a band; STAC spells special ones as the strings nan, inf and -inf."""
     value = where.declared.get(name)
+    if value is None:
+        return None
     try:
-        return None if value is None else float(value)
+        number = math.nan if isinstance(value, bool) else float(value)
+        possible = (name == "nodata" and not isinstance(value, bool)) or math.isfinite(number)
     except (TypeError, ValueError):
-        raise UnusableScene(
-            f"STAC item {item.id}, asset {where.key}",
-            f"declares the {name} {str(value)[:40]!r}",
-            "a number",
-            "correct the item",
-        ) from None
+        number, possible = 0.0, False
+    if possible and (name != "scale" or number > 0):
+        return number
+    raise UnusableScene(
+        f"STAC item {item.id}, asset {where.key}",
+        f"declares the {name} {str(value)[:40]!r}",
+        "a number above 0" if name == "scale" else "a number",
+        "correct the item",
+    )
 
 
 def _flag(flags: list[str], text: str) -> None:

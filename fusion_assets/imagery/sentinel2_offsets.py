@@ -20,16 +20,20 @@ import pystac
 SHIFTED = -0.1
 _FIRST_SHIFTED_BASELINE = 4.0
 # All that ESA has made since is shifted. Older acquisitions are shifted once they have been reprocessed (Collection 1).
-_FIRST_SHIFTED_DAY = dt.date(2022, 1, 25)
+FIRST_SHIFTED_DAY = dt.date(2022, 1, 25)
 # 99.99 marks products that were made elsewhere; it says nothing.
 _NO_BASELINE_FROM = 10.0
 
-_SPELT = re.compile(r"N?(\d{1,2})(?:\.(\d{1,2}))?(?![\d.])|N?(\d{1,2})(\d{2})(?![\d.])")
+_SPELT = re.compile(
+    r"(?:N|V|PB)?(\d{1,2})(?:\.(\d{1,2}))?(?![\d.])|(?:N|V|PB)?(\d{1,2})(\d{2})(?![\d.])", re.IGNORECASE
+)
 # A number that may be a processor's version ("Sen2Cor 2.11", "2.11") is a baseline only in ESA's own spelling.
 _SPELT_IN_FULL = re.compile(r"N?(\d{2})\.?(\d{2})(?![\d.])")
-_IN_A_NAME = re.compile(r"S2[A-D]_[^/]*_N(\d{2})\.?(\d{2})(?!\d)")
-_NAMES = ("product_uri", "product_id", "product_name", "title", "granule_id", "tile_id", "datastrip_id", "datatake_id")
-_REMOVED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied", "boa_offset_applied")
+_IN_A_NAME = re.compile(r"S2[A-D]_[^/]*_N(\d{2})\.?(\d{2})(?!\d)", re.IGNORECASE)
+_NAMES = (
+    *("product_uri", "product_id", "product_name", "title", "granule_id", "tile_id"),
+    *("datastrip_id", "datatake_id", "identifier", "datatake_identifier"),
+)
 _YES, _NO = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -96,7 +100,7 @@ def offset_by(evidence: Evidence) -> tuple[float, str]:
         chosen, reason, others = declared, "declared", (told, named)
     elif by_baseline is not None:
         chosen, reason, others = by_baseline, "by processing baseline", (named,)
-    elif evidence.day is not None and evidence.day >= _FIRST_SHIFTED_DAY:
+    elif evidence.day is not None and evidence.day >= FIRST_SHIFTED_DAY:
         return SHIFTED, f"offset {SHIFTED:g} by the date alone: no baseline is given, and ESA shifts since 2022-01-25"
     else:
         return 0.0, "offset 0, for nothing tells the processing baseline; reprocessed scenes would need -0.1"
@@ -108,8 +112,8 @@ def evidence_of(item: pystac.Item, key: str, declared: Mapping) -> Evidence:
     """What an item says about one of its assets."""
     asset = item.assets[key]
     # Earth Search has rewritten its GeoTIFFs; the JPEG 2000 files beside them are ESA's own.
-    original = asset.href.partition("?")[0].lower().endswith(".jp2")
-    said = (_yes(item.properties.get(name)) for name in _REMOVED)
+    original = bool(re.search(r"\.jp2($|[?#])", asset.href, re.IGNORECASE))
+    said = (_yes(value) for name, value in item.properties.items() if _ending(name) == "boa_offset_applied")
     return Evidence(
         None if original else next((answer for answer in said if answer is not None), None),
         float(declared["offset"]) if "offset" in declared else None,

@@ -94,7 +94,7 @@ def _every_feature(asked: ItemSearch, collection: str, size: int) -> list[dict[s
     try:
         for page in web.get_pages(asked.url, asked.method, asked.get_parameters()):
             pages += 1
-            matched = _matched(page) if matched is None else matched
+            matched = max((count for count in (matched, _matched(page)) if count is not None), default=None)
             found = page.get("features") or []
             names = {_name(feature, collection) for feature in found}
             if found and names <= known and next_link(page, str(asked.method)):
@@ -109,7 +109,7 @@ def _every_feature(asked: ItemSearch, collection: str, size: int) -> list[dict[s
             raise Refusal(f"{circle.words}, after {len(known)}{of_all} items", circle.status) from None
     if matched is not None and len(known) < matched:
         raise Refusal(f"it says that {matched} items match and gave {len(known)}: {matched - len(known)} are missing")
-    if matched is None and pages == 1 and len(features) >= max(_size(page, size), 2):
+    if matched is None and pages == 1 and len(features) >= 2:
         _check_pages(asked, web, len(features))
     return features
 
@@ -138,7 +138,8 @@ def _size(page: Mapping[str, Any], asked: int) -> int:
 
 def _number(places: list[Any], names: tuple[str, ...]) -> int | None:
     values = [place.get(name) for place in places if isinstance(place, dict) for name in names]
-    return next((value for value in values if isinstance(value, int) and not isinstance(value, bool)), None)
+    texts = (str(value) for value in values if value is not None and not isinstance(value, bool))
+    return next((int(float(text)) for text in texts if re.fullmatch(r"\d{1,15}(\.0*)?", text)), None)
 
 
 def _name(feature: Any, collection: str) -> tuple[str, str]:

@@ -164,11 +164,13 @@ class Web(StacApiIO):
         text = self.request(wanted.url, wanted.method, dict(wanted.headers), dict(wanted.parameters))
         try:
             page = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             page = None
-        listed = page.get("features", page.get("collections", [])) if isinstance(page, dict) else None
+        listed = page.get("features", page.get("collections")) if isinstance(page, dict) else None
         if not isinstance(listed, list) or not isinstance(page, dict):
-            raise Refusal(f"its answer is no page of items or collections but {_printable(text[:100])!r}")
+            # Servers that fail half-way say so in an answer that looks well.
+            no_page = f"its answer is no page of items or collections but {_printable(text[:100])!r}"
+            raise Refusal(no_page, transient=isinstance(page, dict) and listed is None)
         return page
 
     def _answer(self, wanted: _Request) -> str:
@@ -235,6 +237,9 @@ def _next(page: Mapping[str, Any], current: _Request, first: _Request) -> _Reque
         return None
     url, method, merge = urljoin(current.url, str(link.get("href") or "")), _method(link), link.get("merge") is True
     body, headers = link.get("body") or {}, link.get("headers") or {}
+    if not isinstance(body, dict) or not isinstance(headers, dict):
+        raise Refusal("its link to the next page has a body or headers that are no objects")
+    headers = {str(name): str(value) for name, value in headers.items()}
     if merge:
         body, headers = {**first.parameters, **body}, {**first.headers, **headers}
     return _Request(url, method, body if method == "POST" else {}, headers)

@@ -1,5 +1,7 @@
 """Which asset of an item, and which band of its file, holds what."""
 
+import math
+
 import pytest
 
 from fusion_assets.errors import FusionError
@@ -101,9 +103,32 @@ def test_parts_of_files_are_told_from_files(href, part):
         assert "gdal_translate" in caught.value.remedy
 
 
-@pytest.mark.parametrize("value", ["x", [1], {}])
-@pytest.mark.parametrize("name", ["scale", "offset", "nodata"])
-def test_numbers_that_are_none_are_refused(name, value):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, value) for name in ("scale", "offset", "nodata") for value in ("x", [1], {}, True)),
+        *((name, value) for name in ("scale", "offset") for value in ("nan", "inf", math.nan)),
+        *(("scale", value) for value in (0, -1, "-0.0001")),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(name, value):
     item = bare_item("item", ["red"], fields={"red": {"raster:bands": [{name: value}]}})
     with pytest.raises(FusionError, match=f"declares the {name}"):
         scene_from_item(item, L2A, ["B04"], Mask("none"))
+
+
+@pytest.mark.parametrize("declared", [{"scale": 2}, {"offset": 1}])
+def test_classes_have_no_scale(declared):
+    cover = PRODUCTS["land_cover"]
+    item = bare_item("item", ["lulc"], fields={"lulc": {"raster:bands": [declared]}})
+    with pytest.raises(UnusableScene, match="of classes"):
+        scene_from_item(item, cover, ["land_cover"], Mask("none"))
+    plain = bare_item("item", ["lulc"], fields={"lulc": {"raster:bands": [{"scale": 1, "offset": 0}]}})
+    assert scene_from_item(plain, cover, ["land_cover"], Mask("none")).bands["land_cover"].scale == 1
+
+
+def test_odd_members_of_items_are_no_tracebacks():
+    odd = {"sat:relative_orbit": "R051", "sat:orbit_state": None, "platform": None}
+    item = bare_item("item", ["red"], properties=odd, fields={"red": {"bands": 3, "eo:bands": None}})
+    scene = scene_from_item(item, L2A, ["B04"], Mask("none"))
+    assert (scene.orbit, scene.direction, scene.platform) == (None, "", "")

@@ -5,6 +5,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from shapely.geometry import box, mapping
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.archive import ArchiveEngine, scenes_for
@@ -118,6 +119,62 @@ def test_what_makes_a_processing_the_newer_one(tmp_path, older, newer):
     ]
     request = small_request(write_catalog(tmp_path / "catalog", {"sentinel-2-l2a": items}))
     assert [scene.id for scene in scenes_for(request)] == ["a"]
+
+
+@pytest.mark.parametrize("same_version", [True, False])
+def test_granules_that_share_a_tile_and_cover_parts_of_it_both_count(tmp_path, same_version):
+    """Products are split where a pass is received in pieces: the same tile and time, one part in each."""
+    items = []
+    for half, (name, value) in enumerate(zip(SPLIT, (1000, 3000), strict=True)):
+        rows = slice(0, SHAPE[0] // 2) if half == 0 else slice(SHAPE[0] // 2, None)
+        numbers = np.zeros(SHAPE, np.uint16)
+        numbers[rows] = value
+        item = item_of(tmp_path, name, 1, 0, properties={} if same_version else {"created": f"202{half}-01-01"})
+        write_tif(tmp_path / f"files/{name}_blue.tif", numbers)
+        west, south, east, north = item.bbox
+        middle = (south + north) / 2
+        part = (west, middle, east, north) if half == 0 else (west, south, east, middle)
+        item.bbox, item.geometry = list(part), mapping(box(*part))
+        items.append(item)
+    request = small_request(write_catalog(tmp_path / "catalog", {"sentinel-2-l2a": items}))
+    engine = ArchiveEngine(Storage(str(tmp_path / "s")))
+    export = engine.submit(request)
+    assert export.scenes == SPLIT and export.flags == ()
+    made = engine.collect(export).compute()
+    assert round(float(made.B02[0, 0]) * 10_000) == 1000 and round(float(made.B02[-1, 0]) * 10_000) == 3000
+    assert (made.observation_count == 1).all()
+
+
+SPLIT = (
+    "S2A_MSIL2A_20190701T104031_N0212_R008_T31UES_20190701T131313",
+    "S2A_MSIL2A_20190701T104031_N0212_R008_T31UES_20190701T141515",
+)
+
+
+@pytest.mark.parametrize("platform", ["sentinel-2", "", None])
+def test_a_satellite_that_only_the_name_tells_is_the_same(tmp_path, platform):
+    items = [
+        item_of(tmp_path, name, value, 0, properties={"platform": said})
+        for name, value, said in zip(NAMES, (1000, 3000), ("sentinel-2a", platform), strict=True)
+    ]
+    request = small_request(write_catalog(tmp_path / "catalog", {"sentinel-2-l2a": items}))
+    assert [scene.id for scene in scenes_for(request)] == [NAMES[1]]
+
+
+@pytest.mark.parametrize("product", ["viirs_monthly", "ghsl_built_surface"])
+def test_two_composites_of_one_time_and_place_are_refused(tmp_path, product):
+    recipe = PRODUCTS[product]
+    key, start = recipe.default_bands[0], dt.datetime(2019, 7, 1, tzinfo=dt.UTC)
+    items = [
+        make_item(name, {key: write_tif(tmp_path / f"{name}.tif", np.ones(SHAPE, np.float32))}, start, start)
+        for name in ("vcmcfg", "vcmslcfg")
+    ]
+    request = small_request(
+        write_catalog(tmp_path / "catalog", {recipe.collections[0]: items}), product=product,
+        recipe=CompositeRecipe(recipe.default_bands, recipe.mask), collections=recipe.collections,
+    )  # fmt: skip
+    with pytest.raises(FusionError, match=r"items vcmcfg and vcmslcfg of .* are of the same time and place"):
+        scenes_for(request)
 
 
 def test_granules_of_one_pass_and_other_times_are_no_processings_of_each_other():

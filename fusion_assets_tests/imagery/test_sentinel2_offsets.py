@@ -170,3 +170,9 @@ def test_precedence_and_doubts(evidence, offset, doubt):
 def test_a_declared_offset_is_taken_as_it_is():
     assert decided(declared={"offset": -0.1}, moment=AFTER) == (-0.1, False)
     assert decided(declared={"offset": 0}, moment=AFTER) == (0.0, False)
+
+
+@pytest.mark.parametrize("name", ["earthsearch", "sentinel", "sentinel2", "s2"])
+def test_the_endpoints_own_word_is_heard_under_any_prefix(name):
+    said = {f"{name}:boa_offset_applied": True, "s2:processing_baseline": "05.09"}
+    assert decided(said) == (0.0, False)

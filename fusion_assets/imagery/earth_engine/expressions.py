@@ -87,8 +87,8 @@ def physical(numbers: Any, product: Product) -> Any:
 def _pass(plan: Plan, group: Sequence[str]) -> Any:
     import ee
 
-    # The first index wins where granules overlap: in a mosaic the last image is on top.
-    images = [_scene(plan, index) for index in sorted(group, reverse=True)]
+    # The first wins where granules overlap: in a mosaic the last image is on top.
+    images = [_scene(plan, index) for index in reversed(group)]
     return images[0] if len(images) == 1 else ee.ImageCollection.fromImages(images).mosaic()
 
 

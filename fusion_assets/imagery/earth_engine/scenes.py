@@ -15,6 +15,7 @@ from fusion_assets.imagery.earth_engine.outlines import searched_area
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.scenes import Scene, acquisitions, newest_processing, tile_of
+from fusion_assets.imagery.sentinel2_offsets import FIRST_SHIFTED_DAY
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
 # Known when this was written; Earth Engine's own list, which the client fetches, is looked at as well.
@@ -26,6 +27,7 @@ DEPRECATED = {
     "LANDSAT/LC08/C01/T1_SR": "LANDSAT/LC08/C02/T1_L2",
 }
 CLOUD_SCORE_PLUS = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+_SHIFTED = ("COPERNICUS/S2", "COPERNICUS/S2_SR")
 _PUBLIC = "projects/earthengine-public/assets/"
 
 
@@ -35,7 +37,7 @@ class Found:
 
     Attributes:
         collection: full id.
-        groups: image indices of each pass, passes by start time, indices sorted.
+        groups: image indices of each pass, passes by start time, the one that counts first.
         masked: whether the images have the recipe's mask band.
         source: CRS and six affine terms of the newest image; labels only.
         lacking: images that were found and cannot be used, by index, and what they lack.
@@ -84,6 +86,12 @@ def collection_of(request: ExportRequest) -> str:
             f"{name} is deprecated",
             f"its successor {deprecated()[name] or '(none is named)'}",
             "choose a product or `collection` that uses the successor, or set allow_deprecated: true in the study",
+        )
+    if product.offset_rule == "sentinel2" and name in _SHIFTED and request.window[1] >= FIRST_SHIFTED_DAY:
+        raise FusionError(
+            f"{name} keeps ESA's shift of +1000 in images from {FIRST_SHIFTED_DAY} on, and other images have none",
+            f"its harmonized successor {deprecated()[name]}",
+            "remove `collection` from this product in the study",
         )
     return name
 
