@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BUILT_UP = "built_up"
 FRACTION = "built_fraction"
 NO_DATA = 255
+_UNEQUAL = 0.02
 
 
 def built_up_labels(
@@ -64,13 +65,14 @@ def built_up_labels(
     dtype: type = np.int16
     if product.label == "fraction":
         share = np.where(known, values / source_pixel_m2, np.nan)
-        if (share > SLACK).any():
-            worst = np.nanargmax(share)
+        if ((share > SLACK) | (share < 0)).any():
+            worst = np.flatnonzero((share > SLACK) | (share < 0))[0]
             cell = float(np.broadcast_to(source_pixel_m2, share.shape).flat[worst])
             raise impossible_surface(float(values.flat[worst]), SLACK * cell)
         built = share >= (threshold if threshold is not None else 0.5)
         code_name, code, dtype = FRACTION, np.clip(share, 0, 1), np.float32
     else:
+        _check_codes(values[known], product)
         built = np.isin(values, built_codes or product.built_codes)
         code = values
     bands = {code_name: code, BUILT_UP: built}
@@ -83,7 +85,10 @@ def source_cell_m2(grid: Grid, crs: str, transform: Affine) -> np.ndarray:
     Exact cell area for projected sources (GHSL's Mollweide is equal-area); geodesic for sources in degrees.
     """
     if pyproj.CRS(crs).is_projected:
-        return np.full(grid.shape, abs(transform.a * transform.e))
+        metres = pyproj.CRS(crs).axis_info[0].unit_conversion_factor
+        area = abs(transform.determinant) * metres**2
+        _check_equal_area(grid, crs, transform, area)
+        return np.full(grid.shape, area)
     _, latitude = grid.lonlat()
     rows = np.floor((latitude - transform.f) / transform.e)
     geod = pyproj.Geod(ellps="WGS84")
@@ -94,6 +99,36 @@ def source_cell_m2(grid: Grid, crs: str, transform: Affine) -> np.ndarray:
         areas[row] = abs(geod.polygon_area_perimeter([0, east, east, 0], [south, south, north, north])[0])
     lookup = np.vectorize(areas.__getitem__)
     return lookup(rows)
+
+
+def _check_codes(codes: np.ndarray, product: Product) -> None:
+    """Refuse codes that the product does not have: fill that nothing declares would count as not built-up."""
+    lowest, highest = product.bands[0].valid_range
+    strange = np.unique(codes[(codes < lowest) | (codes > highest)])
+    if len(strange):
+        raise FusionError(
+            f"{product.title} holds {', '.join(f'{code:g}' for code in strange[:5])} inside the region",
+            f"codes from {lowest:g} to {highest:g}, or no data that is declared as such",
+            "declare the no-data number in the file (gdal_edit.py -a_nodata) or in `raster:bands` of the item",
+        )
+
+
+def _check_equal_area(grid: Grid, crs: str, transform: Affine, area: float) -> None:
+    """Refuse a map whose cells are not as large on the ground as they are drawn, such as Web Mercator."""
+    longitude, latitude = (float(np.mean(axis)) for axis in grid.lonlat())
+    there = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    x, y = there.transform(longitude, latitude)
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
+    xs = [x + transform.a * col + transform.b * row for col, row in corners]
+    ys = [y + transform.d * col + transform.e * row for col, row in corners]
+    lons, lats = there.transform(xs, ys, direction="INVERSE")
+    ground = abs(pyproj.Geod(ellps="WGS84").polygon_area_perimeter(lons, lats)[0])
+    if abs(ground / area - 1) > _UNEQUAL:
+        raise FusionError(
+            f"cells of the label product are {area:.0f} m2 in {crs}, and {ground:.0f} m2 on the ground",
+            "a CRS that keeps areas, as ESRI:54009 in which GHSL is published",
+            "use the product as it is published; surface that was reprojected is no longer surface of its cell",
+        )
 
 
 def source_cells(raster: xr.Dataset) -> tuple[str, Affine]:

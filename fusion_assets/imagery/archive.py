@@ -28,6 +28,7 @@ from fusion_assets.imagery.reading import gdal_environment, read_part
 from fusion_assets.imagery.scenes import (
     Scene,
     acquisitions,
+    gathered,
     interval,
     is_complete,
     newest_processing,
@@ -62,7 +63,7 @@ class ArchiveEngine:
         if known is not None:
             return self._noted(operations.renewed(Export.from_dict(known)))
         now = operations.now()
-        flags = tuple(flag for scene in found for flag in scene.flags)
+        flags = gathered(found)
         flags += tuple(f"left out if the study allows it: {scene.problem.found}" for scene in found if scene.problem)
         return self._noted(Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags))
 
@@ -136,7 +137,7 @@ class ArchiveEngine:
                     raise problem
         if request.recipe.reducer == "none":
             # A series has no ticket that would show them.
-            self._flags[tuple(_asked(request))] = tuple(flag for scene in kept for flag in scene.flags)
+            self._flags[tuple(_asked(request))] = gathered(kept)
         return kept
 
     def _look(self, scene: Scene, request: ExportRequest) -> Verdict:
@@ -158,10 +159,11 @@ class ArchiveEngine:
             try:
                 if known := scene.problem or self._look(scene, request).problem:
                     return known
-                settled_scenes([[scene]], read_headers([[scene]], request.recipe, working))
+                headers = read_headers([[scene]], request.recipe, working)
+                settled_scenes([[scene]], headers)
                 with gdal_environment(request.recipe.requester_pays):
-                    for file in (*scene.bands.values(), *((scene.mask,) if scene.mask else ())):
-                        read_part(file, working)
+                    for file, header in headers.items():
+                        read_part(file, working, header)
             except UnreadableFile as error:
                 return error
             return None

@@ -73,7 +73,7 @@ def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, n
         mask = read_nearest(scene.mask, places.grid, header=shared.headers[scene.mask], places=places, any_number=True)
         if mask is None:
             return None
-        clear = mask[1] & is_clear(mask[0], recipe.mask)
+        clear = mask[1] & is_clear(mask[0], recipe.mask, shared.headers[scene.mask].nodata)
         if not clear.any():
             return None
     values = np.empty((len(recipe.bands), *places.grid.shape), np.float32)

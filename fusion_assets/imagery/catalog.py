@@ -236,7 +236,8 @@ def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
                 return client
             if client.get_links("search"):
                 # Whatever version of the API it says it conforms to.
-                client.add_conforms_to("ITEM_SEARCH")
+                for part in ("CORE", "COLLECTIONS", "ITEM_SEARCH"):
+                    client.add_conforms_to(part)
                 return client
         elif not Path(root).is_file():
             raise FusionError(f"there is no STAC catalog at {root}", "a catalog.json file", remedy)

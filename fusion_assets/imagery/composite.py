@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.label_cells import averaged, most_surface
+from fusion_assets.imagery.label_cells import averaged, check_equal_cells, most_surface
 from fusion_assets.imagery.median import masked_median
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
@@ -54,6 +54,7 @@ def composite(
     season = survey(acquisitions, recipe, grid)
     newest = season.headers[season.acquisitions[-1][0].bands[recipe.bands[0]]].lattice
     if surface:
+        check_equal_cells({season.headers[s.bands[recipe.bands[0]]].lattice for g in season.acquisitions for s in g})
         recipe = averaged(recipe, grid, newest.crs, newest.transform)
         season = dataclasses.replace(season, recipe=recipe, most=most_surface(newest.crs, newest.transform))
     itemsize = max(encoding.dtype.itemsize for encoding in season.encodings.values())

@@ -73,7 +73,7 @@ def location(item: pystac.Item, spellings: Sequence[str], chosen: str = "") -> L
 
 def is_subdataset(href: str) -> bool:
     """Whether an address is GDAL's name of a part of a file, such as `NETCDF:lights.nc:radiance`."""
-    return bool(_SUBDATASET.match(href))
+    return bool(_SUBDATASET.match(href.removeprefix("./")))
 
 
 def _at(item: pystac.Item, key: str, position: int | None = None) -> Location:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Collection
 
+import pyproj
 from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.placement import is_geographic, same_crs
+from fusion_assets.imagery.placement import Lattice, is_geographic, same_crs
 from fusion_assets.imagery.recipe import CompositeRecipe
 
 _METRES_A_DEGREE = 111_320  # along the equator, and never more
@@ -34,7 +36,7 @@ def averaged(recipe: CompositeRecipe, grid: Grid, crs: str, transform: Affine) -
         crs: of the source.
         transform: of the source.
     """
-    finer = grid.resolution / _edge_metres(crs, transform)
+    finer = grid.resolution / (math.hypot(transform.a, transform.d) * _metres(crs))
     if finer <= 1 + 1e-6:
         return recipe
     k = round(finer) if _fit_in(grid, crs, transform) else max(_FINE, math.ceil(2 * finer - 1e-6))
@@ -55,7 +57,7 @@ def _fit_in(grid: Grid, crs: str, transform: Affine) -> bool:
 
 def most_surface(crs: str, transform: Affine) -> float:
     """Square metres that a cell of the source can hold at most, anywhere."""
-    return SLACK * _edge_metres(crs, transform) * _edge_metres(crs, Affine(transform.e, 0, 0, 0, transform.e, 0))
+    return SLACK * abs(transform.determinant) * _metres(crs) ** 2
 
 
 def impossible_surface(found: float, most: float) -> FusionError:
@@ -63,11 +65,24 @@ def impossible_surface(found: float, most: float) -> FusionError:
     return FusionError(
         f"a cell of {most / SLACK:.0f} m2 has {found:.0f} m2 of built-up surface: no-data fill that nothing declares, "
         "or another unit",
-        "at most the area of the cell",
+        "0 to the area of the cell",
         "declare the no-data number in the file (gdal_edit.py -a_nodata, for GHSL 65535) or in `raster:bands` of the "
         "item; a share or percentage of built-up land is not this product",
     )
 
 
-def _edge_metres(crs: str, transform: Affine) -> float:
-    return abs(transform.a) * (_METRES_A_DEGREE if is_geographic(crs) else 1)
+def check_equal_cells(lattices: Collection[Lattice]) -> None:
+    """Refuse labels whose parts have cells of different size: a surface says nothing without its cell."""
+    sizes = {(one.crs, one.transform.a, one.transform.b, one.transform.d, one.transform.e) for one in lattices}
+    if len(sizes) > 1:
+        shown = ", ".join(sorted(f"{abs(a):g} x {abs(e):g} in {crs}" for crs, a, _, _, e in sizes))
+        raise FusionError(
+            f"the label product has cells of different sizes: {shown}",
+            "one size of cell, on one CRS",
+            "keep each resolution in a collection of its own, and name it in the study (`collection`)",
+        )
+
+
+def _metres(crs: str) -> float:
+    """Metres of one unit of a CRS; of a degree, along the equator."""
+    return _METRES_A_DEGREE if is_geographic(crs) else pyproj.CRS(crs).axis_info[0].unit_conversion_factor

@@ -258,7 +258,7 @@ def misplaced(source: Lattice, said: Place) -> str:
             same = same_crs(source.crs, said.crs)
         except pyproj.exceptions.CRSError:
             return f"its item says CRS {said.crs}, which PROJ does not know"
-        if not same:
+        if not same and not _agree(source, said.crs):
             return f"its CRS is {source.crs[:60]}, and the item says {said.crs}"
     if said.corner is not None:
         x, y, pixel = said.corner
@@ -270,6 +270,18 @@ def misplaced(source: Lattice, said: Place) -> str:
         west, south, east, north = said.box
         return f"it lies outside its item's footprint, {west:.4g} to {east:.4g} E and {south:.4g} to {north:.4g} N"
     return ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _agree(source: Lattice, crs: str) -> bool:
+    """Whether two CRSs put a raster at the same place, to a tenth of a pixel: names and datums of one map differ."""
+    cols, rows = np.array([0, source.width, 0, source.width]), np.array([0, 0, source.height, source.height])
+    transform = source.transform
+    xs = transform.a * cols + transform.b * rows + transform.c
+    ys = transform.d * cols + transform.e * rows + transform.f
+    moved_x, moved_y = project_points(xs, ys, source.crs, crs)
+    near = 0.1 * math.hypot(transform.a, transform.d)
+    return bool(np.isfinite(moved_x).all() and max(abs(moved_x - xs).max(), abs(moved_y - ys).max()) <= near)
 
 
 @functools.lru_cache(maxsize=1024)

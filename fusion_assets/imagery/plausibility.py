@@ -30,6 +30,7 @@ _MANY = 0.1
 _TELLING = ("B04", "B02", "B03", "SR_B4", "SR_B2", "SR_B3")
 """Bands whose darkness tells of a wrong offset, the best first: water is dark beyond red, whatever the offset."""
 _BRIGHTEST, _FAINTEST = 2.0, 1e-3
+_LEAST_DECIBELS, _MOST_POWER = -100, 10.0
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _clear_values(
         mask = read_nearest(scene.mask, window, header=headers[scene.mask], places=places, any_number=True)
         if mask is None:
             return {}
-        clear = mask[1] & is_clear(mask[0], recipe.mask)
+        clear = mask[1] & is_clear(mask[0], recipe.mask, headers[scene.mask].nodata)
     if not clear.any():
         return {}
     found = {}
@@ -153,6 +154,13 @@ def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
 
 def _decibels(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
     """Land scatters less than it gets: decibels are mostly below 0, linear power never is."""
+    fill = max(float(((numbers == 0) | (numbers < _LEAST_DECIBELS)).mean()) for numbers in values.values())
+    if fill >= _MANY and min(float(numbers.min()) for numbers in values.values()) < 0:
+        return _impossible(
+            scene,
+            f"{fill:.0%} of its values are exactly 0 or below {_LEAST_DECIBELS} dB: fill that nothing declares",
+            "declare the no-data number in the file (gdal_edit.py -a_nodata) or in `raster:bands` of the item",
+        )
     if max(float((numbers < 0).mean()) for numbers in values.values()) >= _MANY:
         return Verdict()
     lowest = min(float(numbers.min()) for numbers in values.values())
@@ -165,6 +173,13 @@ def _decibels(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
 
 
 def _power(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
+    typical = max(float(np.median(numbers)) for numbers in values.values())
+    if typical > _MOST_POWER:
+        return _impossible(
+            scene,
+            f"the median of its values is {typical:.4g}: digital numbers, not calibrated power",
+            "use the calibrated, terrain-corrected files of the product",
+        )
     below = max(float((numbers < 0).mean()) for numbers in values.values())
     if below < _MANY:
         return Verdict()

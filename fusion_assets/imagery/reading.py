@@ -13,13 +13,16 @@ import math
 import os
 import re
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 import rasterio.windows
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -36,6 +39,11 @@ _GDAL = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "1",
+    # Seconds for connecting, for a whole answer, and at less than so many bytes a second.
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",
+    "GDAL_HTTP_TIMEOUT": "120",
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
     "CPL_VSIL_CURL_CACHE_SIZE": 128_000_000,
     # Bytes, for all threads together: a file's blocks are kept only while one window of it is read.
     "GDAL_CACHEMAX": 64 << 20,
@@ -49,6 +57,7 @@ _PASSING = re.compile(
 )
 _FILL = 1e30
 _SHOWN = 6
+_SAME_OFFSET = 1e-9
 _T = TypeVar("_T")
 
 # Files without a CRS are refused when their header is read; see `_check_place`.
@@ -111,11 +120,16 @@ def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
             _check_place(source, file)
             _check_length(source, file.href, band)
             full = _header(source, None, band)
-            level = _overview_level(source, grid) if overviews and not full.masked else None
+            _check_beside(file.href)
+            if full.nodata is None and file.nodata is None and full.dtype.kind in "iu":
+                _check_tag(source, file, full)
+            level = _overview_level(source, grid) if overviews and _averages_hold(file, full) else None
             if level is None:
                 return full
         with rasterio.open(file.href, overview_level=level) as source:
-            return _header(source, level, band)
+            # Overviews have no tags of their own.
+            coarse = _header(source, level, band)
+            return dataclasses.replace(coarse, nodata=full.nodata, scale=full.scale, offset=full.offset)
 
     return _with_retries(file.href, describe)
 
@@ -185,9 +199,9 @@ def read_bilinear(
     return total.astype(np.float32), np.isfinite(total)
 
 
-def read_part(file: SceneFile, grid: Grid) -> None:
+def read_part(file: SceneFile, grid: Grid, header: Header | None = None) -> None:
     """Decode every block that `grid` may need and keep nothing; raises UnreadableFile when any is damaged."""
-    header = read_header(file, grid)
+    header = header or read_header(file, grid)
     needed = outline_window(header.lattice, grid) or (0, 0, header.lattice.height, header.lattice.width)
     row, col, height, width = needed
     # Whole blocks, about four million pixels at a time.
@@ -214,6 +228,8 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
         )
     tags = {"scale": header.scale, "offset": header.offset}
     said = {name: tags[name] for name in file.assumed}
+    if "scale" in said and header.scale is not None:
+        _check_tags(file, header)
     if header.scale is None and "scale" in said:
         kind = "floats" if dtype.kind == "f" else "integers"
         if file.stored_as and file.stored_as != kind:
@@ -224,21 +240,33 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
                 f"declare `scale` in `raster:bands` of the item: {_scale_advice(file)}",
             )
     changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None} | {"assumed": ()}
+    if file.unobserved is not None:
+        # A physical value, as all that is said of products.
+        scale, offset = changes.get("scale", file.scale), changes.get("offset", file.offset)
+        changes["unobserved"] = (file.unobserved - offset) / scale
     for owner, number in (("the item", file.nodata), ("its own tag", header.nodata)):
         if number is None or (math.isnan(number) and dtype.kind == "f"):
             continue
         if not _holds(dtype, number):
-            raise UnusableScene(
-                file.href,
-                f"no data is {number:g} by {owner}, which {dtype} cannot hold: its real no-data number is not known",
-                f"a no-data number that {dtype} holds",
-                "correct the item or the file (gdal_edit.py -a_nodata)",
-            )
+            raise _unheld(file, number, owner, dtype)
         return dataclasses.replace(file, **changes, nodata=number, usual_nodata=None)
     usual = None if header.masked or file.usual_nodata is None else file.usual_nodata
     # What the product says holds for the type it is published in.
     usual = usual if usual is not None and _holds(dtype, usual) else None
     return dataclasses.replace(file, **changes, nodata=usual, usual_nodata=None)
+
+
+def _check_tags(file: SceneFile, header: Header) -> None:
+    """Refuse scale tags that cannot be, or whose offset contradicts what the item amounts to."""
+    scale, offset = header.scale or 0.0, header.offset or 0.0
+    wrong = not (math.isfinite(scale) and math.isfinite(offset) and scale > 0)
+    if wrong or ("offset" not in file.assumed and abs(offset - file.offset) > _SAME_OFFSET):
+        raise UnusableScene(
+            file.href,
+            f"its own tags say scale {scale:g} and offset {offset:g}, and its item leads to offset {file.offset:g}",
+            "tags and item that agree",
+            "correct the file (gdal_edit.py -scale, -offset), or declare scale and offset in the item",
+        )
 
 
 def _scale_advice(file: SceneFile) -> str:
@@ -250,7 +278,8 @@ def _scale_advice(file: SceneFile) -> str:
 def _holds(dtype: np.dtype, number: float) -> bool:
     """Whether a type has this number."""
     if dtype.kind == "f":
-        return math.isinf(number) or abs(number) <= float(np.finfo(dtype).max)
+        with np.errstate(over="ignore"):  # decimals of the largest number may lie a little beyond it
+            return math.isinf(number) or bool(np.isfinite(dtype.type(number)))
     limits = np.iinfo(dtype)
     return math.isfinite(number) and float(number).is_integer() and limits.min <= number <= limits.max
 
@@ -343,6 +372,9 @@ def _valid(values: np.ndarray, file: SceneFile, known: np.ndarray | None) -> np.
             continue
         exact = int(number) if values.dtype.kind in "iu" else number
         different = values != values.dtype.type(exact)
+        if values.dtype == np.float64:
+            # Written from single precision, as many files are.
+            different &= values != np.float64(np.float32(number))
         if values.dtype.kind == "f" and abs(number) >= _FILL:
             # Fill of this size is declared in rounded decimals, and nothing measured comes near it.
             different &= np.abs(values) < _FILL
@@ -370,6 +402,53 @@ def _header(source: rasterio.DatasetReader, level: int | None, band: int) -> Hea
         masked,
         scale if tagged else None,
         offset if tagged else None,
+    )
+
+
+def _averages_hold(file: SceneFile, header: Header) -> bool:
+    """Whether overviews average data alone: they leave out what the file itself says is none, and nothing else."""
+    if header.masked or file.unobserved is not None:
+        return False
+    wanted = header.nodata if file.nodata is None else file.nodata
+    if wanted is None:
+        return file.usual_nodata is None
+    return math.isnan(wanted) or wanted == header.nodata
+
+
+def _check_beside(href: str) -> None:
+    """Refuse a local file that files beside it say more of: those are not read, on the web they would cost too much."""
+    mask, more = Path(f"{href}.msk"), Path(f"{href}.aux.xml")
+    beside = mask if mask.is_file() else None
+    if more.is_file() and re.search(r"<(NoDataValue|Scale|Offset)\b", more.read_text(errors="replace")):
+        beside = more
+    if beside is not None:
+        raise UnusableScene(
+            href,
+            f"{beside.name} beside it says what is data or what its numbers mean, and is not read",
+            "a GeoTIFF that says so itself",
+            f"write both into one file: gdal_translate -co COMPRESS=DEFLATE {Path(href).name} whole.tif",
+        )
+
+
+def _check_tag(source: rasterio.DatasetReader, file: SceneFile, header: Header) -> None:
+    """Refuse a no-data tag that the type cannot hold; such a tag reads as none, but is written on into a VRT."""
+    name = f"/vsimem/{uuid.uuid4().hex}.vrt"
+    rasterio.shutil.copy(source, name, driver="VRT")
+    with rasterio.open(name) as copy:
+        text = "".join(copy.tags(ns="xml:VRT").values())
+    rasterio.shutil.delete(name, driver="VRT")
+    bands = re.findall(r"<VRTRasterBand.*?</VRTRasterBand>", text, re.DOTALL)
+    tag = re.search(r"<NoDataValue>([^<]+)<", bands[header.band - 1]) if len(bands) >= header.band else None
+    if tag is not None and not _holds(header.dtype, float(tag[1])):
+        raise _unheld(file, float(tag[1]), "its own tag", header.dtype)
+
+
+def _unheld(file: SceneFile, number: float, owner: str, dtype: np.dtype) -> UnusableScene:
+    return UnusableScene(
+        file.href,
+        f"no data is {number:g} by {owner}, which {dtype} cannot hold: its real no-data number is not known",
+        f"a no-data number that {dtype} holds",
+        "correct the item or the file (gdal_edit.py -a_nodata)",
     )
 
 
@@ -419,7 +498,7 @@ def _crs_text(wkt: str) -> str:
 
 def _overview_level(source: rasterio.DatasetReader, grid: Grid) -> int | None:
     factors = source.overviews(1)
-    ratio = grid.resolution / abs(source.transform.a)
+    ratio = grid.resolution / math.hypot(source.transform.a, source.transform.d)
     fitting = [level for level, factor in enumerate(factors) if factor <= ratio * (1 + 1e-9)]
     if not fitting or source.crs is None or is_geographic(source.crs.to_wkt()) != is_geographic(grid.crs):
         return None

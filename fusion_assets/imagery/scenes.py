@@ -25,6 +25,8 @@ from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 
 # Granules of one pass over a region are seconds apart; the next pass is at least an orbit (100 minutes) away.
 _SAME_PASS = dt.timedelta(seconds=60)
+_SHOWN = 3
+_SQUARE_METRES = ("m2", "m**2", "sqm", "sq m", "square metre", "square meter", "square metres", "square meters")
 _UNCOVERED = 0.01
 """Outlines of two processings differ a little; by more, the older one has something that the newer one has not."""
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
@@ -46,7 +48,8 @@ class SceneFile:
         usual_nodata: the product's, for files where neither the item nor the file itself says.
         assumed: which of `scale` and `offset` are the product's, for the item is silent.
         stored_as: `integers` or `floats`: numbers of the other kind need a declared scale.
-        unobserved: stored number that stands for no observation, whatever else is no data.
+        unobserved: physical value that stands for no observation, whatever else is no data; a stored number once the
+            file's numbers are settled.
         band: number of the band in the file, from 1; None where the item does not say.
         names: what the band may be called in a file that has several.
         named: the file must call it so even if it has only one.
@@ -196,6 +199,21 @@ def _is_newer(other: Scene, scene: Scene) -> bool:
     return bool(scene.outline.difference(other.outline).area <= _UNCOVERED * scene.outline.area)
 
 
+def gathered(scenes: Sequence[Scene]) -> tuple[str, ...]:
+    """What is doubtful about scenes, in words: what is said of many is said once."""
+    ids: dict[str, list[str]] = {}
+    for scene in scenes:
+        for flag in scene.flags:
+            own = flag.startswith(f"{scene.id}: ")
+            ids.setdefault(flag.removeprefix(f"{scene.id}: "), []).extend([scene.id] if own else [])
+    return tuple(f"{_listed(names)}: {text}" if names else text for text, names in ids.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
 def acquisitions(scenes: Sequence[Scene]) -> list[list[Scene]]:
     """Group the granules of one pass, so that where they overlap the pass counts once.
 
@@ -322,6 +340,14 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
             f"say which it is in the study: `assets: {{{name}: {where.key}#3}}` for the third",
         )
     scale, offset, nodata = (_declared_number(item, where, key) for key in ("scale", "offset", "nodata"))
+    unit = str(where.declared.get("unit", "m2")).lower().replace("^", "").replace("²", "2")
+    if product.label == "fraction" and unit not in _SQUARE_METRES:
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {where.key}",
+            f"declares the unit {where.declared['unit']!r}",
+            "square metres of built-up surface a cell",
+            "a share or percentage is another product: multiply it by the area of the cells",
+        )
     if product.label == "code" and (scale not in (None, 1.0) or offset not in (None, 0.0)):
         raise UnusableScene(
             f"STAC item {item.id}, asset {where.key}",
@@ -329,7 +355,11 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
             "classes as they are: scale 1, offset 0",
             "correct the item",
         )
-    if product.offset_rule == "sentinel2":
+    if product.offset_rule == "sentinel2" and offset is None and scale not in (None, product.scale):
+        # ESA's shift belongs to ESA's numbers: nobody knows what became of it in others.
+        offset = 0.0
+        _flag(flags, f"{item.id}: offset 0, for a scale of {scale:g} is declared and no offset with it")
+    elif product.offset_rule == "sentinel2":
         offset = sentinel2_offset(item, where.key, where.declared, flags)
     # Of stored numbers in another scale than the product's, the product's offset says nothing.
     usual_offset = product.offset if scale in (None, product.scale) else 0.0
@@ -381,7 +411,7 @@ def _place(item: pystac.Item, key: str) -> Place:
     for said in (fields, item.properties):
         code = said.get("proj:code") or said.get("proj:epsg")
         if code:
-            crs = f"EPSG:{code}" if str(code).isdigit() else str(code)
+            crs = f"EPSG:{float(code):.0f}" if re.fullmatch(r"\d+(\.0*)?", str(code)) else str(code)
             break
     transform = fields.get("proj:transform")
     corner = None

@@ -84,7 +84,7 @@ def _scene_mask(scene: Scene, season: Season, places: Places) -> np.ndarray | No
     if read is None:
         return None
     values, inside = read
-    inside &= is_clear(values, season.recipe.mask)
+    inside &= is_clear(values, season.recipe.mask, header.nodata)
     return np.packbits(inside) if inside.any() else None
 
 
@@ -148,8 +148,8 @@ def _latest(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _check_possible(values: np.ndarray, season: Season) -> None:
     """Refuse labels that no cell can have before they are averaged with others."""
-    if season.most is not None and (values > season.most).any():
-        raise impossible_surface(float(np.nanmax(values)), season.most)
+    if season.most is not None and ((values > season.most) | (values < 0)).any():
+        raise impossible_surface(float(values[(values > season.most) | (values < 0)][0]), season.most)
 
 
 def _block_mean(values: np.ndarray, recipe: CompositeRecipe) -> np.ndarray:
@@ -165,19 +165,29 @@ def _block_mean(values: np.ndarray, recipe: CompositeRecipe) -> np.ndarray:
     return np.where(enough, total / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def is_clear(values: np.ndarray, mask: Mask) -> np.ndarray:
-    """Where a mask asset's stored numbers say that the observation is clear."""
+def is_clear(values: np.ndarray, mask: Mask, nodata: float | None = None) -> np.ndarray:
+    """Where a mask asset's stored numbers say that the observation is clear.
+
+    Args:
+        values: the numbers.
+        mask: how they are read.
+        nodata: the mask file's own tag: a count or score of this number tells nothing, so nothing is clear there;
+            classes and bits are all judged, and 0, which is often tagged, is a clear one.
+    """
     tests: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
         "classes": lambda v: _class_table(mask.values)[v] if v.dtype == np.uint8 else np.isin(v, mask.values),
         "bits": lambda v: _bits_unset(v, mask.values),
         "positive": lambda v: v >= mask.values[0] if mask.values else v > 0,
         "score": lambda v: v >= np.float32(mask.values[0]),
     }
-    return tests[mask.kind](values)
+    clear = tests[mask.kind](values)
+    if values.dtype.kind == "f":
+        clear = clear & np.isfinite(values)
+    return clear & (values != nodata) if nodata is not None and mask.kind in ("positive", "score") else clear
 
 
 def _bits_unset(numbers: np.ndarray, bits: tuple[float, ...]) -> np.ndarray:
-    wide = numbers if numbers.dtype == np.uint16 else numbers.astype(np.int64)
+    wide = numbers if numbers.dtype == np.uint16 else np.nan_to_num(numbers).astype(np.int64)
     return np.equal(np.bitwise_and(wide, wide.dtype.type(sum(1 << int(bit) for bit in bits))), 0)
 
 

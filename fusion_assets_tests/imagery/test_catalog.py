@@ -204,3 +204,13 @@ def change(path, edit):
     facts = json.loads(Path(path).read_text())
     edit(facts)
     Path(path).write_text(json.dumps(facts))
+
+
+def test_a_collection_whose_items_are_served_elsewhere_is_refused(archive, tmp_path):
+    path = next(tmp_path.rglob("collection.json"), None) or next(Path(archive).parent.rglob("collection.json"))
+    told = json.loads(path.read_text())
+    told["links"] = [link for link in told["links"] if link["rel"] not in ("item", "child")]
+    told["links"].append({"rel": "items", "href": "https://host.invalid/items"})
+    path.write_text(json.dumps(told))
+    with pytest.raises(FusionError, match="links to where they are served"):
+        find_items(archive, [told["id"]], box(-180, -90, 180, 90), (dt.date(1990, 1, 1), dt.date(2030, 1, 1)))

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from fusion_assets.built_up.labels import built_up_labels, source_cell_m2
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.composite import CompositeRecipe, composite
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.label_cells import averaged, most_surface
-from fusion_assets.imagery.products import Mask
+from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.scenes import acquisitions
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST, lattice, make_scene, write_tif
 
@@ -76,3 +77,48 @@ def test_how_much_a_cell_can_hold():
     assert most_surface(CRS, lattice(step=100)) == pytest.approx(1.05 * 10_000)
     three_seconds = Affine(1 / 1200, 0, 0, 0, -1 / 1200, 0)
     assert most_surface("EPSG:4326", three_seconds) == pytest.approx(1.05 * 92.77**2, rel=1e-3)
+
+
+def test_tiles_of_different_cells_are_refused(tmp_path):
+    cells = np.ones((20, 20), np.uint16)
+    scenes = [
+        make_scene(name, {"built_surface": write_tif(tmp_path / f"{name}.tif", cells, lattice(step=step))}, scale=1.0)
+        for name, step in (("a", 100), ("b", 25))
+    ]
+    grid = Grid(CRS, Affine(1000, 0, WEST, 0, -1000, NORTH), 2, 2)
+    with pytest.raises(FusionError, match="100 x 100 in EPSG:32631, 25 x 25"):
+        composite(acquisitions(scenes), RECIPE, grid, surface=True)
+
+
+def test_fill_below_0_is_refused(tmp_path):
+    with pytest.raises(FusionError, match="has -200 m2 of built-up surface"):
+        share(tmp_path, np.full((20, 20), -200, np.int16))
+
+
+def test_the_area_of_cells():
+    grid = Grid(CRS, Affine(1000, 0, WEST, 0, -1000, NORTH), 2, 2)
+    turned = Affine.rotation(30) @ Affine.scale(100, -100)
+    for crs, transform, area in (
+        (CRS, lattice(step=100), 10_000),
+        (CRS, turned, 10_000),
+        ("EPSG:32631", Affine(100, 0, 0, 0, -50, 0), 5_000),
+        ("EPSG:2263", Affine(100, 0, 0, 0, -100, 0), None),  # US feet, far from here
+        ("EPSG:3857", Affine(100, 0, 0, 0, -100, 0), None),
+    ):
+        if area is None:
+            with pytest.raises(FusionError, match="m2 on the ground"):
+                source_cell_m2(grid, crs, transform)
+        else:
+            np.testing.assert_allclose(source_cell_m2(grid, crs, transform), area)
+    assert most_surface("EPSG:2263", Affine(100, 0, 0, 0, -100, 0)) == pytest.approx(1.05 * 30.48**2, rel=1e-4)
+
+
+def test_codes_that_a_product_does_not_have_are_refused(tmp_path):
+    product = PRODUCTS["ghsl_smod_v2"]
+    grid = Grid(CRS, Affine(1000, 0, WEST, 0, -1000, NORTH), 2, 2)
+    codes = grid.dataset({"smod_code": np.array([[10, 21], [30, 255]], np.float32)})
+    with pytest.raises(FusionError, match="holds 255 inside the region") as caught:
+        built_up_labels(codes, product, np.ones((2, 2), bool))
+    assert "declare the no-data number" in caught.value.remedy
+    outside = np.array([[True, True], [True, False]])
+    assert built_up_labels(codes, product, outside)["built_up"].values.tolist() == [[0, 1], [1, 255]]

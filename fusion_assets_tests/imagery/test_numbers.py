@@ -226,3 +226,89 @@ def test_an_error_of_a_scene_crosses_process_boundaries():
     for error in (UnusableScene("a", "b", "c", "d"), UnreadableFile("a", "b", transient=True)):
         back = pickle.loads(pickle.dumps(error))
         assert (str(back), back.transient, back.remedy) == (str(error), error.transient, error.remedy)
+
+
+def test_overviews_have_the_numbers_of_their_file(tmp_path):
+    path = write(
+        tmp_path / "a.tif", [np.full((256, 256), 123, np.int16)], scale=(0.1, 0.0), nodata=-9999,
+        tiled=True, blockxsize=64, blockysize=64,
+    )  # fmt: skip
+    with rasterio.open(path, "r+") as target:
+        target.build_overviews([2, 4], rasterio.enums.Resampling.average)
+    coarse = Grid(CRS, lattice(step=4 * STEP), 64, 64)
+    file = SceneFile(path, assumed=("scale", "offset"))
+    header = read_header(file, coarse)
+    assert (header.level, header.scale, header.nodata) == (1, 0.1, -9999)
+    assert value_of(file, coarse) == pytest.approx(12.3)
+
+
+@pytest.mark.parametrize(
+    ("tag", "file", "read"),
+    [
+        (0, {}, True),
+        (0, {"nodata": 0}, True),
+        (0, {"usual_nodata": 0}, True),
+        (None, {"nodata": 0}, False),
+        (None, {"usual_nodata": 0}, False),
+        (0, {"nodata": 9999}, False),
+        (0, {"unobserved": 0}, False),
+        (None, {}, True),
+    ],
+)
+def test_overviews_are_read_only_where_no_fill_is_averaged_into_them(tmp_path, tag, file, read):
+    values = np.tile(np.array([[0, 2000], [2000, 0]], np.uint16), (64, 64))
+    path = write_tif(tmp_path / "a.tif", values, nodata=tag, block=64)
+    with rasterio.open(path, "r+") as target:
+        target.build_overviews([2], rasterio.enums.Resampling.average)
+    coarse = Grid(CRS, lattice(step=2 * STEP), 64, 64)
+    assert (read_header(SceneFile(path, **file), coarse).level is not None) == read
+
+
+def test_a_tag_that_the_type_cannot_hold_is_refused(tmp_path):
+    path = write_tif(tmp_path / "a.tif", VALUES, nodata=9999)
+    content = (tmp_path / "a.tif").read_bytes()
+    assert content.count(b"9999\0") == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(b"9999\0", b"-999\0"))
+    with rasterio.open(path) as source:
+        assert source.nodata is None, "as if nothing were tagged"
+    with pytest.raises(UnusableScene, match="no data is -999 by its own tag, which uint16 cannot hold"):
+        known(path)
+    np.testing.assert_array_equal(known(path, nodata=5), VALUES != 5, "the item says another")
+
+
+@pytest.mark.parametrize("ending", [".msk", ".aux.xml"])
+def test_files_beside_a_file_that_say_what_is_data_are_not_passed_over(tmp_path, ending):
+    path = write_tif(tmp_path / "a.tif", VALUES)
+    beside = tmp_path / f"a.tif{ending}"
+    beside.write_text("<PAMDataset><PAMRasterBand band='1'><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>")
+    with pytest.raises(UnusableScene, match="beside it"):
+        known(path)
+    if ending == ".aux.xml":
+        beside.write_text("<PAMDataset><Metadata><MDI key='STATISTICS_MEAN'>7</MDI></Metadata></PAMDataset>")
+        assert known(path).all(), "statistics say nothing of the numbers"
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "says"), [(1e-4, -0.1, "leads to offset 0"), (0.0, 0.0, None), (-1.0, 0, "scale -1")]
+)
+def test_tags_that_contradict_the_item_or_cannot_be_are_refused(tmp_path, scale, offset, says):
+    path = write(tmp_path / "a.tif", [VALUES], scale=(scale, offset))
+    with pytest.raises(UnusableScene, match=says or "own tags"):
+        known(path, scale=1e-4, offset=0.0, assumed=("scale",))
+    if says == "leads to offset 0":
+        assert known(path, scale=1e-4, offset=-0.1, assumed=("scale",)).all()
+
+
+def test_unobserved_is_a_physical_value(tmp_path):
+    stored = write_tif(tmp_path / "a.tif", np.where(VALUES > 5, VALUES + 100, 100).astype(np.int16))
+    np.testing.assert_array_equal(known(stored, scale=0.1, offset=-10.0, unobserved=0), VALUES > 5)
+
+
+def test_other_names_of_the_same_map_are_the_same(tmp_path):
+    assert known(write_tif(tmp_path / "a.tif", VALUES), place=Place(crs="EPSG:25831")).all()
+
+
+@pytest.mark.parametrize("number", [-3.4028235e38, -3.40282347e38])
+def test_decimals_of_the_largest_number_are_that_number(tmp_path, number):
+    values = np.where(VALUES > 5, VALUES, np.finfo(np.float32).min).astype(np.float32)
+    np.testing.assert_array_equal(known(write_tif(tmp_path / "a.tif", values), nodata=number), VALUES > 5)

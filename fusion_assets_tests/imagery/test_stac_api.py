@@ -444,3 +444,28 @@ def test_collections_in_circles_are_refused():
 
     error, _ = refusal(planetary_computer, listing=listing)
     assert "read already" in error.found
+
+
+@pytest.mark.parametrize("words", [{"code": "TimeoutError", "description": "x"}, {"error": "x"}, {"message": "x"}, {}])
+def test_an_error_that_looks_like_an_answer_is_no_empty_page(words):
+    error, _ = refusal(lambda asked: words)
+    assert "no page of items" in error.found and error.transient
+
+
+@pytest.mark.parametrize("conforms", [None, ["https://api.stacspec.org/v1.1.0/item-search"], []])
+def test_an_api_is_known_by_its_search_whatever_version_it_conforms_to(conforms):
+    def landing_of(url):
+        told = {"type": "Catalog", "stac_version": "1.0.0", "id": "api", "description": "x"}
+        links = [
+            {"rel": "self", "href": url},
+            {"rel": "root", "href": url},
+            {"rel": "data", "href": f"{url}/collections"},
+            {"rel": "search", "href": f"{url}/search", "method": "POST", "type": "application/geo+json"},
+        ]
+        return {**told, "links": links} | ({} if conforms is None else {"conformsTo": conforms})
+
+    address = []
+    with stac_api(planetary_computer, landing=lambda: landing_of(address[0])) as (url, searches):
+        address.append(url)
+        got = find_items(url, ["a"], AREA, WINDOW)
+    assert [item.id for item in got] == ALL and searches
