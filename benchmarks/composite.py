@@ -145,10 +145,11 @@ def _ours(scenes: int, side: int) -> Any:
     """Our lazy composite of the same scenes."""
     from affine import Affine
 
+    from fusion_assets.imagery.acquisitions import acquisitions
     from fusion_assets.imagery.composite import CompositeRecipe, composite
     from fusion_assets.imagery.grid import Grid
     from fusion_assets.imagery.products import PRODUCTS
-    from fusion_assets.imagery.scenes import Scene, SceneFile, acquisitions
+    from fusion_assets.imagery.scenes import Scene, SceneFile
 
     found = []
     for t in range(scenes):

@@ -8,8 +8,8 @@ import pytest
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.failures import NETWORK_RETRIES, explained
 from fusion_assets.imagery import addresses
-from fusion_assets.imagery.reading import UnreadableFile
 from fusion_assets.imagery.tolerance import tolerating
+from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.runner import _failed_attempts, _failure_text
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from fusion_assets.cli import main
-from fusion_assets.imagery import reading
+from fusion_assets.imagery import gdal
 from fusion_assets.imagery.earth_engine import access, connection
 from fusion_assets.imagery.exports import Export, operation_id
 from fusion_assets.imagery_assets import _with_login
@@ -193,7 +193,7 @@ def test_signed_addresses_of_an_archive_are_not_kept(place, signed_archive):
 
 
 def test_signed_addresses_are_not_shown_where_files_cannot_be_read(place, signed_archive):
-    place.monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
+    place.monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
     signed_archive.add("avg_rad")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)
     assert code == 1 and "cannot be read" in printed and "127.0.0.1" in printed

@@ -16,25 +16,18 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import operations
+from fusion_assets.imagery.acquisitions import acquisitions, gathered, newest_processing
 from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.archive_series import timeseries
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.composite import composite
 from fusion_assets.imagery.exports import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.footprints import footprint
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.reading import gdal_environment, read_part
-from fusion_assets.imagery.scenes import (
-    Scene,
-    acquisitions,
-    gathered,
-    interval,
-    is_complete,
-    newest_processing,
-    scene_from_item,
-    unusable,
-)
+from fusion_assets.imagery.reading import read_part
+from fusion_assets.imagery.scenes import Scene, interval, is_complete, scene_from_item, unusable
 from fusion_assets.imagery.season import read_headers, settled_scenes
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.timeseries import Treatment

@@ -16,10 +16,12 @@ import dask
 import numpy as np
 import xarray as xr
 
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.headers import Header
 from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
+from fusion_assets.imagery.reading import read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.season import read_headers, settled_scenes

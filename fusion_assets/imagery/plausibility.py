@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.headers import Header
 from fusion_assets.imagery.placement import Lattice, Places, on_sheet, project_points, to_pixels
 from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.reading import Header, gdal_environment, read_nearest
+from fusion_assets.imagery.reading import read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.tile import is_clear

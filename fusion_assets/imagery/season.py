@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.reading import Header, gdal_environment, read_header, settled
+from fusion_assets.imagery.headers import Header, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
 

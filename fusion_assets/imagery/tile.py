@@ -12,12 +12,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.label_cells import impossible_surface
 from fusion_assets.imagery.median import masked_median
 from fusion_assets.imagery.placement import Places
 from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.reading import gdal_environment, read_bilinear, read_nearest
+from fusion_assets.imagery.reading import read_bilinear, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
 from fusion_assets.imagery.season import Season

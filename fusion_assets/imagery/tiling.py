@@ -13,8 +13,8 @@ from collections.abc import Collection
 import numpy as np
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.headers import Header
 from fusion_assets.imagery.placement import is_geographic, same_crs
-from fusion_assets.imagery.reading import Header
 
 TILE_BYTES = 20 << 20
 """One tile's stack of observations; a tile in every thread then stays within a few hundred MB."""

@@ -16,9 +16,10 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.scenes import Scene, acquisitions
+from fusion_assets.imagery.scenes import Scene
 
 TILE = 1024
 """Edge of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole."""

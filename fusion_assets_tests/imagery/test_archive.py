@@ -9,7 +9,7 @@ import pytest
 from shapely.geometry import box, mapping
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery import operations, reading
+from fusion_assets.imagery import gdal, operations
 from fusion_assets.imagery.archive import ArchiveEngine, scenes_for
 from fusion_assets.imagery.exports import Export, ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
@@ -31,7 +31,7 @@ from fusion_assets_tests.imagery.archives import (
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
 
 
 @pytest.fixture

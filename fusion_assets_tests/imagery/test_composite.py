@@ -13,10 +13,10 @@ from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import reading, tiling
+from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.composite import CompositeRecipe, composite, is_clear
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.scenes import acquisitions
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import (
     CRS,

@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.archive import scenes_for
 from fusion_assets.imagery.earth_engine import Connection, EarthEngine, connection, direct
 from fusion_assets.imagery.earth_engine.expressions import physical
@@ -17,7 +18,6 @@ from fusion_assets.imagery.earth_engine.scenes import _listing, find_scenes
 from fusion_assets.imagery.exports import Export
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import acquisitions
 from fusion_assets.imagery.storage import Storage
 from fusion_assets_tests.earth_engine import Clock, EarthEngineService
 from fusion_assets_tests.imagery.archives import FIRST_DAY, GRID, bare_item, small_request, small_season, write_catalog

@@ -6,11 +6,11 @@ from affine import Affine
 
 from fusion_assets.built_up.labels import built_up_labels, source_cell_m2
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.composite import CompositeRecipe, composite
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.label_cells import averaged, most_surface
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.scenes import acquisitions
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST, lattice, make_scene, write_tif
 
 RECIPE = CompositeRecipe(("built_surface",), Mask("none"), reducer="latest")

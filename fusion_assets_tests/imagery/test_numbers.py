@@ -8,8 +8,9 @@ import rasterio
 from affine import Affine
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.headers import read_header, settled
 from fusion_assets.imagery.placement import Place, Places
-from fusion_assets.imagery.reading import read_bilinear, read_header, read_nearest, settled
+from fusion_assets.imagery.reading import read_bilinear, read_nearest
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, lattice, write_tif

@@ -8,10 +8,11 @@ import pytest
 from shapely.geometry import box, mapping
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.archive import ArchiveEngine, scenes_for
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import acquisitions, newest_processing, tile_of
+from fusion_assets.imagery.scenes import tile_of
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnusableScene

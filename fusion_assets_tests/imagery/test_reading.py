@@ -10,24 +10,19 @@ import rasterio
 from affine import Affine
 from scipy.ndimage import map_coordinates
 
-from fusion_assets.imagery import reading
+from fusion_assets.imagery import gdal, reading
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.reading import (
-    UnreadableFile,
-    gdal_environment,
-    read_bilinear,
-    read_header,
-    read_nearest,
-    read_part,
-)
+from fusion_assets.imagery.headers import read_header
+from fusion_assets.imagery.reading import read_bilinear, read_nearest, read_part
 from fusion_assets.imagery.scenes import SceneFile
-from fusion_assets.imagery.unreadable import UnusableScene
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, damage, lattice, noise, truncate, write_tif
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
 
 
 def make_grid(height=40, width=50, west=WEST, north=NORTH, step=STEP, crs=CRS):

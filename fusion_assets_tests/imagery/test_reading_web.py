@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fusion_assets.imagery import reading
+from fusion_assets.imagery import gdal
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.reading import gdal_environment, read_nearest
+from fusion_assets.imagery.reading import read_nearest
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile
 from fusion_assets_tests.imagery.archives import CRS, lattice, noise, write_tif
@@ -58,7 +59,7 @@ def served(tmp_path, monkeypatch):
     values = noise(GRID.shape, 3)
     content = Path(write_tif(tmp_path / "a.tif", values)).read_bytes()
     handler = type("Handler", (Stumbling,), {"content": content, "lock": threading.Lock()})
-    monkeypatch.setattr(reading, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
 
     def stumble(code, failures):
         handler.code, handler.failures = code, failures
@@ -88,7 +89,7 @@ def test_a_file_that_stayed_missing_is_no_longer_so_when_it_is_there(served, cod
 def test_a_busy_server_is_worth_a_later_attempt(served, monkeypatch):
     href, _, stumble = served
     stumble(503, 1000)
-    monkeypatch.setitem(reading._GDAL, "GDAL_HTTP_MAX_RETRY", "0")
+    monkeypatch.setitem(gdal._GDAL, "GDAL_HTTP_MAX_RETRY", "0")
     with gdal_environment(), pytest.raises(UnreadableFile) as caught:
         read_nearest(SceneFile(href), GRID)
     assert caught.value.transient

@@ -10,10 +10,11 @@ import pytest
 from affine import Affine
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions
+from fusion_assets.imagery.headers import Header, settled
 from fusion_assets.imagery.placement import Lattice
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.reading import Header, settled
-from fusion_assets.imagery.scenes import SceneFile, acquisitions, interval, scene_from_item
+from fusion_assets.imagery.scenes import SceneFile, interval, scene_from_item
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, make_scene
 

@@ -5,8 +5,8 @@ import pytest
 from affine import Affine
 
 from fusion_assets.imagery.grid import Grid
+from fusion_assets.imagery.headers import Header
 from fusion_assets.imagery.placement import Lattice
-from fusion_assets.imagery.reading import Header
 from fusion_assets.imagery.tiling import TILE_BYTES, tile_sizes
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST
 

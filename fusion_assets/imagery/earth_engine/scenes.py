@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.earth_engine.connection import Connection
 from fusion_assets.imagery.earth_engine.outlines import searched_area
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.scenes import Scene, acquisitions, newest_processing, tile_of
+from fusion_assets.imagery.scenes import Scene, tile_of
 from fusion_assets.imagery.sentinel2_offsets import FIRST_SHIFTED_DAY
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 

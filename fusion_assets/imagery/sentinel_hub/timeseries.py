@@ -17,10 +17,11 @@ import numpy as np
 import xarray as xr
 from shapely.geometry import shape
 
+from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.exports import ExportRequest, no_scenes
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.scenes import Scene, acquisitions
+from fusion_assets.imagery.scenes import Scene
 from fusion_assets.imagery.sentinel_hub.connection import Connection
 from fusion_assets.imagery.sentinel_hub.recipes import recipe_for
 from fusion_assets.imagery.sentinel_hub.tiles import Asking, fetch
