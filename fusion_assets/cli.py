@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
-    ui.add_argument("--port", type=int, default=3000)
+    ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
     return parser
 
@@ -84,13 +84,20 @@ def _years(text: str) -> list[int]:
         years: set[int] = set()
         for part in text.split(","):
             first, _, last = part.partition("-")
-            begin, end = int(first), int(last or first)
+            begin, end = int(first), int(last if "-" in part else first)
             if not 1900 <= begin <= end <= 2200:
                 raise ValueError
             years.update(range(begin, end + 1))
         return sorted(years)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a year or a range such as 2016-2019") from None
+
+
+def _port(text: str) -> int:
+    # The reports are served beside the UI, on the port after it.
+    if not text.isdigit() or not 1 <= int(text) < 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65534")
+    return int(text)
 
 
 def _quieten() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.exports import ExportRequest
+from fusion_assets.imagery.exports import ExportRequest, NoScenes
 from fusion_assets.imagery.tolerance import tolerated
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ def usable(scenes: Sequence[Scene], request: ExportRequest, tolerance: float) ->
     return len(found) - len(tolerated(found, request.partition, tolerance))
 
 
+def _shown(answer: int | FusionError) -> str:
+    """A count; none that is known, or none that could be made."""
+    return str(answer) if isinstance(answer, int) else "0" if isinstance(answer, NoScenes) else "?"
+
+
 def counted(requests: Callable[[], list[ExportRequest]], count: Callable[[ExportRequest], int], at_once: int) -> str:
     """Scenes of every region, year by year.
 
@@ -82,7 +87,7 @@ def counted(requests: Callable[[], list[ExportRequest]], count: Callable[[Export
         answers = list(pool.map(number, asked))
     lines: dict[str, list[str]] = {}
     for request, answer in zip(asked, answers, strict=True):
-        lines.setdefault(request.region, []).append(f"{answer if isinstance(answer, int) else 0} in {request.year}")
+        lines.setdefault(request.region, []).append(f"{_shown(answer)} in {request.year}")
     text = "; ".join(f"{region}: {', '.join(parts)}" for region, parts in lines.items())
     for answer in answers:
         if isinstance(answer, FusionError):

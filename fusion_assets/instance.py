@@ -73,16 +73,20 @@ def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """
     with _alone(home):
         check_databases(home)
-        try:
-            instance = dg.DagsterInstance.get()
-        except Exception as error:  # of Dagster, YAML, SQLAlchemy or a driver
-            raise FusionError(
-                f"the Dagster instance {home} cannot be opened ({type(error).__name__}): {str(error).strip()}",
-                "a valid dagster.yaml, and databases that this version of Dagster can use",
-                f"correct {home / 'dagster.yaml'}, or set DAGSTER_HOME to a new directory",
-            ) from error
+        instance = _opened(home)
     with instance:
         yield instance
+
+
+def _opened(home: Path) -> dg.DagsterInstance:
+    try:
+        return dg.DagsterInstance.from_config(str(home))
+    except Exception as error:  # of Dagster, YAML, SQLAlchemy or a driver
+        raise FusionError(
+            f"the Dagster instance {home} cannot be opened ({type(error).__name__}): {str(error).strip()}",
+            "a valid dagster.yaml, and databases that this version of Dagster can use",
+            f"correct {home / 'dagster.yaml'}, or set DAGSTER_HOME to a new directory",
+        ) from error
 
 
 def check_instance(study_name: str) -> str:
@@ -100,6 +104,8 @@ def check_instance(study_name: str) -> str:
     with _alone(home):
         repaired = repair_databases(home)
         count = check_databases(home)
+        if (home / "dagster.yaml").exists():
+            _opened(home).dispose()
     return "; ".join([f"{home}: {count} databases, all whole", *repaired])
 
 
@@ -122,7 +128,7 @@ def _alone(home: Path) -> Iterator[None]:
             "end that process (another `fusion run`, `demo`, `ui` or `doctor` that is stuck), then start again",
         ) from None
     except (OSError, NotImplementedError) as error:
-        raise _unusable(home, error) from None
+        raise _unusable(home / "opening.lock", error) from None
     try:
         yield
     finally:

@@ -6,11 +6,14 @@ missing, or a database says that it is of two versions. What does not belong her
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import yaml
 
 from fusion_assets.errors import FusionError
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
 _LOCKED_SECONDS = 10
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
 
 
 def check_databases(home: Path) -> int:
@@ -28,6 +32,13 @@ def check_databases(home: Path) -> int:
     """
     found = _databases(home)
     for path, tables in found.items():
+        for place in (path, path.parent):
+            if not os.access(place, os.W_OK):
+                raise FusionError(
+                    f"{place} of the Dagster instance cannot be written by this user",
+                    "databases that whoever runs this project may write",
+                    f"give it to this user (chown), or set DAGSTER_HOME to a directory of your own; now {home}",
+                )
         if problem := _problem(path, tables):
             raise FusionError(
                 f"{path} of the Dagster instance {problem}",
@@ -56,17 +67,43 @@ def repair_databases(home: Path) -> list[str]:
 
 
 def _databases(home: Path) -> dict[Path, MetaData]:
-    """Those that are there, each with the tables that it should have."""
+    """Those that are there and in use, each with the tables that it should have."""
     from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
     from dagster._core.storage.runs.schema import RunStorageSqlMetadata
     from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 
+    folder = _folder(home)
+    if folder is None:
+        return {}
     known = {
-        home / "history" / "runs.db": RunStorageSqlMetadata,
-        home / "history" / "runs" / "index.db": SqlEventLogStorageMetadata,
-        home / "schedules" / "schedules.db": ScheduleStorageSqlMetadata,
+        folder / "history" / "runs.db": RunStorageSqlMetadata,
+        folder / "history" / "runs" / "index.db": SqlEventLogStorageMetadata,
+        folder / "schedules" / "schedules.db": ScheduleStorageSqlMetadata,
     }
     return {path: tables for path, tables in known.items() if path.exists()}
+
+
+def _folder(home: Path) -> Path | None:
+    """Where the instance keeps its SQLite databases; None where its dagster.yaml names another storage.
+
+    Raises:
+        FusionError: dagster.yaml cannot be read.
+    """
+    settings = home / "dagster.yaml"
+    try:
+        told = yaml.safe_load(settings.read_text(encoding="utf-8")) if settings.exists() else {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise FusionError(
+            f"{settings} cannot be read: {str(error).splitlines()[0]}",
+            "the settings of a Dagster instance, as YAML",
+            "correct it, or remove it: `fusion run` writes the project's own",
+        ) from None
+    chosen = [key for key in _STORAGES if isinstance(told, dict) and told.get(key)]
+    if not chosen:
+        return home
+    sqlite = told["storage"].get("sqlite") if chosen == ["storage"] and isinstance(told["storage"], dict) else None
+    base = sqlite.get("base_dir") if isinstance(sqlite, dict) else None
+    return Path(base) if isinstance(base, str) else None
 
 
 def _problem(path: Path, tables: MetaData) -> str:
@@ -86,10 +123,12 @@ def _repair(path: Path, tables: MetaData) -> None:
 
     with _read(path) as database:
         versions = _versions(database)
-    newest = next((version for version in _history() if version in versions), None)
-    if newest is None:
+    history = list(_history())
+    newest = next((version for version in history if version in versions), None)
+    strange = [version for version in versions if version not in history]
+    if newest is None or strange:
         raise FusionError(
-            f"{path} of the Dagster instance is of versions that this Dagster does not know: {', '.join(versions)}",
+            f"{path} of the Dagster instance is of versions that this Dagster does not know: {', '.join(strange)}",
             "a database of this version of Dagster or an earlier one",
             "install the version of Dagster that last opened it, then run `fusion doctor` again",
         )

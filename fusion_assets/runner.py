@@ -6,6 +6,7 @@ same records. What does not belong here: printing (`cli.py`), what assets do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -276,9 +277,14 @@ def _failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
         if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY
     ]
     return [
-        f"attempt {number} failed, and was repeated: {_innermost(error).message.strip().splitlines()[0]}"
+        f"attempt {number} failed, and was repeated: {_first_line(_innermost(error).message)}"
         for number, error in enumerate(filter(None, errors), 1)
     ]
+
+
+def _first_line(message: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
 
 
 def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:

@@ -13,6 +13,7 @@ import pytest
 from fusion_assets import instance as module
 from fusion_assets.errors import FusionError
 from fusion_assets.instance import check_instance, opened_instance, prepare_home
+from fusion_assets.instance_databases import check_databases
 
 DATABASES = ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"]
 # What Dagster stamps on tables that it finds without a version, as the second of two first starts does.
@@ -184,3 +185,39 @@ def test_settings_that_are_there_are_kept(home):
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     prepare_home("any")
     assert (home / "dagster.yaml").read_text() == "telemetry:\n  enabled: false\n"
+
+
+def test_databases_that_cannot_be_written_are_named(tmp_path, monkeypatch):
+    from fusion_assets import instance_databases
+
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    home = prepare_home("demo")
+    with opened_instance(home):
+        pass
+    monkeypatch.setattr(instance_databases.os, "access", lambda place, mode: "runs.db" not in str(place))
+    with pytest.raises(FusionError, match=r"runs\.db of the Dagster instance cannot be written"):
+        check_databases(home)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("telemetry: {enabled: false}", "."),
+        ("storage: {sqlite: {base_dir: /elsewhere}}", "/elsewhere"),
+        ("storage: {postgres: {postgres_url: x}}", None),
+        ("run_storage: {module: a, class: b}", None),
+    ],
+)
+def test_databases_are_looked_for_where_the_instance_keeps_them(tmp_path, text, folder):
+    from fusion_assets.instance_databases import _folder
+
+    (tmp_path / "dagster.yaml").write_text(text)
+    assert _folder(tmp_path) == (None if folder is None else tmp_path / folder)
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"storage: nonsense"])
+def test_doctor_finds_settings_that_dagster_cannot_read(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_bytes(content)
+    with pytest.raises(FusionError, match=r"dagster\.yaml cannot be read|cannot be opened"):
+        check_instance("demo")

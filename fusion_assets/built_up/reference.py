@@ -23,7 +23,8 @@ from fusion_assets.study import ARCHIVE_SAMPLE, Study
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMATS = "a table as CSV (text) or Parquet"
+_FORMATS = "a table as CSV (text, separated by commas) or Parquet"
+_OTHER_SEPARATORS = ";\t|"
 
 
 def reference_path(name: str, archive: str) -> str:
@@ -108,10 +109,15 @@ def read_reference(path: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    reader = pd.read_parquet if path.endswith((".parquet", ".pq")) else pd.read_csv
     shown = public_url(path)
     try:
-        return reader(path)
+        if path.endswith((".parquet", ".pq")):
+            return pd.read_parquet(path)
+        table = pd.read_csv(path)
+        # Names are text: `NA` and `None` are names like any other, and `01` is not `1`.
+        names = pd.read_csv(path, usecols=lambda name: name in ("stratum", "region"), dtype=str, keep_default_na=False)
+        for name in map(str, names):
+            table[name] = names[name].where(names[name].str.strip() != "")
     except FileNotFoundError:
         raise FusionError(
             f"reference sample {shown} does not exist",
@@ -127,3 +133,10 @@ def read_reference(path: str) -> pd.DataFrame:
         raise FusionError(
             f"reference sample {shown} cannot be read: {public_url(str(error))}", _FORMATS, "save it as one of these"
         ) from None
+    if len(table.columns) == 1 and set(_OTHER_SEPARATORS) & set(header := str(table.columns[0])):
+        raise FusionError(
+            f"reference sample {shown} has a single column, {header!r}",
+            _FORMATS,
+            "save it separated by commas, with points in numbers",
+        )
+    return table

@@ -137,9 +137,10 @@ def checked_reference(
     # Strata first: where the same places serve several years, they say more exactly what is missing.
     same = "every stratum in every year, and standing for the same area"
     problem.require(incomplete_strata(points), "", same, _COMPLETE)
-    if not wider:
-        whole = "the points of a year to stand for the whole region (pixel area by inclusion probability, summed)"
-        problem.require(incomplete_years(points, grid, area, described), "", whole, _COMPLETE)
+    whole = "the points of a year to stand for the whole region (pixel area by inclusion probability, summed)"
+    if wider:
+        whole = whole.replace("of a year", "of a year that lie within the region")
+    problem.require(incomplete_years(points, grid, area, described, wider=wider), "", whole, _COMPLETE)
     return points
 
 

@@ -7,6 +7,9 @@ heaviest point of each stratum, and by no more than a stated share of what the s
 widen what it is measured against. Honest samples of 60 points or more with probability in proportion to size pass as
 often as they would within three standard errors of all points.
 
+Of a sample drawn from a wider area, the points within the region stand for it; how many fall there is chance, which the
+standard error of their sum knows.
+
 Belongs here: these sums and what they are compared with, and points that outweigh others. Does not: single rows
 (`reference_checks.py`).
 """
@@ -26,8 +29,10 @@ from fusion_assets.imagery.grid import Grid
 # By what share sums may differ: outlines drawn otherwise, areas measured otherwise, probabilities rounded.
 _TOLERANCE = 0.02
 _ERRORS = 4.0
-# By what share chance may make them differ, however uneven the weights: a stratum has fewer points than a year.
+# By what share chance may make them differ, however uneven the weights: a stratum has fewer points than a year, and
+# of a wider sample any number may lie within the region.
 _MOST_YEAR = 0.3
+_MOST_WIDER = 0.75
 _MOST_STRATUM = 0.5
 # A point is heavy that stands for as much as this many typical ones of its stratum; a sample drawn that unevenly on
 # purpose has more than one in twenty of them.
@@ -56,37 +61,42 @@ def dominating_points(points: pd.DataFrame) -> pd.Series:
 
 
 def incomplete_years(
-    points: pd.DataFrame, grid: Grid, area: BaseGeometry, described: Callable[[int], str]
+    points: pd.DataFrame, grid: Grid, area: BaseGeometry, described: Callable[[int], str], *, wider: bool = False
 ) -> list[str]:
-    """Years whose points stand for less or more than the region, in words.
+    """Years whose points, or those within the region, stand for less or more than the region, in words.
 
     Samples are drawn from a region's outline or from the pixels whose centre lies in it; one of the two must be met.
     They differ where the region has few pixels.
 
     Args:
-        points: `year`, `stratum`, `chance`, `weight`.
+        points: `year`, `stratum`, `chance`, `weight`, `inside`.
         grid: of the region.
         area: its outline, degrees.
         described: words for the point of an index.
+        wider: the sample was drawn from a larger area: points that are not `inside` stand for nothing here.
     """
+    if wider:
+        points = points.assign(weight=points["weight"].where(points["inside"], 0.0))
     outline = outline_km2(area)
     # Large grids take long to measure, and then the two are the same.
-    if not _other_than((outline,), points, described):
+    if not _other_than((outline,), points, described, wider):
         return []
-    return _other_than((_pixels_km2(grid, area), outline), points, described)
+    return _other_than((_pixels_km2(grid, area), outline), points, described, wider)
 
 
-def _other_than(areas: tuple[float, ...], points: pd.DataFrame, described: Callable[[int], str]) -> list[str]:
+def _other_than(
+    areas: tuple[float, ...], points: pd.DataFrame, described: Callable[[int], str], wider: bool
+) -> list[str]:
+    most, within = (_MOST_WIDER, " within the region") if wider else (_MOST_YEAR, "")
     found = []
     for year, rows in points.groupby("year"):
         total, error = float(rows["weight"].sum()), sum(_error(part) ** 2 for _, part in rows.groupby("stratum")) ** 0.5
         nearest = min(areas, key=lambda area: abs(total - area))
-        allowed = _TOLERANCE * nearest + min(_ERRORS * error, _MOST_YEAR * nearest)
+        allowed = _TOLERANCE * nearest + min(_ERRORS * error, most * nearest)
         if abs(total - nearest) > allowed:
             share = f"{abs(1 - total / nearest):.1%} {'are lacking' if total < nearest else 'too much'}"
-            found.append(
-                f"the points of {year} stand for {km2(total)} km2, and the region has {km2(nearest)} km2 ({share})"
-            )
+            stand = f"the points of {year}{within} stand for {km2(total)} km2"
+            found.append(f"{stand}, and the region has {km2(nearest)} km2 ({share})")
             heaviest = int(rows["weight"].to_numpy().argmax())
             if total > nearest and abs(total - float(rows["weight"].iloc[heaviest]) - nearest) <= allowed:
                 found[-1] += f", all of it by row {described(int(rows.index[heaviest]))}"

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.addresses import public_url
 from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.headers import Header, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
+from fusion_assets.imagery.unreadable import UnusableScene
 
 # Files read at once where each costs a round trip.
 _REMOTE_READERS = 8
@@ -92,11 +94,24 @@ def settled_scenes(
         return made
 
     def of(scene: Scene) -> Scene:
-        return dataclasses.replace(
-            scene, bands={name: settle(file) for name, file in scene.bands.items() if file in headers}
-        )
+        files = {name: settle(file) for name, file in scene.bands.items() if file in headers}
+        _check_apart(scene, {name: (file.href, final[file].band) for name, file in files.items()})
+        return dataclasses.replace(scene, bands=files)
 
     return [[of(scene) for scene in group] for group in acquisitions], final
+
+
+def _check_apart(scene: Scene, places: Mapping[str, tuple[str, int]]) -> None:
+    """Refuse two bands that are one and the same band of a file."""
+    met: dict[tuple[str, int], str] = {}
+    for name, place in places.items():
+        if (other := met.setdefault(place, name)) != name:
+            raise UnusableScene(
+                f"scene {scene.id}",
+                f"bands {other} and {name} are read from the same band of {public_url(place[0])}",
+                "a band of its own for each",
+                "say in the study which is which (`assets: {band: key}`, with `key#2` for the second band of a file)",
+            )
 
 
 def _encoding(

@@ -140,7 +140,15 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
-    for band in use.assets:
+    places = list(use.assets.values())
+    for index, (band, place) in enumerate(use.assets.items()):
+        if place in places[:index]:
+            yield Problem(
+                f"{key}.assets.{band}",
+                f"is {place}, as that of another band",
+                "an asset, or a band of its file, for each",
+                "correct one of them: `key#2` is the second band of a file",
+            )
         if band not in (*known, "mask"):
             close = close_to(band, known)
             remedy = f"did you mean {close}?" if close else "choose from the list"

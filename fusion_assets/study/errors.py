@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from fusion_assets.errors import FusionError
 
-_DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt ].*)?")
+_DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt ]+[\d:.]+(?: ?[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 AT_ONCE = 6
 """Problems listed at once: three lines each fit one screen."""
 
@@ -105,6 +105,12 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
             close = close_to(str(location[-1]), known)
             hint = f"did you mean `{close}`? Rename it, or remove it" if close else "remove it"
             problems.append(Problem(key, "is not a known key", "one of " + ", ".join(known), hint))
+        elif kind == "invalid_key" or not any(isinstance(part, str) for part in location):
+            fields = ", ".join(_model_at(model, location[:-1]).model_fields)
+            name = location[-1] if kind == "invalid_key" and location else finding["input"]
+            at = dotted(location[:-1]) or "the study"
+            found = f"has the key {shown(name)}, which is no text"
+            problems.append(Problem(at, found, f"one of {fields}", "rename or remove it"))
         else:
             found = "is missing" if kind == "missing" else f"is {shown(finding['input'])}"
             problems.append(_generic(model, location, kind, found, context))
@@ -165,6 +171,6 @@ def as_date(value: object) -> dt.date | None:
         return value
     parts = _DATE.fullmatch(str(value))
     try:
-        return dt.date(*map(int, parts.groups())) if parts else dt.date.fromisoformat(str(value))
+        return dt.date(*map(int, parts.groups())) if parts else None
     except ValueError:
         return None

@@ -208,9 +208,7 @@ class ProductUse(Section):
     def _without_empty(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         # Studies that do not use a key keep the digests that they had before there was one.
         content = dump(self)
-        if not content["assets"]:
-            del content["assets"]
-        return content
+        return {key: value for key, value in content.items() if key != "assets" or value}
 
     @field_validator("max_cloud_cover")
     @classmethod

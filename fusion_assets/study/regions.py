@@ -31,6 +31,22 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
+    @field_validator("*", mode="before", check_fields=False)
+    @classmethod
+    def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
+        # To Python true is 1, which as a share, a size or a code is never what was meant.
+        field = cls.model_fields[str(info.field_name)]
+        if _holds_truth(value) and "bool" not in str(field.annotation):
+            example = f": {shown(field.examples[0])}" if field.examples else ""
+            expected = field.description or "another value"
+            raise wrong(f"is {shown(value)}", expected, f"write for example `{info.field_name}{example}`")
+        return value
+
+
+def _holds_truth(value: object) -> bool:
+    parts = value if isinstance(value, list | tuple) else (value,)
+    return any(isinstance(part, bool) for part in parts)
+
 
 def checked_name(value: object) -> str:
     """A name that can be a folder and a partition key.

@@ -158,6 +158,25 @@ def test_a_sample_of_a_wider_area_keeps_what_lies_outside(table):
         checked(table, wider=True)
 
 
+def test_names_of_strata_are_text_as_it_is_written(table, tmp_path):
+    path = str(tmp_path / "points.csv")
+    names = {"built_up": "NA", "near": "01", "rest": "1"}
+    table.assign(stratum=table["stratum"].map(names)).to_csv(path, index=False)
+    found = checked(read_reference(path))
+    assert sorted(found["stratum"].unique()) == sorted({names[name] for name in table["stratum"]})
+    spoilt(table, "stratum", " ", slice(3, 4)).to_csv(path, index=False)
+    with pytest.raises(FusionError, match="no stratum, in 1 of"):
+        checked(read_reference(path))
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_table_that_is_not_separated_by_commas_is_told_to_be(table, tmp_path, decimal):
+    path = str(tmp_path / "points.csv")
+    table.to_csv(path, index=False, sep=";", decimal=decimal)
+    with pytest.raises(FusionError, match="separated by commas"):
+        read_reference(path)
+
+
 def test_where_the_archives_own_sample_lies(tmp_path):
     assert reference_path("archive", "/a/catalog.json") == "/a/reference_sample.csv"
     assert reference_path("/b/mine.csv", "/a/catalog.json") == "/b/mine.csv"

@@ -190,6 +190,36 @@ def panel_places(table):
     return {name: np.tile(table.loc[table["year"] == 2016, name], len(YEARS)) for name in ("x", "y")}
 
 
+def part_of_the_sampled_area(table):
+    """A region of 25 by 30 pixels that a sample of the whole grid serves as well."""
+    grid = GRID.window(10, 5, 25, 30)
+    (west, south, east, north), to_degrees = grid.bounds, to_lonlat(GRID.crs)
+    corners = [(west + 50, south + 50), (east - 50, south + 50), (east - 50, north - 50), (west + 50, north - 50)]
+    area = shapely.Polygon([to_degrees.transform(*corner) for corner in corners])
+    return checked_reference(table, "points.csv", grid, area, YEARS, region="here", wider=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        (lambda p: 1.0, r"of 2016 within the region stand for \d+ km2, and the region has 7.. km2 \(.* are lacking"),
+        (lambda p: (p * 10).clip(upper=1), r"are lacking"),
+        (lambda p: p / 10, r"of 2016 within the region stand for \d+ km2, and the region has 7.. km2 \(.* too much"),
+    ],
+)
+def test_the_points_of_a_wider_sample_stand_for_the_region_that_they_lie_in(changed, found):
+    table = panel()
+    wrong = table.assign(inclusion_probability=changed(table["inclusion_probability"]))
+    with pytest.raises(FusionError, match=found):
+        part_of_the_sampled_area(wrong)
+
+
+def test_honest_samples_of_a_wider_area_pass_whatever_is_drawn():
+    for seed in range(20):
+        table = yearly(lambda k, seed=seed: drawn(seed=seed))
+        assert 0 < part_of_the_sampled_area(table)["inside"].sum() < len(table)
+
+
 def test_honest_samples_with_uneven_chances_pass_whatever_is_drawn():
     for seed in range(20):
         table = yearly(lambda k, seed=seed: by_size(10 * seed + k))

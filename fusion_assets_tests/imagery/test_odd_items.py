@@ -281,3 +281,14 @@ def test_requests_of_studies_that_name_no_assets_are_those_of_before(tmp_path):
     named = small_request("catalog.json", assets=(("B02", "image#1"),))
     assert type(named).from_dict(named.to_dict()).to_dict() == named.to_dict()
     assert named.recipe_digest != request.recipe_digest
+
+
+@pytest.mark.parametrize("assets", [{"B03": "blue"}, {"B02": "blue#1", "B03": "blue"}])
+def test_two_bands_that_are_one_are_refused(tmp_path, assets):
+    items = [item_of(tmp_path, "a", 1000, 0)]
+    recipe = CompositeRecipe(("B02", "B03"), Mask("none"))
+    catalog = write_catalog(tmp_path / "catalog", {"sentinel-2-l2a": items})
+    request = small_request(catalog, recipe=recipe, assets=tuple(assets.items()))
+    engine = ArchiveEngine(Storage(str(tmp_path / "s")))
+    with pytest.raises(UnusableScene, match="bands B02 and B03 are read from the same band"):
+        engine.collect(engine.submit(request))

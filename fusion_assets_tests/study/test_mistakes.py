@@ -28,6 +28,20 @@ MISTAKES = {
     "no region": ({"regions": []}, "regions is empty", "add"),
     "year as text": ({"label_year": "20x5"}, 'label_year is "20x5"', "2015"),
     "year out of range": ({"label_year": 215}, "label_year is 215", "2015"),
+    "yes for a share": ({"max_unreadable_share": True}, "max_unreadable_share is true", "0.1"),
+    "no for a share": ({"min_valid_share": False}, "min_valid_share is false", "0.25"),
+    "yes for a resolution": ({"resolution": True}, "resolution is true", "1000"),
+    "yes for a percentage": ({"products__sentinel2__max_cloud_cover": True}, "max_cloud_cover is true", "80"),
+    "one place for two bands": (
+        {"products__sentinel2__assets": {"B02": "x#1", "B03": "x#1"}},
+        "assets.B03 is x#1, as that of another",
+        "key#2",
+    ),
+    "a day with more behind it": (
+        {"products__sentinel2__windows": {2016: ["2016-04-01T junk", "2016-05-01"]}},
+        "2016-04-01T junk",
+        "example",
+    ),
     "yes for a year": ({"label_year": True}, "label_year is true", "2015"),
     "year in the list": ({"prediction_years": [2016, 20177]}, "prediction_years is 20177", "2016"),
     "year twice": ({"prediction_years": [2016, 2016]}, "prediction_years", "once"),
@@ -295,3 +309,19 @@ def test_file_that_is_not_there_or_not_text(tmp_path):
     (tmp_path / "latin.yaml").write_bytes(b"name: S\xe3o\n")
     with pytest.raises(FusionError, match="UTF-8"):
         load_study(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("2016: a", "the study has the key 2016, which is no text"),
+        ("true: a", ", which is no text"),
+        ("lights: {1: x}", "lights has the key 1, which is no text"),
+    ],
+)
+def test_keys_that_are_no_text_are_named(tmp_path, line, says):
+    path = tmp_path / "my.yaml"
+    path.write_text(f"name: my\nregions: [{{name: a, bbox: [84, 27, 85, 28]}}]\nresolution: 1000\n{line}\n")
+    with pytest.raises(FusionError) as caught:
+        load_study(path)
+    assert says in str(caught.value)
