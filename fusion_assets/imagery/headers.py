@@ -110,7 +110,9 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
         raise UnusableScene(
             file.href, f"its numbers are {dtype}", "integers or real numbers", "use a calibrated, real-valued product"
         )
-    tags = {"scale": header.scale, "offset": header.offset}
+    # Of a file that repeats the product's scale, an offset of 0 says nothing: there may be no such tag.
+    silent = not header.offset and header.scale == file.scale
+    tags = {"scale": header.scale, "offset": None if silent else header.offset}
     said = {name: tags[name] for name in file.assumed}
     if "scale" in said and header.scale is not None:
         _check_tags(file, header)
@@ -144,7 +146,8 @@ def _check_tags(file: SceneFile, header: Header) -> None:
     """Refuse scale tags that cannot be, or whose offset contradicts what the item amounts to."""
     scale, offset = header.scale or 0.0, header.offset or 0.0
     wrong = not (math.isfinite(scale) and math.isfinite(offset) and scale > 0)
-    if wrong or ("offset" not in file.assumed and abs(offset - file.offset) > _SAME_OFFSET):
+    # An offset of 0 is what a file without that tag has.
+    if wrong or (offset and "offset" not in file.assumed and abs(offset - file.offset) > _SAME_OFFSET):
         raise UnusableScene(
             file.href,
             f"its own tags say scale {scale:g} and offset {offset:g}, and its item leads to offset {file.offset:g}",

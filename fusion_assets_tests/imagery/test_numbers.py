@@ -313,3 +313,12 @@ def test_other_names_of_the_same_map_are_the_same(tmp_path):
 def test_decimals_of_the_largest_number_are_that_number(tmp_path, number):
     values = np.where(VALUES > 5, VALUES, np.finfo(np.float32).min).astype(np.float32)
     np.testing.assert_array_equal(known(write_tif(tmp_path / "a.tif", values), nodata=number), VALUES > 5)
+
+
+def test_a_scale_tag_without_an_offset_tag_leaves_the_offset_as_it_is(tmp_path):
+    path = write(tmp_path / "a.tif", [np.full(SHAPE, 2000, np.uint16)], scale=(1e-4, 0.0))
+    assert value_of(SceneFile(path, 1e-4, -0.1, assumed=("scale",))) == pytest.approx(0.1)
+    landsat = write(tmp_path / "b.tif", [np.full(SHAPE, 20_000, np.uint16)], scale=(2.75e-5, 0.0))
+    assert value_of(SceneFile(landsat, 2.75e-5, -0.2, assumed=("scale", "offset"))) == pytest.approx(0.35)
+    other = write(tmp_path / "c.tif", [np.full(SHAPE, 2000, np.uint16)], scale=(1e-4, 0.0))
+    assert value_of(SceneFile(other, 2.75e-5, -0.2, assumed=("scale", "offset"))) == pytest.approx(0.2)
