@@ -147,11 +147,11 @@ def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
         return Verdict()
     offset = scene.bands[dark].offset
     why = (
-        f"after the offset {offset:g}: its numbers may have been shifted back already"
+        f" after the offset {offset:g}: its numbers may have been shifted back already"
         if offset < 0
-        else "or below it: correct the scene's scale and offset, or leave it out"
+        else ": correct the item's scale and offset, or leave the scene out"
     )
-    return Verdict(doubts=(f"{scene.id}: {share:.0%} of the clear values of {dark} are at 0 {why}",))
+    return Verdict(doubts=(f"{scene.id}: {share:.0%} of the clear values of {dark} are at or below 0{why}",))
 
 
 def _decibels(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
