@@ -14,6 +14,7 @@ import pyproj
 from affine import Affine
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.crs import to_lonlat
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.placement import Lattice, is_geographic, same_crs
 from fusion_assets.imagery.recipe import CompositeRecipe
@@ -36,7 +37,7 @@ def averaged(recipe: CompositeRecipe, grid: Grid, crs: str, transform: Affine) -
         crs: of the source.
         transform: of the source.
     """
-    finer = grid.resolution / (math.hypot(transform.a, transform.d) * _metres(crs))
+    finer = grid.resolution / _shorter_edge(grid, crs, transform)
     if finer <= 1 + 1e-6:
         return recipe
     k = round(finer) if _fit_in(grid, crs, transform) else max(_FINE, math.ceil(2 * finer - 1e-6))
@@ -81,6 +82,15 @@ def check_equal_cells(lattices: Collection[Lattice]) -> None:
             "one size of cell, on one CRS",
             "keep each resolution in a collection of its own, and name it in the study (`collection`)",
         )
+
+
+def _shorter_edge(grid: Grid, crs: str, transform: Affine) -> float:
+    """Metres of a cell's shorter edge where the grid lies; degrees of longitude grow shorter towards the poles."""
+    west, south, east, north = grid.bounds
+    _, latitude = to_lonlat(grid.crs).transform((west + east) / 2, (south + north) / 2)
+    narrowing = math.cos(math.radians(latitude)) if is_geographic(crs) else 1.0
+    width, height = math.hypot(transform.a * narrowing, transform.d), math.hypot(transform.b * narrowing, transform.e)
+    return min(width, height) * _metres(crs)
 
 
 def _metres(crs: str) -> float:

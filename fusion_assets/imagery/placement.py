@@ -18,7 +18,7 @@ from affine import Affine
 from fusion_assets.imagery.grid import Grid
 
 _HALF_TURN = 180 + 1e-3
-_SLACK_DEGREES = 0.01
+_SLACK_DEGREES, _SAME_PIXEL = 0.01, 0.01
 EDGE = 1e-8
 """A centre that falls on a pixel edge belongs to the pixel right of and below it, whatever rounding says."""
 Box = tuple[float, float, float, float]
@@ -266,6 +266,8 @@ def misplaced(source: Lattice, said: Place) -> str:
         # Some catalogs give the centre of the first pixel for its corner.
         if max(abs(transform.c - x), abs(transform.f - y)) > max(pixel, abs(transform.a)) * (1 + 1e-6):
             return f"its corner is {transform.c:.10g}, {transform.f:.10g}, and the item says {x:.10g}, {y:.10g}"
+        if abs(math.hypot(transform.a, transform.d) - pixel) > _SAME_PIXEL * pixel:
+            return f"its pixels are {math.hypot(transform.a, transform.d):.10g} wide, and the item says {pixel:.10g}"
     if said.box is not None and not _touches(source, said.box):
         west, south, east, north = said.box
         return f"it lies outside its item's footprint, {west:.4g} to {east:.4g} E and {south:.4g} to {north:.4g} N"

@@ -333,7 +333,7 @@ def _place(item: pystac.Item, key: str) -> Place:
     transform = fields.get("proj:transform")
     corner = None
     if isinstance(transform, list) and len(transform) >= 6 and all(isinstance(n, int | float) for n in transform[:6]):
-        corner = (float(transform[2]), float(transform[5]), abs(float(transform[0])))
+        corner = (float(transform[2]), float(transform[5]), math.hypot(float(transform[0]), float(transform[3])))
     return Place(crs, corner, _box(item))
 
 

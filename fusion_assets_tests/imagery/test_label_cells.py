@@ -122,3 +122,10 @@ def test_codes_that_a_product_does_not_have_are_refused(tmp_path):
     assert "declare the no-data number" in caught.value.remedy
     outside = np.array([[True, True], [True, False]])
     assert built_up_labels(codes, product, outside)["built_up"].values.tolist() == [[0, 1], [1, 255]]
+
+
+def test_cells_of_degrees_are_narrower_in_the_north():
+    three_seconds = Affine(1 / 1200, 0, 0, 0, -1 / 1200, 0)
+    for north, averaging in ((6_650_000, True), (0, False)):  # 60 degrees north: 46 m wide, 93 m high
+        grid = Grid(CRS, Affine(90, 0, WEST, 0, -90, north), 2, 2)
+        assert (averaged(RECIPE, grid, "EPSG:4326", three_seconds) is not RECIPE) == averaging

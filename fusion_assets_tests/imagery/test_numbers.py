@@ -186,6 +186,7 @@ def test_a_file_in_the_sensors_geometry_says_what_to_do(tmp_path):
         (Place(crs="EPSG:32632"), "the item says EPSG:32632"),
         (Place(crs="EPSG:99999"), "PROJ does not know"),
         (Place(corner=(WEST + 60, NORTH, 10)), "its corner is 500000, 5600000, and the item says 500060"),
+        (Place(corner=(WEST, NORTH, 20)), "its pixels are 10 wide, and the item says 20"),
         (Place(box=(10, 50, 11, 51)), "outside its item's footprint"),
     ],
 )
