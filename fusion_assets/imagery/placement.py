@@ -274,27 +274,28 @@ def misplaced(source: Lattice, said: Place) -> str:
     return ""
 
 
+def _spread(source: Lattice, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates of count x count points from corner to corner of a raster."""
+    along = np.linspace(0, 1, count)
+    cols, rows = (axis.ravel() for axis in np.meshgrid(along * source.width, along * source.height))
+    transform = source.transform
+    xs = transform.a * cols + transform.b * rows + transform.c
+    return xs, transform.d * cols + transform.e * rows + transform.f
+
+
 @functools.lru_cache(maxsize=1024)
 def _agree(source: Lattice, crs: str) -> bool:
     """Whether two CRSs put a raster at the same place, to a tenth of a pixel: names and datums of one map differ."""
-    cols, rows = np.array([0, source.width, 0, source.width]), np.array([0, 0, source.height, source.height])
-    transform = source.transform
-    xs = transform.a * cols + transform.b * rows + transform.c
-    ys = transform.d * cols + transform.e * rows + transform.f
+    xs, ys = _spread(source, 2)
     moved_x, moved_y = project_points(xs, ys, source.crs, crs)
-    near = 0.1 * math.hypot(transform.a, transform.d)
+    near = 0.1 * math.hypot(source.transform.a, source.transform.d)
     return bool(np.isfinite(moved_x).all() and max(abs(moved_x - xs).max(), abs(moved_y - ys).max()) <= near)
 
 
 @functools.lru_cache(maxsize=1024)
 def _touches(source: Lattice, box: Box) -> bool:
     """Whether a raster comes near a box in degrees; True where in doubt."""
-    along = np.linspace(0, 1, 9)
-    cols, rows = (axis.ravel() for axis in np.meshgrid(along * source.width, along * source.height))
-    transform = source.transform
-    xs = transform.a * cols + transform.b * rows + transform.c
-    ys = transform.d * cols + transform.e * rows + transform.f
-    lons, lats = project_points(xs, ys, source.crs, "EPSG:4326")
+    lons, lats = project_points(*_spread(source, 9), source.crs, "EPSG:4326")
     if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
         return True
     if not is_geographic(source.crs) and np.ptp(lons) > 180:
