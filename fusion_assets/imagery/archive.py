@@ -27,7 +27,7 @@ from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.reading import read_part
-from fusion_assets.imagery.scenes import Scene, interval, is_complete, scene_from_item, unusable
+from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
 from fusion_assets.imagery.season import read_headers, settled_scenes
 from fusion_assets.imagery.storage import Storage
 from fusion_assets.imagery.timeseries import Treatment
@@ -186,7 +186,7 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     """
     product = PRODUCTS[request.product]
     found = find_items(request.archive, request.collections, request.area, request.window, request.sign)
-    items = [item for item in found if product.takes(str(item.properties.get("platform") or ""))]
+    items = [item for item in found if product.takes(platform_named(item))]
     kept = [item for item in items if not _too_cloudy(item, request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]

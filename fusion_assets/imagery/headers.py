@@ -82,8 +82,8 @@ def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
             _check_place(source, file)
             _check_length(source, file.href, band)
             full = _header(source, None, band)
-            _check_beside(file.href)
-            if full.nodata is None and file.nodata is None and full.dtype.kind in "iu":
+            _check_beside(file, full)
+            if full.nodata is None and file.nodata is None and full.dtype.kind in "iuf":
                 _check_tag(source, file, full)
             level = _overview_level(source, grid) if overviews and _averages_hold(file, full) else None
             if level is None:
@@ -114,7 +114,7 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
     silent = not header.offset and header.scale == file.scale
     tags = {"scale": header.scale, "offset": None if silent else header.offset}
     said = {name: tags[name] for name in file.assumed}
-    if "scale" in said and header.scale is not None:
+    if said and header.scale is not None:
         _check_tags(file, header)
     if header.scale is None and "scale" in said:
         kind = "floats" if dtype.kind == "f" else "integers"
@@ -146,11 +146,14 @@ def _check_tags(file: SceneFile, header: Header) -> None:
     """Refuse scale tags that cannot be, or whose offset contradicts what the item amounts to."""
     scale, offset = header.scale or 0.0, header.offset or 0.0
     wrong = not (math.isfinite(scale) and math.isfinite(offset) and scale > 0)
+    # An offset goes with its scale.
+    wrong = wrong or (bool(offset) and "scale" not in file.assumed and scale not in (1.0, file.scale))
     # An offset of 0 is what a file without that tag has.
     if wrong or (offset and "offset" not in file.assumed and abs(offset - file.offset) > _SAME_OFFSET):
         raise UnusableScene(
             file.href,
-            f"its own tags say scale {scale:g} and offset {offset:g}, and its item leads to offset {file.offset:g}",
+            f"its own tags say scale {scale:g} and offset {offset:g}, and its item leads to scale {file.scale:g} and "
+            f"offset {file.offset:g}",
             "tags and item that agree",
             "correct the file (gdal_edit.py -scale, -offset), or declare scale and offset in the item",
         )
@@ -239,19 +242,35 @@ def _averages_hold(file: SceneFile, header: Header) -> bool:
     return math.isnan(wanted) or wanted == header.nodata
 
 
-def _check_beside(href: str) -> None:
-    """Refuse a local file that files beside it say more of: those are not read, on the web they would cost too much."""
-    mask, more = Path(f"{href}.msk"), Path(f"{href}.aux.xml")
+def _check_beside(file: SceneFile, header: Header) -> None:
+    """Refuse a local file of which a file beside it says more: those are not read, on the web they cost too much."""
+    mask, more = Path(f"{file.href}.msk"), Path(f"{file.href}.aux.xml")
     beside = mask if mask.is_file() else None
-    if more.is_file() and re.search(r"<(NoDataValue|Scale|Offset)\b", more.read_text(errors="replace")):
-        beside = more
+    if more.is_file():
+        bands = " ".join(re.findall(r"<PAMRasterBand.*?</PAMRasterBand>", more.read_text(errors="replace"), re.DOTALL))
+        # What the item says goes before.
+        open_to = {
+            "NoDataValue": (header.nodata,) if file.nodata is None else (),
+            "Scale": (1.0, header.scale) if "scale" in file.assumed else (),
+            "Offset": (0.0, header.offset) if "offset" in file.assumed else (),
+        }
+        told = re.findall(rf"<({'|'.join(open_to)})\b[^>]*>\s*([^<\s]+)\s*<", bands)
+        if any(open_to[name] and _number(text) not in open_to[name] for name, text in told):
+            beside = more
     if beside is not None:
         raise UnusableScene(
-            href,
+            file.href,
             f"{beside.name} beside it says what is data or what its numbers mean, and is not read",
             "a GeoTIFF that says so itself",
-            f"write both into one file: gdal_translate -co COMPRESS=DEFLATE {Path(href).name} whole.tif",
+            f"write both into one file: gdal_translate -co COMPRESS=DEFLATE {Path(file.href).name} whole.tif",
         )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _check_tag(source: rasterio.DatasetReader, file: SceneFile, header: Header) -> None:

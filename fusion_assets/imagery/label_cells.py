@@ -74,14 +74,22 @@ def impossible_surface(found: float, most: float) -> FusionError:
 
 def check_equal_cells(lattices: Collection[Lattice]) -> None:
     """Refuse labels whose parts have cells of different size: a surface says nothing without its cell."""
-    sizes = {(one.crs, one.transform.a, one.transform.b, one.transform.d, one.transform.e) for one in lattices}
-    if len(sizes) > 1:
-        shown = ", ".join(sorted(f"{abs(a):g} x {abs(e):g} in {crs}" for crs, a, _, _, e in sizes))
+    first, *others = sorted(lattices, key=lambda lattice: (lattice.crs, lattice.transform[:6]))
+    if not all(_same_cells(first, other) for other in others):
+        sizes = {(one.crs, one.transform.a, one.transform.e) for one in lattices}
+        shown = ", ".join(sorted(f"{abs(a):.12g} x {abs(e):.12g} in {crs[:60]}" for crs, a, e in sizes))
         raise FusionError(
             f"the label product has cells of different sizes: {shown}",
             "one size of cell, on one CRS",
             "keep each resolution in a collection of its own, and name it in the study (`collection`)",
         )
+
+
+def _same_cells(one: Lattice, other: Lattice) -> bool:
+    pairs = zip(one.transform[:6], other.transform[:6], strict=True)
+    terms = [math.isclose(first, second, rel_tol=1e-6, abs_tol=1e-12) for first, second in pairs]
+    # All but where the two begin.
+    return same_crs(one.crs, other.crs) and all(terms[:2] + terms[3:5])
 
 
 def _shorter_edge(grid: Grid, crs: str, transform: Affine) -> float:

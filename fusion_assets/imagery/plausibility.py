@@ -32,7 +32,7 @@ _MANY = 0.1
 _TELLING = ("B04", "B02", "B03", "SR_B4", "SR_B2", "SR_B3")
 """Bands whose darkness tells of a wrong offset, the best first: water is dark beyond red, whatever the offset."""
 _BRIGHTEST, _FAINTEST = 2.0, 1e-3
-_LEAST_DECIBELS, _MOST_POWER = -100, 10.0
+_LEAST_DECIBELS, _MOST_POWER, _LEAST_RADIANCE = -100, 10.0, -100.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,18 @@ def _power(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
     )
 
 
+def _radiance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
+    """Noise of night lights is a few nW below 0, no more."""
+    lowest = min(float(numbers.min()) for numbers in values.values())
+    if lowest >= _LEAST_RADIANCE:
+        return Verdict()
+    return _impossible(
+        scene,
+        f"it has radiances down to {lowest:.4g} nW: fill that nothing declares",
+        "declare the no-data number in the file (gdal_edit.py -a_nodata) or in `raster:bands` of the item",
+    )
+
+
 def _impossible(scene: Scene, found: str, remedy: str) -> Verdict:
     return Verdict(UnusableScene(f"scene {scene.id}", found, "values of the product's unit", remedy))
 
@@ -199,5 +211,6 @@ def _impossible(scene: Scene, found: str, remedy: str) -> Verdict:
 _LOOKS_AT: dict[tuple[str, str], Callable[[Scene, Mapping[str, np.ndarray]], Verdict]] = {
     ("sentinel2", "reflectance"): _reflectance,
     ("sentinel1", "dB"): _decibels,
+    ("night_lights", "nW/cm2/sr"): _radiance,
     ("sentinel1", "1"): _power,
 }

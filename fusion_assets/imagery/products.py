@@ -12,6 +12,7 @@ resampled ones, GeoTIFF before JPEG 2000.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -133,8 +134,10 @@ class Product:
         return mask.assets + self.more_mask_assets if mask.assets == self.mask.assets else mask.assets
 
     def takes(self, platform: str) -> bool:
-        """Whether items of a satellite belong to the product; catalogs write `landsat-8` or `LANDSAT_8`."""
-        return not self.platforms or not platform or platform.lower().replace("_", "-") in self.platforms
+        """Whether items of a satellite belong to the product; catalogs write `landsat-8`, `LANDSAT_8` or `LC08`."""
+        plain = re.sub(r"[^a-z0-9]", "", platform.lower())
+        plain = re.sub(r"^l[cotem](?=0\d)", "landsat", plain).replace("landsat0", "landsat")
+        return not self.platforms or not plain or plain in (name.replace("-", "") for name in self.platforms)
 
 
 _REFLECTANCE = (-0.05, 1.5)
@@ -382,7 +385,7 @@ PRODUCTS: dict[str, Product] = {
         role="labels",
         collections=("land-cover", "io-lulc-annual-v02", "io-lulc-9-class", "esa-worldcover"),
         earth_engine="ESA/WorldCover/v200",
-        bands=(Band("land_cover", ("lulc", "data", "map", "land_cover"), "Map", (0, 255)),),
+        bands=(Band("land_cover", ("lulc", "data", "map", "land_cover"), "Map", (0, 254)),),
         default_bands=("land_cover",),
         unit="class",
         resolution=10,

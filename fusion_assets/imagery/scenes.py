@@ -141,7 +141,7 @@ def scene_from_item(
         item.id,
         start,
         end,
-        _platform(item),
+        platform_named(item),
         files,
         mask_file,
         tuple(flags),
@@ -156,7 +156,7 @@ def scene_from_item(
 def unusable(item: pystac.Item, problem: UnreadableFile) -> Scene:
     """A scene that was found and cannot be used."""
     start, end = interval(item)
-    return Scene(item.id, start, end, _platform(item), {}, None, problem=problem)
+    return Scene(item.id, start, end, platform_named(item), {}, None, problem=problem)
 
 
 def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bool:
@@ -187,9 +187,11 @@ def _spellings(product: Product, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*band.assets, band.name, band.earth_engine)))
 
 
-def _platform(item: pystac.Item) -> str:
-    """Satellite, as the item says; that of a Sentinel-2 item which does not say from its name."""
+def platform_named(item: pystac.Item) -> str:
+    """Satellite, as the item says, or its name; that of Sentinel-2 and Landsat items begins with it."""
     said = str(item.properties.get("platform") or "")
+    if not said and (landsat := re.match(r"L[COTEM]\d\d(?=_)", item.id)):
+        return landsat[0]
     if re.fullmatch(r"(?i)|sentinel-?2", said) and (found := re.search(r"(?:^|/|_)S2([A-D])_", item.id)):
         return f"sentinel-2{found[1].lower()}"
     return said

@@ -9,7 +9,7 @@ from shapely.geometry import box
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.catalog import find_items
 from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.scenes import scene_from_item
+from fusion_assets.imagery.scenes import platform_named, scene_from_item
 from fusion_assets_tests.imagery import endpoint_items as endpoints
 from fusion_assets_tests.imagery.archives import small_request, write_catalog
 
@@ -127,7 +127,16 @@ def test_the_offset_of_a_product_goes_with_its_scale():
 
 @pytest.mark.parametrize(
     ("platform", "taken"),
-    [("landsat-8", True), ("LANDSAT_9", True), ("landsat-7", False), ("LANDSAT_5", False), ("", True)],
+    [
+        ("landsat-8", True),
+        ("LANDSAT_9", True),
+        ("Landsat 8", True),
+        ("LC08", True),
+        ("LE07", False),
+        ("landsat-7", False),
+        ("LANDSAT_5", False),
+        ("", True),
+    ],
 )
 def test_of_landsat_only_the_satellites_with_its_bands_are_taken(platform, taken):
     assert PRODUCTS["landsat_c2_l2"].takes(platform) == taken
@@ -188,3 +197,11 @@ def test_further_spellings_change_no_request():
     facts = small_request("/archive/catalog.json").to_dict()
     assert facts["recipe"]["mask"]["assets"] == ["scl", "SCL"]
     assert set(facts["recipe"]["mask"]) == {"kind", "assets", "earth_engine", "values", "gap", "optional"}
+
+
+@pytest.mark.parametrize(("name", "platform"), [("LE07_L2SP_1", "LE07"), ("LC08_L2SP_1", "LC08"), ("other", "")])
+def test_a_landsat_that_only_the_name_tells_is_known(name, platform):
+    item = pystac.Item.from_dict(endpoints.landsat())
+    item.id = name
+    item.properties.pop("platform")
+    assert platform_named(item) == platform

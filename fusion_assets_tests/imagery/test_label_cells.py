@@ -9,7 +9,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.composite import CompositeRecipe, composite
 from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.label_cells import averaged, most_surface
+from fusion_assets.imagery.label_cells import averaged, check_equal_cells, most_surface
+from fusion_assets.imagery.placement import Lattice
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST, lattice, make_scene, write_tif
 
@@ -129,3 +130,13 @@ def test_cells_of_degrees_are_narrower_in_the_north():
     for north, averaging in ((6_650_000, True), (0, False)):  # 60 degrees north: 46 m wide, 93 m high
         grid = Grid(CRS, Affine(90, 0, WEST, 0, -90, north), 2, 2)
         assert (averaged(RECIPE, grid, "EPSG:4326", three_seconds) is not RECIPE) == averaging
+
+
+def test_cells_that_are_the_same_but_for_rounding_are_the_same():
+    cell = 1 / 1200
+    one = Lattice("EPSG:4326", Affine(0.000833333333333, 0, 3, 0, -0.000833333333333, 50), 10, 10)
+    check_equal_cells([one, Lattice("EPSG:4326", Affine(cell, 0, 6, 0, -cell, 50), 20, 10)])
+    mollweide = "+proj=moll +lon_0=0 +x_0=0 +y_0=0 +datum=WGS84 +units=m +no_defs"
+    check_equal_cells([Lattice(crs, lattice(step=100), 10, 10) for crs in ("ESRI:54009", mollweide)])
+    with pytest.raises(FusionError, match="different sizes"):
+        check_equal_cells([one, Lattice("EPSG:4326", Affine(cell / 2, 0, 6, 0, -cell / 2, 50), 20, 10)])

@@ -1,12 +1,15 @@
 """What stored numbers mean: no data, masks, scales and bands, each honoured or refused by name."""
 
 import math
+import re
 
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 
+from fusion_assets.imagery.gdal import gdal_environment
 from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.headers import read_header, settled
 from fusion_assets.imagery.placement import Place, Places
@@ -281,23 +284,28 @@ def test_a_tag_that_the_type_cannot_hold_is_refused(tmp_path):
 @pytest.mark.parametrize("ending", [".msk", ".aux.xml"])
 def test_files_beside_a_file_that_say_what_is_data_are_not_passed_over(tmp_path, ending):
     path = write_tif(tmp_path / "a.tif", VALUES)
-    beside = tmp_path / f"a.tif{ending}"
-    beside.write_text("<PAMDataset><PAMRasterBand band='1'><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>")
-    with pytest.raises(UnusableScene, match="beside it"):
-        known(path)
-    if ending == ".aux.xml":
-        beside.write_text("<PAMDataset><Metadata><MDI key='STATISTICS_MEAN'>7</MDI></Metadata></PAMDataset>")
-        assert known(path).all(), "statistics say nothing of the numbers"
+    beside, band = tmp_path / f"a.tif{ending}", "<PAMDataset><PAMRasterBand band='1'>{}</PAMRasterBand></PAMDataset>"
+    with gdal_environment():
+        beside.write_text(band.format("<NoDataValue>7</NoDataValue>"))
+        with pytest.raises(UnusableScene, match="beside it"):
+            known(path)
+        if ending == ".aux.xml":
+            np.testing.assert_array_equal(known(path, nodata=3), VALUES != 3, "the item goes before")
+            beside.write_text(band.format("<Metadata><MDI key='STATISTICS_MEAN'>7</MDI></Metadata><Scale>1</Scale>"))
+            assert known(path).all(), "nothing that the file does not say"
+            tagged = write_tif(tmp_path / "b.tif", VALUES, nodata=7)
+            (tmp_path / "b.tif.aux.xml").write_text(band.format("<NoDataValue>7</NoDataValue>"))
+            np.testing.assert_array_equal(known(tagged), VALUES != 7, "the same is said twice")
 
 
 @pytest.mark.parametrize(
-    ("scale", "offset", "says"), [(1e-4, -0.1, "leads to offset 0"), (0.0, 0.0, None), (-1.0, 0, "scale -1")]
+    ("scale", "offset", "says"), [(1e-4, -0.1, "and offset 0$"), (0.0, 0.0, None), (-1.0, 0, "scale -1")]
 )
 def test_tags_that_contradict_the_item_or_cannot_be_are_refused(tmp_path, scale, offset, says):
     path = write(tmp_path / "a.tif", [VALUES], scale=(scale, offset))
-    with pytest.raises(UnusableScene, match=says or "own tags"):
+    with pytest.raises(UnusableScene, match=re.compile(says or "own tags", re.MULTILINE)):
         known(path, scale=1e-4, offset=0.0, assumed=("scale",))
-    if says == "leads to offset 0":
+    if offset:
         assert known(path, scale=1e-4, offset=-0.1, assumed=("scale",)).all()
 
 
@@ -323,3 +331,21 @@ def test_a_scale_tag_without_an_offset_tag_leaves_the_offset_as_it_is(tmp_path):
     assert value_of(SceneFile(landsat, 2.75e-5, -0.2, assumed=("scale", "offset"))) == pytest.approx(0.35)
     other = write(tmp_path / "c.tif", [np.full(SHAPE, 2000, np.uint16)], scale=(1e-4, 0.0))
     assert value_of(SceneFile(other, 2.75e-5, -0.2, assumed=("scale", "offset"))) == pytest.approx(0.2)
+
+
+def test_an_offset_tag_goes_with_its_scale_tag(tmp_path):
+    path = write(tmp_path / "a.tif", [VALUES], scale=(0.1, 5.0))
+    with pytest.raises(UnusableScene, match=r"tags say scale 0\.1 and offset 5"):
+        known(path, scale=1.0, assumed=("offset",))
+    assert value_of(SceneFile(path, 0.1, assumed=("offset",))) == 5.0
+
+
+def test_a_tag_that_single_precision_cannot_hold_is_refused(tmp_path):
+    path = write_tif(tmp_path / "a.tif", VALUES.astype(np.float32))
+    rasterio.shutil.copy(path, tmp_path / "a.vrt", driver="VRT")
+    text = (
+        (tmp_path / "a.vrt").read_text().replace("<ColorInterp>", "<NoDataValue>-1.797e308</NoDataValue><ColorInterp>")
+    )
+    (tmp_path / "a.vrt").write_text(text)
+    with pytest.raises(UnusableScene, match="float32 cannot hold"):
+        known(str(tmp_path / "a.vrt"))

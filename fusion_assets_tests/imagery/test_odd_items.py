@@ -292,3 +292,12 @@ def test_two_bands_that_are_one_are_refused(tmp_path, assets):
     engine = ArchiveEngine(Storage(str(tmp_path / "s")))
     with pytest.raises(UnusableScene, match="bands B02 and B03 are read from the same band"):
         engine.collect(engine.submit(request))
+
+
+def test_fill_of_lights_that_nothing_declares_is_refused(tmp_path):
+    request = lights(tmp_path, [-999.9, 4.0], coverage=[3, 3])
+    engine = ArchiveEngine(Storage(str(tmp_path / "s")))
+    export = engine.submit(request)
+    with pytest.raises(UnusableScene, match=r"radiances down to -999\.9"):
+        engine.collect(export)
+    assert list(engine.unreadable(export)) == ["m01"]
