@@ -39,12 +39,12 @@ def normal_crs(crs: Any) -> str:
     authority = parsed.to_authority()
     if authority is not None:
         return ":".join(authority)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # to_proj4 warns on every call; the comparison below decides
-        proj4 = parsed.to_proj4()
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # to_proj4 warns on every call; the comparison below decides
+            proj4 = parsed.to_proj4()
         lossless = pyproj.CRS.from_user_input(proj4).equals(parsed, ignore_axis_order=True)
-    except pyproj.exceptions.CRSError:
+    except pyproj.exceptions.CRSError:  # one that PROJ strings cannot say
         lossless = False
     return proj4 if lossless else parsed.to_wkt()
 

@@ -53,7 +53,7 @@ class Study(Section):
         features: optics, lights or both.
         lights: how night lights are cleaned before they become a feature.
         max_unreadable_share: share of the scenes of a composite or series that may be unreadable, 0 to 1.
-        min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1.
+        min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1; one at least must be.
         reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
             archive's catalog, None for none; see `built_up/reference.py`. No digest of pixels depends on it.
         earth_engine: how exports are run there; no digest depends on it.
@@ -78,7 +78,7 @@ class Study(Section):
         examples=[{"reference": "offset", "background": "auto"}],
     )
     max_unreadable_share: float = Field(0.0, description="share of scenes, 0 to 1", examples=[0.1])
-    min_valid_share: float = Field(0.25, description="share of sub-pixels, above 0 to 1", examples=[0.25])
+    min_valid_share: float = Field(0.25, description="share of sub-pixels, 0 to 1", examples=[0.25])
     reference_sample: str | None = Field(
         None, description="table of interpreted points, relative to the study file", examples=["reference.csv"]
     )

@@ -123,6 +123,7 @@ def _products(study: Study, _: dt.date) -> Iterator[Problem]:
             )
             continue
         yield from _bands(key, use)
+        yield from _assets(key, use)
         yield from _mask(key, use)
         yield from _label(key, use)
 
@@ -140,6 +141,12 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
+    if use.bands == ():
+        yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
+
+
+def _assets(key: str, use: ProductUse) -> Iterator[Problem]:
+    known = use.recipe.band_names
     places = list(use.assets.values())
     for index, (band, place) in enumerate(use.assets.items()):
         if place in places[:index]:
@@ -155,8 +162,6 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(
                 f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*known, "mask")), remedy
             )
-    if use.bands == ():
-        yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
 
 
 def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
@@ -285,6 +290,7 @@ def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
         )
     for unused in sorted(use.model_fields_set & set(UNUSED)):
         yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
+    yield from _assets(key, use)
     yield from _mask(key, use)
 
 

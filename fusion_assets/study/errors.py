@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from fusion_assets.errors import FusionError
 
-_DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt ]+[\d:.]+(?: ?[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_DATE = re.compile(r"(\d{4})(?:-(\d\d?)-(\d\d?)|(\d\d)(\d\d))(?:[Tt ]+[\d:.]+(?: ?[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 AT_ONCE = 6
 """Problems listed at once: three lines each fit one screen."""
 
@@ -55,6 +55,8 @@ def shown(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
         text = str(value)
+    except RecursionError:
+        text = "nested too deeply to be shown"
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -107,7 +109,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
             problems.append(Problem(key, "is not a known key", "one of " + ", ".join(known), hint))
         elif kind == "invalid_key" or not any(isinstance(part, str) for part in location):
             fields = ", ".join(_model_at(model, location[:-1]).model_fields)
-            name = location[-1] if kind == "invalid_key" and location else finding["input"]
+            name = finding["input"]
             at = dotted(location[:-1]) or "the study"
             found = f"has the key {shown(name)}, which is no text"
             problems.append(Problem(at, found, f"one of {fields}", "rename or remove it"))
@@ -164,13 +166,13 @@ def as_error(source: str, problems: Sequence[Problem]) -> FusionError:
 
 
 def as_date(value: object) -> dt.date | None:
-    """A date from YYYY-MM-DD text, whatever time follows, or from a date; None when it is neither."""
+    """A date from YYYY-MM-DD or YYYYMMDD text, whatever time follows, or from a date; None when it is neither."""
     if isinstance(value, dt.datetime):
         return value.date()
     if isinstance(value, dt.date):
         return value
     parts = _DATE.fullmatch(str(value))
     try:
-        return dt.date(*map(int, parts.groups())) if parts else None
+        return dt.date(*(int(part) for part in parts.groups() if part)) if parts else None
     except ValueError:
         return None

@@ -89,6 +89,10 @@ def read_yaml(path: Path) -> Any:
         ) from None
     except UnicodeDecodeError:
         raise FusionError(f"{path} is not text in UTF-8", "a YAML file in UTF-8", "save it as UTF-8") from None
+    except RecursionError:
+        raise FusionError(
+            f"{path} is nested too deeply", "YAML of a few levels: `key: value` lines", "look for brackets left open"
+        ) from None
     except (yaml.YAMLError, ValueError) as error:  # PyYAML lets ValueError through where a tag does not fit
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -31,9 +31,7 @@ SPLIT = "split it into two regions, one ending at longitude 180 and one beginnin
 def checked_bbox(value: object) -> tuple[float, float, float, float]:
     """Four finite numbers with W < E and S < N on the globe; raises PydanticCustomError."""
     numbers = value if isinstance(value, list | tuple) else ()
-    if len(numbers) != 4 or not all(
-        isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number) for number in numbers
-    ):
+    if len(numbers) != 4 or not all(map(_is_finite, numbers)):
         raise wrong(f"is {shown(value)}", f"four numbers, {BBOX_FORM}", "write for example [84.5, 27.5, 85.5, 28.5]")
     west, south, east, north = (float(number) for number in numbers)
     found = f"is {shown(value)}"
@@ -60,11 +58,21 @@ def checked_bbox(value: object) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+def _is_finite(number: object) -> bool:
+    try:
+        return type(number) in (int, float) and math.isfinite(number)  # type: ignore[arg-type]
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
 def checked_geometry(value: object, folder: Path) -> BaseGeometry:
     """Valid polygon(s) in degrees from GeoJSON, inline or a path relative to the folder; raises PydanticCustomError."""
     form = "a GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection, or the path of a .geojson file"
     content = _read(value, folder, form) if isinstance(value, str) else value
-    other = next((crs for crs in _named_crs(content) if not _is_lonlat(crs)), None)
+    try:
+        other = next((crs for crs in _named_crs(content) if not _is_lonlat(crs)), None)
+    except RecursionError:
+        raise wrong(f"is {shown(value)}, nested too deeply", form, _DRAW) from None
     if other is not None:
         raise wrong(
             f"says that its crs is {shown(other)}",
@@ -75,7 +83,10 @@ def checked_geometry(value: object, folder: Path) -> BaseGeometry:
         )
     try:
         parts = [shapely.force_2d(shapely.geometry.shape(part)) for part in _geometries(content)]
-    except (shapely.errors.ShapelyError, KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (
+        shapely.errors.ShapelyError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError,
+        RecursionError,
+    ):  # fmt: skip
         raise wrong(f"is {shown(value)}, not an outline", form, _DRAW) from None
     if not parts:
         raise wrong(f"is {shown(value)}, in which every geometry is null", form, _DRAW)
@@ -111,7 +122,7 @@ def _read(value: str, folder: Path, form: str) -> Any:
     except OSError as error:
         found = f"is {shown(value)}: {error.strerror} ({path})"
         raise wrong(found, form, "give the path relative to the study file") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise wrong(f"is {shown(value)}: not JSON ({error})", form, "export the file again as GeoJSON") from None
 
 
@@ -154,7 +165,7 @@ def checked_crs(value: object) -> str:
     remedy = "name the UTM zone (EPSG:326zz north, EPSG:327zz south), or leave crs out to have it chosen"
     try:
         crs = normal_crs(value)
-    except FusionError:
+    except (FusionError, TypeError):  # a list or mapping is no name
         raise wrong(f"is {shown(value)}, unknown to PROJ", "a code such as EPSG:32645 or ESRI:54009", remedy) from None
     parsed = pyproj.CRS.from_user_input(crs)
     units = {axis.unit_name for axis in parsed.axis_info[:2]}

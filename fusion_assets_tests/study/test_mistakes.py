@@ -1,14 +1,24 @@
 """Every mistake in a study file is named with file, key and remedy."""
 
+import datetime as dt
+
 import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.study import load_study, study_of
+from fusion_assets.study.errors import as_date
 from fusion_assets_tests.study.samples import REGION, SELECTION, TODAY, changed, region
 
 
 def square(*corners):
     return {"type": "Polygon", "coordinates": [[*corners, corners[0]]]}
+
+
+def nested(levels):
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 BOW_TIE = square([0, 0], [1, 1], [1, 0], [0, 1])
@@ -68,6 +78,24 @@ MISTAKES = {
     "world in UTM": ({"regions": region(bbox=[-170, -60, 170, 70])}, "regions[0] spans 340", "crs"),
     "CRS of another place": ({"regions": region(crs="EPSG:32718")}, "regions[0] lies far outside", "leave crs out"),
     "CRS that cannot hold it": ({"regions": region(crs=ORTHO)}, "regions[0] has no grid", "CRS"),
+    "CRS that PROJ strings cannot say": ({"regions": region(crs='LOCAL_CS["x"]')}, "not a map in metres", "UTM"),
+    "CRS as a list": ({"regions": region(crs=[32645])}, "regions[0].crs is [32645], unknown", "UTM"),
+    "endless number": ({"regions": region(bbox=[84, 27, 85, 10**400])}, "regions[0].bbox is", "for example"),
+    "endless coordinate": (
+        {"regions": region(bbox=..., geometry=square([84, 27], [10**400, 27], [85, 28]))},
+        "regions[0].geometry is",
+        "draw",
+    ),
+    "nested without end": (
+        {"regions": region(bbox=..., geometry={"type": "Polygon", "coordinates": nested(5000)})},
+        "regions[0].geometry is nested too deeply",
+        "draw",
+    ),
+    "two bands of radar in one place": (
+        {"ndvi": {"sentinel1": {"product": "sentinel1_grd", "assets": {"VV": "x#1", "VH": "x#1"}}}},
+        "ndvi.sentinel1.assets.VH is x#1",
+        "key#2",
+    ),
     "no outline": ({"regions": region(bbox=...)}, "regions[0] has no outline", "bbox"),
     "two outlines": ({"regions": region(ee_features=SELECTION)}, "bbox and ee_features", "remove"),
     "self-crossing": ({"regions": region(bbox=..., geometry=BOW_TIE)}, "regions[0].geometry", "make_valid"),
@@ -286,6 +314,8 @@ def test_mistakes_between_parts_are_listed_together():
         ("- x\n", "holds"),
         ("", "holds"),
         ("resolution: !!int 1x\n", "invalid literal"),
+        ("name: " + "[" * 5000, "nested too deeply"),
+        ("true: b\n", "has the key true, which is no text"),
     ],
 )
 def test_bad_yaml_names_file_and_place(tmp_path, text, found):
@@ -325,3 +355,8 @@ def test_keys_that_are_no_text_are_named(tmp_path, line, says):
     with pytest.raises(FusionError) as caught:
         load_study(path)
     assert says in str(caught.value)
+
+
+def test_a_day_is_read_in_either_spelling_of_the_calendar():
+    assert as_date("20160401") == as_date("2016-4-1") == as_date("2016-04-01T10:00:00Z") == dt.date(2016, 4, 1)
+    assert as_date("2016W141") is None and as_date("20160401 junk") is None
