@@ -30,7 +30,10 @@ def automatic(*own_pace: str) -> dg.AutomationCondition:
         & ~condition.any_deps_in_progress()
     )
     eager = condition.eager().replace("any_deps_updated", updated)
-    return (eager | first) & condition.all_deps_blocking_checks_passed()
+    # A tick learns what was made as it begins, and what is in progress a moment later. What finishes in between looks
+    # neither made nor in progress, and would be made again: what was in progress a tick ago waits for the next one.
+    settled = ~condition.newly_requested() & ~(~condition.in_progress()).newly_true()
+    return settled & (eager | first) & condition.all_deps_blocking_checks_passed()
 
 
 def automation_sensor() -> dg.AutomationConditionSensorDefinition:

@@ -1,18 +1,23 @@
 """What automation requests, evaluated on a real instance as the daemon does."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import dagster as dg
 import pytest
+from dagster._utils.caching_instance_queryer import CachingInstanceQueryer
 
 from fusion_assets.definitions import build_definitions
 from fusion_assets_tests.test_definitions import study
 
 
-def hollow(definitions):
-    """The same graph, conditions, partitions and checks, with assets that do nothing."""
+def hollow(definitions, bodies):
+    """The same graph, conditions, partitions and checks, with assets that do nothing but what `bodies` says."""
 
     def asset(spec):
         @dg.multi_asset(name=spec.key.to_user_string(), specs=[spec])
         def nothing():
+            bodies.get(spec.key.to_user_string(), lambda: None)()
             return dg.MaterializeResult(asset_key=spec.key)
 
         return nothing
@@ -37,7 +42,8 @@ class World:
     """Definitions, an instance, and the automation cursor carried from tick to tick."""
 
     def __init__(self, instance):
-        self.definitions = hollow(build_definitions({"study": study()}))
+        self.bodies = {}
+        self.definitions = hollow(build_definitions({"study": study()}), self.bodies)
         self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = instance
         self.cursor = None
@@ -98,6 +104,7 @@ def test_new_lights_of_the_label_year_make_all_stacks_again(world):
 
 def test_what_was_made_before_the_first_tick_is_not_lost(world):
     world.made("fused_stack", "ghsl_labels", year=2015)
+    world.tick()
     assert "training_samples here|2015" in world.tick()
 
 
@@ -105,11 +112,40 @@ def test_model_and_evaluation_lead_to_the_maps_of_every_year_that_has_a_stack(wo
     for year in (2015, 2016, 2017):
         world.made("sentinel2_composite", "night_lights_composite", "fused_stack", year=year)
     world.made("ghsl_labels", "training_samples", year=2015)
+    world.tick()
     assert {"built_up_model here|2015", "model_evaluation here|2015"} <= world.tick()
     world.made("built_up_model", year=2015)
     assert not any("prediction" in name for name in world.tick())
     world.made("model_evaluation", year=2015)
     assert {"built_up_prediction here|2016", "built_up_prediction here|2017"} <= world.tick()
+
+
+def test_what_finishes_while_a_tick_is_under_way_is_not_made_twice(tmp_path, monkeypatch):
+    """Between the moment when a tick learns what was made, and the one when it asks what is in progress."""
+    begun, go_on, finished = Event(), Event(), Event()
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, ThreadPoolExecutor(1) as pool:
+        world = World(instance)
+        world.made("sentinel2_composite", "night_lights_composite", "fused_stack", "ghsl_labels", year=2015)
+        world.made("training_samples", year=2015)
+        world.tick()
+        assert "model_evaluation here|2015" in world.tick()
+        world.bodies["model_evaluation"] = lambda: (begun.set(), go_on.wait(60))
+        run = pool.submit(world.made, "model_evaluation", year=2015)
+        assert begun.wait(60)
+        assert "model_evaluation here|2015" not in world.tick(), "it is being made"
+        learn = CachingInstanceQueryer.prefetch_asset_records
+
+        def learn_and_then_finish(queryer, keys):
+            learn(queryer, keys)
+            go_on.set()
+            run.result(60)
+            finished.set()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(CachingInstanceQueryer, "prefetch_asset_records", learn_and_then_finish)
+            requested = world.tick()
+        assert finished.is_set()
+        assert "model_evaluation here|2015" not in requested | world.tick() | world.tick()
 
 
 def test_a_new_composite_makes_its_stack_again(world):
