@@ -23,7 +23,7 @@ TRAINED = ["training_samples"]
 
 def demo_rows() -> list[dict]:
     """Rows of the demo."""
-    from fusion_assets.imagery.demo import build_demo_archive
+    from fusion_assets.demo import build_demo_archive
 
     with tempfile.TemporaryDirectory() as folder:
         return study_rows("demo", str(build_demo_archive(Path(folder) / "archive")))
@@ -39,10 +39,10 @@ def study_rows(study: str, archive: str) -> list[dict]:
 
 def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
     """One row for each variant of the method on the same folds."""
-    from fusion_assets.built_up.bootstrap import Resamples, differences, interval, intervals, resampled_figures
-    from fusion_assets.built_up.classifier import Channels
-    from fusion_assets.built_up.context import LEVELS
-    from fusion_assets.built_up.nested import nested_forest
+    from fusion_assets.evaluation.bootstrap import Resamples, differences, interval, intervals, resampled_figures
+    from fusion_assets.systems.built_up.accuracy.nested import nested_forest
+    from fusion_assets.systems.built_up.model.classifier import Channels
+    from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     resamples = Resamples.of(samples["block"].to_numpy())
     blocks, label, fold = resamples.weights.shape[1], samples["label"].to_numpy(), samples["fold"].to_numpy()
@@ -74,10 +74,11 @@ Fitted = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
 
 def variants(features: list[str]) -> Iterator[tuple[str, Fitted]]:
     """Name and protocol of the method as it is, and with one part left out or changed; the first is the reference."""
-    from fusion_assets.built_up import context, network
-    from fusion_assets.built_up.classifier import SEEDS, Channels
-    from fusion_assets.built_up.context import LEVELS
-    from fusion_assets.built_up.nested import nested_model
+    from fusion_assets.systems.built_up.accuracy.nested import nested_model
+    from fusion_assets.systems.built_up.model import ensemble as network
+    from fusion_assets.systems.built_up.model import neighbourhood as context
+    from fusion_assets.systems.built_up.model.classifier import SEEDS, Channels
+    from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     def plain(levels: Any = LEVELS, seeds: Any = SEEDS, patched: dict | None = None, isotonic: bool = False) -> Fitted:
         def fitted(samples: Any, stack: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +107,7 @@ def recalibrated(out: Any, table: Any) -> Any:
     """Probabilities mapped by isotonic regression on the inner folds, thresholds chosen anew on them."""
     from sklearn.isotonic import IsotonicRegression
 
-    from fusion_assets.built_up.scores import choose_threshold
+    from fusion_assets.evaluation.scores import choose_threshold
 
     probability, thresholds = out.probability.copy(), out.thresholds.copy()
     for k, inner in enumerate(out.inner):
@@ -122,9 +123,9 @@ def samples_of(study_name: str, archive: str) -> dict[str, tuple[Any, Any, list[
     import dagster as dg
 
     from fusion_assets.definitions import build_definitions
-    from fusion_assets.outlines import configured_study
-    from fusion_assets.partitions import key_of
+    from fusion_assets.orchestration.partitions import key_of
     from fusion_assets.settings import Settings
+    from fusion_assets.study.stored_outlines import configured_study
 
     found = {}
     with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:

@@ -145,9 +145,9 @@ def _ours(scenes: int, side: int) -> Any:
     """Our lazy composite of the same scenes."""
     from affine import Affine
 
+    from fusion_assets.grids.grid import Grid
     from fusion_assets.imagery.acquisitions import acquisitions
-    from fusion_assets.imagery.composite import CompositeRecipe, composite
-    from fusion_assets.imagery.grid import Grid
+    from fusion_assets.imagery.compositing.composite import CompositeRecipe, composite
     from fusion_assets.imagery.products import PRODUCTS
     from fusion_assets.imagery.scenes import Scene, SceneFile
 
@@ -171,7 +171,7 @@ def _to_file(scenes: int, side: int, threads: int) -> None:
     """As the assets do it."""
     import dask
 
-    from fusion_assets.imagery.rasters import write_raster
+    from fusion_assets.storage.raster_writing import write_raster
 
     with dask.config.set(scheduler="threads", num_workers=threads):
         write_raster(_ours(scenes, side), nodata=float("nan"), tags={}, directory=ROOT).discard()

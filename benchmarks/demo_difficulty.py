@@ -22,7 +22,7 @@ from rasterio.warp import Resampling, reproject
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import average_precision_score, matthews_corrcoef
 
-from fusion_assets.imagery.demo import build_demo_archive
+from fusion_assets.demo import build_demo_archive
 
 BANDS = ("blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08")
 CLEAR = (2, 4, 5, 6, 7, 11)

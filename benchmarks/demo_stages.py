@@ -14,12 +14,12 @@ def run() -> list[dict]:
 
     import dagster as dg
 
+    from fusion_assets.cli.runner import plan, run_steps
     from fusion_assets.definitions import build_definitions
-    from fusion_assets.imagery.demo import build_demo_archive
-    from fusion_assets.instance import prepare_home
-    from fusion_assets.io_managers import managers
-    from fusion_assets.role_assets import expected_facts, export_request
-    from fusion_assets.runner import plan, run_steps
+    from fusion_assets.demo import build_demo_archive
+    from fusion_assets.orchestration.instance import prepare_home
+    from fusion_assets.orchestration.io_managers import managers
+    from fusion_assets.orchestration.role_assets import expected_facts, export_request
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from fusion_assets.imagery.median import masked_median
+from fusion_assets.imagery.compositing.median import masked_median
 
 SHAPE = (24, 1500, 1500)  # a year of Sentinel-2 over one chunk
 MASKED_SHARE = 0.35

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion_assets.ndvi.estimators import ESTIMATORS, fitted_from_dict
-from fusion_assets.ndvi.evaluation import Gap, evaluate, scores, withheld_estimates
-from fusion_assets.ndvi.series import Series
-from fusion_assets.ndvi.smoothing import penalty, whittaker
+from fusion_assets.systems.ndvi.evaluation import Gap, evaluate, scores, withheld_estimates
+from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS, fitted_from_dict
+from fusion_assets.systems.ndvi.gap_filling.series import Series
+from fusion_assets.systems.ndvi.gap_filling.smoothing import penalty, whittaker
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
 SMOOTHNESS = 1000.0

@@ -74,7 +74,7 @@ def _measure(asset: str, side: int, catalog: Path, folder: Path) -> dict[str, An
         "FUSION_ENGINE": "archive",
         "DAGSTER_HOME": str(folder / "home"),
     }
-    command = [sys.executable, "-m", "fusion_assets.cli", "run", "--select", asset]
+    command = [sys.executable, "-m", "fusion_assets.cli.main", "run", "--select", asset]
     shutil.rmtree(data / asset, ignore_errors=True)  # what is there would not be made again
     start = time.perf_counter()
     with log.open("w") as out:

@@ -25,8 +25,8 @@ def run() -> list[dict]:
     """
     from sklearn.ensemble import RandomForestClassifier
 
-    from fusion_assets.built_up import classifier
-    from fusion_assets.built_up.context import LEVELS
+    from fusion_assets.systems.built_up.model import classifier
+    from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     training, samples = _world(120)
     stack, _ = _world(EDGE)
@@ -80,10 +80,10 @@ def _map_to_file(edge: int) -> dict:
     import dask.array as da
     from affine import Affine
 
-    from fusion_assets.built_up import classifier
-    from fusion_assets.built_up.context import LEVELS
-    from fusion_assets.imagery.grid import Grid
-    from fusion_assets.imagery.rasters import write_raster
+    from fusion_assets.grids.grid import Grid
+    from fusion_assets.storage.raster_writing import write_raster
+    from fusion_assets.systems.built_up.model import classifier
+    from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     training, samples = _world(120)
     model = classifier.train(samples, training, FEATURES, levels=LEVELS[-1:])
@@ -106,8 +106,8 @@ def _world(edge: int) -> tuple:
     from affine import Affine
     from scipy.ndimage import gaussian_filter
 
-    from fusion_assets.built_up.samples import draw_samples
-    from fusion_assets.imagery.grid import Grid
+    from fusion_assets.grids.grid import Grid
+    from fusion_assets.systems.built_up.features.samples import draw_samples
 
     rng = np.random.default_rng(0)
     grid = Grid("EPSG:32631", Affine(10, 0, 500_000, 0, -10, 5_600_000), edge, edge)

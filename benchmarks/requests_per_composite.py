@@ -34,9 +34,9 @@ def run() -> list[dict[str, Any]]:
     exports to pixels as `fusion run` makes it, and the same again with nothing to do; and what is planned, without
     being asked for, for a province at native and at coarser working resolution.
     """
-    from fusion_assets.imagery.demo import build_demo_archive
-    from fusion_assets_tests.earth_engine import EarthEngineService, storage_emulator
-    from fusion_assets_tests.imagery.earth_engine_cases import demo_request
+    from fusion_assets.demo import build_demo_archive
+    from fusion_assets.loopbacks.earth_engine import EarthEngineService, storage_emulator
+    from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 
     with tempfile.TemporaryDirectory() as folder, storage_emulator() as buckets:
         catalog = build_demo_archive(Path(folder) / "archive", seed=3, size_km=12, years=(2015, 2016))
@@ -56,7 +56,7 @@ def run() -> list[dict[str, Any]]:
 def _finer(grid: Any, edge: int) -> Any:
     from affine import Affine
 
-    from fusion_assets.imagery.grid import Grid
+    from fusion_assets.grids.grid import Grid
 
     return Grid(grid.crs, grid.transform @ Affine.scale(grid.width / edge), edge, edge)
 
@@ -67,9 +67,9 @@ def _needed(request: Any) -> int:
 
 def _engine(service: Any, folder: str, name: str, way: Any, requests: list[Any]) -> dict[str, Any]:
     """Submitted one after the other, waited for, collected."""
-    from fusion_assets.imagery.earth_engine import Connection, EarthEngine, ExportOptions
-    from fusion_assets.imagery.storage import Storage
-    from fusion_assets.imagery.waiting import wait_for
+    from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
+    from fusion_assets.imagery.engines.waiting import wait_for
+    from fusion_assets.storage.root import Storage
 
     place = re.sub(r"\W+", "-", name)
     connection = Connection("demo", service.url)
@@ -90,14 +90,14 @@ def _project(service: Any, folder: str, catalog: Path, way: str) -> Iterator[dic
     """Exports, composites and labels of a study of two years through Dagster, each step a run; then once more."""
     import dagster as dg
 
+    from fusion_assets.cli.runner import plan, run_steps
     from fusion_assets.definitions import build_definitions
-    from fusion_assets.instance import prepare_home
-    from fusion_assets.io_managers import managers
-    from fusion_assets.requests import request_for
-    from fusion_assets.role_assets import expected_facts, export_request, roles_of
-    from fusion_assets.runner import plan, run_steps
+    from fusion_assets.orchestration.instance import prepare_home
+    from fusion_assets.orchestration.io_managers import managers
+    from fusion_assets.orchestration.role_assets import expected_facts, export_request, roles_of
     from fusion_assets.settings import Settings
     from fusion_assets.study import study_of
+    from fusion_assets.study.imagery_requests import request_for
     from fusion_assets_tests.demo_study import demo_study
 
     place = f"project-{way}"
@@ -140,9 +140,9 @@ def _counted(
 
 def _planned(request: Any) -> Iterator[dict[str, Any]]:
     """Requests for pixels of a season of 60 scenes, eight bands, over 160 x 140 pixels of 1 km."""
-    from fusion_assets.imagery.earth_engine.direct import tile_edge
-    from fusion_assets.imagery.earth_engine.expressions import Plan
-    from fusion_assets.imagery.grid import Grid
+    from fusion_assets.grids.grid import Grid
+    from fusion_assets.imagery.engines.earth_engine.direct import tile_edge
+    from fusion_assets.imagery.engines.earth_engine.expressions import Plan
     from fusion_assets.imagery.products import PRODUCTS
 
     grid = Grid(request.grid.crs, request.grid.transform, 140, 160)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from fusion_assets.imagery import operations
-from fusion_assets.imagery.exports import digest
-from fusion_assets.imagery.storage import Storage
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService, storage_emulator, tiny_archive
-from fusion_assets_tests.sensor_cases import Project
+from fusion_assets.imagery.engines import operations
+from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, storage_emulator, tiny_archive
+from fusion_assets.storage.root import Storage
+from fusion_assets_tests.orchestration.sensor_cases import Project
 
 MANY, OURS, YEARS = 10_000, 12, tuple(range(2015, 2025))
 LONG_AGO = "2020-01-01T00:00:00.000000+00:00"

@@ -1,7 +1,6 @@
 """The code location: everything Dagster loads, assembled in one place.
 
-What does not belong here: anything that does work. Loading this module must stay cheap; it imports neither TensorFlow
-nor Earth Engine nor scikit-learn.
+Loading this module must stay cheap; it imports neither TensorFlow nor Earth Engine nor scikit-learn.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ from typing import Any
 
 import dagster as dg
 
-from fusion_assets.automation import automation_sensor
-from fusion_assets.built_up.assets import built_up_assets
-from fusion_assets.built_up.checks import built_up_checks
-from fusion_assets.io_managers import io_managers
-from fusion_assets.jobs import stage_jobs
-from fusion_assets.ndvi.assets import ndvi_assets
-from fusion_assets.outlines import configured_study
-from fusion_assets.partitions import partitions_for
-from fusion_assets.requests import PIXEL_ASSETS
-from fusion_assets.resources import EngineResource
-from fusion_assets.role_assets import EXPORT_ASSETS, expected_facts
-from fusion_assets.schedules import yearly_exports
-from fusion_assets.sensors import finished_exports
+from fusion_assets.orchestration.automation import automation_sensor
+from fusion_assets.orchestration.io_managers import io_managers
+from fusion_assets.orchestration.jobs import stage_jobs
+from fusion_assets.orchestration.partitions import partitions_for
+from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.role_assets import EXPORT_ASSETS, expected_facts
+from fusion_assets.orchestration.schedules import yearly_exports
+from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.settings import Settings
+from fusion_assets.study.imagery_requests import PIXEL_ASSETS
+from fusion_assets.study.stored_outlines import configured_study
+from fusion_assets.systems.built_up.defs.checks import built_up_checks
+from fusion_assets.systems.built_up.defs.maps import built_up_assets
+from fusion_assets.systems.ndvi.defs.assets import ndvi_assets
 
 
 def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:

@@ -1,4 +1,4 @@
-"""The one family of errors people meet. What belongs here: `FusionError` and what is true of every such error."""
+"""The one family of errors people meet."""
 
 
 class FusionError(Exception):

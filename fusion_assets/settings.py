@@ -1,7 +1,4 @@
-"""What comes from the environment: which study, engine, archive and storage. One place, with working defaults.
-
-What does not belong here: anything about a place or a year (`study.py`), credentials.
-"""
+"""What comes from the environment: which study, engine, archive and storage. One place, with working defaults."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_assets_tests.earth_engine import storage_emulator
+from fusion_assets.loopbacks.earth_engine import storage_emulator
 
 REAL_ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from fusion_assets.artifacts import Artifact
-from fusion_assets.built_up.measuring import measure
-from fusion_assets.built_up.reference import reference_source
-from fusion_assets.built_up.trend import VERSION
-from fusion_assets.imagery.rasters import open_raster, write_raster
-from fusion_assets.io_managers import managers
-from fusion_assets.role_assets import expected_facts, study_tags
+from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.io_managers import managers
+from fusion_assets.orchestration.role_assets import expected_facts, study_tags
 from fusion_assets.settings import Settings
+from fusion_assets.storage.raster_writing import open_raster, write_raster
 from fusion_assets.study import study_of
+from fusion_assets.systems.built_up.areas.measuring import measure
+from fusion_assets.systems.built_up.areas.reference import reference_source
+from fusion_assets.systems.built_up.areas.trend import VERSION
 
 YEARS = (2016, 2017)
 STUDY = {

@@ -18,10 +18,10 @@ import pytest
 import rasterio
 import yaml
 
-from fusion_assets.imagery.demo import build_demo_archive
-from fusion_assets.imagery_assets import OPERATION_METADATA
-from fusion_assets_tests.earth_engine import EarthEngineService, storage_emulator
-from fusion_assets_tests.earth_engine.buckets import free_port
+from fusion_assets.demo import build_demo_archive
+from fusion_assets.loopbacks.earth_engine import EarthEngineService, storage_emulator
+from fusion_assets.loopbacks.earth_engine.buckets import free_port
+from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets_tests.web import served
 
 SIZE_KM = 24
@@ -77,7 +77,7 @@ def assert_mapped(folder, years):
 
 
 def test_from_the_command_line_without_a_bucket(earth_engine, tmp_path):
-    command = [sys.executable, "-m", "fusion_assets.cli", "run"]
+    command = [sys.executable, "-m", "fusion_assets.cli.main", "run"]
     environment = project(tmp_path, earth_engine, {})
     tasks = len(earth_engine.operations.all())
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
@@ -89,7 +89,7 @@ def test_from_the_command_line_without_a_bucket(earth_engine, tmp_path):
 def test_exports_asked_for_in_the_web_ui_become_maps_with_no_further_hand(earth_engine, tmp_path):
     earth_engine.operations.pending_seconds = earth_engine.operations.running_seconds = 1
     port = free_port()
-    command = [sys.executable, "-m", "fusion_assets.cli", "ui", "--port", str(port)]
+    command = [sys.executable, "-m", "fusion_assets.cli.main", "ui", "--port", str(port)]
     # One year and no limit of runs: every run is a process that starts with Dagster's imports.
     changes = {"prediction_years": [2016], "earth_engine": {"way": "batch"}}
     environment = project(tmp_path, earth_engine, changes, FUSION_EE_BUCKET="exports")

@@ -16,7 +16,7 @@ import rasterio
 import yaml
 from rio_cogeo import cog_validate
 
-from fusion_assets.imagery.demo import build_demo_archive
+from fusion_assets.demo import build_demo_archive
 from fusion_assets_tests.demo_study import demo_study
 
 RASTERS = ["sentinel2_composite", "night_lights_composite", "fused_stack", "built_up_prediction"]
@@ -38,7 +38,7 @@ class Project:
         (self.folder / "study.yaml").write_text(yaml.safe_dump({**self.study, **changes}))
 
     def fusion(self, *arguments, **environment):
-        command = [sys.executable, "-m", "fusion_assets.cli", *arguments]
+        command = [sys.executable, "-m", "fusion_assets.cli.main", *arguments]
         return subprocess.run(
             command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True
         )
@@ -289,7 +289,7 @@ def test_a_killed_run_leaves_nothing_half_written_and_the_next_one_completes(cop
     selection = ["--select", "sentinel2_export,sentinel2_composite,ghsl_export,ghsl_labels"]
     for files in (1, 3, 4):
         process = subprocess.Popen(
-            [sys.executable, "-m", "fusion_assets.cli", "run", *selection],
+            [sys.executable, "-m", "fusion_assets.cli.main", "run", *selection],
             cwd=copy.folder, env={**copy.environment, **home}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         while process.poll() is None and len(artifacts(copy)) < files:

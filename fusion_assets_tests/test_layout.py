@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fusion_assets import cli
+from fusion_assets.cli import main as cli
 
 PACKAGE = Path(__file__).parent.parent / "fusion_assets"
 ROOMS = ["imagery", "built_up", "ndvi"]
@@ -54,7 +54,7 @@ def test_loading_the_code_location_imports_no_heavy_library(study):
 
 
 def test_the_command_line_asks_for_help_without_dagster():
-    assert loaded_with("fusion_assets.cli", ("dagster", "numpy", "pydantic", *HEAVY)) == "[]"
+    assert loaded_with("fusion_assets.cli.main", ("dagster", "numpy", "pydantic", *HEAVY)) == "[]"
 
 
 def loaded_with(module, names, **environment):
@@ -86,7 +86,7 @@ def test_loading_the_code_location_warns_of_nothing():
 def test_the_web_ui_starts_without_a_warning_of_dagsters_command(monkeypatch, tmp_path):
     started = []
     ended = types.SimpleNamespace(wait=lambda: 0)
-    monkeypatch.setattr("fusion_assets.report_server.start_beside", lambda storage, port: None)
+    monkeypatch.setattr("fusion_assets.reports.server.start_beside", lambda storage, port: None)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.setenv("FUSION_STORAGE", str(tmp_path))
     monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")

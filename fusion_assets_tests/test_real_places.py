@@ -17,7 +17,7 @@ STUDIES = Path(__file__).parent / "studies"
 def run(study, folder, catalog, *arguments):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))}
     environment |= {"FUSION_STUDY": str(STUDIES / f"{study}.yaml"), "FUSION_ARCHIVE": str(catalog)}
-    command = [sys.executable, "-m", "fusion_assets.cli", "run", *arguments]
+    command = [sys.executable, "-m", "fusion_assets.cli.main", "run", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "data"

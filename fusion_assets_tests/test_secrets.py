@@ -14,19 +14,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fusion_assets.cli import main
-from fusion_assets.imagery import gdal
-from fusion_assets.imagery.earth_engine import access, connection
-from fusion_assets.imagery.exports import Export, operation_id
-from fusion_assets.imagery_assets import _with_login
-from fusion_assets.resources import EngineResource
+from fusion_assets.cli.main import main
+from fusion_assets.imagery.compositing import gdal
+from fusion_assets.imagery.engines.earth_engine import access, connection
+from fusion_assets.imagery.engines.protocol import Export, operation_id
+from fusion_assets.loopbacks.earth_engine import EarthEngineService
+from fusion_assets.loopbacks.earth_engine.tokens import private_key, service_account_file, token_endpoint, user_file
+from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
+from fusion_assets.orchestration.engine_assets import _with_login
+from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study
 from fusion_assets_tests.demo_study import demo_study
-from fusion_assets_tests.earth_engine import EarthEngineService
-from fusion_assets_tests.earth_engine.tokens import private_key, service_account_file, token_endpoint, user_file
-from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog, demo_request
-from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
 
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"

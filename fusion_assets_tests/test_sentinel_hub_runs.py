@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import yaml
 
-from fusion_assets.artifacts import Artifact
 from fusion_assets.definitions import build_definitions
-from fusion_assets.io_managers import managers
-from fusion_assets.role_assets import expected_facts
+from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
+from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.io_managers import managers
+from fusion_assets.orchestration.role_assets import expected_facts
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study
-from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog
-from fusion_assets_tests.sentinel_hub import SentinelHubService
-from fusion_assets_tests.sentinel_hub.client import signed_up
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
+from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.test_secrets import MARK, Place
 
 NDVI = ("run", "--select", "group:ndvi")

@@ -1,7 +1,4 @@
-"""Which scenes belong together: granules of one pass, processings of one granule, doubts of one kind.
-
-What does not belong here: what one item means (`scenes.py`).
-"""
+"""Which scenes belong together: granules of one pass, processings of one granule, doubts of one kind."""
 
 from __future__ import annotations
 

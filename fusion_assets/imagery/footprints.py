@@ -1,7 +1,4 @@
-"""Where on Earth a STAC item lies: its geometry or bounding box, however it spells longitudes.
-
-What does not belong here: when it was taken (`scenes.py`, `windows.py`), and where its pixels lie (`placement.py`).
-"""
+"""Where on Earth a STAC item lies: its geometry or bounding box, however it spells longitudes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Where a STAC item keeps one band: which asset, which band of its file, and what the item declares of the numbers.
 
 Endpoints give every band a file of its own, or keep several in one; they describe bands in `bands` (STAC 1.1),
-`eo:bands` and `raster:bands` (before it). What does not belong here: what is in the files (`reading.py`), what the
-numbers mean (`scenes.py`).
+`eo:bands` and `raster:bands` (before it).
 """
 
 from __future__ import annotations

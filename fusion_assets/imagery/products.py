@@ -1,7 +1,6 @@
 """Every image collection this project reads, as data: one entry a product, nothing computed.
 
-A recipe is changed here and nowhere else. What does not belong here: how scenes are found (`archive.py`,
-`earth_engine.py`), how they are reduced (`composite.py`), what one study overrides (`study.py`).
+A recipe is changed here and nowhere else.
 
 STAC spellings: Earth Search v1 names assets by colour (`red`, `scl`) and ESA's own files beside them `red-jp2`; the
 Planetary Computer, Earth Search v0 and Digital Earth Africa use ESA's band names (`B04`, `SCL`), Copernicus Data Space

@@ -1,4 +1,4 @@
-"""How scenes become a composite, as data. What does not belong here: doing it (`composite.py`)."""
+"""How scenes become a composite, as data."""
 
 from __future__ import annotations
 

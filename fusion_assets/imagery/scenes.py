@@ -1,7 +1,6 @@
 """From a STAC item to a `Scene`: which file holds which band, and how its numbers become physical values.
 
-Endpoints spell assets and offsets differently; every such difference ends here. What does not belong here:
-finding items (`catalog.py`), reading pixels (`reading.py`).
+Endpoints spell assets and offsets differently; every such difference ends here.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ import pystac
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.placement import Box, Place
 from fusion_assets.imagery.footprints import WORLD, footprint
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
-from fusion_assets.imagery.placement import Box, Place
 from fusion_assets.imagery.products import Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene

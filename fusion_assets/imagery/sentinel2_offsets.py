@@ -1,8 +1,7 @@
 """The additive offset of Sentinel-2 reflectance: whether the stored numbers are shifted, and how an item says so.
 
-ESA stores reflectance x 10,000, and from processing baseline 04.00 on that number + 1000, so that dark surfaces need
-no negative numbers: the offset is -0.1 then, and 0 before. Some endpoints take the shift off again. What does not
-belong here: offsets of other products, which items declare or do not have (`scenes.py`).
+ESA stores reflectance x 10,000, and from processing baseline 04.00 on that number + 1000, so that dark surfaces
+need no negative numbers: the offset is -0.1 then, and 0 before. Some endpoints take the shift off again.
 
 Sources: https://sentinels.copernicus.eu/web/sentinel/-/copernicus-sentinel-2-major-products-upgrade-upcoming,
 https://sentiwiki.copernicus.eu/web/s2-products

@@ -1,8 +1,7 @@
 """From scenes to a stack of dates on the grid: what a date is and what a series looks like, for all engines.
 
 Scenes of one day become one date: granules of a pass, and for optics also two passes of one day; radar keeps orbits
-apart, because backscatter depends on where it is looked at from. What does not belong here: how pixels are
-read (`archive_series.py` and the engines' own `timeseries.py`), and what is made of the series.
+apart, because backscatter depends on where it is looked at from.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
-from fusion_assets.imagery.grid import Grid
 from fusion_assets.imagery.products import Product
 from fusion_assets.imagery.scenes import Scene
 

@@ -1,12 +1,9 @@
-"""Scenes that cannot be used, and why: what `tolerating` leaves out as far as a study allows.
-
-What does not belong here: finding out (`reading.py`, `scenes.py`, `plausibility.py`), leaving out (`tolerance.py`).
-"""
+"""Scenes that cannot be used, and why: what `tolerating` leaves out as far as a study allows."""
 
 from __future__ import annotations
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.addresses import public_url
+from fusion_assets.storage.addresses import public_url
 
 ATTEMPTS = 3
 

@@ -1,7 +1,4 @@
-"""Windows of time: their two midnights, and what overlaps them; one rule for every engine.
-
-What does not belong here: when an item begins and ends (`scenes.py`).
-"""
+"""Windows of time: their two midnights, and what overlaps them; one rule for every engine."""
 
 from __future__ import annotations
 

@@ -1,9 +1,4 @@
-"""The study: one YAML file that says which regions, years, season, products and features to map.
-
-What belongs here: the model as a whole and how a file becomes one. What does not: its parts (`regions.py`,
-`years.py`, `products.py`), the rules between parts (`checks.py`), the wording of errors
-(`errors.py`), and anything about partitions (`partitions.py`).
-"""
+"""The study: one YAML file that says which regions, years, season, products and features to map."""
 
 from __future__ import annotations
 
@@ -19,7 +14,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.grid import Grid
+from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
 from fusion_assets.study.earth_engine import EarthEngineUse
 from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
@@ -55,7 +50,7 @@ class Study(Section):
         max_unreadable_share: share of the scenes of a composite or series that may be unreadable, 0 to 1.
         min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1; one at least must be.
         reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
-            archive's catalog, None for none; see `built_up/reference.py`. No digest of pixels depends on it.
+            archive's catalog, None for none. No digest of pixels depends on it.
         earth_engine: how exports are run there; no digest depends on it.
         ndvi: how gap-free NDVI is made; None for none. Only digests that ask for it depend on it.
     """

@@ -1,8 +1,4 @@
-"""The rules between the parts of a study, each a small function that yields problems.
-
-What belongs here: what needs two parts to be seen. What does not: the form of one part (`regions.py`,
-`years.py`, `products.py`).
-"""
+"""The rules between the parts of a study, each a small function that yields problems."""
 
 from __future__ import annotations
 

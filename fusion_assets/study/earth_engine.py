@@ -1,8 +1,4 @@
-"""How a study wants its exports run on Earth Engine. No pixel depends on any of it.
-
-What belongs here: the form of the section `earth_engine`. What does not: which project, endpoint and bucket
-(`settings.py`: they belong to whoever runs the study), how exports are run (`imagery/earth_engine/`).
-"""
+"""How a study wants its exports run on Earth Engine. No pixel depends on any of it."""
 
 from __future__ import annotations
 

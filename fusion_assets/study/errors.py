@@ -1,8 +1,4 @@
-"""From what is wrong in a study file to one `FusionError` a person can act on.
-
-What belongs here: the shape of a problem, its wording, the translation of pydantic's findings. What does not: the rules
-themselves (`products.py`, `regions.py`, `checks.py`).
-"""
+"""From what is wrong in a study file to one `FusionError` a person can act on."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Finding and reading a study's YAML file.
-
-What belongs here: names, paths, YAML syntax. What does not: what the content means (`study.py`).
-"""
+"""Finding and reading a study's YAML file."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""How a study cleans its night lights before they become a feature.
-
-What belongs here: the form of the section `lights`. What does not: the cleaning itself (`built_up/lights.py`), and
-which observations count as clear (`mask` of `products.night_lights`).
-"""
+"""How a study cleans its night lights before they become a feature."""
 
 from __future__ import annotations
 

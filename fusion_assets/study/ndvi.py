@@ -1,7 +1,6 @@
 """Gap-free NDVI in a study: which imagery, which method, which dates.
 
-What belongs here: the form of the section `ndvi`. What does not: rules that need another part of the study
-(`checks.py`), and how NDVI is made (`ndvi/`). A study without the section has none of the assets.
+A study without the section has none of the assets.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ METHODS = (
     "published_formula",
     "seed_as_printed",
 )
-"""Names of the estimators, the default first; see `ndvi/estimators.py`."""
+"""Names of the estimators, the default first; see `systems/ndvi/gap_filling/estimators.py`."""
 UNUSED = ("bands", "windows", "season", "built_up_threshold", "built_codes")
 """Keys of a product's use that mean nothing here."""
 _LONGEST_STEP, _WIDEST = 60, 31

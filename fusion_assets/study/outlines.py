@@ -1,8 +1,4 @@
-"""What makes an outline and its CRS valid: boxes, GeoJSON, projected systems in metres.
-
-What belongs here: checks of one value, each raising an error that `errors.wrong` words. What does not: the region
-as a part of the study (`regions.py`).
-"""
+"""What makes an outline and its CRS valid: boxes, GeoJSON, projected systems in metres."""
 
 from __future__ import annotations
 
@@ -17,7 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.crs import normal_crs
+from fusion_assets.grids.crs import normal_crs
 from fusion_assets.study.errors import shown, wrong
 
 REACH_DEGREES = 10

@@ -1,8 +1,4 @@
-"""How a study uses products: bands, windows, masks, archives, what counts as built-up.
-
-What belongs here: the form of one use and what it can check alone. What does not: rules that need the recipe or another
-part (`checks.py`), the recipes themselves (`imagery/products.py`).
-"""
+"""How a study uses products: bands, windows, masks, archives, what counts as built-up."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The regions of a study: a name, an outline in degrees, a CRS.
-
-What belongs here: the form of a region. What does not: what makes an outline valid (`outlines.py`), pixels
-(`imagery/grid.py`) and the rest of the study (`study.py`).
-"""
+"""The regions of a study: a name, an outline in degrees, a CRS."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""The times of a study: years and seasons.
-
-What belongs here: how years and seasons are spelled, and the days they stand for. What does not: which product uses
-which (`study.py`).
-"""
+"""The times of a study: years and seasons."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ import yaml
 
 import fusion_assets
 from fusion_assets.definitions import build_definitions
-from fusion_assets.imagery.demo import build_demo_archive
+from fusion_assets.demo import build_demo_archive
+from fusion_assets.loopbacks.earth_engine.buckets import QUIET_CLIENT, free_port, storage_emulator
 from fusion_assets_tests.demo_study import demo_regions
-from fusion_assets_tests.earth_engine.buckets import QUIET_CLIENT, free_port, storage_emulator
 
 YEARS = (2015, 2016)
 # What a study of the whole system says, and one of a part of it, for those in a hurry.
@@ -111,7 +111,7 @@ class System:
         workspace = ["-w", str(self.folder / "workspace.yaml")]
         loopback = ["--archive", self._catalog, "--storage", self._storage_address, "--state", str(self.folder / "ee")]
         command = {
-            "loopback": ["fusion_assets_tests.earth_engine", *loopback, "--pending", "1", "--running", "3"],
+            "loopback": ["fusion_assets.loopbacks.earth_engine", *loopback, "--pending", "1", "--running", "3"],
             "server": ["dagster", "api", "grpc", "-h", "127.0.0.1", "-m", "fusion_assets_tests.chaos.location"],
             "daemon": ["dagster._daemon", "run", *workspace],
             "web": ["dagster_webserver", "-h", "127.0.0.1", *workspace],

@@ -12,7 +12,7 @@ import rasterio
 # Not public, but what the web UI itself shows; Dagster's version is pinned to this minor release.
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
-from fusion_assets.imagery_assets import OPERATION_METADATA
+from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets_tests.chaos.system import System
 
 UNDER_WAY = [

@@ -11,9 +11,9 @@ from affine import Affine
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
 
-from fusion_assets.imagery.composite import CompositeRecipe
-from fusion_assets.imagery.exports import ExportRequest
-from fusion_assets.imagery.grid import Grid
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.compositing.composite import CompositeRecipe
+from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, SceneFile
 

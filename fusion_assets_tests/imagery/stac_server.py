@@ -5,7 +5,7 @@ import json
 import urllib.parse
 from dataclasses import dataclass, field
 
-from fusion_assets_tests.loopback import LoopbackHandler, LoopbackServer
+from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 
 HANG_UP = object()
 

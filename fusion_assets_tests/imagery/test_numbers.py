@@ -9,11 +9,11 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 
-from fusion_assets.imagery.gdal import gdal_environment
-from fusion_assets.imagery.grid import Grid
-from fusion_assets.imagery.headers import read_header, settled
-from fusion_assets.imagery.placement import Place, Places
-from fusion_assets.imagery.reading import read_bilinear, read_nearest
+from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.placement import Place, Places
+from fusion_assets.imagery.compositing.gdal import gdal_environment
+from fusion_assets.imagery.compositing.headers import read_header, settled
+from fusion_assets.imagery.compositing.scene_reading import read_bilinear, read_nearest
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, lattice, write_tif

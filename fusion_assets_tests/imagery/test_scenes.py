@@ -10,9 +10,9 @@ import pytest
 from affine import Affine
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.acquisitions import acquisitions
-from fusion_assets.imagery.headers import Header, settled
-from fusion_assets.imagery.placement import Lattice
+from fusion_assets.imagery.compositing.headers import Header, settled
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.scenes import SceneFile, interval, scene_from_item
 from fusion_assets.imagery.unreadable import UnreadableFile

@@ -8,15 +8,15 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import timeseries
-from fusion_assets.imagery.archive import ArchiveEngine
-from fusion_assets.imagery.exports import NoScenes
+from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
+from fusion_assets.imagery.engines.protocol import NoScenes
 from fusion_assets.imagery.products import PRODUCTS, Mask
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
-from fusion_assets.imagery.storage import Storage
-from fusion_assets.ndvi.backscatter import treatment
-from fusion_assets_tests.earth_engine import Clock, EarthEngineService
-from fusion_assets_tests.imagery.earth_engine_cases import demo_catalog, demo_request
+from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
+from fusion_assets.storage.root import Storage
+from fusion_assets.systems.ndvi.observations import treatment
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
 
 CLEAR = Mask("classes", ("scl", "SCL"), "SCL", (4, 5, 6))
 WINDOW = (dt.date(2016, 7, 1), dt.date(2016, 9, 30))
@@ -44,7 +44,7 @@ def engine(tmp_path_factory):
 @pytest.mark.parametrize("use", [{}, {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}, RADAR])
 @pytest.mark.parametrize("tile", [timeseries.TILE, 17])
 def test_both_engines_give_the_same_series(use, tile, catalog, engine, tmp_path, monkeypatch):
-    from fusion_assets.imagery.earth_engine import Connection, EarthEngine
+    from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine
 
     monkeypatch.setattr(timeseries, "TILE", tile)
     request = asked(catalog, **use)
@@ -136,7 +136,7 @@ def test_a_window_without_scenes_says_so(catalog, engine):
 
 
 def test_what_earth_engine_has_not_is_an_error():
-    from fusion_assets.imagery.earth_engine import scenes as earth
+    from fusion_assets.imagery.engines.earth_engine import scenes as earth
 
     class Asked:
         product, collections, allow_deprecated = "sentinel1_rtc", PRODUCTS["sentinel1_rtc"].collections, False

@@ -3,9 +3,9 @@
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.ndvi.estimators import ESTIMATORS
 from fusion_assets.study import study_of
 from fusion_assets.study.ndvi import METHODS
+from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
 
 CONTENT = {
     "name": "small",

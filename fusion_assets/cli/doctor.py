@@ -1,0 +1,223 @@
+"""What is configured, what is missing and how to fix it: the findings that `fusion doctor` prints.
+
+How Earth Engine is looked at is in `imagery/engines/earth_engine/access.py`, how Sentinel Hub is in
+`imagery/engines/sentinel_hub/connection.py`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from fusion_assets.cli.diagnosis import Diagnosis, Finding, counted, usable
+from fusion_assets.cli.doctor_labels import count_labels
+from fusion_assets.cli.doctor_ndvi import look_at_ndvi
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.projections import check_projections
+from fusion_assets.imagery.engines.earth_engine import Connection
+from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.orchestration.instance import check_instance
+from fusion_assets.orchestration.role_assets import roles_of
+from fusion_assets.settings import Settings
+from fusion_assets.storage.root import Storage
+from fusion_assets.study import Region, Role, Study
+from fusion_assets.study.imagery_requests import mask_of, request_for
+from fusion_assets.study.stored_outlines import configured_study
+
+_AT_ONCE = 8
+"""Questions that are put to Earth Engine at the same time."""
+
+
+def diagnose(settings: Settings) -> list[Finding]:
+    """Look at everything a run needs. What is tried out leaves nothing behind but outlines."""
+    diagnosis = Diagnosis()
+    diagnosis.look("python", lambda: sys.version.split()[0])
+    for name in ("tensorflow", "sklearn", "numba", "rasterio"):
+        diagnosis.look(name, partial(_package, name, "fusion-assets"))
+    diagnosis.look("dagster_webserver", partial(_package, "dagster_webserver", "fusion-assets[ui]"))
+    diagnosis.look("projections", check_projections)
+    diagnosis.look("storage", partial(_storage, settings))
+    study: list[Study] = []
+
+    def read() -> str:
+        study.append(configured_study(settings))
+        return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
+
+    diagnosis.look("study", read)
+    if study:
+        diagnosis.look("Dagster instance", partial(check_instance, study[0].name))
+    _ENGINES[settings.engine](diagnosis, settings, study[0] if study else None)
+    if study and study[0].reference_sample is not None:
+        diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))
+    if settings.dask_scheduler:
+        diagnosis.look("dask cluster", partial(_cluster, settings))
+    return diagnosis.findings
+
+
+def _look_at_archive(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+    from fusion_assets.imagery.engines.archive.engine import scenes_for
+
+    if study is None:
+        return
+
+    def scenes(request: ExportRequest) -> int:
+        return usable(scenes_for(request), request, study.max_unreadable_share)
+
+    drawn = _look_at_outlines(diagnosis, study)
+    for role in roles_of(study):
+        requests = partial(_requests, study, settings, role)
+        count = partial(counted, requests, scenes, 1)
+        diagnosis.look(f"scenes of {role}", count, *drawn)
+    if study.products.labels is not None:
+        diagnosis.look("labels", partial(count_labels, study, settings), "scenes of labels", "projections")
+    look_at_ndvi(diagnosis, settings, study, scenes, 1, *drawn)
+
+
+def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+    from fusion_assets.imagery.engines.earth_engine import access, shards
+    from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked, list_scenes
+
+    connection = access.Once(settings.ee_project, settings.ee_url)
+    look = diagnosis.look
+    look("earthengine-api", partial(access.package, "earthengine-api"))
+    look("endpoint", partial(access.endpoint, connection), "earthengine-api")
+    look("credentials", partial(access.credentials, connection), "earthengine-api")
+    look("project", partial(access.project, connection), "endpoint", "credentials")
+    look("Earth Engine", partial(access.answers, connection), "project")
+    if study is None:
+        return
+
+    def passes(request: ExportRequest) -> int:
+        return usable(list_scenes(request, connection)[1], request, study.max_unreadable_share)
+
+    use = study.earth_engine
+    look("tasks", partial(access.queue, connection, use.most_tasks, use.when_full == "wait"), "Earth Engine")
+    if settings.ee_bucket:
+        look("gcsfs", partial(access.package, "gcsfs"))
+
+        def bucket() -> str:
+            folder = settings.ee_bucket if "://" in settings.ee_bucket else f"gs://{settings.ee_bucket}"
+            access.within(partial(shards.check_bucket, folder), f"the bucket {settings.ee_bucket}")
+            return (
+                f"{settings.ee_bucket} can be written and read from here; Earth Engine's tasks write there in the name "
+                "of the credentials above, which need the role Storage Object Admin there"
+            )
+
+        look("bucket", bucket, "gcsfs", "credentials")
+    else:
+        look("bucket", partial(_no_bucket, use.way))
+    drawn = _look_at_outlines(diagnosis, study, "Earth Engine")
+    for role in roles_of(study):
+        requests = partial(_requests, study, settings, role)
+        look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
+        count = partial(counted, requests, passes, _AT_ONCE)
+        look(f"scenes of {role}", count, f"collection of {role}")
+        if is_linked(mask_of(study.use(role))):
+            look("Cloud Score+", partial(access.readable, CLOUD_SCORE_PLUS, connection), "Earth Engine")
+            count = partial(counted, requests, lambda request: access.scores(request, connection), _AT_ONCE)
+            look(f"scores of {role}", count, "Cloud Score+")
+
+    look_at_ndvi(diagnosis, settings, study, passes, _AT_ONCE, "Earth Engine", *drawn)
+
+
+def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+    from fusion_assets.imagery.engines.sentinel_hub import check
+    from fusion_assets.imagery.engines.sentinel_hub.timeseries import scenes_for
+
+    diagnosis.look("Sentinel Hub", check)
+    if study is None:
+        return
+    diagnosis.look("ndvi", partial(_section, study))
+    drawn = _look_at_outlines(diagnosis, study)
+    look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, "Sentinel Hub", *drawn)
+
+
+def _section(study: Study) -> str:
+    """What of a study Sentinel Hub is for."""
+    if study.ndvi is None:
+        raise FusionError(
+            f"the study {study.name} has no section `ndvi`, and Sentinel Hub serves nothing else",
+            "the section, or another engine",
+            "add `ndvi: {}` to the study, or set FUSION_ENGINE to archive or earth_engine",
+        )
+    return "made by fusion run --select 'group:ndvi'; maps of built-up land need another engine"
+
+
+_ENGINES = {
+    "archive": _look_at_archive,
+    "earth_engine": _look_at_earth_engine,
+    "sentinel_hub": _look_at_sentinel_hub,
+}
+
+
+def _look_at_outlines(diagnosis: Diagnosis, study: Study, *needs: str) -> tuple[str, ...]:
+    """Look up the outlines that Earth Engine keeps; returns what their users need."""
+    needed = _outlines_of(study)
+    if needed:
+        far = [region for region in study.regions if not region.outline_is_local]
+        diagnosis.look("outlines", partial(_outlines, far), *needs)
+    return needed
+
+
+def _outlines(regions: list[Region]) -> str:
+    from fusion_assets.imagery.engines.earth_engine import access
+
+    for region in regions:
+        access.within(partial(getattr, region, "polygon"), f"the outline of {region.name}")
+    return ", ".join(region.name for region in regions)
+
+
+def _outlines_of(study: Study) -> tuple[str, ...]:
+    """What all that needs outlines needs."""
+    return () if all(region.outline_is_local for region in study.regions) else ("outlines",)
+
+
+def _reference(study: Study, settings: Settings) -> str:
+    from fusion_assets.systems.built_up.areas.reference import reference_of
+
+    parts = []
+    for region in study.regions:
+        points = reference_of(study, settings.archive, region.name)
+        assert points is not None
+        counts = ", ".join(f"{count} in {year}" for year, count in points.groupby("year").size().items())
+        parts.append(f"{region.name}: {counts}")
+    return "points " + "; ".join(parts)
+
+
+def _package(name: str, distribution: str) -> str:
+    if importlib.util.find_spec(name) is None:
+        raise FusionError("missing", "it", f"pip install '{distribution}'")
+    return "installed"
+
+
+def _storage(settings: Settings) -> str:
+    storage = Storage(settings.storage)
+    storage.check_writable()
+    return f"{storage.root} can be written"
+
+
+def _requests(study: Study, settings: Settings, role: Role) -> list[ExportRequest]:
+    """What will be asked for one role: every region and year."""
+    years = [year for year in study.years if role != "labels" or year == study.label_year]
+    return [request_for(study, settings, role, region.name, year) for region in study.regions for year in years]
+
+
+def _collection(requests: Callable[[], list[ExportRequest]], connection: Connection) -> str:
+    from fusion_assets.imagery.engines.earth_engine import access
+
+    return access.collection(requests()[0], connection)
+
+
+def _no_bucket(way: str) -> str:
+    if way == "batch":
+        raise FusionError("not configured, but the study says `way: batch`", "a bucket", "set FUSION_EE_BUCKET")
+    return "not configured; pixels are fetched directly"
+
+
+def _cluster(settings: Settings) -> str:
+    from fusion_assets.orchestration.resources import EngineResource
+
+    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    return f"{settings.dask_scheduler} answers"

@@ -1,0 +1,330 @@
+"""Making what is missing or stale, in dependency order, in this process: what `fusion run` does.
+
+Every step is an ordinary Dagster run of one asset and partition on the project's instance, so the web UI shows the
+same records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster import DagsterEventType
+
+# Not public, but what the web UI itself asks; Dagster's version is pinned to this minor release.
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContext
+from dagster._utils.error import SerializableErrorInfo
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
+from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
+from fusion_assets.study import Study
+
+_ONLY_WITH = {
+    "feature_ablation": "`features: both`: it compares two sensors, and this study uses one",
+    "region_transfer": "several regions: it says how well a region never seen is mapped",
+    "ndvi": "a section `ndvi`",
+}
+"""Assets (by how their names begin) that not every study has, and what they need."""
+
+_SHOWN = 3
+AskedNow = Callable[[str, str, int], ExportRequest | None]
+
+
+class _Records(LoadingContext):
+    """What the resolver reads Dagster's records through."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._loaders: dict = {}
+
+    @property
+    def instance(self) -> dg.DagsterInstance:
+        """The instance whose records are read."""
+        return self._instance
+
+    @property
+    def loaders(self) -> dict:
+        """Batches of this context, by type."""
+        return self._loaders
+
+
+@dataclass(frozen=True)
+class Step:
+    """One asset and partition to make."""
+
+    asset: dg.AssetsDefinition
+    partition: str
+
+    @property
+    def name(self) -> str:
+        """Asset and partition for people."""
+        return f"{self.asset.key.to_user_string()} {self.partition}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended.
+
+    Attributes:
+        step: which one.
+        state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something it rests on failed).
+        message: error text, or the reason why the step was run.
+        warnings: attempts that failed before the last one, checks that did not pass, and what is doubtful about the
+            scenes that were read.
+    """
+
+    step: Step
+    state: str
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def plan(
+    definitions: dg.Definitions,
+    study: Study,
+    regions: Sequence[str] = (),
+    years: Sequence[int] = (),
+    select: str = "",
+) -> list[Step]:
+    """Assets and partitions to look at, region by region, upstream first.
+
+    Args:
+        definitions: of the code location.
+        study: that they were built from.
+        regions: names; empty means all.
+        years: prediction and composite years; empty means all. The label year is added when predictions are among
+            the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
+        select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
+            separated by commas; empty means all.
+
+    Raises:
+        FusionError: unknown region, year or selection.
+    """
+    graph = definitions.resolve_asset_graph()
+    chosen = _selected(definitions, study, select)
+    known = [region.name for region in study.regions]
+    _check("regions", regions, known, "--region")
+    _check("years", years, list(study.years), "--years")
+    wanted = set(years or study.years)
+    if not select and study.label_year is not None and wanted & set(study.prediction_years):
+        wanted.add(study.label_year)
+    ordered = [key for level in graph.toposorted_asset_keys_by_level for key in level if key in chosen]
+    steps = []
+    for region in regions or known:
+        for key in ordered:
+            asset = definitions.get_assets_def(key)
+            assert asset.partitions_def is not None
+            for partition in asset.partitions_def.get_partition_keys():
+                if region_of(partition) == region and _years_of(partition, study) <= wanted:
+                    steps.append(Step(asset, str(partition)))
+    steps.sort(key=lambda step: EVERY_REGION in step.asset.tags_by_key[step.asset.key])  # stable
+    if not steps:
+        raise FusionError(
+            f"nothing to do: {select or 'the study'} has no partition in {', '.join(map(str, sorted(wanted)))}",
+            f"years the assets have; what is learnt belongs to the label year, {study.label_year}",
+            "choose other --years or another --select",
+        )
+    return steps
+
+
+def run_steps(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    managers: Mapping[str, ArtifactIOManager],
+    steps: Iterable[Step],
+    asked_now: AskedNow,
+    started: Callable[[Step], None] = lambda step: None,
+) -> Iterator[Outcome]:
+    """Make each step that is missing or stale; after a failure what rests on it is skipped, and nothing else.
+
+    Args:
+        definitions: of the code location.
+        instance: that keeps the records.
+        managers: IO managers by resource key; they know what is stored.
+        steps: in dependency order.
+        asked_now: (asset, region, year) to the request that an export asset would make now, None for other assets.
+        started: called when a step begins.
+
+    Yields:
+        One outcome a step, when it has ended.
+    """
+    job = definitions.resolve_implicit_global_asset_job_def()
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    broken: set[tuple[dg.AssetKey, str]] = set()
+    for step in steps:
+        if any(upstream in broken for upstream in _upstream(step, definitions)):
+            broken.add((step.asset.key, step.partition))
+            yield Outcome(step, "skipped")
+            continue
+        reason = why_not_fresh(step, definitions, instance, managers, asked_now)
+        if not reason:
+            yield Outcome(step, "fresh")
+            continue
+        started(step)
+        result = job.execute_in_process(
+            asset_selection=[step.asset.key],
+            partition_key=step.partition,
+            instance=instance,
+            raise_on_error=False,
+            run_config=quiet,
+            tags={"fusion/by": "fusion run"},
+        )
+        warnings = (*_failed_attempts(result), *_failed_checks(result))
+        if result.success:
+            yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
+        else:
+            broken.add((step.asset.key, step.partition))
+            yield Outcome(step, "failed", _failure_text(result), warnings)
+
+
+def why_not_fresh(
+    step: Step,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    managers: Mapping[str, ArtifactIOManager],
+    asked_now: AskedNow,
+) -> str:
+    """Why a step has to be run; empty when what is stored is up to date.
+
+    Missing and stale mean what the web UI means by them: never made, made by other code or another recipe, or made
+    from inputs that have changed since. A file that has been removed or damaged is missing too, and a ticket is stale
+    when the study or the archive is no longer the one it was asked with (an outline that has moved, say).
+    """
+    key, partition = step.asset.key, step.partition
+    # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
+    resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Records(instance))
+    status = resolver.get_status(key, partition)
+    if status is StaleStatus.MISSING:
+        return "not made yet"
+    if status is StaleStatus.STALE:
+        causes = resolver.get_stale_causes(key, partition)
+        return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
+    manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
+    artifact = Artifact.of(key, partition, step.asset.partitions_def)
+    try:
+        manager.verify(artifact)
+    except FusionError as error:
+        return f"what is stored cannot be used: {error.found}"
+    request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
+    if request is not None and manager.load(artifact)["request"] != request.to_dict():
+        return "the study or the archive has changed"
+    return ""
+
+
+def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:
+    """Assets and partitions that a step reads, by the mappings of its asset."""
+    graph = definitions.resolve_asset_graph()
+    own = step.asset.partitions_def
+    assert own is not None
+    this = own.subset_with_partition_keys([step.partition])
+    for parent in graph.get(step.asset.key).parent_keys:
+        upstream = graph.get(parent).partitions_def
+        if upstream is None:
+            continue
+        mapping = graph.get_partition_mapping(step.asset.key, parent)
+        found = mapping.get_upstream_mapped_partitions_result_for_partitions(this, own, upstream)
+        yield from ((parent, str(key)) for key in found.partitions_subset.get_partition_keys())
+
+
+def _years_of(partition: str, study: Study) -> set[int]:
+    """Years that a partition is about: its own, or for a region alone all that are predicted."""
+    return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
+
+
+def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    if not select:
+        return set(graph.executable_asset_keys)
+    names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
+    found: set[dg.AssetKey] = set()
+    problem = "matches no asset of this study"
+    try:
+        clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
+        found = set().union(*clauses)
+    except Exception as error:
+        problem = f"is not an asset selection ({error})"
+    if found:
+        return found
+    for name, needed in _ONLY_WITH.items():
+        if name in select and name not in names:
+            raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
+                              "choose another asset, or change the study")  # fmt: skip
+    raise FusionError(f"--select {select!r} {problem}", names, "choose among these")
+
+
+def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:
+    unknown = [item for item in given if item not in known]
+    if unknown:
+        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise FusionError(
+            f"{option}: the study has no {what} {', '.join(map(str, unknown[:5]))}{more}",
+            ", ".join(map(str, known)),
+            f"choose among these, or add it to the study and leave {option} out",
+        )
+
+
+def _failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Why the step was tried again, in one line an attempt."""
+    errors = [
+        event.step_retry_data.error
+        for event in result.all_events
+        if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY
+    ]
+    return [
+        f"attempt {number} failed, and was repeated: {_first_line(_innermost(error).message)}"
+        for number, error in enumerate(filter(None, errors), 1)
+    ]
+
+
+def _first_line(message: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
+
+
+def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:
+    while error.cause is not None:
+        error = error.cause
+    return error
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        f"check {check.check_name} did not pass: "
+        + ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+
+
+def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """What assets say of doubtful or missing scenes, shortened; the whole is in the asset's metadata."""
+    for event in result.all_events:
+        if event.event_type is not DagsterEventType.ASSET_MATERIALIZATION:
+            continue
+        told = event.step_materialization_data.materialization.metadata
+        for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
+            lines = [line.removeprefix("- ") for line in str(told[name].value).splitlines()] if name in told else []
+            if lines and lines != [NOTHING]:
+                yield from lines[:_SHOWN]
+                if len(lines) > _SHOWN:
+                    yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
+
+
+def _failure_text(result: dg.ExecuteInProcessResult) -> str:
+    """The message of the FusionError behind a failed run, or the innermost error's first lines."""
+    for event in result.all_events:
+        if event.event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
+            data = event.event_specific_data
+            failure = getattr(data, "user_failure_data", None)
+            if failure is not None and failure.description:
+                return str(failure.description)
+            error = getattr(data, "error", None)
+            if error is not None:
+                return _innermost(error).message.strip()
+    return "the run failed; see its logs in the web UI"

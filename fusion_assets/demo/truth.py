@@ -1,0 +1,87 @@
+"""The truth of a synthetic archive, for comparison only: no asset that makes a map reads this."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import rasterio
+from shapely.geometry.base import BaseGeometry
+
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.compositing.scene_reading import read_nearest
+from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.scenes import SceneFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLLECTION = "synthetic-truth"
+RECORD = "demo.json"
+_ASSET = "built_up"
+
+
+def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
+    """True class of every pixel of `grid`: 1 built-up, 0 not, 255 outside the region or the archive.
+
+    Args:
+        archive: path of the synthetic catalog.
+        year: of the truth.
+        grid: nearest neighbour, pixel-centre rule.
+        area: the region, longitude and latitude.
+
+    Raises:
+        FusionError: the archive holds no truth of that year.
+    """
+    truth = np.full(grid.shape, 255, np.uint8)
+    for href in _files(archive, year, area):
+        read = read_nearest(SceneFile(href), grid)
+        if read is not None:
+            values, known = read
+            truth[known] = values[known]
+    truth[~grid.inside(area)] = 255
+    return truth
+
+
+def truth_at(archive: str, year: int, table: pd.DataFrame, grid: Grid, area: BaseGeometry) -> np.ndarray | None:
+    """True class at pixels, by their centres; None unless the archive is synthetic and knows that year here.
+
+    Args:
+        archive: path or address of the catalog; only a local one beside the record of its making is synthetic.
+        year: of the truth.
+        table: x and y, pixel centres of `grid`.
+        grid: of the region.
+        area: the region, longitude and latitude.
+
+    Returns:
+        1 built-up, 0 not, 255 unknown, one per row.
+    """
+    try:
+        record = json.loads((Path(archive).parent / RECORD).read_text(encoding="utf-8"))
+        if not record.get("synthetic"):
+            return None
+        truth = true_built_up(archive, year, grid, area)
+    except (OSError, ValueError, FusionError):
+        return None
+    inverse = ~grid.transform
+    row, col = inverse.e * table["y"] + inverse.f, inverse.a * table["x"] + inverse.c
+    return truth[row.to_numpy().astype(int), col.to_numpy().astype(int)]
+
+
+def true_area_km2(archive: str, year: int, area: BaseGeometry) -> float:
+    """True built-up area inside a region in km2, on the truth's own 1 km cells."""
+    with rasterio.open(_files(archive, year, area)[0]) as source:
+        grid = Grid.of(source)
+    truth = true_built_up(archive, year, grid, area)
+    return float(grid.pixel_areas_km2()[truth == 1].sum())
+
+
+def _files(archive: str, year: int, area: BaseGeometry) -> list[str]:
+    items = find_items(archive, [COLLECTION], area, (dt.date(year, 1, 1), dt.date(year, 12, 31)))
+    if not items:
+        raise FusionError(f"{archive} holds no truth of {year}", "an archive made by fusion_assets.demo", "choose one")
+    return [item.assets[_ASSET].get_absolute_href() or "" for item in items]

@@ -1,0 +1,4 @@
+"""Whether figures can be trusted: spatial blocks, scores, bootstrap over whole groups, drift, area estimation.
+
+Plain arrays and tables go in and out; what a figure is about is known to the systems alone.
+"""

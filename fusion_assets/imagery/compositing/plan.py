@@ -1,0 +1,180 @@
+"""What all tiles of one composite have in common: file headers, and the number domain in which scenes are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.compositing.gdal import gdal_environment
+from fusion_assets.imagery.compositing.headers import Header, read_header, settled
+from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.scenes import Scene, SceneFile
+from fusion_assets.imagery.unreadable import UnusableScene
+from fusion_assets.storage.addresses import public_url
+
+# Files read at once where each costs a round trip.
+_REMOTE_READERS = 8
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The one integer domain in which all scenes of a band are compared.
+
+    Every scene is shifted by a whole number of steps to the lowest offset of the season, so unsigned numbers stay
+    unsigned and nothing becomes float before the median.
+    """
+
+    dtype: np.dtype
+    scale: float
+    offset: float
+
+    def shift(self, file: SceneFile) -> float:
+        """Steps by which a settled file's numbers are raised to be comparable."""
+        return (file.offset - self.offset) / self.scale
+
+
+@dataclass(frozen=True)
+class Season:
+    """All that the tiles of one composite have in common.
+
+    Attributes:
+        acquisitions: scenes grouped by pass.
+        recipe: what to do with them.
+        headers: of every file.
+        encodings: by band.
+        readers: threads that read inside one tile.
+        most: the largest value that a source cell can have; None where there is no such limit.
+    """
+
+    acquisitions: Sequence[Sequence[Scene]]
+    recipe: CompositeRecipe
+    headers: Mapping[SceneFile, Header]
+    encodings: Mapping[str, Encoding]
+    readers: int = 1
+    most: float | None = None
+
+
+def survey(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid) -> Season:
+    """Read the headers of all files, settle what their numbers mean, and on an encoding for each band.
+
+    Raises:
+        UnreadableFile: for the first file that cannot be opened, or used.
+        FusionError: scenes whose scales differ, which cannot share one median.
+    """
+    known = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
+    acquisitions, headers = settled_scenes(acquisitions, known)
+    encodings = {band: _encoding(acquisitions, band, recipe, headers) for band in recipe.bands}
+    return Season(acquisitions, recipe, headers, encodings)
+
+
+def settled_scenes(
+    acquisitions: Sequence[Sequence[Scene]], headers: Mapping[SceneFile, Header]
+) -> tuple[list[list[Scene]], dict[SceneFile, Header]]:
+    """The same scenes with the numbers that hold for their files, and the headers of those.
+
+    Raises:
+        UnusableScene: see `reading.settled`.
+    """
+    final = dict(headers)
+
+    def settle(file: SceneFile) -> SceneFile:
+        made = settled(file, headers[file])
+        final[made] = headers[file]
+        return made
+
+    def of(scene: Scene) -> Scene:
+        files = {name: settle(file) for name, file in scene.bands.items() if file in headers}
+        _check_apart(scene, {name: (file.href, final[file].band) for name, file in files.items()})
+        return dataclasses.replace(scene, bands=files)
+
+    return [[of(scene) for scene in group] for group in acquisitions], final
+
+
+def _check_apart(scene: Scene, places: Mapping[str, tuple[str, int]]) -> None:
+    """Refuse two bands that are one and the same band of a file."""
+    met: dict[tuple[str, int], str] = {}
+    for name, place in places.items():
+        if (other := met.setdefault(place, name)) != name:
+            raise UnusableScene(
+                f"scene {scene.id}",
+                f"bands {other} and {name} are read from the same band of {public_url(place[0])}",
+                "a band of its own for each",
+                "say in the study which is which (`assets: {band: key}`, with `key#2` for the second band of a file)",
+            )
+
+
+def _encoding(
+    acquisitions: Sequence[Sequence[Scene]], band: str, recipe: CompositeRecipe, headers: Mapping[SceneFile, Header]
+) -> Encoding:
+    files = [scene.bands[band] for group in acquisitions for scene in group]
+    if recipe.resampling == "bilinear":
+        return Encoding(np.dtype(np.float32), 1.0, 0.0)
+    scales = sorted({file.scale for file in files})
+    if len(scales) > 1:
+        raise FusionError(
+            f"scenes store band {band} with different scales: {', '.join(f'{s:g}' for s in scales)}",
+            "one scale for all scenes of a season",
+            "narrow the window in the study, or use another archive for this product",
+        )
+    encoding = Encoding(
+        _common_dtype({headers[file].dtype for file in files}), scales[0], min(file.offset for file in files)
+    )
+    whole = all(math.isclose(shift, round(shift), abs_tol=1e-6) for shift in map(encoding.shift, files))
+    return encoding if whole else dataclasses.replace(encoding, dtype=np.dtype(np.float32))
+
+
+def _common_dtype(dtypes: Collection[np.dtype]) -> np.dtype:
+    """What the kernel takes (uint16, int16, float32) that holds all numbers of small integer files; else float32."""
+    common = np.result_type(*dtypes)
+    common = {"uint8": np.dtype(np.uint16), "int8": np.dtype(np.int16)}.get(common.name, common)
+    return common if common.name in ("uint16", "int16") else np.dtype(np.float32)
+
+
+def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> Iterator[SceneFile]:
+    for group in acquisitions:
+        for scene in group:
+            yield from (scene.bands[band] for band in recipe.bands)
+            if scene.mask is not None and recipe.mask.kind != "none":
+                yield scene.mask
+
+
+def read_headers(
+    acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, working: Grid
+) -> dict[SceneFile, Header]:
+    """Headers of all files of a season.
+
+    Known to every tile, they save opening what lies outside it, and a file that is missing is found at once.
+
+    Raises:
+        UnreadableFile: for the first file that cannot be opened, or used.
+    """
+    # Overviews of codes may be averages, which mean something else or nothing: masks and labels are read as they are.
+    codes = {scene.mask for group in acquisitions for scene in group if scene.mask is not None}
+
+    def read(file: SceneFile) -> Header:
+        with gdal_environment(recipe.requester_pays):
+            return read_header(file, working, overviews=recipe.reducer != "latest" and file not in codes)
+
+    files = list(dict.fromkeys(_files(acquisitions, recipe)))
+    # Opening local files is work for one thread at a time; on the web it is waiting.
+    with ThreadPoolExecutor(_REMOTE_READERS if _remote(files) else 1) as pool:
+        return dict(zip(files, pool.map(read, files), strict=True))
+
+
+def readers(headers: Mapping[SceneFile, Header], tiles: int) -> int:
+    """Threads that read inside one tile: to hide the latency of the web, or where there are fewer tiles than cores."""
+    if _remote(headers):
+        return _REMOTE_READERS
+    return math.ceil((os.cpu_count() or 1) / tiles)
+
+
+def _remote(files: Iterable[SceneFile]) -> bool:
+    return any("://" in file.href or file.href.startswith("/vsi") for file in files)

@@ -1,0 +1,135 @@
+"""Reading one band of one scene onto a grid: windows, no data, interpolation."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import rasterio
+import rasterio.windows
+
+from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.placement import Places, outline_window
+from fusion_assets.imagery.compositing.gdal import with_retries
+from fusion_assets.imagery.compositing.headers import Header, holds, read_header, settled
+from fusion_assets.imagery.scenes import SceneFile
+
+_FILL = 1e30
+
+
+def read_nearest(
+    file: SceneFile,
+    grid: Grid,
+    dtype: np.dtype | None = None,
+    *,
+    header: Header | None = None,
+    places: Places | None = None,
+    any_number: bool = False,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Stored numbers at each pixel centre of `grid`, and where there are any.
+
+    Args:
+        file: what to read; its scale and offset are not applied.
+        grid: where to; when its pixels are larger than the file's, the overview next finer than them is read.
+        dtype: of the result; the file's own when None.
+        header: of the file for this grid's resolution, when it is known already.
+        places: of the grid, shared between files.
+        any_number: no stored number means no data: masks, whose every number is judged; never read from overviews.
+
+    Returns:
+        `(values, valid)`, each (height, width), or None when the file lies outside the grid altogether.
+
+    Raises:
+        UnreadableFile: after retries.
+    """
+    if header is None:
+        header = read_header(file, grid, overviews=not any_number)
+        file = file if any_number else settled(file, header)
+    found = (places or Places(grid)).nearest(header.lattice)
+    if found is None:
+        return None
+    data, known = _read_window(file.href, header, found.window, with_mask=not any_number)
+    valid = None if any_number else _valid(data, file, known)
+    there = np.ones(grid.shape, bool) if valid is None else found.take(valid)
+    if found.inside is not None:
+        there &= found.inside
+    return found.take(data if dtype is None else data.astype(dtype, copy=False)), there
+
+
+def read_bilinear(
+    file: SceneFile, grid: Grid, *, header: Header | None = None, places: Places | None = None
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Physical values (scale and offset applied, float32) interpolated at each pixel centre, and where valid.
+
+    A value is valid where every source pixel with a non-zero weight is; beyond the outermost pixel centres, but
+    inside the file, the outermost value is kept. Arguments, returns and raises as `read_nearest`.
+    """
+    if header is None:
+        header = read_header(file, grid)
+        file = settled(file, header)
+    found = (places or Places(grid)).bilinear(header.lattice)
+    if found is None:
+        return None
+    data, known = _read_window(file.href, header, found.window)
+    valid = _valid(data, file, known)
+    physical = data * np.float64(file.scale) + file.offset
+    if valid is not None:
+        physical[~valid] = np.nan
+    flat, total = physical.reshape(-1), np.zeros(grid.shape)
+    for position, weight in found.corners:
+        total += flat.take(position) * weight
+    total[~found.inside] = np.nan
+    return total.astype(np.float32), np.isfinite(total)
+
+
+def read_part(file: SceneFile, grid: Grid, header: Header | None = None) -> None:
+    """Decode every block that `grid` may need and keep nothing; raises UnreadableFile when any is damaged."""
+    header = header or read_header(file, grid)
+    needed = outline_window(header.lattice, grid) or (0, 0, header.lattice.height, header.lattice.width)
+    row, col, height, width = needed
+    # Whole blocks, about four million pixels at a time.
+    step = max(1, (4 << 20) // (header.block[0] * max(width, 1))) * header.block[0]
+    for top in range(row // step * step, row + height, step):
+        first, last = max(top, row), min(top + step, row + height)
+        if width > 0:
+            _read_window(file.href, header, (first, col, last - first, width))
+
+
+def _read_window(
+    href: str, header: Header, window: tuple[int, int, int, int], with_mask: bool = True
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Stored numbers of a part of a file, and where its mask or alpha band says there is data (None: it has none)."""
+    row, col, height, width = window
+
+    def read() -> tuple[np.ndarray, np.ndarray | None]:
+        options: dict[str, Any] = {} if header.level is None else {"overview_level": header.level}
+        if header.driver == "GTiff":
+            # The header has told where the pixels lie. Not asking again saves 0.4 ms, mostly spent alone under a lock.
+            options["GEOREF_SOURCES"] = "NONE"
+        with rasterio.open(href, driver=header.driver, **options) as source:
+            part = rasterio.windows.Window(col, row, width, height)
+            known = source.read_masks(header.band, window=part) > 0 if header.masked and with_mask else None
+            return source.read(header.band, window=part), known
+
+    return with_retries(href, read)
+
+
+def _valid(values: np.ndarray, file: SceneFile, known: np.ndarray | None) -> np.ndarray | None:
+    """Where numbers are data; None when that is everywhere."""
+    valid = np.isfinite(values) if values.dtype.kind == "f" else None
+    for number in (file.nodata, file.unobserved):
+        if number is None or not math.isfinite(number) or not holds(values.dtype, number):
+            continue
+        exact = int(number) if values.dtype.kind in "iu" else number
+        different = values != values.dtype.type(exact)
+        if values.dtype == np.float64:
+            # Written from single precision, as many files are.
+            different &= values != np.float64(np.float32(number))
+        if values.dtype.kind == "f" and abs(number) >= _FILL:
+            # Fill of this size is declared in rounded decimals, and nothing measured comes near it.
+            different &= np.abs(values) < _FILL
+        valid = different if valid is None else valid & different
+    if known is not None:
+        valid = known if valid is None else valid & known
+    return valid

@@ -1,0 +1,1 @@
+"""Pixels from a STAC catalog of files or a STAC API, computed on this machine."""

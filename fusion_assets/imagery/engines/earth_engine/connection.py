@@ -1,0 +1,229 @@
+"""Signing in to Earth Engine and asking it politely: credentials, retries, and errors without secrets."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.engines.deadline import bounded, remaining
+from fusion_assets.storage.addresses import public_url
+
+ATTEMPTS = 6
+HASTY_ATTEMPTS = 3
+"""Of callers with a deadline, such as the sensor, which comes again by itself."""
+FIRST_PAUSE_SECONDS = 1.0
+REQUESTS_AT_ONCE = 40
+"""Earth Engine's limit of requests that one project computes at the same time."""
+_TRANSIENT_CODES = {429, 500, 502, 503, 504}
+_TRANSIENT_TEXTS = ("too many", "internal error", "unavailable", "retry later", "rate limit", "deadline exceeded")
+_LOCK = threading.Lock()
+_SLOTS = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
+_connected: list[Connection] = []
+_T = TypeVar("_T")
+# Part of a message (lower case) -> what to do about it.
+_REMEDIES = {
+    "quota": "wait for the quota to be renewed, or ask for more at https://code.earthengine.google.com",
+    "memory": "split the region, or set FUSION_EE_BUCKET so that it is computed by a task",
+    "timed out": "set FUSION_EE_BUCKET so that it is computed by a task, or split the region",
+    "has not been used": "enable the Earth Engine API of the project EE_PROJECT",
+    "disabled": "enable the Earth Engine API of the project EE_PROJECT",
+    "permission": "give the account the roles Earth Engine Resource Writer and Service Usage Consumer in EE_PROJECT",
+    "access denied": "give the account the roles Earth Engine Resource Writer and Service Usage Consumer in EE_PROJECT",
+    "credentials": "run `earthengine authenticate`, or point GOOGLE_APPLICATION_CREDENTIALS at a key file",
+    "did not match any bands": "choose bands that the collection has",
+    "not registered": "register the project EE_PROJECT at https://console.cloud.google.com/earth-engine",
+    "not found": "check the id, and that the account may read it",
+}
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which project and endpoint to talk to; holds no credential, so it may be sent to workers and printed.
+
+    Attributes:
+        project: Google Cloud project that is billed (EE_PROJECT); empty takes the credential's own.
+        url: endpoint (EE_URL); empty is the public one.
+        workload_tag: under which Earth Engine books the cost of every request and task; empty for none.
+    """
+
+    project: str = ""
+    url: str = ""
+    workload_tag: str = ""
+
+    def open(self) -> None:
+        """Sign in, once for each process.
+
+        Raises:
+            FusionError: no package, no credentials, or Earth Engine does not let them in.
+        """
+        with _LOCK:
+            if _connected == [self] and _is_initialized():
+                return
+            _patiently(lambda: _initialize(self), "signing in")
+            _connected[:] = [self]
+
+    def ask(self, request: Callable[[], _T], about: str) -> _T:
+        """Answer of one request, asked again with growing pauses while Earth Engine is busy or not reachable.
+
+        Args:
+            request: calls the client.
+            about: what for, in words; begins the error.
+
+        Raises:
+            FusionError: refused, or still busy after several attempts.
+        """
+        self.open()
+
+        def with_slot() -> _T:
+            with _SLOTS:
+                return request()
+
+        return _patiently(with_slot, about)
+
+
+def _patiently(work: Callable[[], _T], about: str) -> _T:
+    attempts = ATTEMPTS if remaining() == math.inf else HASTY_ATTEMPTS
+    for attempt in range(1, attempts + 1):
+        try:
+            return bounded(work)
+        except FusionError:
+            raise
+        except Exception as error:
+            problem = explained(error, about)
+            again = transient(error)
+        if attempt == attempts or not again or remaining() <= 0:
+            break
+        time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+    # Not inside the handler: the client's own errors carry requests, and those carry tokens.
+    raise problem
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status behind an error of the client, where there is one."""
+    response = getattr(error.__context__, "resp", None) or getattr(error, "resp", None)
+    return None if response is None else int(response.status)
+
+
+def transient(error: BaseException) -> bool:
+    """Whether the same request may succeed later."""
+    status = status_of(error)
+    if status is not None:
+        daily = "EECU" in str(error)
+        return status in _TRANSIENT_CODES and not daily
+    if isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "TransportError":
+        return True
+    if getattr(error, "retryable", False):  # of google.auth: no token, because of the network or of a busy server
+        return True
+    return type(error).__name__ == "EEException" and any(text in str(error).lower() for text in _TRANSIENT_TEXTS)
+
+
+def explained(error: BaseException, about: str) -> FusionError:
+    """An error of the client in our form: Earth Engine's own message and what to do, without addresses' secrets."""
+    known = type(error).__name__ in ("EEException", "HttpError")
+    # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
+    text = public_url(str(error)).strip() if known else type(error).__name__
+    if isinstance(error, TimeoutError):
+        text = "nothing in the time there was"
+    if type(error).__module__.startswith("google.auth"):
+        text = f"the credentials were not accepted ({type(error).__name__})"
+    remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
+    kind = Unreachable if transient(error) else FusionError
+    return kind(f"{about}: Earth Engine says: {text}", "an answer", remedy)
+
+
+def _is_initialized() -> bool:
+    import ee
+
+    return bool(ee.data.is_initialized())
+
+
+def _initialize(connection: Connection) -> None:
+    try:
+        import ee
+    except ImportError:
+        raise FusionError(
+            "the package earthengine-api is not installed",
+            "it, for FUSION_ENGINE=earth_engine",
+            "pip install 'fusion-assets[earth-engine]'",
+        ) from None
+    credentials = credentials_for(connection.url)
+    try:
+        ee.Initialize(credentials=credentials, project=connection.project or None, url=connection.url or None)
+        # Retrying is done here, where it is bounded and where dropped answers count as well.
+        ee.data.setMaxRetries(0)
+        ee.data.setDefaultWorkloadTag(connection.workload_tag)
+        return
+    except ee.EEException as error:
+        if "no project found" not in str(error):
+            raise
+    raise FusionError("no Google Cloud project", "the project to be billed", "set EE_PROJECT")
+
+
+def credentials_for(url: str) -> Any:
+    """A key file, what `earthengine authenticate` stored, or application default credentials, in this order."""
+    import ee
+    import google.auth
+    from google.auth.credentials import AnonymousCredentials
+
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if url and parts.scheme != "https" and not local:
+        raise FusionError(
+            f"EE_URL is {public_url(url)}", "an https address; credentials are not sent in clear", "correct EE_URL"
+        )
+    if local:
+        return AnonymousCredentials()  # never send a credential to a stand-in
+    remedy = (
+        "run `earthengine authenticate`, or `gcloud auth application-default login`, or point "
+        "GOOGLE_APPLICATION_CREDENTIALS at the key file of a service account"
+    )
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        try:
+            path = os.environ["GOOGLE_APPLICATION_CREDENTIALS"]
+            return google.auth.load_credentials_from_file(path, scopes=ee.oauth.SCOPES)[0]
+        except Exception as error:
+            kind = type(error).__name__
+        raise FusionError(
+            f"the file that GOOGLE_APPLICATION_CREDENTIALS names cannot be used ({kind})",
+            "the JSON key file of a service account",
+            "correct GOOGLE_APPLICATION_CREDENTIALS, or unset it and " + remedy,
+        )
+    try:
+        return ee.data.get_persistent_credentials()
+    except ee.EEException:
+        found = "there are no credentials for Earth Engine"
+    except Exception as error:
+        # The client tries them out before it hands them over.
+        found = f"the credentials for Earth Engine could not be checked ({type(error).__name__})"
+    raise FusionError(found, "the credentials of an account that may use it", remedy)
+
+
+def stored_sign_in() -> Any:
+    """What `earthengine authenticate` has stored, not tried out; None where there is nothing or a key file is named."""
+    import ee
+
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return None
+    try:
+        stored = ee.oauth.get_credentials_arguments()
+    except (OSError, ValueError):
+        return None
+    return _user(json.dumps(stored, sort_keys=True)) if stored.get("refresh_token") else None
+
+
+@functools.lru_cache(maxsize=1)
+def _user(stored: str) -> Any:
+    """One object for the same sign-in, so that its token is asked for once."""
+    from google.oauth2.credentials import Credentials
+
+    return Credentials(None, **json.loads(stored))

@@ -1,0 +1,252 @@
+"""The engine itself: requests in, exports and pixels out. How each step works is in the modules beside this one."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import xarray as xr
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines import operations
+from fusion_assets.imagery.engines.earth_engine import direct, shards, tasks, timeseries
+from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.polling import is_overdue, plan_of, refreshed, verified
+from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
+from fusion_assets.imagery.engines.earth_engine.scenes import Found, find_scenes, list_scenes
+from fusion_assets.imagery.engines.failures import kind_of
+from fusion_assets.imagery.engines.operations import now, renewed
+from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest, operation_id
+from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.unreadable import UnreadableFile
+from fusion_assets.storage.root import Storage
+
+_LARGEST_TILE_SCALE = 16
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How pixels leave Earth Engine.
+
+    Attributes:
+        bucket: Cloud Storage bucket, or a folder in one, without `gs://`; empty fetches everything directly.
+        way: `direct`, `batch`, or `auto`: batch where there is a bucket and one request does not suffice.
+        most_tasks: tasks of ours that may wait or run at once; None leaves it to Earth Engine's queue.
+        priority: 0 to 9999, higher first; None is Earth Engine's 100.
+        when_full: whether whoever submits to a full queue should `wait` (`QueueFull`) or `stop`.
+    """
+
+    bucket: str = ""
+    way: Literal["auto", "direct", "batch"] = "auto"
+    most_tasks: int | None = None
+    priority: int | None = None
+    when_full: Literal["wait", "stop"] = "stop"
+
+
+class EarthEngine:
+    """Composites computed by Google Earth Engine; see `exports.Engine` for the protocol."""
+
+    name = "earth_engine"
+
+    def __init__(self, storage: Storage, connection: Connection, options: ExportOptions | None = None) -> None:
+        """Keep the list of operations under `storage`."""
+        self._registry, self._connection = Registry(storage), connection
+        self._options = options or ExportOptions()
+        self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
+
+    def submit(self, request: ExportRequest) -> Export:
+        """List the scenes and accept the request, or find what has been accepted; see `Engine.submit`.
+
+        A failed export is tried anew: a new task, the same id.
+        """
+        found = find_scenes(request, self._connection)
+        export_id = _identity(request, found)
+        known = self._registry.read(export_id)
+        if known is not None:
+            # A failure may not have been noticed yet, and files may have been removed since.
+            known = verified(self._present([known])[0], self._registry, self._folder)
+            present = known.export
+            if present.state == "FAILED":
+                return self.resubmit(present)
+            if present.state != "SUCCEEDED":
+                return present
+            return self._registry.write(dataclasses.replace(known, export=renewed(present))).export
+        moment = now()
+        export = Export(export_id, request, found.ids, "SUCCEEDED", self.name, moment, moment, flags=found.flags)
+        if self._way(request, found) == "direct":
+            return self._registry.write(Record(export, found, "direct")).export
+        record = Record(dataclasses.replace(export, state="PENDING", finished=None), found, "batch")
+        return self._start(record).export
+
+    def series(
+        self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
+    ) -> xr.Dataset:
+        """Every pass by itself, lazily, always fetched directly; see `Engine.series`."""
+        return timeseries.lazy_series(request, self._connection, treatment, without)
+
+    def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
+        """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
+        return {scene.id: scene.problem for scene in list_scenes(request, self._connection)[1]}
+
+    def doubts(self, request: ExportRequest) -> tuple[str, ...]:
+        """Nothing: Earth Engine keeps the numbers of its collections in one form."""
+        return ()
+
+    def resubmit(self, export: Export, tile_scale: float | None = None) -> Export:
+        """Start another task for a failed export; the scenes stay.
+
+        Args:
+            export: failed.
+            tile_scale: above 1 computes in smaller pieces; by default as before, twice that for what ran out of memory.
+        """
+        known = self._record(export)
+        if known.way == "direct" or known.export.state != "FAILED":
+            return known.export
+        pending = dataclasses.replace(known.export, state="PENDING", finished=None, message="", submitted=now())
+        out_of_memory = kind_of(known.export.message).name == "memory"
+        usual = min(known.tile_scale * (2 if out_of_memory else 1), _LARGEST_TILE_SCALE)
+        scale = usual if tile_scale is None else tile_scale
+        again = Record(pending, known.found, "batch", attempt=known.attempt + 1, tile_scale=scale)
+        return self._start(again).export
+
+    def states(self, exports: Sequence[Export]) -> list[Export]:
+        """The same exports as they are now: one listing for all of them."""
+        records = [self._record(export) for export in exports]
+        return [record.export for record in self._present(records)]
+
+    def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
+        """The pixels on the grid, lazily; see `Engine.collect`. `without` counts for direct exports alone."""
+        record = self._record(export)
+        if record.open:
+            record = self._present([record])[0]
+        request, where = record.export.request, _partition(record.export.request)
+        if record.export.state != "SUCCEEDED":
+            raise FusionError(
+                f"the task of {where} ({record.operation}) is not ready: {record.export.state}"
+                + (f", {record.export.message}" if record.export.message else ""),
+                "a task that has succeeded",
+                kind_of(record.export.message).advice
+                if record.export.state == "FAILED"
+                else "wait; the sensor finished_exports requests it when it is ready",
+            )
+        for scene, problem in record.found.problems().items():
+            if scene not in without:
+                raise problem
+        plan = plan_of(request, record.found, record.tile_scale, without)
+        if record.way == "direct":
+            pixels = direct.lazy_pixels(plan, self._connection)
+        else:
+            files = shards.find_shards(self._folder, record.prefix, plan.grid, plan.bands)
+            pixels = shards.lazy_pixels(files, plan.grid, plan.bands)
+        if record.found.source is None:
+            return pixels
+        crs, terms = record.found.source
+        return pixels.assign_attrs(source_crs=crs, source_transform=" ".join(map(repr, terms)))
+
+    def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
+        """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
+        return dict(self._record(export).found.problems())
+
+    def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
+        """Exports that were seen to finish after `cursor`, oldest first; see `Engine.finished_since`.
+
+        Times are those of this project's clocks, not of Earth Engine's: what is seen late is told late, not lost. The
+        last minutes before the cursor are told again, since several processes look. Exports that have run but whose
+        files cannot be reached come last, still RUNNING, with the reason.
+        """
+        seen = operations.now()
+        still_open, settled = [], []
+        for record in self._registry.recent(operations.since(cursor)):
+            if record.open:
+                still_open.append(record)
+            else:
+                settled.append(record.export)
+        # Resubmissions that follow count the same listing.
+        self._listed = functools.cache(lambda: tasks.listed(self._connection))
+        present = refreshed(still_open, self._registry, self._connection, self._folder, self._listed)
+        settled += [record.export for record in present if not record.open]
+        return operations.in_order(settled) + [record.export for record in present if is_overdue(record)], seen
+
+    def facts(self, export: Export) -> dict[str, object]:
+        """What is worth recording of an export: way, collection, task, attempt, tile scale, times, EECU-seconds."""
+        record = self._record(export)
+        told = {"way": record.way, "collection": record.found.collection, "attempt": record.attempt, **record.facts}
+        if "eecu_seconds" in told:
+            # One kind of number throughout, so that the UI plots it.
+            told["eecu_seconds"] = float(told["eecu_seconds"])
+        if record.way == "batch":
+            told |= {
+                "task": record.operation.rsplit("/", 1)[-1],
+                "destination": f"{self._folder}/{record.prefix}",
+                "tile_scale": record.tile_scale,
+            }
+        return told
+
+    @property
+    def _folder(self) -> str:
+        bucket = self._options.bucket.rstrip("/")
+        return bucket if "://" in bucket else f"gs://{bucket}"
+
+    def _present(self, records: Sequence[Record]) -> list[Record]:
+        return refreshed(records, self._registry, self._connection, self._folder)
+
+    def _way(self, request: ExportRequest, found: Found) -> Literal["direct", "batch"]:
+        if self._options.way == "batch" and not self._options.bucket:
+            raise FusionError("no bucket for tasks to write to", "the name of one", "set FUSION_EE_BUCKET")
+        if self._options.way != "auto":
+            return self._options.way
+        return "batch" if self._options.bucket and not direct.is_small(plan_of(request, found)) else "direct"
+
+    def _start(self, record: Record) -> Record:
+        wait = self._options.when_full == "wait"
+        listed = self._listed()
+        tasks.check_queue(listed, self._options.most_tasks, wait)
+        export, attempt = record.export, record.attempt
+        bucket, _, folder = self._folder.removeprefix("gs://").partition("/")
+        name = tasks.description(export.request, export.id, attempt)
+        prefix = f"fusion/{export.request.asset}/{export.id}-{attempt}"
+        operation = tasks.start(
+            plan_of(export.request, record.found, record.tile_scale),
+            bucket,
+            f"{folder}/{prefix}" if folder else prefix,
+            name,
+            tasks.request_id(export.id, attempt, self._folder),
+            self._connection,
+            self._options.priority,
+        )
+        listed.append({"name": operation, "metadata": {"state": "PENDING", "description": name}})
+        return self._registry.write(dataclasses.replace(record, operation=operation, prefix=prefix))
+
+    def _record(self, export: Export) -> Record:
+        """What is known of an export; asked again where the list of operations is not at hand."""
+        known = self._registry.read(export.id)
+        if known is not None:
+            return known
+        found = find_scenes(export.request, self._connection)
+        missing = sorted(set(export.scenes) - set(found.ids))
+        if missing or _identity(export.request, found) != export.id:
+            where = _partition(export.request)
+            raise FusionError(
+                f"the export {export.id} of {where} is not in the list of operations, and Earth Engine's scenes have "
+                f"changed since ({len(missing)} are gone)",
+                "the scenes that were there when the export was submitted",
+                f"materialize the export of {where} again, then {export.request.asset}",
+            )
+        way = self._way(export.request, found)
+        if way == "direct":
+            return self._registry.write(Record(export, found, way))
+        # The request id finds the task that was started then, if there was one.
+        return self._start(Record(dataclasses.replace(export, state="PENDING", finished=None), found, way))
+
+
+def _identity(request: ExportRequest, found: Found) -> str:
+    # Where an archive lies is of no interest to Earth Engine: moving it must not start anything.
+    asked = dataclasses.replace(request, archive="", collections=(found.collection,), sign=None)
+    return digest([operation_id(asked, found.ids), EarthEngine.name])
+
+
+def _partition(request: ExportRequest) -> str:
+    return f"{request.asset} {request.region}|{request.year}"

@@ -1,0 +1,250 @@
+"""Which scenes Earth Engine has for a request: one question for each request, and the rules about the answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
+from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
+from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
+from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.scenes import Scene, tile_of
+from fusion_assets.imagery.sentinel2_offsets import FIRST_SHIFTED_DAY
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
+
+# Known when this was written; Earth Engine's own list, which the client fetches, is looked at as well.
+DEPRECATED = {
+    "COPERNICUS/S2": "COPERNICUS/S2_HARMONIZED",
+    "COPERNICUS/S2_SR": "COPERNICUS/S2_SR_HARMONIZED",
+    "JRC/GHSL/P2016/SMOD_POP_GLOBE_V1": "JRC/GHSL/P2023A/GHS_SMOD_V2-0",
+    "JRC/GHSL/P2023A/GHS_SMOD": "JRC/GHSL/P2023A/GHS_SMOD_V2-0",
+    "LANDSAT/LC08/C01/T1_SR": "LANDSAT/LC08/C02/T1_L2",
+}
+CLOUD_SCORE_PLUS = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
+_SHIFTED = ("COPERNICUS/S2", "COPERNICUS/S2_SR")
+_PUBLIC = "projects/earthengine-public/assets/"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The scenes of a request.
+
+    Attributes:
+        collection: full id.
+        groups: image indices of each pass, passes by start time, the one that counts first.
+        masked: whether the images have the recipe's mask band.
+        source: CRS and six affine terms of the newest image; labels only.
+        lacking: images that were found and cannot be used, by index, and what they lack.
+        flags: what is doubtful about the images, in words.
+    """
+
+    collection: str
+    groups: tuple[tuple[str, ...], ...]
+    masked: bool
+    source: tuple[str, tuple[float, ...]] | None = None
+    lacking: tuple[tuple[str, str], ...] = ()
+    flags: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All indices, sorted; those that cannot be used are among them."""
+        return tuple(sorted([*(name for group in self.groups for name in group), *(name for name, _ in self.lacking)]))
+
+    def problems(self) -> dict[str, UnreadableFile]:
+        """Why images cannot be used, by index."""
+        return {index: _unusable(self.collection, index, lacks) for index, lacks in self.lacking}
+
+
+def is_linked(mask: Mask) -> bool:
+    """Whether a mask band lies in Cloud Score+, a collection of its own, and not in the images themselves."""
+    return mask.kind == "score"
+
+
+def collection_of(request: ExportRequest) -> str:
+    """Earth Engine id of a request's collection: the product's, or the study's `collection` where that is such an id.
+
+    Raises:
+        FusionError: the collection is deprecated and the study does not say `allow_deprecated: true`.
+    """
+    product = PRODUCTS[request.product]
+    others = [name for name in request.collections if "/" in name and name not in product.collections]
+    name = (others[0] if others else product.earth_engine).removeprefix(_PUBLIC).strip("/")
+    if not name:
+        raise FusionError(
+            f"{product.title} is not on Earth Engine",
+            "a product that is",
+            "choose another product (for radar: sentinel1_grd), or use FUSION_ENGINE=archive",
+        )
+    if name in deprecated() and not request.allow_deprecated:
+        raise FusionError(
+            f"{name} is deprecated",
+            f"its successor {deprecated()[name] or '(none is named)'}",
+            "choose a product or `collection` that uses the successor, or set allow_deprecated: true in the study",
+        )
+    if product.offset_rule == "sentinel2" and name in _SHIFTED and request.window[1] >= FIRST_SHIFTED_DAY:
+        raise FusionError(
+            f"{name} keeps ESA's shift of +1000 in images from {FIRST_SHIFTED_DAY} on, and other images have none",
+            f"its harmonized successor {deprecated()[name]}",
+            "remove `collection` from this product in the study",
+        )
+    return name
+
+
+def deprecated() -> dict[str, str]:
+    """Successor of every deprecated collection, by full id."""
+    import ee
+
+    published = {name: asset.replacement_id or "" for name, asset in ee.deprecation.deprecated_assets.items()}
+    return {**DEPRECATED, **published}
+
+
+def find_scenes(request: ExportRequest, connection: Connection) -> Found:
+    """The scenes that a request names.
+
+    Raises:
+        FusionError: there are none, one lacks a band or the mask, the mask has a gap there, or the collection is
+            deprecated.
+    """
+    name, scenes, masked, flags = list_scenes(request, connection)
+    groups = acquisitions([scene for scene in scenes if scene.problem is None])
+    indices = tuple(tuple(scene.id for scene in group) for group in groups)
+    lacking = tuple((scene.id, scene.problem.reason) for scene in scenes if scene.problem is not None)
+    source = None
+    if request.recipe.reducer == "latest":
+        where = f"{request.asset} {request.region}|{request.year}"
+        source = _lattice(request, name, indices[-1][0], connection, where)
+    return Found(name, indices, masked, source, lacking, flags)
+
+
+def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool, tuple[str, ...]]:
+    """Collection, scenes without files, whether they have the recipe's mask band, and what is doubtful about them.
+
+    Raises:
+        FusionError: see `find_scenes`.
+    """
+    connection.open()
+    name = collection_of(request)
+    where = f"{request.asset} {request.region}|{request.year}"
+    answer = connection.ask(_listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
+    rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
+    limit = request.max_cloud_cover
+    kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
+    product = PRODUCTS[request.product]
+    if product.skip_incomplete:
+        wanted = {product.band(band).earth_engine for band in request.recipe.bands}
+        kept = [row for row in kept if wanted <= set(row["bands"])]
+    if not kept:
+        remedy = "correct the season, a `windows` entry or the region in the study"
+        raise no_scenes(request, f"Earth Engine's {name}", len(rows), remedy)
+    lacking, masked = _check_bands(request, name, kept)
+    scenes, flags = newest_processing([_scene(row, name, lacking.get(row["index"])) for row in kept])
+    if not masked and product.unmasked_nodata is not None:
+        without = f"{len(scenes)} images of {name}: no band says where there was a clear observation"
+        flags.append(f"{without}; pixels of exactly {product.unmasked_nodata:g} count as not observed")
+    return name, scenes, masked, tuple(flags)
+
+
+_FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction", "made", "tile")
+
+
+def _listing(request: ExportRequest, name: str) -> Any:
+    import ee
+
+    first, last = (int(_midnight(day).timestamp() * 1000) for day in request.window)
+    after = last + 86_400_000
+    overlaps = ee.Filter.And(
+        ee.Filter.lt("system:time_start", after),
+        ee.Filter.Or(ee.Filter.gte("system:time_start", first), ee.Filter.gt("system:time_end", first)),
+    )
+    images = ee.ImageCollection(name).filter(overlaps)
+    images = images.filterBounds(searched_area(request))
+    images = images.map(lambda image: image.set("fusion_bands", image.bandNames()))
+    selectors = ["system:index", "system:time_start", "fusion_bands"]
+    optional = ["system:time_end", PRODUCTS[request.product].earth_engine_cloud, "SPACECRAFT_NAME"]
+    optional += ["relativeOrbitNumber_start", "orbitProperties_pass", "GENERATION_TIME", "MGRS_TILE"]
+    return images.reduceColumns(
+        ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]
+    )
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+
+
+def _moment(millis: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(millis / 1000, dt.UTC)
+
+
+def _scene(row: dict[str, Any], collection: str, lacks: str | None) -> Scene:
+    start, end = _moment(row["start"]), _moment(row["start"] if row["end"] is None else row["end"])
+    orbit = None if row["orbit"] is None else int(row["orbit"])
+    direction = (row["direction"] or "").lower()
+    return Scene(
+        row["index"],
+        start,
+        end,
+        row["platform"] or "",
+        {},
+        None,
+        orbit=orbit,
+        direction=direction,
+        tile=tile_of(row["index"], {"s2:mgrs_tile": row["tile"] or ""}),
+        version=(0.0, "" if row["made"] is None else f"{float(row['made']):020.0f}"),
+        problem=None if lacks is None else _unusable(collection, row["index"], lacks),
+    )
+
+
+def _unusable(collection: str, index: str, lacks: str) -> UnusableScene:
+    return UnusableScene(
+        f"{collection}/{index}",
+        lacks,
+        "the bands of the recipe in every image",
+        "choose other `bands` for this product in the study, or `mask: none` if unmasked scenes are what you want",
+    )
+
+
+def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) -> tuple[dict[str, str], bool]:
+    """What images lack, by index, and whether the others have the mask band.
+
+    Raises:
+        FusionError: all of them lack something, or the mask has a gap there.
+    """
+    product, mask = PRODUCTS[request.product], request.recipe.mask
+    wanted = [product.band(band).earth_engine for band in request.recipe.bands]
+    linked = is_linked(mask)
+    masked = mask.kind != "none"
+    lacking = {}
+    for row in rows:
+        missing = [band for band in wanted if band not in row["bands"]]
+        if missing:
+            lacking[row["index"]] = f"has no band {', '.join(missing)}; it has {', '.join(row['bands'])}"
+        day = _moment(row["start"]).date()
+        if masked and mask.gap and mask.gap[0] <= day <= mask.gap[1]:
+            raise FusionError(
+                f"{name}/{row['index']} of {day} lies in a gap of the mask band {mask.earth_engine}",
+                f"dates outside {mask.gap[0]} to {mask.gap[1]}",
+                mask.gap[2],
+            )
+    if masked and not linked:
+        without = [row["index"] for row in rows if mask.earth_engine not in row["bands"]]
+        masked = not (mask.optional and len(without) == len(rows))
+        if masked:
+            lacking |= {index: f"has no mask band {mask.earth_engine}" for index in without if index not in lacking}
+    if len(lacking) == len(rows):
+        raise _unusable(name, *next(iter(lacking.items())))
+    return lacking, masked
+
+
+def _lattice(
+    request: ExportRequest, name: str, index: str, connection: Connection, where: str
+) -> tuple[str, tuple[float, ...]]:
+    import ee
+
+    band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
+    projection = ee.Image(f"{name}/{index}").select(band).projection()
+    found = connection.ask(projection.getInfo, f"looking up the cells of {where}")
+    return found.get("crs") or found["wkt"], tuple(float(term) for term in found["transform"])

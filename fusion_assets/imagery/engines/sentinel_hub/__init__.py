@@ -1,0 +1,19 @@
+"""Sentinel-1 and -2 time series from the Sentinel Hub Process API, through the `sentinelhub` package.
+
+- `connection.py`: where the service is and who asks
+- `problems.py`: what its errors mean
+- `client.py`: the package's client, bounded where it is not and safe to use from many threads
+- `recipes.py`: what each product is there
+- `evalscripts.py`: what the service computes for each pixel
+- `tiles.py`: pixels of one pass on a part of the grid, the answer checked
+- `timeseries.py`: from scenes found to a lazy series on a grid
+- `engine.py`: what of the `Engine` protocol there is, and what is refused
+
+Only this package knows Sentinel Hub. It has been tested against a loopback service that speaks the protocol, and
+not yet against the real one.
+"""
+
+from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
+from fusion_assets.imagery.engines.sentinel_hub.engine import SentinelHub, makes_series_only
+
+__all__ = ["Connection", "SentinelHub", "check", "makes_series_only"]

@@ -1,0 +1,198 @@
+"""The `sentinelhub` package's own client, where it needs bounds, renewal and a lock.
+
+Every class here changes one thing about its parent and says why. Importing this needs the package.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import warnings
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from oauthlib.oauth2 import OAuth2Error
+from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubSession, SHConfig
+from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
+
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.engines.deadline import bounded, deadline
+from fusion_assets.imagery.engines.sentinel_hub.problems import TRANSIENT_CODES, status_of
+from fusion_assets.storage.addresses import public_url
+
+ATTEMPTS = 4
+"""Of a request that meets an error of the server or the network; pauses grow threefold."""
+FIRST_PAUSE_SECONDS = 1.0
+MOST_REFUSALS = 20
+"""Answers 429 that one request takes."""
+LONGEST_WAIT_SECONDS = 600.0
+"""A wait beyond it is for a quota, which people must know about."""
+SECONDS_BETWEEN_REQUESTS = 0.05
+SLOWEST_SECONDS_BETWEEN_REQUESTS = 2.0
+REQUESTS_AT_ONCE = 8
+REQUEST_SECONDS = 120.0
+TOKEN_SECONDS = 60.0
+
+# What a token endpoint may say (RFC 6749); anything else that it says is not shown.
+_REFUSALS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope")
+# They log credentials and tokens at DEBUG.
+for _name in ("requests_oauthlib", "oauthlib"):
+    logging.getLogger(_name).setLevel(logging.INFO)
+# Being asked to wait is part of the protocol.
+warnings.filterwarnings("ignore", category=SHRateLimitWarning)
+
+
+def configuration(url: str, token_url: str, client_id: str, client_secret: str) -> SHConfig:
+    """Settings that are neither read from disk nor written there.
+
+    Without `use_defaults`, the package writes a config.toml where there is none, and takes credentials from it.
+    """
+    return SHConfig(
+        use_defaults=True,
+        sh_base_url=url,
+        sh_token_url=token_url,
+        sh_client_id=client_id,
+        sh_client_secret=client_secret,
+        max_download_attempts=ATTEMPTS,
+        download_sleep_time=FIRST_PAUSE_SECONDS,
+        download_timeout_seconds=REQUEST_SECONDS,
+        max_retries=MOST_REFUSALS,
+    )
+
+
+class Session(SentinelHubSession):
+    """A session that waits for a token no longer than `TOKEN_SECONDS`; the parent has no limit and retries no 429."""
+
+    def _collect_new_token(self) -> dict[str, Any]:
+        """Ask for a token.
+
+        Raises:
+            FusionError: refused, or no answer.
+        """
+        problem = _no_token("nothing", self.config)
+        for attempt in range(1, ATTEMPTS + 1):
+            again = False
+            try:
+                with deadline(TOKEN_SECONDS):
+                    return bounded(super()._collect_new_token)
+            except FusionError:
+                raise
+            except OAuth2Error as error:
+                # Codes of its own, such as for 429, arrive without their status.
+                again = error.error not in (*_REFUSALS, "insecure_transport")
+                problem = _refused(str(error.error), self.config)
+            except (requests.RequestException, DownloadFailedException) as error:
+                status = status_of(error)
+                again = status == requests.codes.too_many_requests  # the parent has repeated all others
+                kind = Unreachable if status is None or status in TRANSIENT_CODES else FusionError
+                what = f"{type(error).__name__}{f', status {status}' if status else ''}"
+                problem = _no_token(what, self.config, kind)
+            except Exception as error:
+                problem = _no_token(type(error).__name__, self.config)
+            if not again or attempt == ATTEMPTS:
+                break
+            time.sleep(FIRST_PAUSE_SECONDS * 3 ** (attempt - 1))
+        # Not inside the handler: the client's errors carry the request, and that carries the secret.
+        raise problem
+
+
+class Client(SentinelHubDownloadClient):
+    """A client that many threads share, that renews a refused token once, and that does not wait for ever.
+
+    Args:
+        config: see `configuration`.
+
+    Raises:
+        FusionError: the credentials are refused.
+    """
+
+    def __init__(self, config: SHConfig) -> None:
+        super().__init__(session=Session(config), config=config)
+        self._lock, self._slots = threading.RLock(), threading.BoundedSemaphore(REQUESTS_AT_ONCE)
+        self.rate_limit.wait_time = SECONDS_BETWEEN_REQUESTS
+        self._slowed_until = 0.0
+
+    def _execute_thread_safe(self, thread_unsafe_function: Any, *args: Any, **kwargs: Any) -> Any:
+        """Take one lasting lock: the parent's is replaced, and dropped, by every call of `download`."""
+        with self._lock:
+            return thread_unsafe_function(*args, **kwargs)
+
+    def _do_download(self, request: DownloadRequest) -> requests.Response:
+        """Send once; a second time with a new token if the first is not valid any more, which the parent does not."""
+        session = self.session
+        response = self._send(request)
+        if response.status_code == requests.codes.unauthorized and request.use_session:
+            with self._lock:
+                if self.session is session:  # no other thread has renewed it meanwhile
+                    self.session = Session(self.config)
+            response = self._send(request)
+        if response.status_code == requests.codes.too_many_requests:
+            # The parent reads this header as a whole number of milliseconds, and fails on anything else.
+            response.headers["Retry-After"] = str(self._slow_down(response.headers.get("Retry-After")))
+        elif response.ok:
+            with self._lock:
+                faster = self.rate_limit.wait_time * 0.95
+                self.rate_limit.wait_time = max(faster, SECONDS_BETWEEN_REQUESTS)
+        return response
+
+    def _send(self, request: DownloadRequest) -> requests.Response:
+        with self._slots:
+            return super()._do_download(request)
+
+    def _slow_down(self, header: str | None) -> int:
+        """Milliseconds to wait before the next request of any thread; spaces out those that follow.
+
+        Raises:
+            OutOfRequestsException: it would be too long.
+        """
+        wait = _retry_after(header)
+        if wait > LONGEST_WAIT_SECONDS:
+            raise OutOfRequestsException(f"the next request is let in after {wait / 3600:.1f} hours only")
+        with self._lock:
+            now = time.monotonic()
+            if now >= self._slowed_until:  # once for all requests that were under way together
+                doubled = self.rate_limit.wait_time * 2
+                self.rate_limit.wait_time = min(doubled, SLOWEST_SECONDS_BETWEEN_REQUESTS)
+                self._slowed_until = now + wait
+        return max(1, round(wait * 1000))
+
+
+def _retry_after(header: str | None) -> float:
+    """Seconds that a Retry-After header asks for: milliseconds at Sentinel Hub, elsewhere perhaps a date."""
+    if header is None:
+        return FIRST_PAUSE_SECONDS
+    try:
+        return max(float(header) / 1000, 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return FIRST_PAUSE_SECONDS
+
+
+def _refused(code: str, config: SHConfig) -> FusionError:
+    if code == "insecure_transport":
+        return FusionError(
+            f"the token address {public_url(config.sh_token_url)} is not https",
+            "an https address; credentials are not sent in clear",
+            "correct SH_TOKEN_URL",
+        )
+    if code not in _REFUSALS:
+        return _no_token("an answer it does not document", config, Unreachable)
+    return FusionError(
+        f"signing in to Sentinel Hub: {public_url(config.sh_token_url)} refuses the credentials ({code})",
+        "the OAuth client of an account there",
+        "check SH_CLIENT_ID and SH_CLIENT_SECRET, and that the client has not expired; for other deployments "
+        "SH_BASE_URL and SH_TOKEN_URL",
+    )
+
+
+def _no_token(what: str, config: SHConfig, kind: type[FusionError] = FusionError) -> FusionError:
+    return kind(
+        f"signing in to Sentinel Hub: {public_url(config.sh_token_url)} gave no token ({what})",
+        "a token",
+        "try again later; check the network, the proxy settings and SH_TOKEN_URL",
+    )

@@ -1,0 +1,252 @@
+"""Where Sentinel Hub is and who asks; what asks again, and how often.
+
+Credentials are those of an OAuth client and come from the environment: SH_CLIENT_ID and SH_CLIENT_SECRET. They are
+read where a request is made and are kept in no object that is sent, printed or stored. SH_BASE_URL and SH_TOKEN_URL
+choose another deployment.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.deadline import bounded, deadline
+from fusion_assets.imagery.engines.sentinel_hub.problems import explained
+from fusion_assets.storage.addresses import public_url
+
+if TYPE_CHECKING:
+    from sentinelhub import DownloadRequest
+
+    from fusion_assets.imagery.engines.sentinel_hub.client import Client
+
+PUBLIC_URL = "https://services.sentinel-hub.com"
+TOKEN_URLS = {
+    PUBLIC_URL: f"{PUBLIC_URL}/auth/realms/main/protocol/openid-connect/token",
+    "https://services-uswest2.sentinel-hub.com": f"{PUBLIC_URL}/auth/realms/main/protocol/openid-connect/token",
+    "https://sh.dataspace.copernicus.eu": "https://identity.dataspace.copernicus.eu/auth/realms/CDSE/protocol/"
+    "openid-connect/token",
+}
+"""Where the deployments that are known hand out tokens."""
+PARTIAL_ATTEMPTS = 3
+"""How often an answer that is not whole is asked for."""
+MOST_SCENES = 20_000
+CHECK_SECONDS = 30.0
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_LOCK = threading.Lock()
+_clients: dict[tuple[Connection, str, str], Client] = {}
+_T = TypeVar("_T")
+
+
+class PartialAnswer(Exception):
+    """An answer that is not whole: what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Which deployment to talk to; holds no credential, so it may be sent to workers and printed.
+
+    Attributes:
+        url: base address of the service.
+        token_url: where it hands out tokens.
+
+    Raises:
+        FusionError: an address to which credentials must not be sent.
+    """
+
+    url: str = PUBLIC_URL
+    token_url: str = TOKEN_URLS[PUBLIC_URL]
+
+    def __post_init__(self) -> None:
+        """Refuse addresses without TLS and such that carry a login."""
+        for name, address in (("SH_BASE_URL", self.url), ("SH_TOKEN_URL", self.token_url)):
+            parts = urlsplit(address)
+            if parts.scheme != "https" and parts.hostname not in _LOCAL:
+                raise FusionError(
+                    f"{name} is {public_url(address)!r}",
+                    "an https address; credentials are not sent in clear",
+                    f"correct {name}",
+                )
+            if parts.username or parts.password or parts.query:
+                raise FusionError(
+                    f"{name} carries a login or a query", "a plain address", "use SH_CLIENT_ID and SH_CLIENT_SECRET"
+                )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Connection:
+        """The deployment that SH_BASE_URL and SH_TOKEN_URL name; the public one where they are unset.
+
+        Raises:
+            FusionError: SH_BASE_URL names a deployment whose token address is not known, and SH_TOKEN_URL is unset.
+        """
+        url = (environment.get("SH_BASE_URL") or PUBLIC_URL).rstrip("/")
+        token_url = environment.get("SH_TOKEN_URL") or TOKEN_URLS.get(url, "")
+        if not token_url:
+            # Never the public one's: credentials of one deployment are no other's business.
+            raise FusionError(
+                f"SH_BASE_URL is {public_url(url)}, and it is not known where that deployment hands out tokens",
+                f"SH_TOKEN_URL beside it, or one of {', '.join(TOKEN_URLS)}",
+                "set SH_TOKEN_URL",
+            )
+        return cls(url, token_url)
+
+    def client(self) -> Client:
+        """The client of this process for these credentials, signed in.
+
+        Raises:
+            FusionError: no package, no credentials, or they are refused.
+        """
+        client_id, secret = credentials()
+        _need_package()
+        from fusion_assets.imagery.engines.sentinel_hub.client import Client, configuration
+
+        key = (self, client_id, secret)
+        with _LOCK:
+            if key not in _clients:
+                _clients[key] = Client(configuration(self.url, self.token_url, client_id, secret))
+            return _clients[key]
+
+    def ask(self, work: Callable[[Client], _T], about: str) -> _T:
+        """What the client answers; it asks again by itself while the service is busy or fails, within bounds.
+
+        Args:
+            work: calls the client.
+            about: what for, in words; begins the error.
+
+        Raises:
+            FusionError: refused, or still failing after several attempts.
+        """
+        client = self.client()
+        try:
+            return work(client)
+        except FusionError:
+            raise
+        except Exception as error:
+            problem = explained(error, about, client)
+        # Not inside the handler: the client's errors carry the request, and that carries the token.
+        raise problem
+
+    def fetch(self, request: DownloadRequest, about: str, read: Callable[[bytes], _T]) -> _T:
+        """What `read` makes of the answer to a request, which is asked again while it is not whole.
+
+        Args:
+            request: what to send.
+            about: what for, in words; begins the error.
+            read: decodes the body; raises `PartialAnswer` where something is missing.
+
+        Raises:
+            FusionError: refused, failing, or never whole.
+        """
+        wrong = ""
+        for _ in range(PARTIAL_ATTEMPTS):
+            content = self.ask(lambda c: c.download([request], max_threads=1, decode_data=False)[0].content, about)
+            try:
+                return read(content)
+            except PartialAnswer as error:
+                wrong = str(error)
+        raise FusionError(
+            f"{about}: Sentinel Hub's answer is not whole, {PARTIAL_ATTEMPTS} times over: {wrong}",
+            "every pixel and band that was asked for",
+            "try again later; if it stays so, ask for smaller tiles",
+        )
+
+    def search(
+        self, collection: str, bbox: tuple[float, float, float, float], interval: tuple[str, str], condition: str = ""
+    ) -> list[dict[str, Any]]:
+        """STAC features of a collection, in no order.
+
+        Args:
+            collection: its id in the service's catalog.
+            bbox: west, south, east, north in degrees.
+            interval: first and last moment, ISO 8601.
+            condition: CQL2 text.
+
+        Raises:
+            FusionError: refused, failing, or more than `MOST_SCENES`.
+        """
+
+        def pages(client: Client) -> list[dict[str, Any]]:
+            from sentinelhub import CRS, BBox, SentinelHubCatalog
+
+            catalog = SentinelHubCatalog(config=client.config)
+            catalog.client = client  # its own would sign in again, and wait without bounds
+            where = BBox(bbox, crs=CRS.WGS84)
+            found = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
+            return list(itertools.islice(found, MOST_SCENES + 1))
+
+        about = f"searching {collection} from {interval[0]} to {interval[1]}"
+        scenes = self.ask(pages, about)
+        if len(scenes) > MOST_SCENES:
+            raise FusionError(f"{about}: more than {MOST_SCENES} scenes", f"at most {MOST_SCENES}", "split the region")
+        return scenes
+
+
+def credentials(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
+    """Id and secret of the OAuth client.
+
+    Raises:
+        FusionError: one is missing; says which.
+    """
+    names = ("SH_CLIENT_ID", "SH_CLIENT_SECRET")
+    missing = [name for name in names if not environment.get(name)]
+    if missing:
+        raise FusionError(
+            f"no credentials for Sentinel Hub: {' and '.join(missing)} not set",
+            "the id and the secret of an OAuth client",
+            "create one in the service's dashboard (user settings, OAuth clients), and set both variables",
+        )
+    return environment["SH_CLIENT_ID"], environment["SH_CLIENT_SECRET"]
+
+
+def check(connection: Connection | None = None) -> str:
+    """Look at package, credentials, sign-in and collections; answered within `CHECK_SECONDS`.
+
+    Returns:
+        What was found, in words without secrets.
+
+    Raises:
+        FusionError: the first thing that is missing, and what to do.
+    """
+    chosen = connection or Connection.from_environment()
+    credentials()
+    _need_package()
+
+    def look() -> str:
+        path = f"{chosen.url}/api/v1/catalog/1.0.0/collections"
+        told = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
+        known = {collection.get("id") for collection in told.get("collections", [])}
+        missing = {"sentinel-2-l2a", "sentinel-1-grd"} - known
+        if missing:
+            raise FusionError(
+                f"{chosen.url} has no collection {', '.join(sorted(missing))}",
+                "Sentinel-1 GRD and Sentinel-2 L2A",
+                "choose another deployment by SH_BASE_URL",
+            )
+        version = importlib.metadata.version("sentinelhub")
+        return f"{chosen.url} lets the OAuth client in and has both collections (sentinelhub {version})"
+
+    try:
+        with deadline(CHECK_SECONDS):
+            return bounded(look)
+    except TimeoutError:
+        problem = FusionError(
+            f"{chosen.url}: no answer within {CHECK_SECONDS:g} s", "an answer", "check the network and SH_BASE_URL"
+        )
+    raise problem
+
+
+def _need_package() -> None:
+    try:
+        importlib.metadata.version("sentinelhub")
+        return
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    raise FusionError(
+        "the package sentinelhub is not installed", "it, for Sentinel Hub", "pip install 'fusion-assets[sentinel-hub]'"
+    )

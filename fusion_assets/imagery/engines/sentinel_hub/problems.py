@@ -1,0 +1,83 @@
+"""What errors of Sentinel Hub mean and what to do about them, in words without secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.storage.addresses import public_url
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.engines.sentinel_hub.client import Client
+
+TRANSIENT_CODES = {429, 500, 502, 503, 504}
+# Part of a message (lower case) -> what to do about it.
+_REMEDIES = {
+    "processing units": "wait until the account's units are renewed, or ask for more in the service's dashboard",
+    "hours only": "wait until the account's quota is renewed, or ask for more in the service's dashboard",
+    "rate limit": "try again later, or with fewer requests at once",
+    "crs": "choose a grid in the UTM zone of the region",
+    "401": "check that the OAuth client belongs to this deployment: SH_BASE_URL, SH_TOKEN_URL",
+    "403": "check in the service's dashboard what the account may use",
+    "not found": "check SH_BASE_URL",
+}
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status behind an error of the client, where there is one."""
+    behind = getattr(error, "request_exception", None) or error
+    response = getattr(behind, "response", None)
+    return None if response is None else int(response.status_code)
+
+
+def explained(error: BaseException, about: str, client: Client) -> FusionError:
+    """An error of the client in our form: the service's own message and what to do, even if it repeats secrets.
+
+    Args:
+        error: of the `sentinelhub` package.
+        about: what was asked, in words.
+        client: who asked; its secrets are taken out.
+    """
+    status = status_of(error)
+    text = f"status {status}: {_message(error)}" if status else _in_words(error)
+    for secret in _secrets(client):
+        if len(secret) > 3:
+            text = text.replace(secret, "***")
+    remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
+    kind = Unreachable if _transient(error, status, text) else FusionError
+    return kind(f"{about}: Sentinel Hub: {public_url(text)}", "an answer", remedy)
+
+
+def _transient(error: BaseException, status: int | None, text: str) -> bool:
+    """Whether the same request may succeed a little later; what is said of quotas is renewed in hours or weeks only."""
+    if any(part in text.lower() for part in ("processing units", "hours only")):
+        return False
+    if status is not None:
+        return status in TRANSIENT_CODES
+    return getattr(error, "request_exception", None) is not None or type(error).__name__ == "OutOfRequestsException"
+
+
+def _message(error: BaseException) -> str:
+    behind: Any = getattr(error, "request_exception", None) or error
+    response = behind.response
+    try:
+        told = json.loads(response.content)["error"]
+        return str(told["message"] if isinstance(told, dict) else told)[:300]
+    except (ValueError, KeyError, TypeError):
+        return str(response.reason)
+
+
+def _in_words(error: BaseException) -> str:
+    name = type(error).__name__
+    if name == "OutOfRequestsException":
+        said = str(error)
+        return said if "hours only" in said else "the rate limit lets no request in"
+    behind = getattr(error, "request_exception", None)
+    return "it cannot be reached, or hangs up" if behind is not None else f"an answer it does not document ({name})"
+
+
+def _secrets(client: Client) -> list[str]:
+    config = client.config
+    session: Any = client.session
+    return [config.sh_client_secret, str(session._token.get("access_token", "")), config.sh_client_id]

@@ -1,0 +1,192 @@
+"""Arithmetic, comparison, bits and casts, on images and on numbers.
+
+Integers stay integers (their range grows), a double wins over a float. Division by zero gives 0, as documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fusion_assets.loopbacks.earth_engine import pixel_types as types
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
+from fusion_assets.loopbacks.earth_engine.errors import ServiceError
+from fusion_assets.loopbacks.earth_engine.imaging import both, derived, names_of_pairs, paired
+from fusion_assets.loopbacks.earth_engine.pixel_types import PixelType
+from fusion_assets.loopbacks.earth_engine.values import Image, Pixels
+
+
+def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b != 0)
+
+
+def _mod(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.where(b != 0, np.fmod(a, np.where(b != 0, b, 1)), 0)
+
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": _divide,
+    "mod": _mod,
+    "pow": lambda a, b: np.power(np.asarray(a, np.float64), b),
+    "max": np.maximum,
+    "min": np.minimum,
+    "hypot": np.hypot,
+    "lt": np.less,
+    "lte": np.less_equal,
+    "gt": np.greater,
+    "gte": np.greater_equal,
+    "eq": np.equal,
+    "neq": np.not_equal,
+    "and": lambda a, b: (a != 0) & (b != 0),
+    "or": lambda a, b: (a != 0) | (b != 0),
+    "bitwiseAnd": np.bitwise_and,
+    "bitwiseOr": np.bitwise_or,
+    "bitwiseXor": np.bitwise_xor,
+    "leftShift": np.left_shift,
+    "rightShift": np.right_shift,
+}
+_BOOLEAN = {"lt", "lte", "gt", "gte", "eq", "neq", "and", "or"}
+_INTEGER = {"bitwiseAnd", "bitwiseOr", "bitwiseXor", "leftShift", "rightShift"}
+_RANGED = {"add", "subtract", "multiply"}
+_FRACTIONAL = {"divide", "pow", "hypot"}
+_ALIASES = {
+    "bitwiseAnd": "bitwise_and",
+    "bitwiseOr": "bitwise_or",
+    "bitwiseXor": "bitwise_xor",
+    "leftShift": "left_shift",
+    "rightShift": "right_shift",
+}
+_UNARY: dict[str, Callable[[Any], Any]] = {
+    "sqrt": lambda v: np.sqrt(np.asarray(v, np.float64)),
+    "exp": lambda v: np.exp(np.asarray(v, np.float64)),
+    "log": lambda v: np.log(np.asarray(v, np.float64)),
+    "log10": lambda v: np.log10(np.asarray(v, np.float64)),
+    "abs": np.abs,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": lambda v: np.floor(np.asarray(v, np.float64) + 0.5),
+    "not": lambda v: np.asarray(v) == 0,
+    "signum": np.sign,
+}
+_CASTS = {
+    **{f"{spelling}": types.type_of(dtype) for dtype, spellings in {
+        "uint8": ("uint8", "toUint8", "byte", "toByte"),
+        "int8": ("int8", "toInt8"),
+        "uint16": ("uint16", "toUint16"),
+        "int16": ("int16", "toInt16", "short", "toShort"),
+        "uint32": ("uint32", "toUint32"),
+        "int32": ("int32", "toInt32", "int", "toInt"),
+        "int64": ("int64", "toInt64", "long", "toLong"),
+        "float32": ("float", "toFloat"),
+        "float64": ("double", "toDouble"),
+    }.items() for spelling in spellings},
+}  # fmt: skip
+
+
+def _type(name: str, one: PixelType, other: PixelType) -> PixelType:
+    joint = types.union(one, other)
+    if name in _BOOLEAN:
+        return types.BOOLEAN
+    if name in _INTEGER and joint.precision != "int":
+        raise ServiceError(f"Image.{name}: Bitwise operands must be integer only.")
+    if name in _RANGED:
+        return types.interval(name, one, other)
+    if name in _FRACTIONAL:
+        return types.DOUBLE if joint.precision != "float" else types.FLOAT
+    if name in ("leftShift", "rightShift"):
+        return types.INT64
+    return joint
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.int64 if values.dtype.kind in "iub" else np.float64)
+
+
+def _binary(name: str) -> Callable[[Image, Image], Image]:
+    operation = _BINARY[name]
+
+    def compute(one: Pixels, other: Pixels) -> Pixels:
+        with np.errstate(all="ignore"):
+            return Pixels(operation(_wide(one.values), _wide(other.values)), both(one.mask, other.mask))
+
+    def apply(one: Image, other: Image) -> Image:
+        pairs, names = paired(one, other, f"Image.{name}"), names_of_pairs(one, other)
+        made = [
+            derived(n, _type(name, a.type, b.type), (a, b), compute) for n, (a, b) in zip(names, pairs, strict=True)
+        ]
+        return one.with_bands(made)
+
+    return apply
+
+
+def _unary(name: str) -> Callable[[Image], Image]:
+    def compute(found: Pixels) -> Pixels:
+        with np.errstate(all="ignore"):
+            result = np.asarray(_UNARY[name](_wide(found.values)))
+        finite = np.isfinite(result)
+        return Pixels(np.where(finite, result, 0), found.mask if finite.all() else both(found.mask, finite))
+
+    def kind(given: PixelType) -> PixelType:
+        if name in ("sqrt", "exp", "log", "log10"):
+            return types.FLOAT if given.precision == "float" else types.DOUBLE
+        return types.BOOLEAN if name == "not" else types.INT64 if given.precision == "int" else given
+
+    return lambda image: image.with_bands(derived(b.name, kind(b.type), (b,), compute) for b in image.bands)
+
+
+def _cast(to: PixelType) -> Callable[[Image], Image]:
+    return lambda image: image.with_bands(derived(b.name, to, (b,), lambda found: found) for b in image.bands)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def _number_binary(name: str) -> Callable[[Any, Any], Any]:
+    def apply(one: Any, other: Any) -> Any:
+        result = _plain(_BINARY[name](one, other))
+        return int(result) if isinstance(result, bool) else result
+
+    return apply
+
+
+for _name in _BINARY:
+    for _spelling in (_name, *([_ALIASES[_name]] if _name in _ALIASES else [])):
+        ALGORITHMS[f"Image.{_spelling}"] = _binary(_name)
+        ALGORITHMS[f"Number.{_spelling}"] = _number_binary(_name)
+for _name in _UNARY:
+    ALGORITHMS[f"Image.{_name}"] = _unary(_name)
+    ALGORITHMS[f"Number.{_name}"] = lambda value, _f=_UNARY[_name]: _plain(_f(value))
+for _name, _to in _CASTS.items():
+    ALGORITHMS[f"Image.{_name}"] = _cast(_to)
+    ALGORITHMS[f"Number.{_name}"] = lambda value, _to=_to: _plain(types.cast(np.asarray(value), _to)[()])
+
+
+@algorithm("Image.clamp")
+def clamp(image: Image, low: float, high: float) -> Image:
+    """Values outside a range take its nearest end."""
+    made = (
+        derived(b.name, b.type, (b,), lambda f: Pixels(np.clip(_wide(f.values), low, high), f.mask))
+        for b in image.bands
+    )
+    return image.with_bands(made)
+
+
+@algorithm("Image.normalizedDifference")
+def normalized_difference(image: Image, names: list[str] | None) -> Image:
+    """(first - second) / (first + second); masked where either is negative."""
+    chosen = [band for name in names for band in image.bands if band.name == name] if names else image.bands[:2]
+    if len(chosen) != 2:
+        raise ServiceError("Image.normalizedDifference: two bands are needed.")
+
+    def compute(one: Pixels, other: Pixels) -> Pixels:
+        a, b = one.values.astype(np.float64), other.values.astype(np.float64)
+        return Pixels(_divide(a - b, a + b), both(both(one.mask, other.mask), (a >= 0) & (b >= 0)))
+
+    return Image(geometry=image.geometry, bands=(derived("nd", types.FLOAT, chosen, compute),))

@@ -1,0 +1,178 @@
+"""Collections: filtering, ordering, mapping, merging, and what is aggregated from their properties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import shapely
+
+from fusion_assets.loopbacks.earth_engine.algorithms.filters import field
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
+from fusion_assets.loopbacks.earth_engine.coercion import coerce
+from fusion_assets.loopbacks.earth_engine.errors import ServiceError
+from fusion_assets.loopbacks.earth_engine.reducing import output_names, reduce_stack
+from fusion_assets.loopbacks.earth_engine.values import Collection, Element, Filter, Function, Geometry, Image, Reducer
+
+
+@algorithm("Collection")
+def collection(features: list) -> Collection:
+    """A collection of the features in a list; those without an index get their position."""
+    found = [coerce(item, "Feature", "Collection") for item in features]
+    indexed = [f.with_properties({"system:index": str(i), **f.properties}) for i, f in enumerate(found)]
+    return Collection(tuple(indexed))
+
+
+@algorithm("Collection.filter")
+def filtered(given: Collection, condition: Any) -> Collection:
+    """Elements that pass."""
+    if not isinstance(condition, Filter):
+        raise ServiceError("Collection.filter, argument 'filter': Invalid type.\nExpected type: Filter.")
+    return given.of(item for item in given.elements if condition.test(item, None))
+
+
+@algorithm("Collection.limit")
+def limit(given: Collection, number: int | None, key: str | None, ascending: bool) -> Collection:
+    """Ordered by a property, then cut; elements without the property come last."""
+    elements = list(given.elements)
+    if key is not None:
+        there = [item for item in elements if field(item, key) is not None]
+        rest = [item for item in elements if field(item, key) is None]
+        elements = sorted(there, key=lambda item: field(item, key), reverse=not ascending) + rest
+    return given.of(elements[:number])
+
+
+@algorithm("Collection.map")
+def mapped(given: Collection, function: Function, drop: bool) -> Collection:
+    """A function of every element."""
+    found = []
+    for item in given.elements:
+        result = function.call(item)
+        if result is None and drop:
+            continue
+        if not isinstance(result, Element):
+            raise ServiceError("Collection.map: A mapped algorithm must return a Feature or Image.")
+        found.append(result.with_properties({**_index_of(item), **result.properties}))
+    images = bool(found) and all(isinstance(item, Image) for item in found)
+    return Collection(
+        tuple(found), "ImageCollection" if images or given.kind == "ImageCollection" else "FeatureCollection"
+    )
+
+
+def _index_of(item: Element) -> dict[str, Any]:
+    return {"system:index": item.properties["system:index"]} if "system:index" in item.properties else {}
+
+
+@algorithm("Collection.iterate")
+def iterate(given: Collection, function: Function, first: Any) -> Any:
+    """A function of every element and of what came before."""
+    for item in given.elements:
+        first = function.call(item, first)
+    return first
+
+
+@algorithm("Collection.size")
+def size(given: Collection) -> int:
+    """Number of elements."""
+    return len(given.elements)
+
+
+@algorithm("Collection.first")
+def first(given: Collection) -> Element | None:
+    """The first element, or nothing."""
+    return given.elements[0] if given.elements else None
+
+
+@algorithm("Collection.toList")
+def to_list(given: Collection, count: int, offset: int) -> list:
+    """Some elements as a list."""
+    return list(given.elements[offset : offset + count])
+
+
+@algorithm("Collection.merge", "ImageCollection.merge")
+def merge(one: Collection, other: Collection) -> Collection:
+    """Both collections; indices are told apart by 1_ and 2_."""
+    found = []
+    for number, given in ((1, one), (2, other)):
+        for item in given.elements:
+            index = f"{number}_{item.properties.get('system:index')}"
+            found.append(item.with_properties({**item.properties, "system:index": index}))
+    return Collection(tuple(found), one.kind)
+
+
+@algorithm("Collection.flatten")
+def flatten(given: Collection) -> Collection:
+    """Collections of collections in one."""
+    return given.of(
+        item for part in given.elements for item in (part.elements if isinstance(part, Collection) else [part])
+    )
+
+
+@algorithm("Collection.distinct")
+def distinct(given: Collection, names: Any) -> Collection:
+    """The first element of each combination of properties."""
+    keys = [names] if isinstance(names, str) else names
+    found: dict[str, Any] = {}
+    for item in given.elements:
+        found.setdefault(repr([_comparable(field(item, key)) for key in keys]), item)
+    return given.of(found.values())
+
+
+def _comparable(value: Any) -> Any:
+    return value.shape.wkt if isinstance(value, Geometry) and value.shape is not None else value
+
+
+@algorithm("Collection.geometry", "Collection.bounds", "Collection.union")
+def geometry(given: Collection, *options: Any) -> Geometry:
+    """All geometries as one."""
+    return Geometry(shapely.union_all([item.geometry.lonlat for item in given.elements if item.geometry is not None]))
+
+
+ALGORITHMS["Collection.bounds"] = lambda given, *options: Geometry(shapely.box(*geometry(given).lonlat.bounds))
+ALGORITHMS["Collection.union"] = lambda given, error: Collection((coerce(geometry(given), "Feature", "union"),))
+
+
+@algorithm("Collection.reduceColumns")
+def reduce_columns(
+    given: Collection, reducer: Reducer, selectors: list[str], weights: list[str] | None
+) -> dict[str, Any]:
+    """A reducer over one property of all elements, or a list of the values of several."""
+    if reducer.name == "toList":
+        return {"list": _rows(given, reducer, selectors)}
+    if len(selectors) != 1 or weights:
+        raise ServiceError("Collection.reduceColumns: this loopback service knows one selector without weights only.")
+    values = np.array(_numbers(given, selectors[0]))
+    results = reduce_stack(reducer, values, np.ones(len(values), bool)) if len(values) else []
+    return {name: result.item() for name, (result, _) in zip(output_names(reducer), results, strict=False)}
+
+
+def _rows(given: Collection, reducer: Reducer, selectors: list[str]) -> list:
+    """Values of the selectors, element by element; those without a value that is not optional are left out."""
+    size, optional = reducer.parameters["size"], reducer.parameters["optional"]
+    if (size or 1) != len(selectors):
+        raise ServiceError(
+            f"Collection.reduceColumns: Need {size or 1} inputs for Reducer.toList, got {len(selectors)}."
+        )
+    rows = [[field(item, name) for name in selectors] for item in given.elements]
+    kept = [row for row in rows if all(value is not None for value in row[: len(row) - optional])]
+    return kept if size is not None else [row[0] for row in kept]
+
+
+def _numbers(given: Collection, name: str) -> list:
+    return [field(item, name) for item in given.elements if field(item, name) is not None]
+
+
+_AGGREGATES: dict[str, Callable[[list], Any]] = {
+    "array": list,
+    "first": lambda values: values[0] if values else None,
+    "count": len,
+    "count_distinct": lambda values: len(set(values)),
+    "min": lambda values: min(values, default=None),
+    "max": lambda values: max(values, default=None),
+    "sum": sum,
+    "mean": lambda values: sum(values) / len(values) if values else None,
+    "histogram": lambda values: {str(value): values.count(value) for value in sorted(set(values), key=str)},
+}
+for _name, _aggregate in _AGGREGATES.items():
+    ALGORITHMS[f"AggregateFeatureCollection.{_name}"] = lambda given, name, _a=_aggregate: _a(_numbers(given, name))

@@ -1,0 +1,118 @@
+"""Dates and date ranges, UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from dateutil.relativedelta import relativedelta
+
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import algorithm
+from fusion_assets.loopbacks.earth_engine.coercion import coerce
+from fusion_assets.loopbacks.earth_engine.errors import ServiceError
+from fusion_assets.loopbacks.earth_engine.values import Date, DateRange
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+# Joda patterns that occur, as strftime.
+_PATTERNS = (
+    ("YYYY", "%Y"),
+    ("yyyy", "%Y"),
+    ("MM", "%m"),
+    ("dd", "%d"),
+    ("HH", "%H"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("D", "%j"),
+)
+
+
+def _of(moment: dt.datetime) -> Date:
+    return Date(round(moment.timestamp() * 1000))
+
+
+@algorithm("Date")
+def date(value: Any, zone: str | None) -> Date:
+    """A date from milliseconds or text."""
+    return coerce(value, "Date", "Date")
+
+
+@algorithm("Date.fromYMD")
+def from_ymd(year: int, month: int, day: int, zone: str | None) -> Date:
+    """Midnight of a day."""
+    return _of(dt.datetime(year, month, day, tzinfo=dt.UTC))
+
+
+@algorithm("Date.millis")
+def millis(value: Date) -> int:
+    """Milliseconds since 1970."""
+    return value.millis
+
+
+@algorithm("Date.advance")
+def advance(value: Date, delta: float, unit: str, zone: str | None) -> Date:
+    """Later by some units; months and years by the calendar."""
+    unit = unit.rstrip("s")
+    if unit in _SECONDS:
+        return Date(value.millis + round(delta * _SECONDS[unit] * 1000))
+    if unit not in ("month", "year") or not float(delta).is_integer():
+        raise ServiceError(f"Date.advance: this loopback service does not know {delta} '{unit}'.")
+    return _of(value.moment + relativedelta(**{f"{unit}s": int(delta)}))
+
+
+@algorithm("Date.difference")
+def difference(value: Date, start: Date, unit: str) -> float:
+    """Units between two dates."""
+    unit = unit.rstrip("s")
+    if unit not in _SECONDS:
+        raise ServiceError(f"Date.difference: this loopback service does not know '{unit}'.")
+    return (value.millis - start.millis) / 1000 / _SECONDS[unit]
+
+
+@algorithm("Date.get")
+def get(value: Date, unit: str, zone: str | None) -> int:
+    """A field of the calendar."""
+    if unit not in ("year", "month", "day", "hour", "minute", "second"):
+        raise ServiceError(f"Date.get: this loopback service does not know '{unit}'.")
+    return getattr(value.moment, unit)
+
+
+@algorithm("Date.format")
+def formatted(value: Date, pattern: str | None, zone: str | None) -> str:
+    """As text."""
+    text = pattern or "YYYY-MM-dd'T'HH:mm:ss"
+    for joda, python in _PATTERNS:
+        text = text.replace(joda, python) if "%" + joda not in text else text
+    return value.moment.strftime(text.replace("'", ""))
+
+
+@algorithm("DateRange")
+def date_range(start: Any, end: Any, zone: str | None) -> DateRange:
+    """From a date up to, not including, another; one millisecond long without it."""
+    first = coerce(start, "Date", "DateRange, argument 'start'").millis
+    last = first + 1 if end is None else coerce(end, "Date", "DateRange, argument 'end'").millis
+    if last < first:
+        raise ServiceError("DateRange: start must not be after end.")
+    return DateRange(first, last)
+
+
+@algorithm("DateRange.start")
+def range_start(value: DateRange) -> Date:
+    """First moment."""
+    return Date(value.start)
+
+
+@algorithm("DateRange.end")
+def range_end(value: DateRange) -> Date:
+    """Moment after the last."""
+    return Date(value.end)
+
+
+@algorithm("Date.getRange")
+def get_range(value: Date, unit: str, zone: str | None) -> DateRange:
+    """The day, month or year around a date."""
+    fields = {"year": 1, "month": 2, "day": 3}
+    if unit not in fields:
+        raise ServiceError(f"Date.getRange: this loopback service does not know '{unit}'.")
+    parts = [value.moment.year, value.moment.month, value.moment.day][: fields[unit]]
+    start = dt.datetime(*[*parts, 1, 1][:3], tzinfo=dt.UTC)
+    return DateRange(_of(start).millis, _of(start + relativedelta(**{f"{unit}s": 1})).millis)

@@ -1,0 +1,131 @@
+"""Masks: reading, setting, filling; clipping; choosing between two images.
+
+A pixel is inside a clip geometry when its centre is; edges of the geometry are straight in its own CRS.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import rasterio.features
+import shapely
+from affine import Affine
+
+from fusion_assets.loopbacks.earth_engine import pixel_types as types
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import algorithm
+from fusion_assets.loopbacks.earth_engine.coercion import coerce
+from fusion_assets.loopbacks.earth_engine.imaging import as_mask, derived, paired, pixels_of, scaled
+from fusion_assets.loopbacks.earth_engine.lattice import PixelGrid
+from fusion_assets.loopbacks.earth_engine.pixel_types import cast
+from fusion_assets.loopbacks.earth_engine.values import Band, Geometry, Image, Pixels
+
+
+@algorithm("Image.updateMask")
+def update_mask(image: Image, mask: Image) -> Image:
+    """Masked wherever it was, and where the mask's values are 0; other values weigh."""
+
+    def compute(found: Pixels, given: Pixels) -> Pixels:
+        return Pixels(found.values, scaled(found.mask, as_mask(given)))
+
+    pairs = paired(image, mask, "Image.updateMask")[: len(image.bands)]
+    return image.with_bands(_like(band, given, compute) for band, given in pairs)
+
+
+@algorithm("Image.selfMask")
+def self_mask(image: Image) -> Image:
+    """Masked where the value is 0."""
+    return update_mask(image, image)
+
+
+@algorithm("Image.mask")
+def mask(image: Image, given: Image | None) -> Image:
+    """The mask as an image (0 to 1, valid everywhere), or the image with another mask."""
+    if given is None:
+        return image.with_bands(_mask_band(band) for band in image.bands)
+
+    def compute(found: Pixels, new: Pixels) -> Pixels:
+        return Pixels(np.where(found.valid, found.values, 0), as_mask(new))
+
+    return image.with_bands(_like(band, new, compute) for band, new in paired(image, given, "Image.mask"))
+
+
+def _mask_band(band: Band) -> Band:
+    def compute(found: Pixels) -> Pixels:
+        return Pixels(found.mask.astype(np.float32), np.ones(found.mask.shape, bool))
+
+    return derived(band.name, types.FLOAT, (band,), compute, band.projection)
+
+
+def _like(band: Band, other: Band, compute: Any) -> Band:
+    made = derived(band.name, band.type, (band, other), compute, band.projection)
+    return dataclasses.replace(made, size=band.size)
+
+
+@algorithm("Image.unmask")
+def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
+    """Another image's values and mask where this one is masked; inside the footprint alone unless told otherwise."""
+    filler = coerce(0, "Image", "Image.unmask") if value is None else value
+    inside = image.geometry if same_footprint else None
+
+    def made(band: Band, fill: Band) -> Band:
+        kind = types.union(band.type, fill.type)
+
+        def pixels(grid: PixelGrid) -> Pixels:
+            found, other = pixels_of(band, grid), pixels_of(fill, grid)
+            replace = ~found.valid
+            if inside is not None and inside.shape is not None:
+                replace &= covered(inside, grid)
+            values = np.where(replace, cast(other.values, kind), cast(found.values, kind))
+            return Pixels(values, np.where(replace, other.mask, found.mask))
+
+        return Band(band.name, kind, band.projection, pixels, band.size)
+
+    return image.with_bands(made(*pair) for pair in paired(image, filler, "Image.unmask"))
+
+
+@algorithm("Image.where")
+def where(image: Image, test: Image, value: Image) -> Image:
+    """The value where the test is not 0 and neither is masked, the image elsewhere."""
+
+    def made(band: Band, check: Band, other: Band) -> Band:
+        kind = types.union(band.type, other.type)
+
+        def compute(found: Pixels, asked: Pixels, given: Pixels) -> Pixels:
+            use = (asked.values != 0) & asked.valid & given.valid
+            return Pixels(np.where(use, cast(given.values, kind), cast(found.values, kind)), found.mask)
+
+        return derived(band.name, kind, (band, check, other), compute, band.projection)
+
+    tests, values = paired(image, test, "Image.where"), paired(image, value, "Image.where")
+    return image.with_bands(made(band, check, other) for (band, check), (_, other) in zip(tests, values, strict=True))
+
+
+@algorithm("Image.clip", "Image.clipToCollection")
+def clip(image: Image, region: Any) -> Image:
+    """Masked outside a geometry, which becomes the footprint (cut with the one there was)."""
+    geometry: Geometry = coerce(region, "Geometry", "Image.clip")
+    if geometry.shape is None:
+        return image
+
+    def made(band: Band) -> Band:
+        def pixels(grid: PixelGrid) -> Pixels:
+            found = pixels_of(band, grid)
+            return Pixels(found.values, scaled(found.mask, covered(geometry, grid)))
+
+        return dataclasses.replace(band, pixels=pixels)
+
+    footprint = geometry
+    if image.geometry is not None and image.geometry.shape is not None:
+        footprint = Geometry(shapely.intersection(image.geometry.in_crs(geometry.crs), geometry.shape), geometry.crs)
+    return dataclasses.replace(image.with_bands(map(made, image.bands)), geometry=footprint)
+
+
+def covered(geometry: Geometry, grid: PixelGrid) -> np.ndarray:
+    """Where pixel centres lie in a geometry."""
+    shape = geometry.in_crs(grid.crs)
+    if shape.is_empty:
+        return np.zeros((grid.height, grid.width), bool)
+    transform = Affine(*grid.projection.transform)
+    return rasterio.features.geometry_mask([shape], (grid.height, grid.width), transform, invert=True)

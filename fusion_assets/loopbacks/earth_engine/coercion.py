@@ -1,0 +1,194 @@
+"""From what an expression passes to what a signature asks for: numbers become images, strings dates, and so on.
+
+Only the promotions that Earth Engine documents; anything else is refused with the argument's name.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import shapely
+
+from fusion_assets.loopbacks.earth_engine.errors import ServiceError
+from fusion_assets.loopbacks.earth_engine.lattice import UNPROJECTED, PixelGrid, Projection, crs_name
+from fusion_assets.loopbacks.earth_engine.pixel_types import type_of_number
+from fusion_assets.loopbacks.earth_engine.values import (
+    Band,
+    Collection,
+    Date,
+    DateRange,
+    Element,
+    Feature,
+    Filter,
+    Function,
+    Geometry,
+    Image,
+    Join,
+    Pixels,
+    Reducer,
+)
+
+_PLAIN = {"Filter": Filter, "Reducer": Reducer, "Join": Join, "Algorithm": Function, "DateRange": DateRange}
+
+
+def coerce(value: Any, kind: str, where: str) -> Any:
+    """`value` as `kind`, a type name of the signatures.
+
+    Raises:
+        ServiceError: it cannot be one.
+    """
+    base = kind.split("<")[0]
+    found = _COERCIONS.get(base, lambda v: v)(value)
+    if base in _PLAIN and not isinstance(found, _PLAIN[base]):
+        found = None
+    if found is None:
+        told = f"Expected type: {kind}.\nActual type: {type_name(value)}.\nActual value: {value!r}"
+        raise ServiceError(f"{where}: Invalid type.\n{told[:500]}")
+    return found
+
+
+def type_name(value: Any) -> str:
+    """Name of a value's type, as `ObjectType` gives it."""
+    if isinstance(value, bool):
+        return "Boolean"
+    if isinstance(value, int):
+        return "Integer"
+    if isinstance(value, Collection):
+        return value.kind
+    named = {float: "Float", str: "String", list: "List", dict: "Dictionary", type(None): "Null"}
+    return named.get(type(value), type(value).__name__)
+
+
+def constant_image(value: float | list, names: list[str] | None = None) -> Image:
+    """An unbounded image whose bands hold one number each."""
+    numbers = value if isinstance(value, list) else [value]
+    names = names or ["constant"] if len(numbers) == 1 else names or [f"constant_{i}" for i in range(len(numbers))]
+    return Image(bands=tuple(_constant_band(name, number) for name, number in zip(names, numbers, strict=True)))
+
+
+def _constant_band(name: str, number: float) -> Band:
+    kind = type_of_number(number)
+
+    def pixels(grid: PixelGrid) -> Pixels:
+        shape = (grid.height, grid.width)
+        return Pixels(np.full(shape, number, kind.dtype), np.ones(shape, bool))
+
+    return Band(name, kind, UNPROJECTED, pixels)
+
+
+def _image(value: Any) -> Image | None:
+    if isinstance(value, Image):
+        return value
+    if isinstance(value, bool):
+        return constant_image(int(value))
+    if isinstance(value, int | float):
+        return constant_image(value)
+    numbers = isinstance(value, list) and value and all(isinstance(item, int | float) for item in value)
+    return constant_image(value) if numbers else None
+
+
+def _geometry(value: Any) -> Geometry | None:
+    if isinstance(value, Geometry):
+        return value
+    if isinstance(value, Element):
+        return value.geometry if value.geometry is not None else Geometry(None)
+    if isinstance(value, Collection):
+        shapes = [item.geometry.lonlat for item in value.elements if item.geometry is not None]
+        return Geometry(shapely.union_all(shapes))
+    if isinstance(value, dict) and "type" in value:
+        return Geometry(shapely.geometry.shape(value))
+    return None
+
+
+def _feature(value: Any) -> Element | None:
+    if isinstance(value, Element):
+        return value
+    geometry = _geometry(value) if not isinstance(value, Collection) else None
+    return Feature(geometry=geometry) if geometry is not None else None
+
+
+def _collection(value: Any) -> Collection | None:
+    if isinstance(value, Collection):
+        return value
+    if isinstance(value, list) and all(isinstance(item, Element) for item in value):
+        images = bool(value) and all(isinstance(item, Image) for item in value)
+        return Collection(tuple(value), "ImageCollection" if images else "FeatureCollection")
+    feature = _feature(value)
+    return Collection((feature,)) if feature is not None else None
+
+
+def _images(value: Any) -> Collection | None:
+    if isinstance(value, Image):
+        return Collection((value,), "ImageCollection")
+    found = _collection(value)
+    if found is None or not all(isinstance(item, Image) for item in found.elements):
+        return None
+    return Collection(found.elements, "ImageCollection", found.properties, found.id)
+
+
+def _projection(value: Any) -> Projection | None:
+    if isinstance(value, Projection):
+        return value
+    if isinstance(value, Image):
+        return value.projection
+    if isinstance(value, str):
+        return Projection(crs_name(value))
+    if isinstance(value, dict) and ("crs" in value or "wkt" in value):
+        transform = tuple(float(term) for term in value.get("transform") or (1, 0, 0, 0, 1, 0))
+        return Projection(crs_name(value.get("crs") or value["wkt"]), transform)
+    return None
+
+
+def date_of(value: Any) -> Date | None:
+    """A date from milliseconds, an ISO string, or anything that has a start time."""
+    if isinstance(value, Date):
+        return value
+    if isinstance(value, DateRange):
+        return Date(value.start)
+    if isinstance(value, dict) and value.get("type") == "Date":
+        return Date(int(value["value"]))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Date(int(value))
+    if isinstance(value, str):
+        try:
+            moment = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise ServiceError(f"Date: Bad date/time '{value}'.") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return Date(round(moment.timestamp() * 1000))
+    return None
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None
+
+
+def _integer(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _instance(kind: type) -> Any:
+    return lambda value: value if isinstance(value, kind) else None
+
+
+_COERCIONS: dict[str, Any] = {
+    "Image": _image,
+    "ImageCollection": _images,
+    "FeatureCollection": _collection,
+    "Collection": _collection,
+    "Feature": _feature,
+    "Element": _feature,
+    "Geometry": _geometry,
+    "Projection": _projection,
+    "Date": date_of,
+    "Number": _number,
+    "Float": _number,
+    "Integer": _integer,
+    "Long": _integer,
+    "Boolean": lambda value: bool(value) if isinstance(value, bool | int | float) else None,
+    "String": _instance(str),
+    "List": lambda value: list(value) if isinstance(value, list | tuple) else None,
+    "Dictionary": _instance(dict),
+}

@@ -1,0 +1,215 @@
+"""What all stored artifacts share: where they lie, one run one partition, one value or a dict on load.
+
+Every artifact carries the facts its study expects of it (grid and recipe digest), and loading compares them: a
+storage root filled by another study, or by other settings, is an error and not an input.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.failures import explained
+from fusion_assets.storage.root import Storage
+
+Expected = Callable[[str, str | None, str | None], dict[str, str]]
+"""(asset, region, year) -> facts the stored artifact must carry, for example grid_digest and recipe_digest."""
+Stored = Callable[[str, str], dict[str, Any]]
+"""(IO manager, kind) -> what all assets of a room share."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One asset and partition.
+
+    Attributes:
+        asset: asset name, parts joined by `/`.
+        region: region name; None for an asset without partitions.
+        year: year; None for an asset per region.
+    """
+
+    asset: str
+    region: str | None
+    year: str | None
+
+    @classmethod
+    def of(cls, key: dg.AssetKey, partition: str | None, definition: dg.PartitionsDefinition | None) -> Artifact:
+        """Read region and year from a Dagster partition key."""
+        asset = "/".join(key.path)
+        if partition is None:
+            return cls(asset, None, None)
+        if isinstance(definition, dg.MultiPartitionsDefinition):
+            dimensions = definition.get_partition_key_from_str(partition).keys_by_dimension
+            return cls(asset, dimensions["region"], dimensions["year"])
+        return cls(asset, partition, None)
+
+    @property
+    def partition(self) -> str:
+        """The partition as people write it: `region|year`, or `region`."""
+        return "|".join(part for part in (self.region, self.year) if part)
+
+    @property
+    def named(self) -> str:
+        """Asset and partition, for messages."""
+        return f"{self.asset} for partition {self.partition}" if self.partition else self.asset
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        region = f" --region {self.region}" if self.region else ""
+        return f"fusion run --select {self.asset}{region}" + (f" --years {self.year}" if self.year else "")
+
+
+class ArtifactIOManager(dg.IOManager):
+    """What all four share: where an artifact lies, one run one partition, dict or single value on load.
+
+    Args:
+        root: storage root, any fsspec URL.
+        expected: facts the study expects of each artifact; nothing is compared without it.
+    """
+
+    extension: str
+
+    def __init__(self, root: str, expected: Expected | None = None) -> None:
+        self.root = root
+        self.expected: Expected = expected or (lambda asset, region, year: {})
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The root, opened when first needed."""
+        return Storage(self.root)
+
+    def path(self, artifact: Artifact, extension: str | None = None) -> str:
+        """Where the artifact lies: `<root>/<asset>/<region>/<year>.<ext>` or `<root>/<asset>/<region>.<ext>`."""
+        return self.storage.path(artifact.asset, artifact.region, artifact.year, extension or self.extension)
+
+    def facts(self, artifact: Artifact) -> dict[str, str]:
+        """What the current study expects of the artifact."""
+        return {key: str(value) for key, value in self.expected(*_fields(artifact)).items()}
+
+    @abstractmethod
+    def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
+        """Place a value and return metadata about it."""
+
+    @abstractmethod
+    def load(self, artifact: Artifact) -> Any:
+        """Return a stored value."""
+
+    def verify(self, artifact: Artifact) -> None:
+        """Find out whether a stored artifact is there, whole and this study's, as cheaply as that can be known.
+
+        Raises:
+            FusionError: it is not.
+        """
+        self._found(artifact)
+
+    def owner(self, artifact: Artifact) -> str | None:
+        """Study that made what is stored now; None where nothing readable is."""
+        if not self.storage.exists(self.path(artifact)):
+            return None
+        try:
+            return self.stored_facts(artifact).get("study")
+        except FusionError:
+            return None
+
+    @abstractmethod
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """Facts of a stored artifact, without loading it."""
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Place one partition, whole or not at all."""
+        with explained():
+            self._place(context, obj)
+
+    def _place(self, context: dg.OutputContext, obj: Any) -> None:
+        from fusion_assets.storage.raster_writing import RasterFile
+
+        keys = context.asset_partition_keys if context.has_asset_partitions else [None]
+        if len(keys) != 1:
+            raise FusionError(
+                f"one run was given {len(keys)} partitions of {context.asset_key.to_user_string()}",
+                "one partition per run",
+                "start a run for each (a backfill does), or use `fusion run`",
+            )
+        definition = context.asset_partitions_def if context.has_asset_partitions else None
+        artifact = Artifact.of(context.asset_key, keys[0], definition)
+        try:
+            self._check_owner(artifact)
+            metadata = self.save(obj, artifact)
+        finally:
+            if isinstance(obj, RasterFile):
+                obj.discard()
+        path = self.path(artifact, metadata.pop("extension", None))
+        context.add_output_metadata(
+            {"path": dg.MetadataValue.path(path), "size_bytes": self.storage.size(path), **metadata}
+        )
+
+    def _check_owner(self, artifact: Artifact) -> None:
+        owner, ours = self.owner(artifact), self.facts(artifact).get("study")
+        if owner and ours and owner != ours:
+            raise FusionError(
+                f"{self.path(artifact)} belongs to study {owner}",
+                f"a storage root of study {ours}'s own",
+                "point FUSION_STORAGE at another place; nothing was replaced",
+            )
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""
+        # Outside a run (load_asset_value) nobody retries, and the plain FusionError says it best.
+        with explained() if _in_run(context) else nullcontext():
+            return self._load(context)
+
+    def _load(self, context: dg.InputContext) -> Any:
+        if not context.has_asset_partitions:
+            return self._found(Artifact.of(context.asset_key, None, None))
+        definition, keys = context.asset_partitions_def, list(context.asset_partition_keys)
+        artifacts = sorted((Artifact.of(context.asset_key, key, definition) for key in keys), key=_fields)
+        per_region = context.has_partition_key and "|" not in context.partition_key
+        if len(artifacts) == 1 and not (artifacts[0].year and per_region):
+            return self._found(artifacts[0])
+        if not artifacts:
+            raise FusionError(
+                f"no partition of {context.asset_key.to_user_string()} belongs to this one",
+                "at least one upstream partition",
+                "check the years of the study and the partition mapping of the asset",
+            )
+        return {artifact.partition: self._found(artifact) for artifact in artifacts}
+
+    def _found(self, artifact: Artifact) -> Any:
+        path = self.path(artifact)
+        if not self.storage.exists(path):
+            raise FusionError(f"{artifact.named} is not stored: no {path}", "it to be made first", artifact.command)
+        return self.load(artifact)
+
+    def compare(self, artifact: Artifact, path: str, stored: Mapping[str, Any]) -> None:
+        """Refuse an artifact that another study or other settings made."""
+        expected = self.facts(artifact)
+        wrong = {key: stored.get(key, "nothing") for key, value in expected.items() if stored.get(key) != value}
+        if wrong:
+            raise FusionError(
+                f"{artifact.named} was made by another study or with other settings: {path} has {_listed(wrong)}",
+                _listed({key: expected[key] for key in wrong}),
+                f"give each study its own FUSION_STORAGE, or make it anew: {artifact.command}",
+            )
+
+
+def _in_run(context: dg.InputContext) -> bool:
+    try:
+        return context.step_context is not None
+    except dg.DagsterInvariantViolationError:
+        return False
+
+
+def _fields(artifact: Artifact) -> tuple[str, str | None, str | None]:
+    return artifact.asset, artifact.region, artifact.year
+
+
+def _listed(facts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items())

@@ -1,0 +1,246 @@
+"""Assets that come straight from an engine: exports, composites and label rasters, for any system of this project."""
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
+
+import dagster as dg
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.failures import kind_of
+from fusion_assets.imagery.engines.protocol import NOT_PIXELS, Engine, Export, ExportRequest
+from fusion_assets.imagery.engines.tolerance import tolerating
+from fusion_assets.imagery.engines.waiting import submit_when_possible, wait_for
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
+from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.partitions import region_and_year
+from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.values import Raster, RasterFile
+from fusion_assets.storage.addresses import public_url
+
+# Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
+OPERATION_METADATA = "operation"
+# Metadata of tickets and pixels that lists what is doubtful, a line each.
+NOTHING = "none"
+FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unreadable"
+# How long pixels wait for an engine within one run; the sensor collects what takes longer.
+WAIT_LIMIT_SECONDS = 2 * 3600
+T = TypeVar("T")
+Write = Callable[[Raster, Export, list[str]], RasterFile]
+
+
+def export_asset(
+    name: str,
+    request: Callable[[str, int], ExportRequest],
+    code_version: str,
+    **spec: Any,
+) -> dg.AssetsDefinition:
+    """An asset that asks the engine for one product and stores the ticket.
+
+    Args:
+        name: of the asset.
+        request: (region, year) to the request.
+        code_version: digest of the recipe and of what the study says of it.
+        spec: passed on to `dg.asset` (partitions, group, description, tags).
+    """
+
+    @dg.asset(
+        name=name,
+        code_version=code_version,
+        io_manager_key="documents",
+        retry_policy=NETWORK_RETRIES,
+        kinds={"json"},
+        **spec,
+    )
+    def ticket(context: dg.AssetExecutionContext, engine: EngineResource) -> dg.Output[dict]:
+        with explained():
+            region, year = region_and_year(context.partition_key)
+            client = engine.client()
+            export = submit_when_possible(client, request(region, year), WAIT_LIMIT_SECONDS, context.log.info)
+            first, last = export.request.window
+            for flag in export.flags:
+                context.log.warning(flag)
+            return dg.Output(
+                export.to_dict(),
+                data_version=dg.DataVersion(export.id),
+                metadata={
+                    OPERATION_METADATA: export.id,
+                    "state": export.state,
+                    "scenes": len(export.scenes),
+                    "window": f"{first} to {last}",
+                    "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
+                    **readable(client.facts(export)),
+                    FLAGS_METADATA: _listed(export.flags),
+                },
+            )
+
+    return ticket
+
+
+def pixel_asset(
+    name: str,
+    upstream: str,
+    request: Callable[[str, int], ExportRequest],
+    write: Write,
+    code_version: str,
+    tolerance: float,
+    **spec: Any,
+) -> dg.AssetsDefinition:
+    """An asset that collects a finished export and stores its pixels.
+
+    Args:
+        name: of the asset.
+        upstream: name of the export asset.
+        request: (region, year) to the request; the ticket must be for exactly this.
+        write: (lazy pixels, export, ids of scenes left out) to the written raster.
+        code_version: digest of the recipe and of what the study says of it.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        spec: passed on to `dg.asset`.
+    """
+
+    @dg.asset(
+        name=name,
+        ins={"ticket": dg.AssetIn(upstream)},
+        code_version=code_version,
+        io_manager_key="rasters",
+        retry_policy=NETWORK_RETRIES,
+        pool="imagery",
+        kinds={"geotiff"},
+        **spec,
+    )
+    def pixels(context: dg.AssetExecutionContext, engine: EngineResource, ticket: dict) -> dg.Output[RasterFile]:
+        with explained():
+            region, year = region_and_year(context.partition_key)
+            export, asked = Export.from_dict(ticket), request(region, year)
+            _check_same_request(export.request, asked, upstream)
+            export = _with_login(export, asked)
+            client = engine.client()
+            engine.connect_dask()
+            export = _finished(client, export, context.log.info)
+            raster, left_out = realise(client, export, write, tolerance)
+            doubts = client.doubts(export.request)
+            for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
+                context.log.warning(line)
+            return dg.Output(
+                raster,
+                data_version=dg.DataVersion(raster.digest),
+                metadata={
+                    OPERATION_METADATA: export.id,
+                    "scenes": len(export.scenes) - len(left_out),
+                    **_unreadable(left_out),
+                    DOUBTS_METADATA: _listed(doubts),
+                    "engine": client.name,
+                    "state": export.state,
+                    **readable(client.facts(export)),
+                },
+            )
+
+    return pixels
+
+
+def _with_login(export: Export, asked: ExportRequest) -> Export:
+    """The export with the address of its archive as the settings have it: tickets are stored without logins."""
+    if export.request.archive != public_url(asked.archive):
+        return export
+    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=asked.archive))
+
+
+def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Export:
+    """The export when it has finished: in a run that submits and collects, the pixels wait for the engine.
+
+    Raises:
+        FusionError: it failed, or is not finished within the limit.
+    """
+
+    def progress(exports: Sequence[Export], waited: float) -> None:
+        if waited:
+            say(f"{exports[0].state.lower()} on {client.name} after {waited:.0f} s")
+
+    (present,) = wait_for(client, [export], WAIT_LIMIT_SECONDS, progress)
+    if present.state == "FAILED":
+        raise FusionError(
+            f"the export of {export.request.partition} failed: {present.message}",
+            "an export that succeeds",
+            kind_of(present.message).advice,
+        )
+    return present
+
+
+def realise(
+    engine: Engine,
+    export: Export,
+    write: Callable[[Raster, Export, list[str]], T],
+    tolerance: float,
+) -> tuple[T, list[str]]:
+    """Write an export's pixels; scenes that cannot be read are left out as far as the study tolerates.
+
+    Args:
+        engine: that ran the export.
+        export: finished.
+        write: see `pixel_asset`.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+
+    Returns:
+        What was written and, for each scene left out, a line saying why.
+
+    Raises:
+        FusionError: more scenes unreadable than tolerated; names the files.
+    """
+    return tolerating(
+        lambda left_out: write(engine.collect(export, left_out), export, list(left_out.values())),
+        lambda: {**dict.fromkeys(export.scenes), **engine.unreadable(export)},
+        export.request.partition,
+        tolerance,
+    )
+
+
+def realise_series(
+    engine: Engine,
+    request: ExportRequest,
+    make: Callable[[Collection[str]], T],
+    tolerance: float,
+    warn: Callable[[str], None],
+) -> tuple[T, dict[str, dg.MetadataValue]]:
+    """Write a series; scenes that cannot be read are left out as far as the study tolerates.
+
+    Args:
+        engine: that gives it.
+        request: for it.
+        make: writes it, without the scenes of these ids.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        warn: told what is left out.
+
+    Returns:
+        What was made, and metadata: engine and scenes left out.
+
+    Raises:
+        FusionError: more scenes unreadable than tolerated; names the files.
+    """
+    made, left_out = tolerating(make, lambda: engine.readability(request), request.partition, tolerance)
+    doubts = engine.doubts(request)
+    for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
+        warn(line)
+    return made, {**readable({"engine": engine.name}), **_unreadable(left_out), DOUBTS_METADATA: _listed(doubts)}
+
+
+def _unreadable(left_out: list[str]) -> dict[str, dg.MetadataValue]:
+    """Metadata of pixels: scenes that could not be read, and why."""
+    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), UNREADABLE_METADATA: _listed(left_out)}
+
+
+def _listed(lines: Collection[str]) -> dg.MetadataValue:
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or NOTHING)
+
+
+def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:
+    if stored.recipe_digest != expected.recipe_digest:
+        was, now = stored.to_dict(), expected.to_dict()
+        changed = [key for key in now if was.get(key) != now[key] and key not in NOT_PIXELS]
+        raise FusionError(
+            f"the stored {upstream} of {stored.partition} asked for something else "
+            f"(recipe {stored.recipe_digest}; differs in {', '.join(changed)})",
+            f"recipe {expected.recipe_digest}, as the study now says",
+            f"materialize {upstream} of {expected.partition} again, or point FUSION_STORAGE at this "
+            "study's own storage",
+        )

@@ -1,0 +1,316 @@
+"""How assets are stored and loaded: rasters, tables, documents, models and cubes on any fsspec root."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
+from fusion_assets.orchestration.instance import note_process
+from fusion_assets.storage import documents as artifact_files
+from fusion_assets.storage.leftovers import WORK_PREFIX
+
+if TYPE_CHECKING:
+    from fusion_assets.storage import cubes as store
+    from fusion_assets.storage.raster_writing import RasterFile
+
+MAX_DOCUMENT_CHARS = 20_000
+
+
+class RasterIOManager(ArtifactIOManager):
+    """Rasters as COG: takes the RasterFile of `write_raster`, gives a lazy Dataset. Facts are the file's tags."""
+
+    extension = "tif"
+
+    def save(self, value: RasterFile, artifact: Artifact) -> dict[str, Any]:
+        """Place the file and describe it: CRS, shape, statistics and a preview."""
+        from fusion_assets.reports.previews import preview_markdown
+        from fusion_assets.storage.raster_writing import RasterFile
+
+        _require(value, RasterFile, artifact, "the RasterFile that write_raster returns")
+        path = self.path(artifact)
+        self.compare(artifact, path, value.tags)  # never place what loading would refuse
+        self.storage.put_file(value.path, path)
+        records = [
+            {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}} for band in value.bands
+        ]
+        return {
+            "crs": value.grid.crs,
+            "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
+            "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
+            "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
+            "digest": value.digest,
+            "preview": dg.MetadataValue.md(preview_markdown(value.preview, value.stats, artifact.partition)),
+        }
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """The file's tags."""
+        from fusion_assets.storage.raster_writing import open_raster
+
+        return open_raster(self.storage.open_local(self.path(artifact))).attrs
+
+    def load(self, artifact: Artifact) -> Any:
+        """Open the file lazily, after comparing its tags."""
+        from fusion_assets.storage.raster_writing import open_raster
+
+        path = self.path(artifact)
+        dataset = open_raster(self.storage.open_local(path))
+        self.compare(artifact, path, dataset.attrs)
+        return dataset
+
+
+class TableIOManager(ArtifactIOManager):
+    """Tables as Parquet, GeoParquet for a GeoDataFrame; a tuple (table, dict) has its dict beside it as JSON."""
+
+    extension = "parquet"
+
+    def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
+        """Place the table, then the JSON that holds its sha256: without both, loading refuses."""
+        import pandas as pd
+
+        table, document = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
+        _require(table, pd.DataFrame, artifact, "a DataFrame, or a tuple of DataFrame and dict")
+        facts = self.facts(artifact)
+        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
+            file = Path(directory) / "table.parquet"
+            artifact_files.write_table(table, file, facts | ({"document": "json"} if document is not None else {}))
+            digest = artifact_files.place_pair(self.storage, file, self.path(artifact), document, facts)
+        metadata = {"digest": digest, "dagster/row_count": len(table), "columns": ", ".join(map(str, table.columns))}
+        return metadata if document is None else metadata | {"document": _shown(document)}
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """What the Parquet metadata say."""
+        path = self.path(artifact)
+        return artifact_files.read_table(self.storage.open_local(path), path, artifact.command)[1]
+
+    def load(self, artifact: Artifact) -> Any:
+        """Return the table, or the tuple that was stored."""
+        path = self.path(artifact)
+        table, facts = artifact_files.read_table(self.storage.open_local(path), path, artifact.command)
+        self.compare(artifact, path, facts)
+        if "document" not in facts:
+            return table
+        return table, artifact_files.read_pair(self.storage, path, artifact.command)[0]
+
+
+class DocumentIOManager(ArtifactIOManager):
+    """Documents: a dict as JSON, a str as HTML."""
+
+    extension = "json"
+
+    def save(self, value: dict[str, Any] | str, artifact: Artifact) -> dict[str, Any]:
+        """Place the document."""
+        _require(value, (dict, str), artifact, "a dict (JSON) or a str (HTML)")
+        if isinstance(value, str):
+            self.storage.write_bytes(value.encode(), self.path(artifact, "html"))
+            return {"extension": "html"}
+        content = artifact_files.to_json(value, self.facts(artifact))
+        self.storage.write_bytes(content, self.path(artifact))
+        return {"document": _shown(value)}
+
+    def path(self, artifact: Artifact, extension: str | None = None) -> str:
+        """Where the document lies: the HTML file where there is one and no JSON file."""
+        path, html = super().path(artifact, extension), super().path(artifact, "html")
+        return html if extension is None and not self.storage.exists(path) and self.storage.exists(html) else path
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """What the JSON says of itself; nothing for HTML."""
+        path = self.path(artifact)
+        if path.endswith(".html"):
+            return {}
+        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[1]
+
+    def load(self, artifact: Artifact) -> dict[str, Any] | str:
+        """Return the dict or the HTML text."""
+        path = self.path(artifact)
+        if path.endswith(".html"):
+            return self.storage.read_bytes(path).decode()
+        document, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        self.compare(artifact, path, facts)
+        return document
+
+
+class CatalogIOManager(DocumentIOManager):
+    """Catalogs: the JSON says what was published under the root, and is worth nothing without that."""
+
+    def load(self, artifact: Artifact) -> dict[str, Any] | str:
+        """Return the dict, after looking at every document it names."""
+        written = super().load(artifact)
+        assert isinstance(written, dict)
+        expected = {written["catalog"]: None, written["collection"]: None}
+        expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
+        for name, sha256 in expected.items():
+            path = f"{self.storage.root}/{name}"
+            content = self.storage.read_bytes(path) if self.storage.exists(path) else None
+            if content is None or (sha256 and hashlib.sha256(content).hexdigest() != sha256):
+                state = "is not there" if content is None else "was changed after it was written"
+                raise FusionError(f"{path} {state}", "what was published", artifact.command)
+        return written
+
+
+class ModelIOManager(ArtifactIOManager):
+    """Models as `.keras` with their card beside them as JSON; the card holds the sha256 of the model file."""
+
+    extension = "keras"
+
+    def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
+        """Place the model, then the card."""
+        from fusion_assets.systems.built_up.model.classifier import TrainedModel
+
+        _require(value, TrainedModel, artifact, "a TrainedModel")
+        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
+            file = Path(directory) / "model.keras"
+            value.keras_model.save(file)
+            artifact_files.without_time(file)
+            facts = self.facts(artifact)
+            digest = artifact_files.place_pair(self.storage, file, self.path(artifact), value.card, facts)
+        return {"digest": digest, "card": _shown(value.card)}
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """What the card says of the file."""
+        return artifact_files.read_pair(self.storage, self.path(artifact), artifact.command)[1]
+
+    def verify(self, artifact: Artifact) -> None:
+        """Compare file and card; TensorFlow is not needed for that."""
+        self.compare(artifact, self.path(artifact), self.stored_facts(artifact))
+
+    def load(self, artifact: Artifact) -> Any:
+        """Return the model after checking its file, its study and its features."""
+        from fusion_assets.systems.built_up.model.classifier import TrainedModel
+
+        path = self.path(artifact)
+        card, facts = artifact_files.read_pair(self.storage, path, artifact.command)
+        self.compare(artifact, path, facts)
+        model = artifact_files.read_model(self.storage.open_local(path), path, card, artifact.command)
+        return TrainedModel(model, card)
+
+
+class CubeIOManager(ArtifactIOManager):
+    """Series of rasters as Zarr: takes the Cube of `store.write_cube`, gives a lazy Dataset.
+
+    What lies at the artifact's path is a small JSON that names the store; it is placed last, so that a store which is
+    not whole is never loaded, and whoever reads the one before goes on reading it.
+    """
+
+    extension = "json"
+
+    def save(self, value: store.Cube, artifact: Artifact) -> dict[str, Any]:
+        """Place the JSON, and remove stores that nobody can be reading any more."""
+        from fusion_assets.storage import cubes as store
+
+        _require(value, store.Cube, artifact, "the Cube that write_cube returns")
+        path = self.path(artifact)
+        self.compare(artifact, path, value.facts)
+        before = self._record(artifact) if self.storage.exists(path) else {}
+        record = {**value.to_dict(), "replaced": before.get("store")}
+        self.storage.write_bytes(artifact_files.to_json(record, self.facts(artifact)), path)
+        store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
+        records = [
+            {"layer": name, **{key: _rounded(x) for key, x in each.items()}} for name, each in value.stats.items()
+        ]
+        return {
+            "store": dg.MetadataValue.path(store.beside(path, value.name)),
+            "size_bytes": sum(self.storage.sizes(store.beside(path, value.name)).values()),
+            "dates": value.dates,
+            "layers": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
+            "digest": value.digest,
+            **({"preview": dg.MetadataValue.md(_series_markdown(value, artifact))} if value.preview else {}),
+        }
+
+    def _record(self, artifact: Artifact) -> dict[str, Any]:
+        path = self.path(artifact)
+        try:
+            return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[0]
+        except FusionError:
+            return {}
+
+    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
+        """What the JSON says of itself."""
+        path = self.path(artifact)
+        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[1]
+
+    def load(self, artifact: Artifact) -> Any:
+        """Open the store lazily, after comparing its facts and counting its files."""
+        from fusion_assets.storage import cubes as store
+
+        path = self.path(artifact)
+        record, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        self.compare(artifact, path, facts)
+        return store.open_cube(self.storage, path, record, artifact.command)
+
+
+KINDS: dict[str, type[ArtifactIOManager]] = {
+    "rasters": RasterIOManager,
+    "tables": TableIOManager,
+    "documents": DocumentIOManager,
+    "catalogs": CatalogIOManager,
+    "models": ModelIOManager,
+    "cubes": CubeIOManager,
+}
+
+
+def managers(root: str, expected: Expected) -> dict[str, ArtifactIOManager]:
+    """Return the IO managers themselves, by resource key, for use outside a run."""
+    return {name: kind(root, expected) for name, kind in KINDS.items()}
+
+
+def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOManagerDefinition]:
+    """Return the IO managers as resources, by the names of `KINDS`.
+
+    In a run, each finds out whether the root can be written before any asset computes.
+
+    Args:
+        root: storage root, any fsspec URL.
+        expected: facts the study expects of each artifact.
+    """
+
+    def definition(kind: type[ArtifactIOManager]) -> dg.IOManagerDefinition:
+        @dg.io_manager(description=(kind.__doc__ or "").splitlines()[0])
+        def build(context: dg.InitResourceContext) -> ArtifactIOManager:
+            manager = kind(root, expected)
+            if context.run is not None and context.instance is not None:
+                note_process(context.instance, context.run)
+                manager.storage.check_writable()
+            return manager
+
+        return build
+
+    return {name: definition(kind) for name, kind in KINDS.items()}
+
+
+def _require(value: Any, kind: type | tuple[type, ...], artifact: Artifact, wanted: str) -> None:
+    if not isinstance(value, kind):
+        raise FusionError(f"{artifact.named} returned a {type(value).__name__}", wanted, "correct the asset's function")
+
+
+def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
+    """The first layer of a series on a few dates, side by side in the same colours."""
+    from fusion_assets.reports.previews import preview_markdown
+
+    layer = next(iter(cube.stats))
+    parts: list[np.ndarray] = []
+    for shown in cube.preview.values():
+        between = np.full((shown.shape[0], max(1, shown.shape[1] // 40)), np.nan, np.float32)
+        parts += [shown, between]
+    title = f"{artifact.partition}, {', '.join(cube.preview)}"
+    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title)
+
+
+def _rounded(entry: Any) -> Any:
+    """A figure as people read it: six digits, nothing where there is none."""
+    return float(f"{entry:.6g}") if isinstance(entry, float) else "" if entry is None else entry
+
+
+def _shown(document: Mapping[str, Any]) -> dg.MetadataValue:
+    text = artifact_files.to_json(document, {}).decode()
+    if len(text) > MAX_DOCUMENT_CHARS:
+        return dg.MetadataValue.text(f"{text[:MAX_DOCUMENT_CHARS]} ... ({len(text)} characters in all)")
+    return dg.MetadataValue.json(json.loads(text))

@@ -1,0 +1,1 @@
+"""Maps for other software: STAC items and collections in one catalog."""

@@ -1,0 +1,119 @@
+"""The STAC collection over all published maps of a study, and the catalog on top."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pystac
+import shapely
+
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.publishing.items import EXTENSIONS, Publication, asset_definitions
+
+_OWNERS = {
+    "sentinel2": (
+        "European Union, Copernicus programme; European Space Agency",
+        "Contains modified Copernicus Sentinel data, used under the Copernicus Sentinel data terms",
+    ),
+    "viirs": (
+        "Earth Observation Group, Payne Institute for Public Policy, Colorado School of Mines",
+        "VIIRS night-time lights, made from NOAA and NASA data; CC BY 4.0",
+    ),
+    "ghsl": (
+        "European Commission, Joint Research Centre, Global Human Settlement Layer",
+        "Reuse is authorised where the source is acknowledged; CC BY 4.0",
+    ),
+}
+
+
+def map_collection(publication: Publication, items: Sequence[Mapping[str, Any]], hrefs: Sequence[str]) -> dict:
+    """Describe all maps of a study.
+
+    Args:
+        publication: what all documents share.
+        items: their documents, at least one.
+        hrefs: of the items, relative to the collection, in the same order.
+
+    Returns:
+        The collection document, with a link to each item.
+    """
+    boxes = list(dict.fromkeys(tuple(item["bbox"]) for item in items))
+    whole = tuple(shapely.unary_union([shapely.box(*box) for box in boxes]).bounds)
+    properties = [item["properties"] for item in items]
+    times = [[_moment(entry[key]) for entry in properties] for key in ("start_datetime", "end_datetime")]
+    years = [entry["fusion:year"] for entry in properties]
+    collection = pystac.Collection(
+        id=publication.collection,
+        title=publication.named(f"Built-up land: {publication.title}"),
+        description=_description(publication),
+        extent=pystac.Extent(
+            pystac.SpatialExtent([list(box) for box in ([whole] if boxes == [whole] else [whole, *boxes])]),
+            pystac.TemporalExtent([[min(times[0]), max(times[1])]]),
+        ),
+        license="other",
+        keywords=["built-up", "settlement", "land cover", *(["synthetic"] if publication.synthetic else [])],
+        providers=_providers(publication),
+        summaries=pystac.Summaries(
+            {
+                "fusion:year": {"minimum": min(years), "maximum": max(years)},
+                "fusion:region": sorted({entry["fusion:region"] for entry in properties}),
+                "gsd": sorted({entry["gsd"] for entry in properties}),
+                "proj:code": sorted({entry["proj:code"] for entry in properties if entry["proj:code"]}),
+            }
+        ),
+        stac_extensions=[url for url in EXTENSIONS if "/file/" not in url and "/processing/" not in url],
+    )
+    collection.item_assets = asset_definitions()
+    collection.clear_links()
+    collection.add_links([pystac.Link(rel, "../catalog.json", pystac.MediaType.JSON) for rel in ("root", "parent")])
+    for item, href in zip(items, hrefs, strict=True):
+        title = item["properties"]["title"]
+        collection.add_link(pystac.Link("item", href, pystac.MediaType.GEOJSON, title))
+    if not publication.synthetic:
+        for name in publication.products:
+            collection.add_link(pystac.Link("via", PRODUCTS[name].source, "text/html", PRODUCTS[name].title))
+    return collection.to_dict(include_self_link=False, transform_hrefs=False)
+
+
+def root_catalog(publication: Publication, children: Iterable[tuple[str, str]]) -> dict:
+    """The catalog on top, with links to collections.
+
+    Args:
+        publication: what all documents share.
+        children: href, relative to the catalog, and title of each collection.
+    """
+    catalog = pystac.Catalog(publication.study, _description(publication), publication.named(publication.title))
+    catalog.clear_links()
+    catalog.add_link(pystac.Link("root", "./catalog.json", pystac.MediaType.JSON))
+    for href, title in children:
+        catalog.add_link(pystac.Link("child", href, pystac.MediaType.JSON, title))
+    return catalog.to_dict(include_self_link=False, transform_hrefs=False)
+
+
+def _description(publication: Publication) -> str:
+    return publication.caveat + (
+        "Yearly maps of built-up land: probability and class of every pixel. Agreement with the labels that they were "
+        "learnt from is not accuracy, and counting pixels of two years is no measure of change: take areas from the "
+        "trend of the study. NaN is no data. No licence is stated for the maps; the sources ask for acknowledgement."
+    )
+
+
+def _providers(publication: Publication) -> list[pystac.Provider]:
+    role = pystac.ProviderRole
+    made = pystac.Provider("fusion_assets", "Software that made the maps", [role.PROCESSOR])
+    if publication.synthetic:
+        return [pystac.Provider("fusion_assets demo generator", publication.caveat, [role.PRODUCER]), made]
+    sources: dict[str, pystac.Provider] = {}
+    for name in publication.products:
+        title = PRODUCTS[name].title
+        owner, terms = _OWNERS.get(name.split("_")[0], (title, "See the source's own terms"))
+        sources.setdefault(
+            owner, pystac.Provider(owner, f"{title}. {terms}", [role.LICENSOR, role.PRODUCER], PRODUCTS[name].source)
+        )
+    return [made, *sources.values()]
+
+
+def _moment(text: str) -> dt.datetime:
+    return dt.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=dt.UTC)

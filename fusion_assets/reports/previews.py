@@ -1,0 +1,148 @@
+"""Small pictures of rasters for people: PNG bytes and Markdown."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fusion_assets.storage.raster_contents import CLASS_BANDS
+
+TRUE_COLOUR = ("B04", "B03", "B02")
+NO_DATA_GREY = 190
+MAX_BYTES = 44_000
+"""Of one PNG: base64 makes a third more of it, and a page of metadata should stay below 60 KB a picture."""
+COLOUR_MAPS = {
+    "avg_rad": "inferno",
+    "probability": "magma",
+    "confidence": "viridis",
+    "built_fraction": "magma",
+    "observation_count": "viridis",
+    "ndvi": "RdYlGn",
+    "VV": "gray",
+}
+CLASS_COLOURS: dict[str, dict[int, tuple[int, int, int]]] = {
+    "built_up": {0: (238, 232, 213), 1: (179, 27, 27)},
+    "change": {
+        0: (222, 222, 222), 1: (238, 232, 213), 2: (110, 90, 90), 3: (179, 27, 27), 4: (31, 90, 170),
+    },
+    "smod_code": {
+        0: (200, 220, 190), 1: (240, 200, 120), 2: (230, 130, 60), 3: (170, 20, 20),
+        10: (120, 170, 220), 11: (205, 222, 190), 12: (171, 205, 130), 13: (95, 160, 75),
+        21: (250, 220, 120), 22: (240, 175, 60), 23: (225, 110, 40), 30: (170, 20, 20),
+    },
+}  # fmt: skip
+
+
+def preview_png(
+    arrays: Mapping[str, np.ndarray], bands: Sequence[str] | None = None, max_bytes: int = MAX_BYTES
+) -> bytes:
+    """Draw one picture: three bands as red, green and blue, or one band in colours.
+
+    Args:
+        arrays: (y, x) values per band, NaN where there is no data (class bands: 255 and negative numbers too).
+        bands: three names or one; by default the first picture of `pictures(arrays)`.
+        max_bytes: the picture is made smaller until it fits.
+
+    Returns:
+        A PNG with grey for no data.
+    """
+    names = tuple(bands or pictures(arrays)[0])
+    if len(names) == 3:
+        colours = np.stack([_stretched(arrays[name]) for name in names], axis=-1)
+        missing = np.any([~np.isfinite(arrays[name]) for name in names], axis=0)
+    elif names[0] in CLASS_BANDS:
+        colours, missing = _class_colours(names[0], arrays[names[0]])
+    else:
+        from matplotlib import colormaps
+
+        missing = ~np.isfinite(arrays[names[0]])
+        colours = colormaps[COLOUR_MAPS.get(names[0], "viridis")](_stretched(arrays[names[0]]), bytes=True)[..., :3]
+        colours = colours / 255.0
+    rgb = np.clip(np.nan_to_num(colours) * 255, 0, 255).astype(np.uint8)
+    rgb[missing] = NO_DATA_GREY
+    return _png(rgb, max_bytes)
+
+
+def preview_markdown(
+    arrays: Mapping[str, np.ndarray], stats: Mapping[str, Mapping[str, object]] | None = None, title: str = ""
+) -> str:
+    """Draw up to three pictures as Markdown with the PNGs inside.
+
+    Args:
+        arrays: as for `preview_png`.
+        stats: per band `min`, `max`, `units`, shown in the caption; by default those of the arrays.
+        title: what the pictures show, for example `demo, 2016`.
+
+    Returns:
+        Markdown below about 60 KB.
+    """
+    groups = pictures(arrays)
+    parts = []
+    for names in groups:
+        png = preview_png(arrays, names, MAX_BYTES // len(groups))
+        ranges = ", ".join(_range(name, arrays[name], (stats or {}).get(name, {})) for name in names)
+        caption = f"{title}: {ranges}" if title else ranges
+        parts.append(f"{caption}\n\n![{' '.join(names)}]({data_uri(png)})")
+    return "\n\n".join(parts) + "\n\nGrey: no data."
+
+
+def data_uri(picture: bytes, kind: str = "png") -> str:
+    """A picture as an address that holds it, for Markdown and HTML."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def pictures(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, ...]]:
+    """Choose what to draw: true colour where there is, then the bands that are not spectral; at most three pictures."""
+    groups: list[tuple[str, ...]] = [TRUE_COLOUR] if set(TRUE_COLOUR) <= set(arrays) else []
+    groups += [(name,) for name in arrays if not (name[:1] == "B" and name[1:2].isdigit())]
+    return groups[:3] or [(next(iter(arrays)),)]
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    """Scale the middle 96 % of the values to 0..1."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return np.zeros(values.shape)
+    low, high = np.percentile(finite, [2, 98])
+    if high <= low:
+        low, high = finite.min(), finite.max()
+    return np.clip((np.nan_to_num(values) - low) / (high - low if high > low else 1), 0, 1)
+
+
+def _class_colours(name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    missing = ~np.isfinite(values) | (values == 255) | (values < 0)
+    colours = np.zeros((*values.shape, 3))
+    known = CLASS_COLOURS.get(name, {})
+    for code in np.unique(values[~missing]).astype(int):
+        # 37 and its like scatter neighbouring codes over the colour range, the same way on every map.
+        colour = known.get(code) or (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        colours[values == code] = np.array(colour) / 255
+    return colours, missing
+
+
+def _png(rgb: np.ndarray, max_bytes: int) -> bytes:
+    from PIL import Image
+
+    picture = Image.fromarray(rgb)
+    enlarge = 240 // max(picture.size)
+    if enlarge > 1:  # a small region stays visible, pixel by pixel
+        picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
+    while True:
+        buffer = io.BytesIO()
+        picture.quantize(128).save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= max_bytes or max(picture.size) < 32:
+            return buffer.getvalue()
+        picture = picture.resize((max(1, picture.width * 4 // 5), max(1, picture.height * 4 // 5)))
+
+
+def _range(name: str, values: np.ndarray, stats: Mapping[str, object]) -> str:
+    finite = values[np.isfinite(values)]
+    low = stats.get("min", float(finite.min()) if finite.size else None)
+    high = stats.get("max", float(finite.max()) if finite.size else None)
+    if low is None or high is None:
+        return f"`{name}` no data"
+    units = stats.get("units")
+    return f"`{name}` {low:.4g} to {high:.4g}{f' {units}' if units not in (None, '', '1') else ''}"

@@ -1,0 +1,202 @@
+"""Series of rasters as Zarr (time, y, x) on any storage root: written piece by piece, whole or not at all.
+
+A store is written under a name of its own beside its artifact, `<year>-<time>-<random>.zarr`, and becomes the
+artifact when a small JSON names it (`io_managers.py`). Whatever a killed process leaves is named by nothing, and
+swept away a day later.
+
+The form is Zarr version 2 with consolidated metadata, which xarray, GDAL and most others read, and follows the CF
+conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the series of a pixel is one read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from fusion_assets.errors import FusionError
+from fusion_assets.storage import cube_pieces as pieces
+from fusion_assets.storage.leftovers import STALE_AFTER_S
+from fusion_assets.storage.root import Storage
+
+CHUNK = 256
+_STAMP = "%Y%m%dT%H%M%S"
+_CF = "CF-1.11"
+# Of layers in physical units: steps far below what is known, in half the bytes.
+ENCODINGS: dict[str, dict[str, Any]] = {
+    "ndvi": {"dtype": "int16", "scale_factor": 1e-4, "_FillValue": -32768},
+    "dB": {"dtype": "int16", "scale_factor": 0.005, "_FillValue": -32768},
+    "flag": {"dtype": "uint8"},
+}
+
+
+@dataclass(frozen=True)
+class Cube:
+    """A store that has been written and is to be placed.
+
+    Attributes:
+        name: of the store, beside the artifact.
+        digest: of its values, 12 hexadecimal digits.
+        files: how many it has; a chunk that is missing would read as no data.
+        size: bytes of all of them.
+        dates: length of its time axis.
+        stats: by layer: valid share, least, mean and largest value.
+        facts: what it says of itself.
+        preview: its first layer on a few dates, thinned: (y, x) by day.
+    """
+
+    name: str
+    digest: str
+    files: int
+    size: int
+    dates: int
+    stats: Mapping[str, Mapping[str, float]]
+    facts: Mapping[str, str] = field(default_factory=dict)
+    preview: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is recorded of it."""
+        return {
+            "store": self.name,
+            "digest": self.digest,
+            "files": self.files,
+            "size": self.size,
+            "dates": self.dates,
+            "layers": dict(self.stats),
+        }
+
+
+def beside(path: str, name: str) -> str:
+    """Path of the store `name` of the artifact at `path`."""
+    return f"{path.rsplit('/', 1)[0]}/{name}"
+
+
+def write_cube(
+    storage: Storage, path: str, series: xr.Dataset, encodings: Mapping[str, str], facts: Mapping[str, str]
+) -> Cube:
+    """Compute a series piece by piece and write it beside its artifact's path, where nothing names it yet.
+
+    Args:
+        storage: root.
+        path: of the artifact.
+        series: (time, y, x) with CRS, lazy; texts among its coordinates are left out.
+        encodings: layer to key of `ENCODINGS`.
+        facts: digests, written among the attributes.
+
+    Raises:
+        FusionError: pixels that cannot be read, or a root that cannot be written.
+    """
+    stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    name = f"{stem}-{dt.datetime.now(dt.UTC):{_STAMP}}-{uuid.uuid4().hex[:8]}.zarr"
+    place = beside(path, name)
+    target = storage.directory(place)
+    series = _described(series, facts)
+    try:
+        _skeleton(series).to_zarr(
+            target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
+        )
+        found = pieces.written(target, series)
+    except BaseException:
+        storage.remove_directory(place)
+        raise
+    digest = hashlib.sha256(repr([(str(k), v.values.tobytes()) for k, v in series.coords.items()]).encode())
+    for each in found:
+        digest.update(each.digest)
+    sizes = storage.sizes(place)
+    return Cube(
+        name=name,
+        digest=digest.hexdigest()[:12],
+        files=len(sizes),
+        size=sum(sizes.values()),
+        dates=series.sizes["time"],
+        stats={str(name): pieces.combined([each.stats[str(name)] for each in found]) for name in series.data_vars},
+        facts=dict(facts),
+        preview=pieces.preview(series, [each.thinned for each in found]),
+    )
+
+
+def open_cube(storage: Storage, path: str, record: Mapping[str, Any], command: str) -> xr.Dataset:
+    """Open the store that an artifact's JSON names, lazily, in pieces with all dates.
+
+    Raises:
+        FusionError: files are missing.
+    """
+    place = beside(path, str(record.get("store")))
+    sizes = storage.sizes(place)
+    if (len(sizes), sum(sizes.values())) != (record.get("files"), record.get("size")):
+        raise FusionError(
+            f"{place} has {len(sizes)} files of {sum(sizes.values()):,} bytes",
+            f"{record.get('files')} files of {record.get('size'):,} bytes, as they were written",
+            f"make it anew: {command}",
+        )
+    import rioxarray  # noqa: F401 (registers the .rio accessor)
+
+    opened = xr.open_zarr(storage.directory(place), consolidated=True, decode_coords="all", chunks={})
+    wide = {name: band.astype(np.float32) for name, band in opened.data_vars.items() if band.dtype == np.float64}
+    return opened.assign(wide)
+
+
+def tidy(storage: Storage, path: str, keep: tuple[str | None, ...], gone: str | None) -> None:
+    """Remove the store before the last one, and what killed processes left more than a day ago.
+
+    Args:
+        storage: root.
+        path: of the artifact.
+        keep: names that stay: the store that has just been placed, and the one it replaces, which may be being read.
+        gone: the one before that.
+    """
+    folder, stem = path.rsplit("/", 1)
+    oldest = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=STALE_AFTER_S)
+    for name in storage.directories(folder):
+        if name.startswith(f"{stem.rsplit('.', 1)[0]}-") and name.endswith(".zarr") and name not in keep:
+            try:
+                begun = dt.datetime.strptime(name.split("-")[-2], _STAMP).replace(tzinfo=dt.UTC)
+            except (ValueError, IndexError):
+                continue
+            if name == gone or begun < oldest:
+                storage.remove_directory(f"{folder}/{name}")
+
+
+def _described(series: xr.Dataset, facts: Mapping[str, str]) -> xr.Dataset:
+    """The series with what CF asks for, in the order (time, y, x), without texts."""
+    texts = [name for name, held in series.coords.items() if held.dtype.kind in "OU"]
+    series = series.drop_vars(texts).rio.write_coordinate_system()
+    for name in series.data_vars:
+        series[name].attrs["grid_mapping"] = "spatial_ref"
+        series[name].encoding = {}
+    series["time"].attrs |= {"standard_name": "time", "axis": "T"}
+    return series.assign_attrs(Conventions=_CF, **facts)
+
+
+def _skeleton(series: xr.Dataset) -> xr.Dataset:
+    """The same Dataset with nothing in it, in the store's chunks."""
+    empty = {
+        name: (band.dims, da.zeros(band.shape, dtype=band.dtype, chunks=_chunks(band)), band.attrs)
+        for name, band in series.data_vars.items()
+    }
+    return series.assign(empty)
+
+
+def _chunks(band: xr.DataArray) -> tuple[int, ...]:
+    time, height, width = band.shape
+    return max(time, 1), min(CHUNK, height), min(CHUNK, width)
+
+
+def _encodings(series: xr.Dataset, encodings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    layers = {
+        str(name): {**ENCODINGS[encodings[str(name)]], "chunks": _chunks(band)}
+        for name, band in series.data_vars.items()
+    }
+    times = {
+        str(name): {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
+        for name, held in series.coords.items()
+        if held.dtype.kind == "M"
+    }
+    return layers | times

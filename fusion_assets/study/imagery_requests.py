@@ -1,0 +1,93 @@
+"""What a study asks of an engine: one `ExportRequest` for each product, region and year.
+
+The only place where a study's choices meet a product's recipe.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+from shapely import to_geojson
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.settings import Settings
+from fusion_assets.study import ProductUse, Role, Study
+from fusion_assets.study.products import CloudScore, MinCoverage
+
+# Asset that holds the pixels of each role.
+PIXEL_ASSETS: dict[Role, str] = {
+    "sentinel2": "sentinel2_composite",
+    "night_lights": "night_lights_composite",
+    "labels": "ghsl_labels",
+}
+# A block's observation count and the export's tiling both assume at most this many sub-pixels along an edge.
+_FINEST = 255
+
+
+def request_for(study: Study, settings: Settings, role: Role, region: str, year: int) -> ExportRequest:
+    """The request for one role of a study.
+
+    Raises:
+        FusionError: working pixels more than 255 times finer than the grid's.
+    """
+    use = study.use(role)
+    product, archive = use.recipe, use.archive
+    return ExportRequest(
+        asset=PIXEL_ASSETS[role],
+        product=use.product,
+        region=region,
+        year=year,
+        grid=study.grid(region),
+        geometry=json.loads(to_geojson(study.polygon(region))),
+        window=study.window(role, year),
+        recipe=CompositeRecipe(
+            bands=use.band_names,
+            mask=mask_of(use),
+            resampling=product.resampling,
+            reducer=product.reducer,
+            subdivision=subdivision(study, product),
+            min_valid_share=study.min_valid_share,
+            requester_pays=bool(archive and archive.requester_pays),
+        ),
+        archive=archive.location if archive else settings.archive,
+        collections=(use.collection,) if use.collection else product.collections,
+        max_cloud_cover=use.max_cloud_cover,
+        sign=archive.sign if archive else None,
+        allow_deprecated=use.allow_deprecated,
+        assets=tuple(sorted(use.assets.items())),
+    )
+
+
+def mask_of(use: ProductUse) -> Mask:
+    """The product's mask with the study's override."""
+    mask = use.recipe.mask
+    if use.mask is None:
+        return mask
+    if use.mask == "none":
+        return Mask("none")
+    if isinstance(use.mask, CloudScore):
+        return Mask("score", (use.mask.band,), use.mask.band, (use.mask.cloud_score,))
+    if isinstance(use.mask, MinCoverage):
+        # Who asks for a least coverage relies on the band: a scene without it is an error.
+        return dataclasses.replace(mask, values=(use.mask.min_coverage,), optional=False)
+    return dataclasses.replace(mask, values=tuple(use.mask.classes))
+
+
+def subdivision(study: Study, product: Product) -> int:
+    """Edge k of a pixel in working pixels: native resolution, twice as fine for lights, or the study's choice."""
+    if product.label is not None:
+        return 1
+    finest = product.resolution / 2 if product.resampling == "bilinear" else product.resolution
+    k = max(1, math.ceil(study.resolution / (study.working_resolution or finest) - 1e-6))
+    if k > _FINEST:
+        raise FusionError(
+            f"a pixel of {study.resolution:g} m would be split into {k} x {k} working pixels of {product.title}",
+            f"at most {_FINEST} x {_FINEST}",
+            f"set working_resolution in the study to {study.resolution / _FINEST:.0f} or more",
+        )
+    return k

@@ -1,0 +1,69 @@
+"""The configured study, with outlines that Earth Engine keeps: asked for once, then read from the storage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+
+import shapely
+
+from fusion_assets.errors import FusionError
+from fusion_assets.settings import Settings
+from fusion_assets.storage.root import Storage
+from fusion_assets.study import Study, load_study
+from fusion_assets.study.regions import FeatureSelection
+
+_FOLDER = "_outlines"
+_TOLERANCE_DEGREES = 1e-4
+"""About 10 m. Administrative outlines have many more corners than pixels can show, and all travel with each request."""
+
+
+def configured_study(settings: Settings) -> Study:
+    """The study that the settings name; its outlines on Earth Engine are looked up when they are first needed.
+
+    Raises:
+        FusionError: see `study.load_study`.
+    """
+    if isinstance(settings.study, Study):
+        return settings.study
+    return load_study(settings.study, outlines=partial(stored_outline, settings))
+
+
+def stored_outline(settings: Settings, selection: FeatureSelection) -> shapely.Geometry:
+    """Outline of a selection of features, longitude and latitude.
+
+    It is fetched once and then lies under `_outlines/` of the storage: a table that changes on Earth Engine moves no
+    grid. Delete the file there to have it fetched anew.
+
+    Raises:
+        FusionError: Earth Engine cannot be asked, or has no such feature or no polygon for it.
+    """
+    storage = Storage(settings.storage)
+    chosen = selection.model_dump(include={"collection", "property", "value"})
+    name = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
+    path = storage.path(_FOLDER, name, None, "geojson")
+    if storage.exists(path):
+        return shapely.geometry.shape(json.loads(storage.read_bytes(path))["geometry"])
+    from fusion_assets.imagery.engines.earth_engine import Connection
+    from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline
+
+    connection = Connection(settings.ee_project, settings.ee_url)
+    fetched = fetch_outline(selection.collection, selection.property, selection.value, connection)
+    outline = _polygons(shapely.geometry.shape(fetched))
+    if outline.is_empty:
+        raise FusionError(
+            f"{selection.collection} where {selection.property} = {selection.value} is a {fetched['type']}, no polygon",
+            "features that enclose an area",
+            "choose another collection or value",
+        )
+    feature = {"type": "Feature", "properties": chosen, "geometry": shapely.geometry.mapping(outline)}
+    storage.write_bytes(json.dumps(feature).encode(), path)
+    return outline
+
+
+def _polygons(geometry: shapely.Geometry) -> shapely.Geometry:
+    """The valid polygons of a geometry, without more corners than matter."""
+    valid = shapely.make_valid(shapely.force_2d(geometry))
+    parts = [part for part in shapely.get_parts(valid) if part.geom_type in ("Polygon", "MultiPolygon")]
+    return shapely.union_all(parts).simplify(_TOLERANCE_DEGREES)

@@ -1,0 +1,1 @@
+"""How good the maps are: nested evaluation, what each sensor contributes, regions never seen."""

@@ -1,0 +1,92 @@
+"""What each sensor contributes: the same protocol on optics alone, lights alone, and both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals, resampled_figures
+from fusion_assets.evaluation.scores import scores
+from fusion_assets.systems.built_up.accuracy.nested import nested_model
+from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, Channels
+from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import geopandas as gpd
+    import pandas as pd
+    import xarray as xr
+
+BOTH = "both"
+
+
+def ablate_features(
+    samples: gpd.GeoDataFrame,
+    stack: xr.Dataset,
+    sets: Mapping[str, Sequence[str]],
+    evaluated: pd.DataFrame,
+    *,
+    levels: Sequence[Level] = LEVELS,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Out-of-fold predictions and figures of each feature set on the folds of the evaluation.
+
+    Context, epochs and threshold are chosen anew for each set in inner folds. One network a fold pair chooses (two in
+    the evaluation), five are averaged (as there); all features together are taken from the evaluation as they are.
+
+    Args:
+        samples: what `draw_samples` returned.
+        stack: the stack they were drawn from.
+        sets: band names by the name of the set, without `both`.
+        evaluated: table of `evaluate` on the same samples.
+        levels: context levels to choose among.
+
+    Returns:
+        Table with one row a sample: `x`, `y`, `label`, `block`, `fold`, and for each set and for `both`
+        `probability_<set>` and `predicted_<set>` (0 or 1), from which all figures can be recomputed. And a document:
+        `n`, `prevalence`, `blocks`, and `sets`: for each, and for `both`, `features`, the scores, `intervals` of every
+        figure, `minus_both` (paired intervals of the difference to both) and the context `levels` of the folds.
+    """
+    label, block = evaluated["label"].to_numpy(), evaluated["block"].to_numpy()
+    fold = evaluated["fold"].to_numpy()
+    table = evaluated[["x", "y", "label", "block", "fold"]].copy()
+    resamples = Resamples.of(block)
+    blocks = resamples.weights.shape[1]
+    both = evaluated["predicted"].to_numpy(bool), evaluated["probability"].to_numpy()
+    figures = {BOTH: resampled_figures(label, *both, resamples)}
+    every = [name for names in sets.values() for name in names]
+    found: dict[str, Any] = {BOTH: {"features": every, **scores(label, *both)}}
+    _add(table, BOTH, *both)
+    for name, features in sets.items():
+        out = nested_model(Channels(samples, stack, features), levels, inner_seeds=INNER_SEEDS[:1])
+        answer = out.predicted(fold).astype(bool), out.probability
+        _add(table, name, *answer)
+        figures[name] = resampled_figures(label, *answer, resamples)
+        found[name] = {"features": list(features), **scores(label, *answer)}
+        found[name]["levels"] = [setting.level.name for setting in out.settings]
+        found[name]["minus_both"] = intervals(differences(figures[name], figures[BOTH]), blocks)
+    for name, entry in found.items():
+        entry["intervals"] = intervals(figures[name], blocks)
+    return table, {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": found}
+
+
+def _add(table: pd.DataFrame, name: str, predicted: np.ndarray, probability: np.ndarray) -> None:
+    table[f"probability_{name}"] = probability
+    table[f"predicted_{name}"] = predicted.astype(np.uint8)
+
+
+def ablation_rows(ablation: Mapping[str, Any]) -> list[dict[str, str | float]]:
+    """A row for each set: MCC and average precision with intervals, and the difference to both."""
+    rows = []
+    for name, entry in ablation["sets"].items():
+        row: dict[str, str | float] = {"features": name}
+        for figure in ("mcc", "average_precision"):
+            known = entry["intervals"][figure]
+            row |= {figure: round(known["value"], 4), f"{figure}_95": f"{known['low']:.3f} to {known['high']:.3f}"}
+        known = entry.get("minus_both", {}).get("mcc")
+        row["mcc_minus_both"] = (
+            f"{known['value']:+.3f} ({known['low']:+.3f} to {known['high']:+.3f})" if known else "reference"
+        )
+        rows.append(row)
+    return rows

@@ -1,0 +1,1 @@
+"""Built-up land as area: trend, change, and the reference sample that adjusts both."""

@@ -1,0 +1,48 @@
+"""The trend as a picture: area by year with its interval, the mapped area beside it."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from fusion_assets.reports.previews import data_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw_trend(table: pd.DataFrame, title: str) -> bytes:
+    """PNG of a trend.
+
+    Args:
+        table: of `trend.built_up_trend`.
+        title: shown above.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.6, 3.2), layout="constrained", dpi=100)
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    year, area = table["year"].to_numpy(), table["area_km2"].to_numpy()
+    adjusted = not table["kind"].iloc[0].startswith("mapped")
+    reach = [area - table["low"].to_numpy(), table["high"].to_numpy() - area]
+    text = "area, 95 % interval" if adjusted else "mapped area, sensitivity to the threshold"
+    axis.errorbar(year, area, yerr=reach, fmt="o", color="black", capsize=5, label=text)
+    if adjusted:
+        axis.plot(year, table["mapped_km2"], "x", color="tab:red", label="mapped, not adjusted")
+    axis.set_xticks(year, [str(y) for y in year])
+    axis.set_ylim(0, None)
+    axis.set_ylabel("built-up, km$^2$")
+    axis.set_title(title, fontsize=10)
+    axis.legend(fontsize=8, loc="lower left")
+    out = BytesIO()
+    figure.savefig(out, format="png")
+    return out.getvalue()
+
+
+def trend_markdown(table: pd.DataFrame, document: dict[str, Any], title: str) -> str:
+    """Statement and picture for the UI."""
+    picture = data_uri(draw_trend(table, title))
+    share = f"{table['share'].iloc[0]:.1%} of the region's area is valid in every year and is what is compared."
+    return f"{document['statement']}\n\n![area by year]({picture})\n\n{share}"

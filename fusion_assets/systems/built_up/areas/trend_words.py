@@ -1,0 +1,78 @@
+"""What the trend's figures tell, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, log10
+
+from fusion_assets.evaluation.area_estimation import Estimate
+from fusion_assets.systems.built_up.areas.measuring import Measured
+
+CANNOT_TELL = "cannot tell"
+
+
+def square_kilometres(*values: float, signed: bool = False) -> list[str]:
+    """Areas as texts without unit: to three digits of the largest, and never less than whole km2.
+
+    Args:
+        values: km2; all get the same number of decimals.
+        signed: whether a plus is written.
+    """
+    largest = max((abs(value) for value in values), default=0.0)
+    decimals = max(0, 2 - floor(log10(largest))) if largest >= 1e-9 else 0
+    # Adding 0 turns a negative zero into a plain one.
+    return [f"{round(value, decimals) + 0.0:{'+' if signed else ''}.{decimals}f}" for value in values]
+
+
+def of_change(first: int, last: int, verdict: str, change: Estimate) -> str:
+    """One tested change.
+
+    Args:
+        first: year.
+        last: year.
+        verdict: `grew`, `shrank` or `cannot tell`.
+        change: km2.
+    """
+    if verdict == CANNOT_TELL:
+        value, low, high = square_kilometres(change.value, change.low, change.high, signed=True)
+        return (
+            f"The data cannot tell whether built-up land grew or shrank from {first} to {last}: the estimated change "
+            f"is {value} km2, 95 % interval {low} to {high} km2."
+        )
+    value, low, high = square_kilometres(abs(change.value), *sorted((abs(change.low), abs(change.high))))
+    return f"From {first} to {last} built-up land {verdict} by {value} km2 (95 % interval {low} to {high} km2)."
+
+
+def of_one_year(year: int, area: float, low: float, high: float) -> str:
+    """The error-adjusted area of a study with a single year, km2."""
+    area_text, low_text, high_text = square_kilometres(area, low, high)
+    return (
+        f"In {year} built-up land covers {area_text} km2 (95 % interval {low_text} to {high_text} km2). One year tells "
+        "nothing about change."
+    )
+
+
+def relative(labels: str, found: Measured, years: Sequence[int]) -> str:
+    """Mapped areas of the first and last year, without a reference sample.
+
+    Args:
+        labels: title of the labels that the maps were learnt from.
+        found: mapped areas and their ranges.
+        years: ascending.
+    """
+    first, last = years[0], years[-1]
+    ends = (first,) if first == last else (first, last)
+    mapped = square_kilometres(*(found.mapped_km2[year] for year in ends))
+    ranges = square_kilometres(*(km2 for year in ends for km2 in found.range_km2[year]))
+    if first == last:
+        return (
+            f"Relative to {labels}, {mapped[0]} km2 are mapped as built-up in {first}; thresholds that agree with the "
+            f"labels as well give {ranges[0]} to {ranges[1]} km2. The errors of these labels are unknown, so there is "
+            "no confidence interval; a reference sample would give one. One year tells nothing about change."
+        )
+    return (
+        f"Relative to {labels}, {mapped[0]} km2 are mapped as built-up in {first} and {mapped[1]} km2 in {last}; "
+        f"thresholds that agree with the labels as well give {ranges[0]} to {ranges[1]} and {ranges[2]} to {ranges[3]} "
+        "km2. The data cannot tell whether built-up land grew or shrank: the errors of these labels are unknown, so "
+        "there is no confidence interval. A reference sample would give one."
+    )

@@ -1,0 +1,172 @@
+"""The report of a region: one HTML file that opens anywhere, offline, with every figure beside what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.reports.page import render
+from fusion_assets.reports.previews import data_uri
+from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+from fusion_assets.systems.built_up.areas import change_map
+from fusion_assets.systems.built_up.areas.trend_picture import draw_trend
+from fusion_assets.systems.built_up.report import alt_texts as alternatives
+from fusion_assets.systems.built_up.report import maps, quality_tables, source_tables, tables, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_BYTES = 8_000_000
+_MAPS_BYTES, _CHANGE_BYTES = 5_500_000, 600_000
+# Each far from all others, and from the white of no data, in lightness alone: pages are printed in grey.
+CHANGE_COLOURS = {
+    0: (196, 202, 186),
+    1: (234, 231, 220),
+    2: (152, 146, 138),
+    3: (128, 0, 18),
+    4: (66, 112, 186),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about.
+
+    Attributes:
+        study: name of the study.
+        title: for people.
+        region: name of the region.
+        label_year: year of the labels.
+        digest: of the study.
+        sensors: the one kind of sensor that the study uses; empty where there are two.
+    """
+
+    study: str
+    title: str
+    region: str
+    label_year: int
+    digest: str
+    sensors: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was stored for the region, as loaded.
+
+    Attributes:
+        predictions: maps by year, lazy.
+        stacks: fused stacks of the same years, lazy.
+        change: change map, lazy.
+        trend: table and document of `trend.built_up_trend`.
+        evaluation: table and metrics of `evaluation.evaluate`.
+        ablation: of `ablation.ablate_features`; None where the study has one sensor.
+        exports: tickets of everything that went in.
+        transfer: metrics of `transfer.transfer`; None where the study has one region, empty where there are none yet.
+    """
+
+    predictions: Mapping[int, xr.Dataset]
+    stacks: Mapping[int, xr.Dataset]
+    change: xr.Dataset
+    trend: tuple[pd.DataFrame, dict[str, Any]]
+    evaluation: tuple[pd.DataFrame, dict[str, Any]]
+    ablation: Mapping[str, Any] | None
+    exports: Sequence[Export]
+    transfer: Mapping[str, Any] | None = None
+
+
+def build_report(subject: Subject, found: Findings) -> str:
+    """The page, below 8 MB.
+
+    Args:
+        subject: what it is about.
+        found: what is shown.
+    """
+    years = sorted(found.predictions)
+    grid = Grid.of(found.predictions[years[0]])
+    layers = maps.layers(found.predictions, found.stacks, _MAPS_BYTES)
+    table, document = found.trend
+    evaluation, metrics = found.evaluation
+    synthetic = any("SYNTHETIC" in scene for export in found.exports for scene in export.scenes)
+    # A sample beside a synthetic archive was drawn from its truth.
+    from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
+    study = f"{subject.study}, digest {subject.digest}"
+    return render(
+        __name__,
+        title=subject.title or subject.study,
+        study=subject.study,
+        region=subject.region,
+        label_year=subject.label_year,
+        years=years,
+        synthetic=synthetic,
+        finding=document["statement"],
+        grid=f"{grid.height} x {grid.width} pixels of {grid.resolution:g} m, {grid.crs}",
+        width_km=f"{grid.width * grid.resolution / 1000:.3g}",
+        layers=layers,
+        legends=[layer.legend for layer in layers],
+        alternative=lambda layer, year: alternatives.of_map(layer, year, subject.region, table),
+        estimand=f"What is measured: {document['estimand'].removesuffix(', km2')}, in km2.",
+        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alternatives.of_trend(table)),
+        trend_caption=words.trend_caption(document["kind"]),
+        trend_tables=list(tables.trend_tables(table, document)),
+        trend_notes=list(words.trend_notes(table, document, from_truth=from_truth)),
+        change=_change(found.change, subject.region, years, document) if len(years) > 1 else None,
+        quality_notes=list(words.quality_notes(metrics, subject.sensors)),
+        quality_tables=list(quality_tables.quality_tables(metrics, found.ablation)),
+        plots=list(_plots(found.evaluation, found.ablation, grid)),
+        transfer_notes=[] if found.transfer is None else list(words.transfer_notes(found.transfer)),
+        transfer_tables=list(quality_tables.transfer_tables(found.transfer)) if found.transfer else [],
+        year_note=words.year_notes(),
+        year_tables=list(source_tables.year_tables(found.stacks, found.predictions, evaluation, metrics)),
+        source_tables=[
+            source_tables.exports_table(found.exports),
+            source_tables.versions_table(study, found.predictions, found.exports),
+        ],
+        scene_lists=source_tables.scene_lists(found.exports),
+        caveats=list(words.caveats(document["kind"], subject.label_year, table, metrics, from_truth=from_truth)),
+    )
+
+
+def _change(changed: xr.Dataset, region: str, years: Sequence[int], document: Mapping[str, Any]) -> dict[str, Any]:
+    """The map of change with its words."""
+    meanings = {code: (text, CHANGE_COLOURS[code]) for code, text in change_map.CLASSES.items()}
+    return {
+        "layer": maps.categories(changed[change_map.CHANGE], meanings, _CHANGE_BYTES),
+        "alternative": f"Map of change in {region} from {years[0]} to {years[-1]}; the text below has the counts.",
+        "caption": words.change_caption(changed, years, document),
+    }
+
+
+def _picture(png: bytes, text: str) -> str:
+    from markupsafe import escape
+
+    return f'<img alt="{escape(text)}" src="{data_uri(png)}">'
+
+
+def _plots(
+    evaluation: tuple[pd.DataFrame, dict[str, Any]], ablation: Mapping[str, Any] | None, grid: Grid
+) -> Iterator[dict[str, str]]:
+    table, metrics = evaluation
+    drawn = [
+        (
+            "Reliability: the share labelled built-up against the predicted probability.",
+            curves.reliability_png(metrics),
+            alternatives.of_reliability(metrics),
+        ),
+        (
+            "Precision and recall over all thresholds.",
+            curves.precision_recall_png(table, metrics),
+            alternatives.of_precision_recall(metrics),
+        ),
+        ("Where the map errs, out of fold.", curves.error_map_png(table, grid), alternatives.of_errors(metrics)),
+    ]
+    if ablation is not None:
+        shown = alternatives.of_ablation(ablation)
+        drawn.append(("Optics, lights, and both together.", curves.ablation_png(ablation), shown))
+    for caption, png, text in drawn:
+        yield {"caption": caption, "picture": _picture(png, text)}

@@ -1,0 +1,115 @@
+"""Tables of the report: their form, and those about area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusion_assets.systems.built_up.areas import trend
+from fusion_assets.systems.built_up.areas.trend_words import square_kilometres
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNKNOWN = "–"
+"""In cells whose figure does not exist, such as the precision of a map that never says built-up."""
+
+
+def table_of(
+    caption: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[int] = (),
+    unbroken: Sequence[int] = (),
+    anywhere: Sequence[int] = (),
+) -> dict[str, Any]:
+    """A table as the page takes it.
+
+    Args:
+        caption: above it.
+        columns: names.
+        rows: cells, one for each column.
+        numbers: columns that hold numbers.
+        unbroken: columns whose text stays on one line on a screen.
+        anywhere: columns whose text may break within words, such as addresses.
+    """
+    names = {**dict.fromkeys(numbers, "n"), **dict.fromkeys(unbroken, "d"), **dict.fromkeys(anywhere, "w")}
+    return {
+        "caption": caption,
+        "columns": columns,
+        "rows": rows,
+        "classes": [names.get(i, "") for i in range(len(columns))],
+    }
+
+
+def with_interval(known: Mapping[str, float] | None, *, signed: bool = False) -> str:
+    """A figure between -1 and 1 with its interval."""
+    if known is None or not np.isfinite(known["value"]):
+        return UNKNOWN
+    form = "+z.3f" if signed else "z.3f"
+    value, low, high = (format(known[end], form) for end in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Area of each year, change, and what the intervals rest on, as far as there is any."""
+    yield _area_table(table, document)
+    if document["changes"]:
+        rows = []
+        for change in document["changes"]:
+            value, low, high, mapped = square_kilometres(
+                *(change[name] for name in ("km2", "low", "high", "mapped_km2")), signed=True
+            )
+            rows.append((f"{change['from']} to {change['to']}", value, f"{low} to {high}", mapped, change["verdict"]))
+        columns = ("from, to", "change", "95 % interval", "as mapped", "verdict")
+        yield table_of("Change of built-up area, km2", columns, rows, (1, 2, 3), (0,))
+    if "reference" in document:
+        yield _sample_table(document["reference"])
+    yield from _agreement_table(document.get("agreement", {}))
+
+
+def _area_table(table: pd.DataFrame, document: Mapping[str, Any]) -> dict[str, Any]:
+    adjusted = table["kind"].iloc[0] == trend.ADJUSTED
+    direct = {str(year): known for year, known in document.get("reference", {}).get("direct", {}).items()}
+    columns = ["year", "area", "95 % interval" if adjusted else "range of thresholds", "as mapped"]
+    rows = []
+    for row in table.to_dict("records"):
+        area, low, high, mapped = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
+        known = direct.get(str(row["year"]))
+        value, least, most = square_kilometres(*(known[name] for name in ("km2", "low", "high"))) if known else [""] * 3
+        beside = f"{value} ({least} to {most})" if known else UNKNOWN
+        rows.append((str(row["year"]), area, f"{low} to {high}", mapped, beside))
+    if direct:
+        columns.append("direct stratified estimate (95 % interval)")
+    return table_of("Built-up area, km2", columns, [row[: len(columns)] for row in rows], range(len(columns)))
+
+
+def _sample_table(design: Mapping[str, Any]) -> dict[str, Any]:
+    """Points of the reference sample by year."""
+    rows = [
+        (
+            year,
+            f"{points:,}",
+            f"{design['built_up_points'][year]:,}",
+            str(len(design["strata"][year])),
+            ", ".join(f"{name} {count:,}" for name, count in design["strata"][year].items()),
+        )
+        for year, points in design["points"].items()
+    ]
+    columns = ("year", "points", "of which built-up", "strata", "points by stratum")
+    return table_of("The reference sample", columns, rows, (0, 1, 2, 3))
+
+
+def _agreement_table(agreement: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each year's map against the reference sample."""
+    names = {
+        "overall_accuracy": "overall accuracy",
+        "users_accuracy": "user's accuracy of built-up",
+        "producers_accuracy": "producer's accuracy of built-up",
+    }
+    rows = [(year, *(with_interval(figures.get(name)) for name in names)) for year, figures in agreement.items()]
+    if rows:
+        caption = "Maps against the reference sample, with 95 % intervals"
+        yield table_of(caption, ("year", *names.values()), rows, (0, 1, 2, 3))

@@ -1,0 +1,155 @@
+"""What a run found: accuracy beside its baselines, mapped area by year, and one picture a region.
+
+On the synthetic demo the truth stands beside it; nothing but this summary and evaluation ever reads the truth.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pandas as pd
+
+from fusion_assets.demo.truth import true_area_km2
+from fusion_assets.settings import Settings
+from fusion_assets.storage.raster_writing import open_raster
+from fusion_assets.storage.root import Storage
+from fusion_assets.study import Study
+from fusion_assets.systems.built_up.areas.trend import ADJUSTED
+from fusion_assets.systems.built_up.areas.trend_words import square_kilometres
+from fusion_assets.systems.built_up.model.prediction import built_up_km2
+from fusion_assets.systems.built_up.overview import draw_maps
+
+
+def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], float] | None = None) -> str:
+    """Text for the end of a run; empty for a study without labels.
+
+    Args:
+        study: that was run.
+        settings: where its artifacts are.
+        truth_km2: true built-up area by region and year, where it is known.
+    """
+    if study.label_year is None:
+        return ""
+    storage = Storage(settings.storage)
+    lines = []
+    for region in (region.name for region in study.regions):
+        path = storage.path("model_evaluation", region, study.label_year, "json")
+        found = _evaluation_lines(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
+        found += _area_lines(study, storage, region, truth_km2 or {})
+        lines += ["", region, *found] if found else []
+    return "\n".join(lines)
+
+
+def demo_summary(study: Study, settings: Settings) -> str:
+    """The summary of the demo, with the synthetic truth beside the mapped area."""
+    found = {
+        (region.name, year): true_area_km2(settings.archive, year, study.polygon(region.name))
+        for region in study.regions
+        for year in study.prediction_years
+    }
+    return summary(study, settings, found)
+
+
+_ANSWERS = {
+    "model": "model",
+    "baseline": "random forest",
+    "baseline_at_half": "random forest at 0.5",
+    "majority": "majority answer",
+}
+
+
+def _evaluation_lines(metrics: dict) -> list[str]:
+    rows: list[tuple[str, ...]] = [("", "accuracy", "MCC", "95 %", "average precision", "95 %")]
+    for name, title in _ANSWERS.items():
+        scores, known = metrics[name], metrics["intervals"][name]
+        cells = [f"{scores['mcc']:.3f}", _ends(known["mcc"]) if name != "majority" else ""]
+        if "average_precision" in known:
+            cells += [f"{scores['average_precision']:.3f}", _ends(known["average_precision"])]
+        rows.append((title, f"{scores['accuracy']:.3f}", *cells, *[""] * (4 - len(cells))))
+    lines = [f"  {a:<22}{b:>8}{c:>8}  {d:<14}{e:>17}  {f}".rstrip() for a, b, c, d, e, f in rows]
+    for name, title in (("baseline", "forest"), ("baseline_at_half", "forest at 0.5")):
+        gain = metrics["intervals"][f"model_minus_{name}"]
+        lines.append(
+            f"  model above {title}, paired: MCC {_paired(gain['mcc'])}, "
+            f"average precision {_paired(gain['average_precision'])}"
+        )
+    if "truth" in metrics:
+        model, labels = metrics["truth"]["intervals"]["model"]["mcc"], metrics["truth"]["labels"]["mcc"]
+        lines.append(
+            f"  against the synthetic truth: MCC {model['value']:.3f} ({_ends(model)}); of the labels themselves "
+            f"{labels:.3f}"
+        )
+    return [
+        f"  agreement with the labels, out of fold, on {metrics['n']} samples (built-up share "
+        f"{metrics['prevalence']:.3f}, {_ends(metrics['intervals']['prevalence'])}), {metrics['blocks']} blocks "
+        "resampled:",
+        *lines,
+    ]
+
+
+def _ends(known: dict) -> str:
+    return f"{known['low']:.2f} to {known['high']:.2f}"
+
+
+def _paired(known: dict) -> str:
+    return f"{known['value']:+.3f} ({known['low']:+.3f} to {known['high']:+.3f})"
+
+
+def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[str, int], float]) -> list[str]:
+    path = storage.path("built_up_trend", region, None, "parquet")
+    if storage.exists(path):
+        table = pd.read_parquet(storage.open_local(path))
+        document = json.loads(storage.read_bytes(storage.path("built_up_trend", region, None, "json")))
+        return _trend_lines(region, table, document["statement"], truth)
+    lines = []
+    for year in study.prediction_years:
+        path = storage.path("built_up_prediction", region, year, "tif")
+        if storage.exists(path):
+            known = truth.get((region, year))
+            (area,) = square_kilometres(built_up_km2(open_raster(storage.open_local(path))))
+            lines.append(f"  built-up in {year}: {area:>7} km2{_beside(known)}")
+    return lines
+
+
+def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[tuple[str, int], float]) -> list[str]:
+    """Areas of the trend, and what they tell."""
+    adjusted = table["kind"].iloc[0] == ADJUSTED
+    lines = [f"  built-up land, {table['kind'].iloc[0]}, on {table['share'].iloc[0]:.1%} of the region's area:"]
+    for row in table.to_dict("records"):
+        known = truth.get((region, row["year"]))
+        area, low, high, drawn = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
+        reach = f"{'95 % interval' if adjusted else 'thresholds'} {low} to {high}"
+        mapped = f", mapped {drawn}" if adjusted else ""
+        lines.append(f"  built-up in {row['year']}: {area:>6} km2 ({reach}{mapped}){_beside(known)}")
+    return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
+
+
+def _beside(known: float | None) -> str:
+    return "" if known is None else f"   synthetic truth {square_kilometres(known)[0]} km2"
+
+
+def reports(study: Study, settings: Settings) -> list[str]:
+    """Where the reports of a study's regions lie, as far as they have been made."""
+    storage = Storage(settings.storage)
+    paths = [storage.path("built_up_report", region.name, None, "html") for region in study.regions]
+    return [path for path in paths if storage.exists(path)]
+
+
+def write_maps(study: Study, settings: Settings) -> list[str]:
+    """Draw one picture of each region's maps under `maps/` in the storage; returns their paths."""
+    storage = Storage(settings.storage)
+    written = []
+    for region in (region.name for region in study.regions):
+        paths = {year: storage.path("built_up_prediction", region, year, "tif") for year in study.prediction_years}
+        predictions = {
+            year: open_raster(storage.open_local(path)) for year, path in paths.items() if storage.exists(path)
+        }
+        stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
+        if predictions and storage.exists(stack):
+            title = f"{study.title or study.name}: {region}"
+            picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions)
+            path = storage.path("maps", region, None, "png")
+            storage.write_bytes(picture, path)
+            written.append(path)
+    return written

@@ -1,0 +1,1 @@
+"""The assets and checks of gap-free NDVI, as Dagster sees them."""

@@ -1,0 +1,1 @@
+"""How gaps are filled: series, estimators, their intervals, and gaps simulated to measure them."""

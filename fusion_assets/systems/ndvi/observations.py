@@ -1,0 +1,92 @@
+"""Sentinel-1 backscatter in decibels, with less speckle.
+
+Filters work on linear power, orbit by orbit and polarisation by polarisation: decibels do not average, and orbits see a
+place from different sides. Windows reach over the edges of pieces, so that tiling leaves no seams.
+
+Source of the multitemporal filter: Quegan and Yu (2001), Filtering of multichannel SAR images, IEEE TGRS 39(11),
+equation for uncorrelated channels: J_k = m_k / N * sum_i (I_i / m_i), where m is the local mean.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.timeseries import Treatment, dataset_of
+
+Filter = Literal["multitemporal", "spatial", "none"]
+BANDS = ("VV", "VH")
+_LEAST_POWER = 1e-6
+"""-60 dB, below any sensor's noise."""
+
+
+def treatment(unit: str, method: Filter, window: int) -> Treatment | None:
+    """What makes decibels with less speckle of what an engine reads.
+
+    Args:
+        unit: of the product: `dB`, or `1` for linear power.
+        method: see `study.ndvi.Speckle`.
+        window: edge in pixels, odd.
+    """
+    if unit == "dB" and method == "none":
+        return None
+    reach = 0 if method == "none" else window // 2
+    return Treatment(functools.partial(_treated, unit=unit, method=method, window=window), reach)
+
+
+def _treated(values: np.ndarray, orbits: np.ndarray, unit: str, method: Filter, window: int) -> np.ndarray:
+    """All dates of a piece, (time, band, y, x), band by band in place."""
+    if unit != "dB":
+        with np.errstate(invalid="ignore"):
+            values = decibels(np.where(values > 0, values, np.float32(np.nan)))
+    if method != "none":
+        for band in range(values.shape[1]):
+            values[:, band] = filtered(values[:, band], orbits, method, window)
+    return values
+
+
+def decibels(power: np.ndarray) -> np.ndarray:
+    """Decibels of linear power, float32."""
+    return (10 * np.log10(power)).astype(np.float32)
+
+
+def nothing(grid: Grid) -> xr.Dataset:
+    """A series without dates."""
+    empty = np.zeros((0, len(BANDS), *grid.shape), np.float32)
+    return dataset_of(empty, BANDS, [], grid)
+
+
+def filtered(values: np.ndarray, orbits: np.ndarray, method: Filter, window: int) -> np.ndarray:
+    """One polarisation (time, y, x), dB to dB; NaN stays NaN and counts nowhere."""
+    out = np.empty(values.shape, np.float32)
+    for orbit in np.unique(orbits):
+        layers = np.flatnonzero(orbits == orbit)
+        total, count = np.zeros(values.shape[1:], np.float32), np.zeros(values.shape[1:], np.float32)
+        for layer in layers:
+            power = np.power(np.float32(10), values[layer] / np.float32(10))
+            known = np.isfinite(power)
+            # The local mean; it is kept where the result will lie.
+            out[layer] = np.where(known, _local_mean(power, known, window), np.nan)
+            ratio = power / out[layer]
+            total += np.where(known, ratio, 0)
+            count += known
+        if method == "multitemporal":
+            # Where one date is alone, this gives that date back: nothing can be told from one look.
+            out[layers] *= total / np.maximum(count, 1)
+        out[layers] = decibels(np.maximum(out[layers], _LEAST_POWER))
+    return out
+
+
+def _local_mean(power: np.ndarray, known: np.ndarray, window: int) -> np.ndarray:
+    """Mean of the known pixels in a window around each."""
+    from scipy.ndimage import uniform_filter
+
+    share = uniform_filter(known.astype(np.float32), window, mode="constant")
+    total = uniform_filter(np.where(known, power, 0), window, mode="constant")
+    # A running sum is rounded: no mean below the least power, nor of nothing.
+    share = np.maximum(share, 0.5 / window**2)
+    return np.maximum(total, _LEAST_POWER * share) / share

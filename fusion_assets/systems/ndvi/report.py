@@ -1,0 +1,146 @@
+"""The report on a region's NDVI of one year: pictures before and after, series of sampled places, errors by gap.
+
+One HTML file that opens anywhere, offline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.reports.page import render
+from fusion_assets.systems.ndvi import pictures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW_SCENES = 10
+"""Clear scenes below which the page warns: so few cannot tell what the errors of a year are."""
+METHODS = {
+    "fused": "radar and the clear dates around, together",
+    "interpolation": "straight line between the clear dates around",
+    "whittaker": "smooth curve through the clear dates",
+    "random_forest": "forest on radar and the time of year",
+    "linear": "local linear fit on radar",
+    "published_formula": "published radar index in decibels, fitted sign",
+    "seed_as_printed": "radar index with amplitudes in its place",
+}
+"""What the names of the estimators mean, in the order in which they are shown."""
+_PACKAGES = ("fusion-assets", "dagster", "scikit-learn", "xarray", "zarr", "numpy")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the page is about.
+
+    Attributes:
+        study: name.
+        title: for people.
+        region: name.
+        year: of the series.
+        method: estimator that filled the gaps.
+        study_digest: of the study.
+        engine: name of the engine that gave the imagery.
+        requests: what it was asked for, Sentinel-2 first.
+    """
+
+    study: str
+    title: str
+    region: str
+    year: int
+    method: str
+    study_digest: str
+    engine: str
+    requests: Sequence[ExportRequest]
+
+
+def build_report(
+    subject: Subject,
+    clear: xr.Dataset,
+    backscatter: xr.Dataset | None,
+    filled: xr.Dataset,
+    evaluation: pd.DataFrame,
+    true_colour: pictures.TrueColour,
+    sources: dict[str, float],
+) -> str:
+    """The page.
+
+    Args:
+        subject: what it is about.
+        clear: stored clear NDVI.
+        backscatter: stored radar; None for a study without.
+        filled: stored NDVI without gaps.
+        evaluation: of `evaluation.evaluate`.
+        true_colour: reflectance of a day, clouds and all.
+        sources: share of all values by what they rest on.
+    """
+    scenes = int(evaluation["scenes"].max()) if len(evaluation) else 0
+    return render(
+        "fusion_assets.systems.ndvi",
+        **{key: value for key, value in asdict(subject).items() if key != "requests"},
+        dates=filled.sizes["time"],
+        pictures=pictures.before_and_after(clear, filled, true_colour),
+        fields=pictures.draw_fields(clear, filled),
+        errors=pictures.draw_errors(evaluation, subject.method),
+        scenes=scenes,
+        few_scenes=scenes < FEW_SCENES,
+        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
+        sources=sources,
+        legend=pictures.LEGEND,
+    )
+
+
+def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, Any]]:
+    """Errors of all methods by length of gap, then everything about the chosen one."""
+    names = [name for name in METHODS if name in set(evaluation["estimator"])]
+    lengths = sorted(evaluation["gap_days"].unique())
+    by_gap = ["single scenes" if length == 0 else f"{length} days" for length in lengths]
+    for figure, caption in (
+        ("rmse", "RMSE in units of NDVI, by length of the gap"),
+        ("coverage", "Share of withheld values inside the stated 90 % interval"),
+    ):
+        known = evaluation.pivot(index="estimator", columns="gap_days", values=figure)
+        rows = [(name, METHODS[name], *(_shown(known.loc[name, length]) for length in lengths)) for name in names]
+        yield _table(caption, ("method", "", *by_gap), rows)
+    own = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
+    shown = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
+    rows = [
+        (gap, *(_shown(getattr(row, name)) for name in shown), str(row.note))
+        for gap, row in zip(by_gap, own.itertuples(), strict=True)
+    ]
+    columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
+    yield _table(f"The method of this page, {method}", columns, rows)
+
+
+def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+    """What the page was made from."""
+    rows = []
+    for request, series in zip(subject.requests, (clear, backscatter), strict=False):
+        first, last = request.window
+        days = 0 if series is None else series.sizes["time"]
+        asked = f"{', '.join(request.collections)}; {first} to {last}; {days} dates; recipe {request.recipe_digest}"
+        if request.recipe.mask.kind == "classes":
+            asked += f"; clear are the classes {', '.join(map(str, request.recipe.mask.values))}"
+        rows.append((PRODUCTS[request.product].title, asked))
+    rows += [
+        ("engine", subject.engine),
+        ("study", f"{subject.study}, {subject.study_digest}"),
+        ("software", ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+    ]
+    return _table("What it was made from", ("", ""), rows)
+
+
+def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    return {"caption": caption, "columns": columns, "rows": rows}
+
+
+def _shown(value: Any) -> str:
+    if value != value:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"

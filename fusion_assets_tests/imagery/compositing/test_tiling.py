@@ -1,0 +1,52 @@
+"""Tiles: whole cover, edges on the sources' blocks, and a size that does not grow with the season."""
+
+import numpy as np
+import pytest
+from affine import Affine
+
+from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.placement import Lattice
+from fusion_assets.imagery.compositing.headers import Header
+from fusion_assets.imagery.compositing.tiling import TILE_BYTES, tile_sizes
+from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST
+
+
+def make_header(block, step=10.0, crs=CRS, west=WEST, size=10_980):
+    lattice = Lattice(crs, Affine(step, 0, west, 0, -step, NORTH), size, size)
+    return Header(lattice, np.dtype(np.uint16), 0, (block, block), None, "GTiff")
+
+
+def make_grid(side, step=10, west=WEST):
+    return Grid(CRS, Affine(step, 0, west, 0, -step, NORTH), side, side)
+
+
+def test_tiles_end_where_blocks_end():
+    rows, cols = tile_sizes(make_grid(1500, west=WEST + 1230), 1, 24, 2, [make_header(512)])
+    assert (rows, cols) == ([512, 512, 476], [389, 512, 512, 87])
+    # Of several lattices, the one that most files have.
+    headers = [make_header(512, west=WEST + 70), *[make_header(512)] * 2]
+    assert tile_sizes(make_grid(1500), 1, 24, 2, headers)[1] == [512, 512, 476]
+
+
+def test_many_scenes_make_slices_of_a_block_and_small_blocks_are_put_together():
+    rows, cols = tile_sizes(make_grid(1500), 1, 96, 2, [make_header(512)])
+    assert rows[:4] == [128] * 4 and cols == [512, 512, 476]
+    assert tile_sizes(make_grid(1500), 1, 5, 2, [make_header(128)])[0] == [512, 512, 476]
+
+
+@pytest.mark.parametrize("block", [1, 16, 256, 512, 1024])
+@pytest.mark.parametrize("acquisitions", [1, 24, 96, 700])
+@pytest.mark.parametrize(("side", "subdivision"), [(64, 1), (3000, 1), (300, 10), (123, 25), (13, 255)])
+def test_tiles_cover_the_grid_and_stay_small(block, acquisitions, side, subdivision):
+    headers = [make_header(block), make_header(block, 20)]
+    rows, cols = tile_sizes(make_grid(side, 10 * subdivision), subdivision, acquisitions, 2, headers)
+    assert sum(rows) == sum(cols) == side and min(rows + cols) > 0
+    working = max(rows) * max(cols) * subdivision**2
+    assert working * acquisitions * 3.125 <= 1.1 * TILE_BYTES or max(rows) * subdivision <= max(subdivision, 64)
+
+
+@pytest.mark.parametrize("header", [make_header(512, 1.0), make_header(512, 1e-5, "EPSG:4326")])
+def test_sources_finer_than_the_grid_count_as_they_are(header):
+    rows, cols = tile_sizes(make_grid(2000, 100), 1, 1, 2, [header])
+    finer = 100 if header.lattice.crs == CRS else 90
+    assert max(rows) * max(cols) * finer**2 * 2 <= 1.1 * TILE_BYTES

@@ -1,0 +1,87 @@
+"""Which errors an asset's retry policy applies to, and what `fusion run` says of its attempts."""
+
+import pickle
+
+import dagster as dg
+import pytest
+
+from fusion_assets.cli.runner import _failed_attempts, _failure_text
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.engines.tolerance import tolerating
+from fusion_assets.imagery.unreadable import UnreadableFile
+from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
+from fusion_assets.storage import addresses
+
+
+def run(errors):
+    """The result of an asset that meets these errors one after the other, and how often it was tried."""
+    tries = []
+
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=NETWORK_RETRIES.max_retries, delay=0))
+    def stumbling():
+        with explained():
+            tries.append(1)
+            if errors:
+                raise errors.pop(0)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = dg.Definitions([stumbling]).resolve_implicit_global_asset_job_def()
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        return job.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet), len(tries)
+
+
+def busy(number):
+    return Unreachable(f"the archive is busy ({number})", "an answer", "try again later")
+
+
+def test_what_may_pass_is_tried_again_and_said():
+    result, tries = run([busy(1), busy(2)])
+    assert result.success and tries == 3
+    first, second = _failed_attempts(result)
+    assert first.startswith("attempt 1 failed") and "the archive is busy (1)" in first
+    assert second.startswith("attempt 2 failed") and "the archive is busy (2)" in second and "\n" not in second
+
+
+def test_what_does_not_pass_fails_with_its_own_text():
+    result, tries = run([busy(number) for number in range(1, 9)])
+    assert not result.success and tries == 1 + NETWORK_RETRIES.max_retries
+    assert _failure_text(result) == str(busy(3)) and len(_failed_attempts(result)) == 2
+
+
+def test_what_stays_wrong_is_not_tried_again():
+    result, tries = run([FusionError("there is no such collection", "one", "choose one")])
+    assert not result.success and tries == 1 and not _failed_attempts(result)
+    assert _failure_text(result).startswith("there is no such collection")
+
+
+def test_errors_stay_transient_on_their_way_through_processes():
+    assert pickle.loads(pickle.dumps(busy(1))).transient and not pickle.loads(pickle.dumps(FusionError("a"))).transient
+
+
+class EndpointConnectionError(ConnectionError):
+    """As object stores' clients have their own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "transient"),
+    [(EndpointConnectionError("https://bucket?key=secret"), True), (TimeoutError(), True),
+     (ConnectionResetError(), True),
+     (FileNotFoundError(), False), (PermissionError(), False), (ValueError(), False)],
+)  # fmt: skip
+def test_storage_that_breaks_off_may_be_tried_again(error, transient):
+    with pytest.raises(FusionError) as caught, addresses.explained("read", "s3://bucket", "an object", "check it"):
+        raise error
+    assert caught.value.transient is transient and "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("transient", [True, False])
+def test_scenes_beyond_the_tolerance_may_be_tried_again_where_one_of_them_may(transient):
+    bad = UnreadableFile("a.tif", "broken")
+    bad.transient = transient
+
+    def make(left_out):
+        raise bad
+
+    with pytest.raises(FusionError, match="1 of 2 scenes") as caught:
+        tolerating(make, lambda: {"a": bad, "b": None}, "here|2019", 0.1)
+    assert caught.value.transient is transient

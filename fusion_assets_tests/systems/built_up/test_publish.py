@@ -1,0 +1,233 @@
+"""The published catalog: valid, complete whoever writes at the same time, and the same pixels in other programs."""
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import odc.stac
+import pystac
+import pytest
+import rasterio
+from pystac.extensions.classification import ClassificationExtension
+from pystac.extensions.file import FileExtension
+from pystac.extensions.projection import ProjectionExtension
+from pystac.extensions.raster import RasterExtension
+from pystac.validation import validate_dict
+from shapely.geometry import shape
+
+from fusion_assets.definitions import build_definitions
+from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.io_managers import CatalogIOManager
+from fusion_assets.publishing.catalog import Published, is_synthetic, publish_region
+from fusion_assets.publishing.items import Publication
+from fusion_assets.storage.root import Storage
+from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
+
+REGIONS = ("west", "east")
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory):
+    """Study, settings and probabilities of four stored maps."""
+    folder, study = tmp_path_factory.mktemp("publish"), small_study()
+    settings = settings_at(folder)
+    return study, settings, {(r, y): store_map(study, settings, r, y, missing=1) for r in REGIONS for y in YEARS}
+
+
+@pytest.fixture
+def root(maps, tmp_path):
+    """A copy of the maps with nothing published yet."""
+    shutil.copytree(Path(maps[1].storage) / "built_up_prediction", tmp_path / "data" / "built_up_prediction")
+    return tmp_path / "data"
+
+
+def publish(study, storage, region, years=YEARS, **changes):
+    products = tuple(use.product for use in study.products.given().values())
+    publication = Publication(study.name, study.title, products, REGIONS, **changes)
+    windows = {year: (dt.date(year, 7, 1), dt.date(year, 12, 31)) for year in years}
+    published = {y: Published(storage.path("built_up_prediction", region, y, "tif"), windows[y]) for y in years}
+    return publish_region(storage, publication, region, study.polygon(region), published)
+
+
+def linked_items(root):
+    catalog = pystac.Catalog.from_file(str(root / "stac" / "catalog.json"))
+    return {item.id: item for item in catalog.get_items(recursive=True)}
+
+
+def test_every_document_is_valid_and_every_link_leads_somewhere(maps, root):
+    for region in REGIONS:
+        publish(maps[0], Storage(root), region)
+    documents = list((root / "stac").rglob("*.json"))
+    assert len(documents) == 2 + 4
+    for path in documents:
+        document = json.loads(path.read_text())
+        # Extension schemas need a network; the core schema comes with pystac.
+        validate_dict({**document, "stac_extensions": []})
+        assert str(root) not in path.read_text()
+        for link in [*document["links"], *document.get("assets", {}).values()]:
+            assert link.get("rel") == "via" or (path.parent / link["href"]).is_file(), link
+    collection = pystac.Collection.from_file(str(root / "stac" / "built_up" / "collection.json"))
+    assert collection.extent.spatial.bboxes[0] == [87.0, 27.0, 87.08, 27.04]
+    assert len(collection.extent.spatial.bboxes) == 3
+    first, last = collection.extent.temporal.intervals[0]
+    assert (first.date(), last.date()) == (dt.date(2016, 7, 1), dt.date(2017, 12, 31))
+    owners = " ".join(provider.name for provider in collection.providers)
+    assert all(owner in owners for owner in ("Copernicus", "Earth Observation Group", "Joint Research Centre"))
+
+
+def test_items_describe_their_files(maps, root):
+    study = maps[0]
+    publish(study, Storage(root), "west")
+    for item in linked_items(root).values():
+        asset, year = item.assets["map"], item.properties["fusion:year"]
+        path = Path(asset.get_absolute_href())
+        with rasterio.open(path) as file:
+            projection, bands = ProjectionExtension.ext(asset), RasterExtension.ext(asset).bands
+            assert (projection.shape, projection.transform) == (list(file.shape), list(file.transform)[:6])
+            assert projection.bbox == list(file.bounds)
+            assert file.crs == rasterio.CRS.from_user_input(ProjectionExtension.ext(item).code)
+            for index, band in enumerate(bands):
+                values = file.read(index + 1)
+                assert (band.data_type, str(band.nodata)) == (file.dtypes[index], str(file.nodata))
+                assert band.statistics.maximum == np.nanmax(values)
+                assert band.statistics.mean == pytest.approx(float(np.nanmean(values, dtype=float)))
+        assert FileExtension.ext(asset).checksum == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
+        assert FileExtension.ext(asset).size == path.stat().st_size
+        classes = ClassificationExtension.ext(RasterExtension.ext(asset).bands[1]).classes
+        assert {known.value: known.name for known in classes} == {0: "not_built_up", 1: "built_up"}
+        assert [band["name"] for band in asset.extra_fields["bands"]] == ["probability", "built_up"]
+        assert shape(item.geometry).equals(study.polygon("west"))
+        assert shape(item.geometry).exterior.is_ccw
+        assert item.properties["start_datetime"] < item.datetime.isoformat() < item.properties["end_datetime"]
+        assert item.datetime.year == year
+        assert item.properties["fusion:threshold"] == 0.6 and item.properties["fusion:scene_count"] == 7
+        assert Path(item.assets["thumbnail"].get_absolute_href()).read_bytes()[:4] == b"\x89PNG"
+
+
+def test_odc_stac_loads_the_same_pixels_by_band_names(maps, root):
+    for region in REGIONS:
+        publish(maps[0], Storage(root), region)
+    for region in REGIONS:
+        items = [item for item in linked_items(root).values() if item.properties["fusion:region"] == region]
+        loaded = odc.stac.load(items, bands=["probability", "built_up"])
+        for index, year in enumerate(YEARS):
+            expected = maps[2][region, year]
+            assert np.array_equal(loaded["probability"][index].values, expected, equal_nan=True)
+            assert np.array_equal(loaded["built_up"][index].values == 1, expected >= 0.6)
+        assert loaded["built_up"].dtype == np.float32 and np.isnan(loaded["built_up"].nodata)
+
+
+def test_gdal_opens_an_item_as_it_lies(maps, root, monkeypatch):
+    publish(maps[0], Storage(root), "east")
+    monkeypatch.chdir(root / "stac" / "built_up" / "east")  # GDAL takes relative links from here
+    with rasterio.open('STACIT:"2016.json":asset=map') as file:
+        assert file.descriptions == ("probability", "built_up") and file.crs.to_epsg() == 32645
+        assert np.array_equal(file.read(1), maps[2]["east", 2016], equal_nan=True)
+
+
+def test_equal_maps_give_equal_documents_and_the_folder_can_be_moved(maps, root, tmp_path):
+    written = publish(maps[0], Storage(root), "west")
+    moved = tmp_path / "elsewhere"
+    shutil.move(root, moved)
+    before = (moved / "stac" / "built_up" / "west" / "2016.json").read_bytes()
+    assert publish(maps[0], Storage(moved), "west") == written
+    assert (moved / "stac" / "built_up" / "west" / "2016.json").read_bytes() == before
+    assert len(odc.stac.load(linked_items(moved).values()).time) == 2
+
+
+def test_years_no_longer_mapped_leave_the_catalog(maps, root):
+    publish(maps[0], Storage(root), "west")
+    publish(maps[0], Storage(root), "west", years=YEARS[1:])
+    assert set(linked_items(root)) == {"two-built-up-west-2017"}
+    assert not (root / "stac" / "thumbnails" / "west" / "2016.png").exists()
+
+
+def test_regions_published_at_the_same_moment_lose_nothing(maps, root):
+    class Slow(Storage):
+        """Another region is published between this one's look at the items and its writing."""
+
+        late = False
+
+        def write_bytes(self, content, path):
+            if path.endswith("collection.json") and not self.late:
+                self.late = True
+                publish(maps[0], Storage(root), "east")
+                assert len(linked_items(root)) == 4
+            super().write_bytes(content, path)
+
+    publish(maps[0], Slow(root), "west")
+    assert len(linked_items(root)) == 4
+
+
+def test_object_stores_work_too(maps):
+    study, settings, _ = maps
+    storage = Storage("memory://published/here")
+    for year in YEARS:
+        local = Path(settings.storage) / "built_up_prediction" / "west" / f"{year}.tif"
+        storage.put_file(local, storage.path("built_up_prediction", "west", year, "tif"))
+    written = publish(study, storage, "west")
+    assert written["collection"] == "stac/built_up/collection.json"
+    item = json.loads(storage.read_bytes(storage.path("stac/built_up", "west", 2016, "json")))
+    assert item["assets"]["map"]["href"] == "../../../built_up_prediction/west/2016.tif"
+
+
+def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, tmp_path):
+    publish(maps[0], Storage(root), "west", synthetic=True)
+    for path in (root / "stac").rglob("*.json"):
+        document = json.loads(path.read_text())
+        assert "SYNTHETIC" in str(document.get("title", document.get("properties", {}).get("title")))
+        assert not any("Copernicus" in provider["name"] for provider in document.get("providers", []))
+    assert not is_synthetic(str(tmp_path / "catalog.json"))
+    (tmp_path / "demo.json").write_text('{"synthetic": true}')
+    assert is_synthetic(str(tmp_path / "catalog.json"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda root: shutil.rmtree(root / "stac"), "is not there"),
+        (lambda root: (root / "stac/built_up/west/2016.json").write_text("{}"), "was changed"),
+    ],
+)
+def test_a_catalog_that_lost_what_it_lists_is_no_catalog(maps, root, harm, said):
+    manager = CatalogIOManager(str(root))
+    catalog = Artifact("built_up_catalog", "west", None)
+    written = publish(maps[0], Storage(root), "west")
+    manager.save(written, catalog)
+    publish(maps[0], Storage(root), "east")
+    assert manager.load(catalog) == written
+    harm(root)
+    with pytest.raises(FusionError, match=said):
+        manager.verify(catalog)
+
+
+def test_the_asset_publishes_its_region_and_says_where(maps, root):
+    study, settings, _ = maps
+    definitions = build_definitions({"study": study, "storage": str(root), "archive": settings.archive})
+    job = definitions.resolve_implicit_global_asset_job_def()
+    (root / "built_up_report").mkdir()
+    (root / "built_up_report" / "west.html").write_text("<html></html>")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for region in REGIONS:
+            result = job.execute_in_process(
+                asset_selection=[dg.AssetKey("built_up_catalog")], partition_key=region, instance=instance
+            )
+            assert result.success
+        event = instance.get_latest_materialization_event(dg.AssetKey("built_up_catalog"))
+        metadata = event.asset_materialization.metadata
+    assert metadata["items"].value == 2
+    assert Path(metadata["collection"].value) == root / "stac" / "built_up" / "collection.json"
+    items = linked_items(root)
+    assert len(items) == 4
+    # Annual lights take the whole year: the interval is that of all inputs together.
+    west = items["two-built-up-west-2016"]
+    assert west.properties["start_datetime"] == "2016-01-01T00:00:00Z"
+    assert [link.get_absolute_href() for link in west.get_links("describedby")] == [
+        str(root / "built_up_report" / "west.html")
+    ]
+    assert not items["two-built-up-east-2016"].get_links("describedby")
