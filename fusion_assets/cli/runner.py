@@ -7,7 +7,7 @@ same records.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -24,13 +24,7 @@ from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.study import Study
-
-_ONLY_WITH = {
-    "feature_ablation": "`features: both`: it compares two sensors, and this study uses one",
-    "region_transfer": "several regions: it says how well a region never seen is mapped",
-    "ndvi": "a section `ndvi`",
-}
-"""Assets (by how their names begin) that not every study has, and what they need."""
+from fusion_assets.study.provenance import EXPORT_ASSETS
 
 _SHOWN = 3
 AskedNow = Callable[[str, str, int], ExportRequest | None]
@@ -91,6 +85,7 @@ def plan(
     regions: Sequence[str] = (),
     years: Sequence[int] = (),
     select: str = "",
+    lacking: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """Assets and partitions to look at, region by region, upstream first.
 
@@ -102,12 +97,13 @@ def plan(
             the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
         select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
             separated by commas; empty means all.
+        lacking: by asset or group that the study has not, what it would have to have for it.
 
     Raises:
         FusionError: unknown region, year or selection.
     """
     graph = definitions.resolve_asset_graph()
-    chosen = _selected(definitions, study, select)
+    chosen = _selected(definitions, study, select, lacking or {})
     known = [region.name for region in study.regions]
     _check("regions", regions, known, "--region")
     _check("years", years, list(study.years), "--years")
@@ -131,6 +127,23 @@ def plan(
             "choose other --years or another --select",
         )
     return steps
+
+
+def check_engine_makes(engine: str, assets: Collection[str]) -> None:
+    """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
+
+    Args:
+        engine: name.
+        assets: names of the assets that are to be made.
+
+    Raises:
+        FusionError: exports are among them, and the engine makes none.
+    """
+    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub, makes_series_only
+
+    exports = [name for name in EXPORT_ASSETS.values() if name in assets]
+    if engine == SentinelHub.name and exports:
+        raise makes_series_only(", ".join(exports))
 
 
 def run_steps(
@@ -237,7 +250,7 @@ def _years_of(partition: str, study: Study) -> set[int]:
     return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
 
 
-def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.AssetKey]:
+def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: Mapping[str, str]) -> set[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     if not select:
         return set(graph.executable_asset_keys)
@@ -251,7 +264,7 @@ def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.
         problem = f"is not an asset selection ({error})"
     if found:
         return found
-    for name, needed in _ONLY_WITH.items():
+    for name, needed in lacking.items():
         if name in select and name not in names:
             raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
                               "choose another asset, or change the study")  # fmt: skip

@@ -4,11 +4,12 @@ import dagster as dg
 import pytest
 
 from fusion_assets.cli.runner import plan
-from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.role_assets import expected_facts
+from fusion_assets.orchestration.assembly import build_definitions, site_of
+from fusion_assets.orchestration.system import needs_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
+from fusion_assets.systems.registry import SYSTEMS
 
 PRODUCTS = {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"}
 OPTICS = {"sentinel2_export": set(), "sentinel2_composite": {"sentinel2_export"}}
@@ -79,13 +80,13 @@ def graph_of(definitions):
 
 @pytest.mark.parametrize("features", GRAPHS)
 def test_graph(features):
-    definitions = build_definitions({"study": study(features)})
+    definitions = build_definitions(SYSTEMS, {"study": study(features)})
     assert graph_of(definitions) == GRAPHS[features]
     dg.Definitions.validate_loadable(definitions)
 
 
 def test_partitions():
-    definitions = build_definitions({"study": study()})
+    definitions = build_definitions(SYSTEMS, {"study": study()})
     for asset in definitions.assets:
         name = asset.key.to_user_string()
         years = {"2015"} if name in YEARS else {"2016", "2017"} if name == "built_up_prediction" else None
@@ -98,7 +99,7 @@ def test_partitions():
 
 def test_several_regions_are_transferred_between():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
-    definitions = build_definitions({"study": study(regions=regions)})
+    definitions = build_definitions(SYSTEMS, {"study": study(regions=regions)})
     graph = graph_of(definitions)
     assert graph.pop("region_transfer") == {"fused_stack", "training_samples", "model_evaluation"}
     assert graph == GRAPHS["both"]
@@ -115,7 +116,7 @@ def test_several_regions_are_transferred_between():
 def test_what_rests_on_every_region_is_made_last():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
     chosen = study(regions=regions)
-    steps = [step.name for step in plan(build_definitions({"study": chosen}), chosen)]
+    steps = [step.name for step in plan(build_definitions(SYSTEMS, {"study": chosen}), chosen)]
     names = ("region_transfer", "built_up_report", "built_up_catalog")
     last = [f"{name} {region}" for region in ("here", "there") for name in names]
     assert [step.removesuffix("|2015") for step in steps[-6:]] == last
@@ -123,7 +124,7 @@ def test_what_rests_on_every_region_is_made_last():
 
 def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
     chosen = study()
-    definitions = build_definitions({"study": chosen})
+    definitions = build_definitions(SYSTEMS, {"study": chosen})
     assert not [step for step in plan(definitions, chosen, years=[2016]) if "trend" in step.name]
     names = [step.name for step in plan(definitions, chosen, years=[2016, 2017])]
     assert names.index("built_up_trend here") > names.index("built_up_prediction here|2017")
@@ -141,13 +142,13 @@ def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
 def test_an_asset_that_this_study_lacks_is_said_to_need_another(select, words):
     chosen = study("optics")
     with pytest.raises(FusionError) as caught:
-        plan(build_definitions({"study": chosen}), chosen, select=select)
+        plan(build_definitions(SYSTEMS, {"study": chosen}), chosen, select=select, lacking=needs_of(SYSTEMS, chosen))
     assert words in caught.value.expected and "Definitions" not in str(caught.value)
 
 
 def test_new_interpretations_make_the_trend_stale(tmp_path):
     def version():
-        definitions = build_definitions({"study": study(reference_sample=str(tmp_path / "points.csv"))})
+        definitions = build_definitions(SYSTEMS, {"study": study(reference_sample=str(tmp_path / "points.csv"))})
         (asset,) = (a for a in definitions.assets if a.key.to_user_string() == "built_up_trend")
         return next(iter(asset.specs)).code_version
 
@@ -158,29 +159,29 @@ def test_new_interpretations_make_the_trend_stale(tmp_path):
 
 def test_a_study_without_labels_has_composites_only():
     products = {"sentinel2": "sentinel2_l2a"}
-    definitions = build_definitions({"study": study("optics", products=products, label_year=None)})
+    definitions = build_definitions(SYSTEMS, {"study": study("optics", products=products, label_year=None)})
     assert graph_of(definitions) == {**OPTICS, "fused_stack": {"sentinel2_composite"}}
 
 
 def test_every_asset_says_what_it_is_and_what_code_made_it():
-    for asset in build_definitions({"study": study()}).assets:
+    for asset in build_definitions(SYSTEMS, {"study": study()}).assets:
         (spec,) = asset.specs
-        assert spec.description and spec.code_version and spec.group_name == "built_up", spec.key
+        assert spec.description and spec.code_version and spec.group_name in ("imagery", "built_up"), spec.key
 
 
 def test_code_versions_follow_the_sections_they_use():
     def versions(changed):
         return {spec.key.to_user_string(): spec.code_version for a in changed.assets for spec in a.specs}
 
-    before = versions(build_definitions({"study": study()}))
-    after = versions(build_definitions({"study": study(season={"start": "06-01", "end": "12-31"})}))
+    before = versions(build_definitions(SYSTEMS, {"study": study()}))
+    after = versions(build_definitions(SYSTEMS, {"study": study(season={"start": "06-01", "end": "12-31"})}))
     changed = {name for name in before if before[name] != after[name]}
     assert {"sentinel2_export", "sentinel2_composite", "night_lights_export", "night_lights_composite"} <= changed
     assert "built_up_model" not in changed
 
 
 def test_prediction_rests_on_the_label_year():
-    definitions = build_definitions({"study": study()})
+    definitions = build_definitions(SYSTEMS, {"study": study()})
     asset = next(a for a in definitions.assets if a.key.to_user_string() == "built_up_prediction")
     mapping = asset.get_partition_mapping(dg.AssetKey("built_up_model"))
     graph = definitions.resolve_asset_graph()
@@ -193,12 +194,12 @@ def test_prediction_rests_on_the_label_year():
 
 def test_an_unknown_setting_is_named():
     with pytest.raises(FusionError, match="colour"):
-        build_definitions({"colour": "red"})
+        build_definitions(SYSTEMS, {"colour": "red"})
 
 
 def facts_of(asset, year, **changes):
     settings = Settings.from_environment({"archive": "unused", "storage": "unused"})
-    return expected_facts(study(**changes), settings)(asset, "here", str(year))
+    return site_of(SYSTEMS, study(**changes), settings).facts(asset, "here", str(year))
 
 
 @pytest.mark.parametrize(
