@@ -9,43 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
-
-# Not public, but what the web UI itself asks; Dagster's version is pinned to this minor release.
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContext
-from dagster._utils.error import SerializableErrorInfo
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
+from fusion_assets.orchestration.staleness import why_stale
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import EXPORT_ASSETS
 
 _SHOWN = 3
 AskedNow = Callable[[str, str, int], ExportRequest | None]
-
-
-class _Records(LoadingContext):
-    """What the resolver reads Dagster's records through."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
-        self._loaders: dict = {}
-
-    @property
-    def instance(self) -> dg.DagsterInstance:
-        """The instance whose records are read."""
-        return self._instance
-
-    @property
-    def loaders(self) -> dict:
-        """Batches of this context, by type."""
-        return self._loaders
 
 
 @dataclass(frozen=True)
@@ -210,14 +189,9 @@ def why_not_fresh(
     when the study or the archive is no longer the one it was asked with (an outline that has moved, say).
     """
     key, partition = step.asset.key, step.partition
-    # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
-    resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Records(instance))
-    status = resolver.get_status(key, partition)
-    if status is StaleStatus.MISSING:
-        return "not made yet"
-    if status is StaleStatus.STALE:
-        causes = resolver.get_stale_causes(key, partition)
-        return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
+    stale = why_stale(definitions, instance, key, partition)
+    if stale:
+        return stale
     manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
     artifact = Artifact.of(key, partition, step.asset.partitions_def)
     try:
@@ -300,7 +274,8 @@ def _first_line(message: str) -> str:
     return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
 
 
-def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:
+def _innermost(error: Any) -> Any:
+    """The error at the root of one that Dagster has recorded."""
     while error.cause is not None:
         error = error.cause
     return error
