@@ -12,9 +12,9 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.deadline import deadline, remaining
 from fusion_assets.imagery.engines.failures import Kind, kind_of
 from fusion_assets.imagery.engines.protocol import Engine, Export
+from fusion_assets.imagery.engines.waiting import deadline, remaining
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG, Records, records_of
 from fusion_assets.orchestration.instance import settle_dead_runs

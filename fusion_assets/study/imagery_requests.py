@@ -13,8 +13,7 @@ from shapely import to_geojson
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
-from fusion_assets.imagery.products import Mask, Product
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.products import CloudScore, MinCoverage

@@ -10,7 +10,7 @@ import fsspec
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines import deadline, operations
+from fusion_assets.imagery.engines import operations, waiting
 from fusion_assets.imagery.engines.earth_engine import connection, shards
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.imagery.engines.earth_engine.registry import Registry
@@ -296,7 +296,7 @@ def test_what_a_tick_has_no_time_for_is_left_to_the_next(project, service, monke
     def slow(*arguments):
         looks.append(arguments)
         if len(looks) == 3:
-            monkeypatch.setattr(deadline.time, "monotonic", lambda: time.perf_counter() + 10**6)
+            monkeypatch.setattr(waiting.time, "monotonic", lambda: time.perf_counter() + 10**6)
         return look(*arguments)
 
     with monkeypatch.context() as patched:

@@ -19,8 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.storage.addresses import public_url
 

@@ -9,8 +9,7 @@ import json
 from shapely import to_geojson
 
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
-from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import mask_of

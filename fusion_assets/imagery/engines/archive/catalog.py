@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.archive.doubles import one_each
-from fusion_assets.imagery.engines.deadline import bounded, deadline
+from fusion_assets.imagery.engines.waiting import bounded, deadline
 from fusion_assets.imagery.footprints import footprint, touches
 from fusion_assets.imagery.scenes import interval
 from fusion_assets.imagery.windows import bounds, overlaps

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.search_outline import search_outline
 from fusion_assets.imagery.engines.archive.web import Circle, Refusal, Web, next_link
-from fusion_assets.imagery.engines.deadline import deadline
+from fusion_assets.imagery.engines.waiting import deadline
 
 SEARCH_SECONDS = 900.0
 PAGE_SIZES = (200, 100, 50, 10)

@@ -17,7 +17,7 @@ from pystac_client.stac_api_io import StacApiIO
 from requests.exceptions import ChunkedEncodingError
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, deadline, remaining
+from fusion_assets.imagery.engines.waiting import bounded, deadline, remaining
 from fusion_assets.storage.addresses import public_url
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.deadline import bounded, deadline
 from fusion_assets.imagery.engines.earth_engine import tasks
 from fusion_assets.imagery.engines.earth_engine.connection import (
     REQUESTS_AT_ONCE,
@@ -26,6 +25,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import (
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.imagery.engines.waiting import bounded, deadline
 from fusion_assets.storage.addresses import public_url
 
 LIMIT_SECONDS = 20

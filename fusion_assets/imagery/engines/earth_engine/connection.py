@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, remaining
+from fusion_assets.imagery.engines.waiting import bounded, remaining
 from fusion_assets.storage.addresses import public_url
 
 ATTEMPTS = 6

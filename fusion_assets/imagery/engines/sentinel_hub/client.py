@@ -18,8 +18,8 @@ from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubS
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, deadline
 from fusion_assets.imagery.engines.sentinel_hub.problems import TRANSIENT_CODES, status_of
+from fusion_assets.imagery.engines.waiting import bounded, deadline
 from fusion_assets.storage.addresses import public_url
 
 ATTEMPTS = 4

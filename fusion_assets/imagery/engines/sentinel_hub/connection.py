@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.deadline import bounded, deadline
 from fusion_assets.imagery.engines.sentinel_hub.problems import explained
+from fusion_assets.imagery.engines.waiting import bounded, deadline
 from fusion_assets.storage.addresses import public_url
 
 if TYPE_CHECKING:

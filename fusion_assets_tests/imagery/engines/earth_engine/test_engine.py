@@ -16,8 +16,8 @@ from fusion_assets.imagery.engines.earth_engine.expressions import physical
 from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline, searched_area
 from fusion_assets.imagery.engines.earth_engine.scenes import _listing, find_scenes
 from fusion_assets.imagery.engines.protocol import Export
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import FIRST_DAY, GRID, bare_item, small_request, small_season, write_catalog

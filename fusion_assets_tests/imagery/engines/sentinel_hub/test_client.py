@@ -27,8 +27,8 @@ from fusion_assets.imagery.engines.sentinel_hub import client, connection
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
 from fusion_assets.imagery.engines.sentinel_hub.timeseries import relative_orbit, series
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService, tiny_archive
 from fusion_assets.loopbacks.sentinel_hub.evalscript import run_in_node, understood
 from fusion_assets.loopbacks.sentinel_hub.rendering import MOST_PIXELS

@@ -11,8 +11,7 @@ from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
-from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
