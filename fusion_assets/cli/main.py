@@ -163,7 +163,7 @@ def _run_study(
     from fusion_assets.definitions import build_definitions
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
     from fusion_assets.orchestration.io_managers import managers
-    from fusion_assets.orchestration.resources import EngineResource
+    from fusion_assets.orchestration.resources import connect_dask
     from fusion_assets.orchestration.role_assets import check_engine_makes, expected_facts, export_request
     from fusion_assets.storage.root import Storage
     from fusion_assets.study.stored_outlines import configured_study
@@ -171,7 +171,7 @@ def _run_study(
     study = configured_study(settings)
     asked_now = partial(export_request, study, settings)
     Storage(settings.storage).check_writable()
-    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    connect_dask(settings.dask_scheduler)
     stored = managers(settings.storage, expected_facts(study, settings))
     definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select)

@@ -104,7 +104,8 @@ def test_errors_say_whether_they_may_pass(error, passing):
 def test_the_resource_takes_the_place_from_its_configuration_then_from_the_environment(bare, tmp_path):
     bare.setenv("EE_PROJECT", "from-environment")
     bare.setenv("FUSION_EE_BUCKET", "gs://bucket/folder")
-    made = EngineResource(engine="earth_engine", storage=str(tmp_path), ee_url="https://ee.example").client()
+    settings = {"engine": "earth_engine", "storage": str(tmp_path), "ee_url": "https://ee.example"}
+    made = EngineResource(settings=settings).client()
     assert isinstance(made, EarthEngine)
     assert made._connection == Connection("from-environment", "https://ee.example")
     assert made._folder == "gs://bucket/folder"
