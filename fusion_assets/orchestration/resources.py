@@ -10,7 +10,7 @@ from pydantic import Field
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
-from fusion_assets.imagery.engines.protocol import Engine
+from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
 from fusion_assets.settings import Settings
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
@@ -40,7 +40,7 @@ class EngineResource(dg.ConfigurableResource):
             ee_use={**use.model_dump(exclude_none=True), "workload_tag": use.workload_tag or workload_tag(study.name)},
         )
 
-    def client(self) -> Engine:
+    def client(self) -> SeriesEngine:
         """The engine.
 
         Raises:
@@ -67,6 +67,11 @@ class EngineResource(dg.ConfigurableResource):
             bucket=settings.ee_bucket.removeprefix("gs://"), **use.model_dump(exclude={"workload_tag"})
         )
         return EarthEngine(storage, connection, options)
+
+    def composites(self) -> CompositeEngine | None:
+        """The engine, where it reduces passes to composites; None where it gives series only."""
+        engine = self.client()
+        return engine if isinstance(engine, CompositeEngine) else None
 
     def connect_dask(self) -> None:
         """See `connect_dask`."""

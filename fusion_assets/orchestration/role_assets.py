@@ -101,11 +101,12 @@ def check_engine_makes(engine: str, assets: Collection[str]) -> None:
     Raises:
         FusionError: exports are among them, and the engine makes none.
     """
-    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub, makes_series_only
+    from fusion_assets.imagery.engines.protocol import series_only
+    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
 
     exports = [name for name in EXPORT_ASSETS.values() if name in assets]
     if engine == SentinelHub.name and exports:
-        raise makes_series_only(", ".join(exports))
+        raise series_only(engine, ", ".join(exports), "'group:ndvi'")
 
 
 def roles_of(study: Study) -> tuple[Role, ...]:

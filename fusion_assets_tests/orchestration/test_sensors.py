@@ -173,7 +173,7 @@ class Scripted(EngineResource):
     attempt: int = 1
     minutes_ago: int = 10
 
-    def client(self):
+    def composites(self):
         return self
 
     def finished_since(self, cursor):

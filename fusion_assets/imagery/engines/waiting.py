@@ -1,70 +1,21 @@
-"""How long who asks can wait: a limit on everything asked within it, and the waiting for exports and for a place.
+"""Waiting for exports and for a place in the queue, with progress, asking ever more rarely, up to a limit.
 
-A sensor's tick must end within a minute; a run may take its time.
+Any engine's will do.
 """
 
 from __future__ import annotations
 
-import contextvars
-import math
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Callable, Sequence
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.protocol import Engine, Export, ExportRequest, QueueFull
+from fusion_assets.imagery.engines.protocol import CompositeEngine, Export, ExportRequest, QueueFull
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
-_T = TypeVar("_T")
-_END: contextvars.ContextVar[float] = contextvars.ContextVar("end", default=math.inf)
-
-
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
-    """Give everything asked in this block, in this thread, so many seconds altogether."""
-    token = _END.set(min(_END.get(), time.monotonic() + seconds))
-    try:
-        yield
-    finally:
-        _END.reset(token)
-
-
-def remaining() -> float:
-    """Seconds that are left; infinite without a limit."""
-    return _END.get() - time.monotonic()
-
-
-def bounded(work: Callable[[], _T]) -> _T:
-    """Result of `work`, which is left to itself when the time is over: clients have no limits of their own.
-
-    Raises:
-        TimeoutError: the time is over.
-    """
-    if remaining() == math.inf:
-        return work()
-    results: list[_T] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
-    thread.start()
-    thread.join(max(remaining(), 0))
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError("no answer in time")
-    return results[0]
 
 
 def submit_when_possible(
-    engine: Engine,
+    engine: CompositeEngine,
     request: ExportRequest,
     limit_seconds: float,
     progress: Callable[[str], None],
@@ -81,7 +32,7 @@ def submit_when_possible(
 
     Raises:
         QueueFull: the queue was full all the time.
-        FusionError: see `Engine.submit`.
+        FusionError: see `CompositeEngine.submit`.
     """
     waited = 0.0
     while True:
@@ -96,7 +47,7 @@ def submit_when_possible(
 
 
 def wait_for(
-    engine: Engine,
+    engine: CompositeEngine,
     exports: Sequence[Export],
     limit_seconds: float,
     progress: Callable[[Sequence[Export], float], None] | None = None,

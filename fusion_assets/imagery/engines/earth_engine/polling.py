@@ -18,8 +18,8 @@ from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.engines.earth_engine.scenes import Found
 from fusion_assets.imagery.engines.operations import now
 from fusion_assets.imagery.engines.protocol import ExportRequest
-from fusion_assets.imagery.engines.waiting import bounded, remaining
 from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.retries import bounded, remaining
 
 FILES_GRACE = dt.timedelta(minutes=10)
 """Files of a task that succeeded may take a moment to appear; after this they are missing."""
