@@ -17,7 +17,7 @@ import xarray as xr
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
-from fusion_assets.imagery.products import Product
+from fusion_assets.imagery.recipe import Product
 from fusion_assets.imagery.scenes import Scene
 
 TILE = 1024

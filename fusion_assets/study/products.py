@@ -15,7 +15,7 @@ from fusion_assets.study.regions import Section
 from fusion_assets.study.years import Season, season_of, year_of
 
 if TYPE_CHECKING:
-    from fusion_assets.imagery.products import Product
+    from fusion_assets.imagery.recipe import Product
 
 Role = Literal["sentinel2", "night_lights", "labels"]
 

@@ -10,8 +10,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import NoScenes
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage

@@ -10,7 +10,8 @@ import fsspec
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines import deadline, operations
+from fusion_assets.imagery import retries
+from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.earth_engine import connection, shards
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.imagery.engines.earth_engine.registry import Registry
@@ -27,7 +28,7 @@ def catalog(tmp_path_factory):
 
 @pytest.fixture
 def clock(monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     return Time(monkeypatch)
 
 
@@ -296,7 +297,7 @@ def test_what_a_tick_has_no_time_for_is_left_to_the_next(project, service, monke
     def slow(*arguments):
         looks.append(arguments)
         if len(looks) == 3:
-            monkeypatch.setattr(deadline.time, "monotonic", lambda: time.perf_counter() + 10**6)
+            monkeypatch.setattr(retries.time, "monotonic", lambda: time.perf_counter() + 10**6)
         return look(*arguments)
 
     with monkeypatch.context() as patched:

@@ -17,9 +17,8 @@ import xarray as xr
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.label_cells import averaged, check_equal_cells, most_surface
 from fusion_assets.imagery.compositing.median import masked_median
-from fusion_assets.imagery.compositing.plan import readers, survey
+from fusion_assets.imagery.compositing.plan import readers, survey, tile_sizes
 from fusion_assets.imagery.compositing.tile import composite_tile, is_clear
-from fusion_assets.imagery.compositing.tiling import tile_sizes
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
 

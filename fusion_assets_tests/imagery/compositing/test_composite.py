@@ -14,10 +14,11 @@ from affine import Affine
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
+from fusion_assets.imagery.compositing import plan
 from fusion_assets.imagery.compositing import scene_reading as reading
-from fusion_assets.imagery.compositing import tiling
 from fusion_assets.imagery.compositing.composite import CompositeRecipe, composite, is_clear
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import (
     CRS,
@@ -105,8 +106,8 @@ def test_the_result_does_not_depend_on_tiles(season, monkeypatch, subdivision):
         make_grid(30, 40, step=10 * subdivision),
     )
     whole = composite(acquisitions(season[0]), recipe, grid)
-    monkeypatch.setattr(tiling, "TILE_BYTES", 7500)
-    monkeypatch.setattr(tiling, "_SMALLEST", 16)
+    monkeypatch.setattr(plan, "TILE_BYTES", 7500)
+    monkeypatch.setattr(plan, "_SMALLEST", 16)
     cut = composite(acquisitions(season[0]), recipe, grid)
     assert cut.B02.data.npartitions > 4 and whole.B02.data.npartitions == 1
     with dask.config.set(scheduler="threads", num_workers=3):
@@ -348,7 +349,7 @@ def test_damaged_files_are_named(season, harm):
 def test_a_cluster_of_two_processes_gives_the_same_pixels(season, monkeypatch):
     from distributed import Client, LocalCluster
 
-    monkeypatch.setattr(tiling, "TILE_BYTES", 1)
+    monkeypatch.setattr(plan, "TILE_BYTES", 1)
     lazy = composite(acquisitions(season[0]), CompositeRecipe(("B02", "B03"), SCL), make_grid())
     here = lazy.compute(scheduler="threads")
     with (

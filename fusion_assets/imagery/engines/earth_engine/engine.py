@@ -47,7 +47,7 @@ class ExportOptions:
 
 
 class EarthEngine:
-    """Composites computed by Google Earth Engine; see `exports.Engine` for the protocol."""
+    """Composites computed by Google Earth Engine; see `CompositeEngine`."""
 
     name = "earth_engine"
 
@@ -58,7 +58,7 @@ class EarthEngine:
         self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
 
     def submit(self, request: ExportRequest) -> Export:
-        """List the scenes and accept the request, or find what has been accepted; see `Engine.submit`.
+        """List the scenes and accept the request, or find what has been accepted; see `CompositeEngine.submit`.
 
         A failed export is tried anew: a new task, the same id.
         """
@@ -84,7 +84,7 @@ class EarthEngine:
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
-        """Every pass by itself, lazily, always fetched directly; see `Engine.series`."""
+        """Every pass by itself, lazily, always fetched directly; see `SeriesEngine.series`."""
         return timeseries.lazy_series(request, self._connection, treatment, without)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
@@ -118,7 +118,7 @@ class EarthEngine:
         return [record.export for record in self._present(records)]
 
     def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
-        """The pixels on the grid, lazily; see `Engine.collect`. `without` counts for direct exports alone."""
+        """The pixels on the grid, lazily; see `CompositeEngine.collect`. `without` counts for direct exports alone."""
         record = self._record(export)
         if record.open:
             record = self._present([record])[0]
@@ -151,7 +151,7 @@ class EarthEngine:
         return dict(self._record(export).found.problems())
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
-        """Exports that were seen to finish after `cursor`, oldest first; see `Engine.finished_since`.
+        """Exports that were seen to finish after `cursor`, oldest first; see `CompositeEngine.finished_since`.
 
         Times are those of this project's clocks, not of Earth Engine's: what is seen late is told late, not lost. The
         last minutes before the cursor are told again, since several processes look. Exports that have run but whose

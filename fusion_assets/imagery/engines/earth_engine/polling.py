@@ -11,7 +11,6 @@ from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.compositing.label_cells import averaged
-from fusion_assets.imagery.engines.deadline import bounded, remaining
 from fusion_assets.imagery.engines.earth_engine import shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.expressions import Plan
@@ -20,6 +19,7 @@ from fusion_assets.imagery.engines.earth_engine.scenes import Found
 from fusion_assets.imagery.engines.operations import now
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.retries import bounded, remaining
 
 FILES_GRACE = dt.timedelta(minutes=10)
 """Files of a task that succeeded may take a moment to appear; after this they are missing."""

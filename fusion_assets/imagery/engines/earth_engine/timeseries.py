@@ -48,7 +48,7 @@ def lazy_series(
     treatment: series.Treatment | None = None,
     without: Collection[str] = (),
 ) -> xr.Dataset:
-    """The series of a request, fetched in pieces of `AT_ONCE` dates; see `Engine.series`."""
+    """The series of a request, fetched in pieces of `AT_ONCE` dates; see `SeriesEngine.series`."""
     name, scenes, masked, _ = list_scenes(request, connection)
     kept = [scene for scene in scenes if scene.id not in without]
     for scene in kept:

@@ -10,8 +10,9 @@ import dagster as dg
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, connection
+from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny_archive
 from fusion_assets.storage.root import Storage
@@ -37,7 +38,7 @@ def wanted(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_lost_and_nothing_done_twice(seed, wanted, buckets, tmp_path, monkeypatch, tmp_path_factory):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     monkeypatch.setattr(watching, "FILES_GRACE", dt.timedelta(0))
     chance, missing = random.Random(seed), dict(wanted)
     with EarthEngineService(demo_catalog(tmp_path_factory), buckets, Clock(manual=True)) as service:
@@ -79,7 +80,7 @@ def test_from_exports_to_pixels_with_the_sensor(seed, buckets, tmp_path, monkeyp
 
     `FUSION_SCHEDULES=200` tries as many schedules.
     """
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     archive = tmp_path_factory.getbasetemp() / "tiny-archive"
     catalog = str(archive / "catalog.json") if archive.exists() else tiny_archive.write(archive)
     chance, clock = random.Random(seed), Time(monkeypatch)

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, connection, tasks
+from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, tasks
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.imagery.engines.waiting import wait_for
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
@@ -19,7 +20,7 @@ from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, 
 
 @pytest.fixture
 def demo(tmp_path_factory, buckets, monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10

@@ -7,7 +7,7 @@ from affine import Affine
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.compositing.headers import Header
-from fusion_assets.imagery.compositing.tiling import TILE_BYTES, tile_sizes
+from fusion_assets.imagery.compositing.plan import TILE_BYTES, tile_sizes
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST
 
 
