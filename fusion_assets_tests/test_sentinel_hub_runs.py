@@ -125,7 +125,7 @@ def test_doctor_says_what_is_missing(person):
 
     person.write(ndvi=None)
     (line,) = failing()
-    assert line.startswith("FAIL ndvi: the study small has no section `ndvi`")
+    assert line.startswith("FAIL systems: nothing of the study small is made of series") and "a section `ndvi`" in line
     person.write()
     person.set(SH_CLIENT_SECRET=f"{MARK}-wrong")
     refused, *untried = failing()

@@ -267,7 +267,7 @@ def test_a_tick_without_earth_engine_fails_in_words_and_keeps_its_cursor(project
     service.counters.reset()
     with pytest.raises(FusionError, match="listing the tasks: Earth Engine says: The service is currently unavailable"):
         made.tick()
-    assert service.counters.requests["operations.list"] == connection.HASTY_ATTEMPTS
+    assert service.counters.requests["operations.list"] == connection.RETRIES.hasty_attempts
     assert made.cursor == cursor
     service.faults.clear()
     service.advance(60)
