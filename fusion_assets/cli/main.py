@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusion_assets.cli import loopback
 from fusion_assets.errors import FusionError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    names = "demo | run | export | sample | doctor | ui"
+    names = "demo | run | export | sample | doctor | ui | loopback"
     commands = parser.add_subparsers(title="commands", required=True, metavar=names)
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
+    loopback.add_parser(commands)
     return parser
 
 

@@ -110,9 +110,13 @@ def range_end(value: DateRange) -> Date:
 @algorithm("Date.getRange")
 def get_range(value: Date, unit: str, zone: str | None) -> DateRange:
     """The day, month or year around a date."""
-    fields = {"year": 1, "month": 2, "day": 3}
-    if unit not in fields:
+    moment = value.moment
+    starts = {
+        "year": (moment.year, 1, 1),
+        "month": (moment.year, moment.month, 1),
+        "day": (moment.year, moment.month, moment.day),
+    }
+    if unit not in starts:
         raise ServiceError(f"Date.getRange: this loopback service does not know '{unit}'.")
-    parts = [value.moment.year, value.moment.month, value.moment.day][: fields[unit]]
-    start = dt.datetime(*[*parts, 1, 1][:3], tzinfo=dt.UTC)
+    start = dt.datetime(*starts[unit], tzinfo=dt.UTC)
     return DateRange(_of(start).millis, _of(start + relativedelta(**{f"{unit}s": 1})).millis)

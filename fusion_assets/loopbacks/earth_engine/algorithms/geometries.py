@@ -137,7 +137,7 @@ def coordinates_of(geometry: Geometry) -> list:
 @algorithm("Geometry.type")
 def kind_of(geometry: Geometry) -> str:
     """Name of the kind."""
-    return geometry.shape.geom_type
+    return "LinearRing" if geometry.shape is None else geometry.shape.geom_type
 
 
 @algorithm("Geometry.isUnbounded")
