@@ -16,6 +16,8 @@ from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.test_secrets import MARK, Place
 
+pytestmark = pytest.mark.slow
+
 NDVI = ("run", "--select", "group:ndvi")
 
 

@@ -42,7 +42,7 @@ def engine(tmp_path_factory):
 
 
 @pytest.mark.parametrize("use", [{}, {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}, RADAR])
-@pytest.mark.parametrize("tile", [timeseries.TILE, 17])
+@pytest.mark.parametrize("tile", [timeseries.TILE, pytest.param(17, marks=pytest.mark.slow)])
 def test_both_engines_give_the_same_series(use, tile, catalog, engine, tmp_path, monkeypatch):
     from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine
 
@@ -70,7 +70,7 @@ def test_tiles_make_no_difference(catalog, engine, monkeypatch):
     np.testing.assert_array_equal(engine.series(request)["B08"].values, whole["B08"].values)
 
 
-@pytest.mark.parametrize(("tile", "treated"), [(9, 9), (20, 20), (20, 5)])
+@pytest.mark.parametrize(("tile", "treated"), [pytest.param(9, 9, marks=pytest.mark.slow), (20, 20), (20, 5)])
 def test_treated_pieces_leave_no_seams(tile, treated, catalog, engine, monkeypatch):
     speckle, request = treatment("dB", "multitemporal", 5), asked(catalog, **RADAR)
     whole, plain = engine.series(request, speckle).compute(), engine.series(request).compute()

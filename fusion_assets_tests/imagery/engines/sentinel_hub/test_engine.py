@@ -47,7 +47,7 @@ def asked(catalog, product="sentinel2_l2a", bands=("B04", "B08"), mask=CLEAR, **
     [({}, None), (PICTURE, None), (RADAR, None), (RADAR, treatment("dB", "multitemporal", 5))],
     ids=["optics", "picture", "radar", "filtered radar"],
 )
-@pytest.mark.parametrize("tile", [timeseries.TILE, 17])
+@pytest.mark.parametrize("tile", [timeseries.TILE, pytest.param(17, marks=pytest.mark.slow)])
 def test_the_same_series_as_from_the_archive(use, speckle, tile, catalog, service, tmp_path, monkeypatch):
     monkeypatch.setattr(timeseries, "TILE", tile)
     request = asked(catalog, **use)
