@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["sentinel2", "night_lights", "labels", "sentinel1"]
+TRUE_COLOUR = ("B04", "B03", "B02")
+"""Bands of every Sentinel-2 product that are red, green and blue."""
+COLOUR_MAPS = {"avg_rad": "inferno", "VV": "gray"}
+"""matplotlib's colours for bands that are looked at by themselves."""
 
 
 @dataclass(frozen=True)
