@@ -16,6 +16,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.earth_engine import Connection
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
+from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
@@ -74,7 +75,7 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None
         return usable(scenes_for(request), request, study.max_unreadable_share)
 
     drawn = _look_at_outlines(diagnosis, study)
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         count = partial(counted, requests, scenes, 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
@@ -116,7 +117,7 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site |
     else:
         look("bucket", partial(_no_bucket, use.way))
     drawn = _look_at_outlines(diagnosis, study, "Earth Engine")
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
         count = partial(counted, requests, passes, _AT_ONCE)
@@ -230,6 +231,11 @@ def _storage(settings: Settings) -> str:
     storage = Storage(settings.storage)
     storage.check_writable()
     return f"{storage.root} can be written"
+
+
+def _roles(study: Study) -> list[Role]:
+    """Imagery that is asked for: composites that systems need, and labels."""
+    return list(dict.fromkeys((*composite_roles(SYSTEMS, study), *roles_of(study))))
 
 
 def _requests(study: Study, settings: Settings, role: Role) -> list[ExportRequest]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
 
-COMMANDS: list[Command] = [command for system in SYSTEMS for command in system.commands]
 _OWN = ("demo", "run", "doctor", "ui")
 
 
@@ -54,7 +53,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    names = [*_OWN[:2], *(command.name for command in COMMANDS), *_OWN[2:]]
+    own = [command for system in SYSTEMS for command in system.commands]
+    names = [*_OWN[:2], *(command.name for command in own), *_OWN[2:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
@@ -63,11 +63,11 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(*flags, **keywords)
     run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
     run.set_defaults(command=_run)
-    for own in COMMANDS:
-        added = commands.add_parser(own.name, help=own.help)
-        for flags, keywords in own.arguments:
+    for each in own:
+        added = commands.add_parser(each.name, help=each.help)
+        for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
-        added.set_defaults(command=partial(_of_a_system, own))
+        added.set_defaults(command=partial(_of_a_system, each))
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
