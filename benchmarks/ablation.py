@@ -122,16 +122,17 @@ def samples_of(study_name: str, archive: str) -> dict[str, tuple[Any, Any, list[
     """Samples, stack and features of the label year of each region, made by the assets themselves."""
     import dagster as dg
 
-    from fusion_assets.definitions import build_definitions
+    from fusion_assets.orchestration.assembly import build_definitions
     from fusion_assets.orchestration.partitions import key_of
     from fusion_assets.settings import Settings
     from fusion_assets.study.stored_outlines import configured_study
+    from fusion_assets.systems.registry import SYSTEMS
 
     found = {}
     with tempfile.TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:
         chosen = {"study": study_name, "archive": archive, "storage": folder}
         study = configured_study(Settings.from_environment(chosen))
-        definitions = build_definitions(chosen)
+        definitions = build_definitions(SYSTEMS, chosen)
         job = definitions.resolve_implicit_global_asset_job_def()
         graph = definitions.resolve_asset_graph()
         wanted = dg.AssetSelection.assets(*TRAINED).upstream().resolve(graph)

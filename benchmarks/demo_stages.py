@@ -15,13 +15,14 @@ def run() -> list[dict]:
     import dagster as dg
 
     from fusion_assets.cli.runner import plan, run_steps
-    from fusion_assets.definitions import build_definitions
     from fusion_assets.demo import build_demo_archive
+    from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers
-    from fusion_assets.orchestration.role_assets import expected_facts, export_request
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
+    from fusion_assets.study.provenance import export_request
+    from fusion_assets.systems.registry import SYSTEMS
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -32,12 +33,12 @@ def run() -> list[dict]:
         prepare_home(study.name)
         storage = str(Path(folder) / "data")
         settings = Settings.from_environment({"study": study, "archive": str(catalog), "storage": storage})
-        definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
+        definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
         spent: dict[str, float] = defaultdict(float)
         runs: dict[str, int] = defaultdict(int)
         with dg.DagsterInstance.get() as instance:
             last = time.perf_counter()
-            facts = expected_facts(study, settings)
+            facts = site_of(SYSTEMS, study, settings).facts
             stored = managers(storage, facts)
             asked_now = partial(export_request, study, settings)
             for outcome in run_steps(definitions, instance, stored, plan(definitions, study), asked_now):

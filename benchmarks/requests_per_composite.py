@@ -91,13 +91,14 @@ def _project(service: Any, folder: str, catalog: Path, way: str) -> Iterator[dic
     import dagster as dg
 
     from fusion_assets.cli.runner import plan, run_steps
-    from fusion_assets.definitions import build_definitions
+    from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers
-    from fusion_assets.orchestration.role_assets import expected_facts, export_request, roles_of
     from fusion_assets.settings import Settings
     from fusion_assets.study import study_of
     from fusion_assets.study.imagery_requests import request_for
+    from fusion_assets.study.provenance import export_request, roles_of
+    from fusion_assets.systems.registry import SYSTEMS
     from fusion_assets_tests.demo_study import demo_study
 
     place = f"project-{way}"
@@ -110,9 +111,9 @@ def _project(service: Any, folder: str, catalog: Path, way: str) -> Iterator[dic
     asked = [request_for(study, settings, role, "here", year) for role, found in years.items() for year in found]
     os.environ["DAGSTER_HOME"] = f"{folder}/home-{way}"
     prepare_home(study.name)
-    definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
+    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, select="*ghsl_labels, *sentinel2_composite, *night_lights_composite")
-    stored = managers(settings.storage, expected_facts(study, settings))
+    stored = managers(settings.storage, site_of(SYSTEMS, study, settings).facts)
 
     def work(expected: str) -> None:
         with dg.DagsterInstance.get() as instance:

@@ -30,15 +30,16 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
     import pandas as pd
 
     from fusion_assets.cli.runner import plan, run_steps
-    from fusion_assets.definitions import build_definitions
     from fusion_assets.demo import build_demo_archive
     from fusion_assets.demo.truth import true_area_km2
+    from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers
-    from fusion_assets.orchestration.role_assets import expected_facts, export_request
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study, study_of
     from fusion_assets.study.file import find_study, read_yaml
+    from fusion_assets.study.provenance import export_request
+    from fusion_assets.systems.registry import SYSTEMS
 
     with tempfile.TemporaryDirectory(prefix="trend-coverage-") as folder:
         catalog = build_demo_archive(Path(folder) / "archive", seed=seed, growth=growth, size_km=size_km)
@@ -51,8 +52,8 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
         prepare_home(study.name)
         storage = str(Path(folder) / "data")
         settings = Settings.from_environment({"study": study, "archive": str(catalog), "storage": storage})
-        definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
-        stored = managers(storage, expected_facts(study, settings))
+        definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
+        stored = managers(storage, site_of(SYSTEMS, study, settings).facts)
         steps = plan(definitions, study, select="*built_up_trend")
         with dg.DagsterInstance.get() as instance:
             for outcome in run_steps(definitions, instance, stored, steps, partial(export_request, study, settings)):

@@ -4,14 +4,16 @@ import numpy as np
 import pandas as pd
 
 from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.io_managers import managers
-from fusion_assets.orchestration.role_assets import expected_facts, study_tags
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster, write_raster
 from fusion_assets.study import study_of
+from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import VERSION
+from fusion_assets.systems.registry import SYSTEMS
 
 YEARS = (2016, 2017)
 STUDY = {
@@ -45,7 +47,7 @@ def store_map(study, settings, region, year, missing=0):
     probability[~grid.inside(study.polygon(region))] = np.nan
     probability[:missing] = np.nan
     built = np.where(np.isnan(probability), np.nan, (probability >= 0.6).astype("f4"))
-    facts = expected_facts(study, settings)
+    facts = site_of(SYSTEMS, study, settings).facts
     tags = study_tags(
         study, region=region, year=year, threshold=0.6, model="0123456789ab", scene_count=7, engine="archive"
     )
@@ -79,7 +81,7 @@ def store_trend(study, settings, region, kind="error-adjusted"):
     document = {"version": VERSION, "kind": kind, "statement": f"What {region} tells.", "region_km2": 11.5}
     if source := reference_source(study.reference_sample, settings.archive):
         document["reference"] = source
-    facts = expected_facts(study, settings)
+    facts = site_of(SYSTEMS, study, settings).facts
     managers(settings.storage, facts)["tables"].save((table, document), Artifact("built_up_trend", region, None))
     return table
 

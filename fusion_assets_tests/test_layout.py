@@ -38,7 +38,7 @@ def test_only_assets_and_checks_of_a_room_know_dagster(path):
 @pytest.mark.parametrize("path", list(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_heavy_libraries_are_imported_where_they_are_used(path):
     _, at_load = imported_packages(path)
-    assert not at_load & {"tensorflow", "keras", "ee", "sklearn", "matplotlib"}
+    assert not at_load & {"tensorflow", "keras", "ee", "sklearn", "matplotlib"} or "loopbacks" in path.parts
 
 
 HEAVY = (

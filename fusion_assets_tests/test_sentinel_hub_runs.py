@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import yaml
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
 from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
-from fusion_assets.orchestration.role_assets import expected_facts
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.test_secrets import MARK, Place
@@ -36,11 +36,11 @@ class Person(Place):
         """(asset, kind) to what is stored of it."""
         study = load_study(self.folder / "study.yaml")
         root = str(self.folder / folder)
-        kept = managers(root, expected_facts(study, Settings(study=study, archive="", storage=root)))
+        kept = managers(root, site_of(SYSTEMS, study, Settings(study=study, archive="", storage=root)).facts)
         return lambda asset, kind="cubes": kept[kind].load(Artifact(asset, "here", "2016"))
 
     def definitions(self):
-        return build_definitions({"study": load_study(self.folder / "study.yaml")})
+        return build_definitions(SYSTEMS, {"study": load_study(self.folder / "study.yaml")})
 
 
 @pytest.fixture

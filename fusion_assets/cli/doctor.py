@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from fusion_assets.cli.diagnosis import Diagnosis, Finding, counted, usable
-from fusion_assets.cli.doctor_labels import count_labels
-from fusion_assets.cli.doctor_ndvi import look_at_ndvi
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.earth_engine import Connection
-from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
+from fusion_assets.orchestration.assembly import roles_of as composite_roles
+from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
-from fusion_assets.orchestration.role_assets import roles_of
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.system import present
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Region, Role, Study
 from fusion_assets.study.imagery_requests import mask_of, request_for
+from fusion_assets.study.provenance import roles_of
 from fusion_assets.study.stored_outlines import configured_study
+from fusion_assets.systems.registry import SYSTEMS
 
 _AT_ONCE = 8
 """Questions that are put to Earth Engine at the same time."""
@@ -39,43 +42,47 @@ def diagnose(settings: Settings) -> list[Finding]:
     diagnosis.look("dagster_webserver", partial(_package, "dagster_webserver", "fusion-assets[ui]"))
     diagnosis.look("projections", check_projections)
     diagnosis.look("storage", partial(_storage, settings))
-    study: list[Study] = []
+    sites: list[Site] = []
 
     def read() -> str:
-        study.append(configured_study(settings))
-        return f"{study[0].name}: {len(study[0].regions)} regions, {study[0].years[0]} to {study[0].years[-1]}"
+        study = configured_study(settings)
+        sites.append(site_of(SYSTEMS, study, settings))
+        return f"{study.name}: {len(study.regions)} regions, {study.years[0]} to {study.years[-1]}"
 
     diagnosis.look("study", read)
-    if study:
-        diagnosis.look("Dagster instance", partial(check_instance, study[0].name))
-    _ENGINES[settings.engine](diagnosis, settings, study[0] if study else None)
-    if study and study[0].reference_sample is not None:
-        diagnosis.look("reference sample", partial(_reference, study[0], settings), *_outlines_of(study[0]))
+    site = sites[0] if sites else None
+    if site is not None:
+        diagnosis.look("Dagster instance", partial(check_instance, site.study.name))
+    _ENGINES[settings.engine](diagnosis, settings, site)
+    if site is not None:
+        for system in present(SYSTEMS, site.study):
+            for look in system.looks(site):
+                if not look.engines or settings.engine in look.engines:
+                    diagnosis.look(look.subject, look.work, *look.needs, *_outlines_of(site.study))
     if settings.dask_scheduler:
         diagnosis.look("dask cluster", partial(_cluster, settings))
     return diagnosis.findings
 
 
-def _look_at_archive(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.archive.engine import scenes_for
 
-    if study is None:
+    if site is None:
         return
+    study = site.study
 
     def scenes(request: ExportRequest) -> int:
         return usable(scenes_for(request), request, study.max_unreadable_share)
 
     drawn = _look_at_outlines(diagnosis, study)
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         count = partial(counted, requests, scenes, 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
-    if study.products.labels is not None:
-        diagnosis.look("labels", partial(count_labels, study, settings), "scenes of labels", "projections")
-    look_at_ndvi(diagnosis, settings, study, scenes, 1, *drawn)
+    _look_at_series(diagnosis, site, scenes, 1, *drawn)
 
 
-def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.earth_engine import access, shards
     from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked, list_scenes
 
@@ -86,8 +93,9 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
     look("credentials", partial(access.credentials, connection), "earthengine-api")
     look("project", partial(access.project, connection), "endpoint", "credentials")
     look("Earth Engine", partial(access.answers, connection), "project")
-    if study is None:
+    if site is None:
         return
+    study = site.study
 
     def passes(request: ExportRequest) -> int:
         return usable(list_scenes(request, connection)[1], request, study.max_unreadable_share)
@@ -109,7 +117,7 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
     else:
         look("bucket", partial(_no_bucket, use.way))
     drawn = _look_at_outlines(diagnosis, study, "Earth Engine")
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
         count = partial(counted, requests, passes, _AT_ONCE)
@@ -118,31 +126,70 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, study: Study
             look("Cloud Score+", partial(access.readable, CLOUD_SCORE_PLUS, connection), "Earth Engine")
             count = partial(counted, requests, lambda request: access.scores(request, connection), _AT_ONCE)
             look(f"scores of {role}", count, "Cloud Score+")
+    _look_at_series(diagnosis, site, passes, _AT_ONCE, "Earth Engine", *drawn)
 
-    look_at_ndvi(diagnosis, settings, study, passes, _AT_ONCE, "Earth Engine", *drawn)
 
-
-def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, study: Study | None) -> None:
+def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.sentinel_hub import check
     from fusion_assets.imagery.engines.sentinel_hub.timeseries import scenes_for
 
     diagnosis.look("Sentinel Hub", check)
-    if study is None:
+    if site is None:
         return
-    diagnosis.look("ndvi", partial(_section, study))
+    study = site.study
+    diagnosis.look("systems", partial(_made_of_series, study))
     drawn = _look_at_outlines(diagnosis, study)
-    look_at_ndvi(diagnosis, settings, study, lambda request: len(scenes_for(request)), 1, "Sentinel Hub", *drawn)
+    _look_at_series(diagnosis, site, lambda request: len(scenes_for(request)), 1, "Sentinel Hub", *drawn)
 
 
-def _section(study: Study) -> str:
-    """What of a study Sentinel Hub is for."""
-    if study.ndvi is None:
+def _made_of_series(study: Study) -> str:
+    """What of a study an engine can make that serves series alone."""
+    systems = present(SYSTEMS, study)
+    names = [system.name for system in systems if not system.roles(study)]
+    if not names:
+        lacking = [need for system in SYSTEMS if (need := system.lacking(study).get(system.name))]
         raise FusionError(
-            f"the study {study.name} has no section `ndvi`, and Sentinel Hub serves nothing else",
-            "the section, or another engine",
-            "add `ndvi: {}` to the study, or set FUSION_ENGINE to archive or earth_engine",
+            f"nothing of the study {study.name} is made of series alone, and Sentinel Hub serves nothing else",
+            f"{' or '.join(lacking)}, or another engine",
+            "add it to the study, or set FUSION_ENGINE to archive or earth_engine",
         )
-    return "made by fusion run --select 'group:ndvi'; maps of built-up land need another engine"
+    commands = " and ".join(f"fusion run --select 'group:{name}'" for name in names)
+    others = ", ".join(system.name for system in systems if system.name not in names)
+    return f"made by {commands}" + (f"; {others} needs another engine" if others else "")
+
+
+def _look_at_series(
+    diagnosis: Diagnosis, site: Site, count: Callable[[ExportRequest], int], at_once: int, *needs: str
+) -> None:
+    """Count the passes of every series that the systems ask for, in every region and year.
+
+    Args:
+        diagnosis: to add to.
+        site: of the study.
+        count: scenes of a request, by the chosen engine.
+        at_once: requests that may be counted at the same time.
+        needs: subjects without which this is not tried.
+    """
+
+    def number(request: ExportRequest, optional: bool) -> int:
+        try:
+            return count(request)
+        except NoScenes:
+            if optional:
+                return 0
+            raise
+
+    for system in present(SYSTEMS, site.study):
+        for series in system.series(site):
+            requests = partial(_series_requests, site.study, series.request, series.years)
+            work = partial(counted, requests, partial(number, optional=series.optional), at_once)
+            diagnosis.look(f"{system.name}: {series.subject}", work, *needs)
+
+
+def _series_requests(
+    study: Study, request: Callable[[str, int], ExportRequest], years: Sequence[int]
+) -> list[ExportRequest]:
+    return [request(region.name, year) for region in study.regions for year in years]
 
 
 _ENGINES = {
@@ -174,18 +221,6 @@ def _outlines_of(study: Study) -> tuple[str, ...]:
     return () if all(region.outline_is_local for region in study.regions) else ("outlines",)
 
 
-def _reference(study: Study, settings: Settings) -> str:
-    from fusion_assets.systems.built_up.areas.reference import reference_of
-
-    parts = []
-    for region in study.regions:
-        points = reference_of(study, settings.archive, region.name)
-        assert points is not None
-        counts = ", ".join(f"{count} in {year}" for year, count in points.groupby("year").size().items())
-        parts.append(f"{region.name}: {counts}")
-    return "points " + "; ".join(parts)
-
-
 def _package(name: str, distribution: str) -> str:
     if importlib.util.find_spec(name) is None:
         raise FusionError("missing", "it", f"pip install '{distribution}'")
@@ -196,6 +231,11 @@ def _storage(settings: Settings) -> str:
     storage = Storage(settings.storage)
     storage.check_writable()
     return f"{storage.root} can be written"
+
+
+def _roles(study: Study) -> list[Role]:
+    """Imagery that is asked for: composites that systems need, and labels."""
+    return list(dict.fromkeys((*composite_roles(SYSTEMS, study), *roles_of(study))))
 
 
 def _requests(study: Study, settings: Settings, role: Role) -> list[ExportRequest]:

@@ -1,4 +1,4 @@
-"""The command line: `fusion demo`, `run`, `export`, `sample`, `doctor`, `ui`. Thin: it parses, calls and prints.
+"""The command line: `fusion demo`, `run`, `doctor`, `ui`, and the commands of the systems. It parses, calls, prints.
 
 Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong.
 """
@@ -9,14 +9,19 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present
+from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
+    from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
-    from fusion_assets.study import Study
+
+_OWN = ("demo", "run", "doctor", "ui")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,49 +53,27 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    names = "demo | run | export | sample | doctor | ui"
-    commands = parser.add_subparsers(title="commands", required=True, metavar=names)
+    own = [command for system in SYSTEMS for command in system.commands]
+    names = [*_OWN[:2], *(command.name for command in own), *_OWN[2:]]
+    commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
     run = commands.add_parser("run", help="make what is missing or stale, in dependency order")
-    run.add_argument("--region", action="append", default=[], metavar="R", help="only this region (repeatable)")
-    run.add_argument("--years", type=_years, default=[], metavar="2016-2019", help="only these years: 2016, 2016-2019")
+    for flags, keywords in (REGIONS, YEARS):
+        run.add_argument(*flags, **keywords)
     run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
     run.set_defaults(command=_run)
-    export = commands.add_parser("export", help="write built-up area per region and year as GeoPackage or CSV")
-    export.add_argument("output", metavar="OUT.gpkg|OUT.csv", help="file to write")
-    export.add_argument("--region", action="append", default=[], metavar="R", help="only this region (repeatable)")
-    export.add_argument("--years", type=_years, default=[], metavar="2016-2019", help="only these years")
-    export.add_argument("--force", action="store_true", help="replace a file that exists")
-    export.set_defaults(command=_export)
-    sample = commands.add_parser("sample", help="draw points for people to interpret, stratified by a map")
-    sample.add_argument("output", metavar="OUT.csv|OUT.parquet", help="table to write, labels empty")
-    sample.add_argument("--region", metavar="R", help="by default the study's only region")
-    sample.add_argument("--map", metavar="PATH", help="GeoTIFF on the region's grid with a band `built_up`")
-    sample.add_argument("--year", type=int, metavar="Y", help="instead of --map: the stored map of this year")
-    sample.add_argument("--points", type=int, default=400, metavar="N")
-    sample.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed draws the same points")
-    sample.set_defaults(command=_sample)
+    for each in own:
+        added = commands.add_parser(each.name, help=each.help)
+        for flags, keywords in each.arguments:
+            added.add_argument(*flags, **keywords)
+        added.set_defaults(command=partial(_of_a_system, each))
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
     return parser
-
-
-def _years(text: str) -> list[int]:
-    try:
-        years: set[int] = set()
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            begin, end = int(first), int(last if "-" in part else first)
-            if not 1900 <= begin <= end <= 2200:
-                raise ValueError
-            years.update(range(begin, end + 1))
-        return sorted(years)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a year or a range such as 2016-2019") from None
 
 
 def _port(text: str) -> int:
@@ -110,17 +93,15 @@ def _demo(options: argparse.Namespace) -> int:
 
     from fusion_assets.demo import build_demo_archive
     from fusion_assets.settings import DEMO_ARCHIVE, Settings
-    from fusion_assets.systems.built_up.summary import demo_summary
 
     started = time.perf_counter()
     settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
     print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
     build_demo_archive(Path(settings.archive).parent, progress=_show_progress)
-    study, failed = _run_study(settings, select="group:built_up")
+    site, failed = _run_study(settings, select=f"+group:{MAIN.name}")
     if failed:
         return 1
-    print(demo_summary(study, settings))
-    _print_maps(study, settings)
+    _print_results(site, synthetic=True)
     print(f"finished in {time.perf_counter() - started:.0f} s; look at it in the web UI with: make ui")
     return 0
 
@@ -133,49 +114,43 @@ def _show_progress(done: int, total: int, what: str) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from fusion_assets.settings import Settings
-    from fusion_assets.systems.built_up.summary import summary
 
-    settings = Settings.from_environment()
-    study, failed = _run_study(settings, options.region, options.years, options.select)
+    site, failed = _run_study(Settings.from_environment(), options.region, options.years, options.select)
     if not failed and not options.select:
-        print(summary(study, settings))
-        _print_maps(study, settings)
+        _print_results(site)
     return 1 if failed else 0
 
 
-def _print_maps(study: Study, settings: Settings) -> None:
-    from fusion_assets.systems.built_up.summary import reports, write_maps
-
-    for path in write_maps(study, settings):
-        print(f"maps: {path}")
-    for path in reports(study, settings):
-        print(f"report: {path}")
+def _print_results(site: Site, synthetic: bool = False) -> None:
+    """What the systems say of a run, and the files that people look at."""
+    for system in present(SYSTEMS, site.study):
+        print(system.summary(site, synthetic))
+        for kind, path in system.results(site):
+            print(f"{kind}: {path}")
 
 
 def _run_study(
     settings: Settings, regions: Sequence[str] = (), years: Sequence[int] = (), select: str = ""
-) -> tuple[Study, bool]:
-    """Run what is missing or stale with a progress bar; returns the study and whether anything failed."""
+) -> tuple[Site, bool]:
+    """Run what is missing or stale with a progress bar; returns the site and whether anything failed."""
     import dataclasses
-    from functools import partial
 
-    from fusion_assets.cli.runner import plan, run_steps
-    from fusion_assets.definitions import build_definitions
+    from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
+    from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.io_managers import managers
     from fusion_assets.orchestration.resources import connect_dask
-    from fusion_assets.orchestration.role_assets import check_engine_makes, expected_facts, export_request
     from fusion_assets.storage.root import Storage
+    from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
     study = configured_study(settings)
-    asked_now = partial(export_request, study, settings)
     Storage(settings.storage).check_writable()
     connect_dask(settings.dask_scheduler)
-    stored = managers(settings.storage, expected_facts(study, settings))
-    definitions = build_definitions(dataclasses.asdict(settings) | {"study": study})
-    steps = plan(definitions, study, regions, years, select)
-    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps})
+    site = site_of(SYSTEMS, study, settings)
+    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
+    steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
+    without_exports = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, without_exports)
     home = prepare_home(study.name)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -188,7 +163,12 @@ def _run_study(
         bar = progress.add_task("planning", total=len(steps))
         counts: dict[str, int] = {}
         for outcome in run_steps(
-            definitions, instance, stored, steps, asked_now, lambda step: progress.update(bar, description=step.name)
+            definitions,
+            instance,
+            site.managers,
+            steps,
+            partial(export_request, study, settings),
+            lambda step: progress.update(bar, description=step.name),
         ):
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
@@ -200,29 +180,16 @@ def _run_study(
                 console.print(outcome.message, markup=False)
         progress.update(bar, description="done")
     print(f"study {study.name}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
-    return study, failed
+    return site, failed
 
 
-def _export(options: argparse.Namespace) -> int:
+def _of_a_system(command: Command, options: argparse.Namespace) -> int:
+    from fusion_assets.orchestration.assembly import site_of
     from fusion_assets.settings import Settings
     from fusion_assets.study.stored_outlines import configured_study
-    from fusion_assets.systems.built_up.area_table import export_areas
 
     settings = Settings.from_environment()
-    study = configured_study(settings)
-    print(export_areas(study, settings, options.output, options.region, options.years, options.force))
-    return 0
-
-
-def _sample(options: argparse.Namespace) -> int:
-    from fusion_assets.settings import Settings
-    from fusion_assets.study.stored_outlines import configured_study
-    from fusion_assets.systems.built_up.areas.sample_sheet import write_sample
-
-    settings = Settings.from_environment()
-    chosen = {"region": options.region, "map_path": options.map, "year": options.year}
-    study = configured_study(settings)
-    print(write_sample(study, settings, options.output, **chosen, points=options.points, seed=options.seed))
+    print(command.run(site_of(SYSTEMS, configured_study(settings), settings), options))
     return 0
 
 

@@ -7,51 +7,24 @@ same records.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
-
-# Not public, but what the web UI itself asks; Dagster's version is pinned to this minor release.
-from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
-from dagster._core.loader import LoadingContext
-from dagster._utils.error import SerializableErrorInfo
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
+from fusion_assets.orchestration.staleness import why_stale
 from fusion_assets.study import Study
-
-_ONLY_WITH = {
-    "feature_ablation": "`features: both`: it compares two sensors, and this study uses one",
-    "region_transfer": "several regions: it says how well a region never seen is mapped",
-    "ndvi": "a section `ndvi`",
-}
-"""Assets (by how their names begin) that not every study has, and what they need."""
+from fusion_assets.study.provenance import EXPORT_ASSETS
 
 _SHOWN = 3
 AskedNow = Callable[[str, str, int], ExportRequest | None]
-
-
-class _Records(LoadingContext):
-    """What the resolver reads Dagster's records through."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self._instance = instance
-        self._loaders: dict = {}
-
-    @property
-    def instance(self) -> dg.DagsterInstance:
-        """The instance whose records are read."""
-        return self._instance
-
-    @property
-    def loaders(self) -> dict:
-        """Batches of this context, by type."""
-        return self._loaders
 
 
 @dataclass(frozen=True)
@@ -91,6 +64,7 @@ def plan(
     regions: Sequence[str] = (),
     years: Sequence[int] = (),
     select: str = "",
+    lacking: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """Assets and partitions to look at, region by region, upstream first.
 
@@ -102,12 +76,13 @@ def plan(
             the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
         select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
             separated by commas; empty means all.
+        lacking: by asset or group that the study has not, what it would have to have for it.
 
     Raises:
         FusionError: unknown region, year or selection.
     """
     graph = definitions.resolve_asset_graph()
-    chosen = _selected(definitions, study, select)
+    chosen = _selected(definitions, study, select, lacking or {})
     known = [region.name for region in study.regions]
     _check("regions", regions, known, "--region")
     _check("years", years, list(study.years), "--years")
@@ -131,6 +106,26 @@ def plan(
             "choose other --years or another --select",
         )
     return steps
+
+
+def check_engine_makes(engine: str, assets: Collection[str], others: Collection[str] = ()) -> None:
+    """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
+
+    Args:
+        engine: name.
+        assets: names of the assets that are to be made.
+        others: groups whose assets need no export.
+
+    Raises:
+        FusionError: exports are among them, and the engine makes none.
+    """
+    from fusion_assets.imagery.engines.protocol import series_only
+    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
+
+    exports = [name for name in EXPORT_ASSETS.values() if name in assets]
+    if engine == SentinelHub.name and exports:
+        groups = ", ".join(f"'group:{name}'" for name in others)
+        raise series_only(engine, ", ".join(exports), *([groups] if groups else []))
 
 
 def run_steps(
@@ -197,14 +192,9 @@ def why_not_fresh(
     when the study or the archive is no longer the one it was asked with (an outline that has moved, say).
     """
     key, partition = step.asset.key, step.partition
-    # A fresh resolver for every step: it caches, and the step before may have changed what it would find.
-    resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Records(instance))
-    status = resolver.get_status(key, partition)
-    if status is StaleStatus.MISSING:
-        return "not made yet"
-    if status is StaleStatus.STALE:
-        causes = resolver.get_stale_causes(key, partition)
-        return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))
+    stale = why_stale(definitions, instance, key, partition)
+    if stale:
+        return stale
     manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
     artifact = Artifact.of(key, partition, step.asset.partitions_def)
     try:
@@ -237,7 +227,7 @@ def _years_of(partition: str, study: Study) -> set[int]:
     return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
 
 
-def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.AssetKey]:
+def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: Mapping[str, str]) -> set[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     if not select:
         return set(graph.executable_asset_keys)
@@ -251,7 +241,7 @@ def _selected(definitions: dg.Definitions, study: Study, select: str) -> set[dg.
         problem = f"is not an asset selection ({error})"
     if found:
         return found
-    for name, needed in _ONLY_WITH.items():
+    for name, needed in lacking.items():
         if name in select and name not in names:
             raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
                               "choose another asset, or change the study")  # fmt: skip
@@ -287,7 +277,8 @@ def _first_line(message: str) -> str:
     return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
 
 
-def _innermost(error: SerializableErrorInfo) -> SerializableErrorInfo:
+def _innermost(error: Any) -> Any:
+    """The error at the root of one that Dagster has recorded."""
     while error.cause is not None:
         error = error.cause
     return error

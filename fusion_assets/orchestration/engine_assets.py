@@ -1,7 +1,7 @@
 """Assets that come straight from an engine: exports, composites and label rasters, for any system of this project."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
 import dagster as dg
@@ -19,10 +19,10 @@ from fusion_assets.imagery.engines.protocol import (
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.engines.waiting import submit_when_possible, wait_for
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
+from fusion_assets.orchestration.failures import NETWORK_RETRIES
 from fusion_assets.orchestration.metadata import readable
-from fusion_assets.orchestration.partitions import region_and_year
 from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, RasterFile
 from fusion_assets.storage.addresses import public_url
 
@@ -31,6 +31,8 @@ OPERATION_METADATA = "operation"
 # Metadata of tickets and pixels that lists what is doubtful, a line each.
 NOTHING = "none"
 FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unreadable"
+# Input of pixels that is their ticket.
+TICKET = "ticket"
 # How long pixels wait for an engine within one run; the sensor collects what takes longer.
 WAIT_LIMIT_SECONDS = 2 * 3600
 T = TypeVar("T")
@@ -38,113 +40,121 @@ Write = Callable[[Raster, Export, list[str]], RasterFile]
 
 
 def export_asset(
+    site: Site,
     name: str,
+    *,
     request: Callable[[str, int], ExportRequest],
-    code_version: str,
+    partitions: dg.PartitionsDefinition | None,
+    code: str,
     **spec: Any,
 ) -> dg.AssetsDefinition:
     """An asset that asks the engine for one product and stores the ticket.
 
     Args:
+        site: whose group it is in.
         name: of the asset.
         request: (region, year) to the request.
-        code_version: digest of the recipe and of what the study says of it.
-        spec: passed on to `dg.asset` (partitions, group, description, tags).
+        partitions: region x year.
+        code: digest of the recipe and of what the study says of it.
+        spec: passed on to `dg.asset` (description, tags).
     """
 
-    @dg.asset(
-        name=name,
-        code_version=code_version,
-        io_manager_key="documents",
-        retry_policy=NETWORK_RETRIES,
-        kinds={"json"},
-        **spec,
-    )
-    def ticket(context: dg.AssetExecutionContext, engine: EngineResource) -> dg.Output[dict]:
-        with explained():
-            region, year = region_and_year(context.partition_key)
-            asked = request(region, year)
-            client = _composites(engine, asked)
-            export = submit_when_possible(client, asked, WAIT_LIMIT_SECONDS, context.log.info)
-            first, last = export.request.window
-            for flag in export.flags:
-                context.log.warning(flag)
-            return dg.Output(
-                export.to_dict(),
-                data_version=dg.DataVersion(export.id),
-                metadata={
-                    OPERATION_METADATA: export.id,
-                    "state": export.state,
-                    "scenes": len(export.scenes),
-                    "window": f"{first} to {last}",
-                    "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
-                    **readable(client.facts(export)),
-                    FLAGS_METADATA: _listed(export.flags),
-                },
-            )
+    @site.asset("documents", partitions, code, name=name, retry_policy=NETWORK_RETRIES, **spec)
+    def ticket(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> dg.Output[dict]:
+        asked = request(region, year)
+        client = _composites(engine, asked)
+        export = submit_when_possible(client, asked, WAIT_LIMIT_SECONDS, context.log.info)
+        first, last = export.request.window
+        for flag in export.flags:
+            context.log.warning(flag)
+        return dg.Output(
+            export.to_dict(),
+            data_version=dg.DataVersion(export.id),
+            metadata={
+                OPERATION_METADATA: export.id,
+                "state": export.state,
+                "scenes": len(export.scenes),
+                "window": f"{first} to {last}",
+                "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
+                **readable(client.facts(export)),
+                FLAGS_METADATA: _listed(export.flags),
+            },
+        )
 
     return ticket
 
 
 def pixel_asset(
+    site: Site,
     name: str,
     upstream: str,
+    *,
     request: Callable[[str, int], ExportRequest],
     write: Write,
-    code_version: str,
-    tolerance: float,
+    partitions: dg.PartitionsDefinition | None,
+    code: str,
     **spec: Any,
 ) -> dg.AssetsDefinition:
     """An asset that collects a finished export and stores its pixels.
 
     Args:
+        site: whose group it is in; its study says how many scenes may be unreadable.
         name: of the asset.
         upstream: name of the export asset.
         request: (region, year) to the request; the ticket must be for exactly this.
-        write: (lazy pixels, export, ids of scenes left out) to the written raster.
-        code_version: digest of the recipe and of what the study says of it.
-        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        write: (lazy pixels, export, lines about scenes left out) to the written raster.
+        partitions: region x year.
+        code: digest of the recipe and of what the study says of it.
         spec: passed on to `dg.asset`.
     """
 
-    @dg.asset(
+    @site.asset(
+        "rasters",
+        partitions,
+        code,
         name=name,
-        ins={"ticket": dg.AssetIn(upstream)},
-        code_version=code_version,
-        io_manager_key="rasters",
+        ins={TICKET: dg.AssetIn(upstream)},
         retry_policy=NETWORK_RETRIES,
         pool="imagery",
-        kinds={"geotiff"},
         **spec,
     )
-    def pixels(context: dg.AssetExecutionContext, engine: EngineResource, ticket: dict) -> dg.Output[RasterFile]:
-        with explained():
-            region, year = region_and_year(context.partition_key)
-            export, asked = Export.from_dict(ticket), request(region, year)
-            _check_same_request(export.request, asked, upstream)
-            export = _with_login(export, asked)
-            client = _composites(engine, asked)
-            engine.connect_dask()
-            export = _finished(client, export, context.log.info)
-            raster, left_out = realise(client, export, write, tolerance)
-            doubts = client.doubts(export.request)
-            for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
-                context.log.warning(line)
-            return dg.Output(
-                raster,
-                data_version=dg.DataVersion(raster.digest),
-                metadata={
-                    OPERATION_METADATA: export.id,
-                    "scenes": len(export.scenes) - len(left_out),
-                    **_unreadable(left_out),
-                    DOUBTS_METADATA: _listed(doubts),
-                    "engine": client.name,
-                    "state": export.state,
-                    **readable(client.facts(export)),
-                },
-            )
+    def pixels(
+        context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int, ticket: dict
+    ) -> dg.Output[RasterFile]:
+        export, current = Export.from_dict(ticket), request(region, year)
+        _check_same_request(export.request, current, upstream)
+        export = _with_login(export, current)
+        client = _composites(engine, current)
+        engine.connect_dask()
+        export = _finished(client, export, context.log.info)
+        raster, left_out = realise(client, export, write, site.study.max_unreadable_share)
+        doubts = client.doubts(export.request)
+        for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
+            context.log.warning(line)
+        return dg.Output(
+            raster,
+            data_version=dg.DataVersion(raster.digest),
+            metadata={
+                OPERATION_METADATA: export.id,
+                "scenes": len(export.scenes) - len(left_out),
+                **_unreadable(left_out),
+                DOUBTS_METADATA: _listed(doubts),
+                "engine": client.name,
+                "state": export.state,
+                **readable(client.facts(export)),
+            },
+        )
 
     return pixels
+
+
+def tickets_of(assets: Iterable[dg.AssetsDefinition]) -> dict[str, str]:
+    """Export asset by pixel asset, of all that `pixel_asset` made."""
+    return {
+        asset.key.to_user_string(): asset.keys_by_input_name[TICKET].to_user_string()
+        for asset in assets
+        if TICKET in asset.keys_by_input_name
+    }
 
 
 def _composites(engine: EngineResource, request: ExportRequest) -> CompositeEngine:

@@ -29,7 +29,6 @@ class Partitions:
         every_year: region x (label year and prediction years).
         label_year: region x label year; None when the study has no labels.
         prediction_years: region x prediction years.
-        ndvi_years: region x years of gap-free NDVI; None when the study makes none.
         region: region alone.
         to_label: from a region's year to the same region's label year (prediction <- model, evaluation); the mapping
             Dagster infers here is wrong without an error. None when the study has no labels.
@@ -42,7 +41,6 @@ class Partitions:
     every_year: dg.MultiPartitionsDefinition
     label_year: dg.MultiPartitionsDefinition | None
     prediction_years: dg.MultiPartitionsDefinition
-    ndvi_years: dg.MultiPartitionsDefinition | None
     region: dg.StaticPartitionsDefinition
     to_label: dg.MultiPartitionMapping | None
     with_label: dg.MultiPartitionMapping | None
@@ -58,10 +56,9 @@ def partitions_for(study: Study) -> Partitions:
         # Multi-partition mappings are marked beta; tests pin what they do, so users need not read it at every load.
         warnings.simplefilter("ignore", dg.BetaWarning)
         return Partitions(
-            every_year=_regions_by_years(regions, study.years),
-            label_year=None if label_year is None else _regions_by_years(regions, [label_year]),
-            prediction_years=_regions_by_years(regions, study.prediction_years),
-            ndvi_years=_regions_by_years(regions, study.ndvi_years) if study.ndvi else None,
+            every_year=regions_by_years(regions, study.years),
+            label_year=None if label_year is None else regions_by_years(regions, [label_year]),
+            prediction_years=regions_by_years(regions, study.prediction_years),
             region=dg.StaticPartitionsDefinition(regions),
             to_label=None if label_year is None else _to_label(label_year),
             with_label=None if label_year is None else _with_label(label_year, study.years),
@@ -81,6 +78,12 @@ def region_and_year(partition_key: str) -> tuple[str, int]:
     return region, int(year)
 
 
+def place_of(partition_key: str) -> tuple[str, int | None]:
+    """Region and year of a partition key; no year where the key is a region alone."""
+    region, _, year = str(partition_key).partition("|")
+    return region, int(year) if year else None
+
+
 def region_of(partition_key: str) -> str:
     """Region of a `region|year` key, or of a key that is a region alone."""
     return str(partition_key).split("|")[0]
@@ -96,10 +99,11 @@ def by_year(loaded: Mapping[str, _T]) -> dict[int, _T]:
     return {region_and_year(key)[1]: value for key, value in loaded.items()}
 
 
-def _regions_by_years(regions: list[str], years: Iterable[int]) -> dg.MultiPartitionsDefinition:
+def regions_by_years(regions: Iterable[str], years: Iterable[int]) -> dg.MultiPartitionsDefinition:
+    """Region x year."""
     return dg.MultiPartitionsDefinition(
         {
-            "region": dg.StaticPartitionsDefinition(regions),
+            "region": dg.StaticPartitionsDefinition(list(regions)),
             "year": dg.StaticPartitionsDefinition([str(year) for year in years]),
         }
     )

@@ -20,9 +20,10 @@ import requests
 import yaml
 
 import fusion_assets
-from fusion_assets.definitions import build_definitions
 from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.earth_engine.buckets import QUIET_CLIENT, free_port, storage_emulator
+from fusion_assets.orchestration.assembly import build_definitions
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.demo_study import demo_regions
 
 YEARS = (2015, 2016)
@@ -93,7 +94,7 @@ class System:
     def partitions(self) -> dict[str, set[str]]:
         """Every partition that the study has, by asset."""
         given = {"study": str(self.folder / "study.yaml"), "storage": str(self.folder / "data")}
-        definitions = build_definitions({**given, "engine": "earth_engine"})
+        definitions = build_definitions(SYSTEMS, {**given, "engine": "earth_engine"})
         return {
             asset.key.to_user_string(): set(asset.partitions_def.get_partition_keys())
             for asset in definitions.assets or ()

@@ -83,7 +83,7 @@ def test_labels_of_one_class_are_refused_as_by_a_run(look, catalog):
 
 
 def test_labels_of_very_large_regions_are_left_to_the_run(look, monkeypatch):
-    monkeypatch.setattr("fusion_assets.cli.doctor_labels.MOST_PIXELS", 100)
+    monkeypatch.setattr("fusion_assets.systems.built_up.defs.label_counts.MOST_PIXELS", 100)
     found = look(engine="archive")["labels"]
     assert found.fine and found.text == "here: not read, for its grid has 144 pixels (at most 100 are read here)"
 

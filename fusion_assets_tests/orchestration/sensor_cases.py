@@ -5,14 +5,15 @@ import logging
 
 import dagster as dg
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.imagery.engines import operations
+from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG
-from fusion_assets.orchestration.role_assets import EXPORT_ASSETS
 from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS, request_for
+from fusion_assets.study.provenance import EXPORT_ASSETS
+from fusion_assets.systems.registry import SYSTEMS
 
 BOX = [3.0, 50.55125, 3.0011, 50.5519]
 PRODUCTS = {
@@ -57,7 +58,7 @@ class Project:
         chosen = {"engine": "earth_engine", "storage": str(folder / "storage"), "ee_project": "demo"}
         chosen |= {"ee_url": service.url, "ee_bucket": f"exports/{folder.name}", "archive": "unused"}
         self.settings = Settings.from_environment(chosen)
-        self.definitions = build_definitions({"study": self.study, **chosen})
+        self.definitions = build_definitions(SYSTEMS, {"study": self.study, **chosen})
         self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.partitions = [f"{region.name}|{year}" for region in self.study.regions for year in years]
         self.roles = list(self.study.feature_roles)

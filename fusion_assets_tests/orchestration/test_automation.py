@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 from dagster._utils.caching_instance_queryer import CachingInstanceQueryer
 
-from fusion_assets.definitions import build_definitions
+from fusion_assets.orchestration.assembly import build_definitions
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.orchestration.test_definitions import study
 
 
@@ -43,7 +44,7 @@ class World:
 
     def __init__(self, instance):
         self.bodies = {}
-        self.definitions = hollow(build_definitions({"study": study()}), self.bodies)
+        self.definitions = hollow(build_definitions(SYSTEMS, {"study": study()}), self.bodies)
         self.job = self.definitions.resolve_implicit_global_asset_job_def()
         self.instance = instance
         self.cursor = None

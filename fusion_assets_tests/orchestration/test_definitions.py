@@ -1,57 +1,20 @@
 """The asset graph of each choice of features: a change to it must be deliberate."""
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from fusion_assets.cli.runner import plan
-from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.role_assets import expected_facts
+from fusion_assets.orchestration.assembly import build_definitions, site_of
+from fusion_assets.orchestration.partitions import place_of
+from fusion_assets.orchestration.system import needs_of
 from fusion_assets.settings import Settings
-from fusion_assets.study import study_of
+from fusion_assets.study import load_study, study_of
+from fusion_assets.systems.registry import SYSTEMS
 
 PRODUCTS = {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"}
-OPTICS = {"sentinel2_export": set(), "sentinel2_composite": {"sentinel2_export"}}
-LIGHTS = {"night_lights_export": set(), "night_lights_composite": {"night_lights_export"}}
-REST = {
-    "ghsl_export": set(),
-    "ghsl_labels": {"ghsl_export"},
-    "training_samples": {"fused_stack", "ghsl_labels"},
-    "built_up_model": {"fused_stack", "training_samples"},
-    "model_evaluation": {"fused_stack", "training_samples"},
-    "built_up_prediction": {"fused_stack", "built_up_model", "model_evaluation"},
-    "built_up_trend": {"built_up_prediction", "model_evaluation"},
-    "built_up_change": {"built_up_prediction"},
-    "built_up_catalog": {"built_up_prediction", "built_up_report"},
-}
-SHOWN = {
-    "fused_stack", "built_up_prediction", "built_up_trend", "built_up_change", "model_evaluation", "ghsl_export",
-}  # fmt: skip
-FUSED = {
-    "fused_stack": {"sentinel2_composite", "night_lights_composite"},
-    "feature_ablation": {"fused_stack", "training_samples", "model_evaluation"},
-}
-GRAPHS = {
-    "both": {
-        **OPTICS,
-        **LIGHTS,
-        **FUSED,
-        **REST,
-        "built_up_report": {*SHOWN, "feature_ablation", "sentinel2_export", "night_lights_export"},
-    },
-    "optics": {
-        **OPTICS,
-        "fused_stack": {"sentinel2_composite"},
-        **REST,
-        "built_up_report": {*SHOWN, "sentinel2_export"},
-    },
-    "lights": {
-        **LIGHTS,
-        "fused_stack": {"night_lights_composite"},
-        **REST,
-        "built_up_report": {*SHOWN, "night_lights_export"},
-    },
-}
 YEARS = {"ghsl_export", "ghsl_labels", "training_samples", "built_up_model", "model_evaluation", "feature_ablation"}
 
 
@@ -77,15 +40,59 @@ def graph_of(definitions):
     }
 
 
-@pytest.mark.parametrize("features", GRAPHS)
-def test_graph(features):
-    definitions = build_definitions({"study": study(features)})
-    assert graph_of(definitions) == GRAPHS[features]
+def described(definitions):
+    """Everything about each asset that makes stored artifacts stale or that people see the graph by."""
+    checks = [key for each in definitions.asset_checks for key in each.check_keys]
+    return {
+        spec.key.to_user_string(): {
+            "rests on": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "code version": spec.code_version,
+            "group": spec.group_name,
+            "stored as": f"{asset.get_io_manager_key_for_asset_key(spec.key)}, {', '.join(sorted(spec.kinds))}",
+            "partitions": sorted(map(str, asset.partitions_def.get_partition_keys())),
+            "checks": sorted(each.name for each in (*checks, *asset.check_keys) if each.asset_key == spec.key),
+        }
+        for asset in definitions.assets
+        for spec in asset.specs
+    }
+
+
+STUDIES = Path(__file__).parents[1] / "studies"
+GRAPHS = {
+    **{features: lambda features=features: study(features) for features in ("both", "optics", "lights")},
+    "demo": lambda: load_study("demo"),
+    "belgium": lambda: load_study(STUDIES / "belgium.yaml"),
+    "leie_ndvi": lambda: load_study(STUDIES / "leie_ndvi.yaml"),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_graph(name, snapshot):
+    """What changes here makes people's storage stale: `pytest --snapshot-update` says that it is meant."""
+    definitions = build_definitions(SYSTEMS, {"study": GRAPHS[name](), "archive": "unused", "storage": "unused"})
+    assert described(definitions) == snapshot
     dg.Definitions.validate_loadable(definitions)
 
 
+@pytest.mark.parametrize("name", GRAPHS)
+def test_facts_of_stored_artifacts(name, snapshot):
+    """Storage that was filled before is this study's by these digests, and by no module's name."""
+    chosen = GRAPHS[name]()
+    settings = Settings.from_environment({"archive": "unused", "storage": "unused"})
+    facts = site_of(SYSTEMS, chosen, settings).facts
+    definitions = build_definitions(SYSTEMS, {"study": chosen, "archive": "unused", "storage": "unused"})
+    keys = {asset.key.to_user_string(): asset.partitions_def.get_partition_keys() for asset in definitions.assets}
+    places = {asset: [place_of(str(key)) for key in sorted(keys[asset])] for asset in keys}
+    stored = {
+        f"{asset} {region} {year or ''}".rstrip(): facts(asset, region, None if year is None else str(year))
+        for asset in places
+        for region, year in places[asset]
+    }
+    assert stored == snapshot
+
+
 def test_partitions():
-    definitions = build_definitions({"study": study()})
+    definitions = build_definitions(SYSTEMS, {"study": study()})
     for asset in definitions.assets:
         name = asset.key.to_user_string()
         years = {"2015"} if name in YEARS else {"2016", "2017"} if name == "built_up_prediction" else None
@@ -98,10 +105,10 @@ def test_partitions():
 
 def test_several_regions_are_transferred_between():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
-    definitions = build_definitions({"study": study(regions=regions)})
+    definitions = build_definitions(SYSTEMS, {"study": study(regions=regions)})
     graph = graph_of(definitions)
     assert graph.pop("region_transfer") == {"fused_stack", "training_samples", "model_evaluation"}
-    assert graph == GRAPHS["both"]
+    assert graph == graph_of(build_definitions(SYSTEMS, {"study": study()}))
     asset = next(a for a in definitions.assets if a.key.to_user_string() == "region_transfer")
     for name, keys in (("training_samples", ["here|2015", "there|2015"]), ("model_evaluation", ["there|2015"])):
         found = asset.get_partition_mapping(dg.AssetKey(name)).get_upstream_mapped_partitions_result_for_partitions(
@@ -115,7 +122,7 @@ def test_several_regions_are_transferred_between():
 def test_what_rests_on_every_region_is_made_last():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
     chosen = study(regions=regions)
-    steps = [step.name for step in plan(build_definitions({"study": chosen}), chosen)]
+    steps = [step.name for step in plan(build_definitions(SYSTEMS, {"study": chosen}), chosen)]
     names = ("region_transfer", "built_up_report", "built_up_catalog")
     last = [f"{name} {region}" for region in ("here", "there") for name in names]
     assert [step.removesuffix("|2015") for step in steps[-6:]] == last
@@ -123,7 +130,7 @@ def test_what_rests_on_every_region_is_made_last():
 
 def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
     chosen = study()
-    definitions = build_definitions({"study": chosen})
+    definitions = build_definitions(SYSTEMS, {"study": chosen})
     assert not [step for step in plan(definitions, chosen, years=[2016]) if "trend" in step.name]
     names = [step.name for step in plan(definitions, chosen, years=[2016, 2017])]
     assert names.index("built_up_trend here") > names.index("built_up_prediction here|2017")
@@ -141,13 +148,13 @@ def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():
 def test_an_asset_that_this_study_lacks_is_said_to_need_another(select, words):
     chosen = study("optics")
     with pytest.raises(FusionError) as caught:
-        plan(build_definitions({"study": chosen}), chosen, select=select)
+        plan(build_definitions(SYSTEMS, {"study": chosen}), chosen, select=select, lacking=needs_of(SYSTEMS, chosen))
     assert words in caught.value.expected and "Definitions" not in str(caught.value)
 
 
 def test_new_interpretations_make_the_trend_stale(tmp_path):
     def version():
-        definitions = build_definitions({"study": study(reference_sample=str(tmp_path / "points.csv"))})
+        definitions = build_definitions(SYSTEMS, {"study": study(reference_sample=str(tmp_path / "points.csv"))})
         (asset,) = (a for a in definitions.assets if a.key.to_user_string() == "built_up_trend")
         return next(iter(asset.specs)).code_version
 
@@ -158,29 +165,29 @@ def test_new_interpretations_make_the_trend_stale(tmp_path):
 
 def test_a_study_without_labels_has_composites_only():
     products = {"sentinel2": "sentinel2_l2a"}
-    definitions = build_definitions({"study": study("optics", products=products, label_year=None)})
-    assert graph_of(definitions) == {**OPTICS, "fused_stack": {"sentinel2_composite"}}
+    definitions = build_definitions(SYSTEMS, {"study": study("optics", products=products, label_year=None)})
+    assert set(graph_of(definitions)) == {"sentinel2_export", "sentinel2_composite", "fused_stack"}
 
 
 def test_every_asset_says_what_it_is_and_what_code_made_it():
-    for asset in build_definitions({"study": study()}).assets:
+    for asset in build_definitions(SYSTEMS, {"study": study()}).assets:
         (spec,) = asset.specs
-        assert spec.description and spec.code_version and spec.group_name == "built_up", spec.key
+        assert spec.description and spec.code_version and spec.group_name in ("imagery", "built_up"), spec.key
 
 
 def test_code_versions_follow_the_sections_they_use():
     def versions(changed):
         return {spec.key.to_user_string(): spec.code_version for a in changed.assets for spec in a.specs}
 
-    before = versions(build_definitions({"study": study()}))
-    after = versions(build_definitions({"study": study(season={"start": "06-01", "end": "12-31"})}))
+    before = versions(build_definitions(SYSTEMS, {"study": study()}))
+    after = versions(build_definitions(SYSTEMS, {"study": study(season={"start": "06-01", "end": "12-31"})}))
     changed = {name for name in before if before[name] != after[name]}
     assert {"sentinel2_export", "sentinel2_composite", "night_lights_export", "night_lights_composite"} <= changed
     assert "built_up_model" not in changed
 
 
 def test_prediction_rests_on_the_label_year():
-    definitions = build_definitions({"study": study()})
+    definitions = build_definitions(SYSTEMS, {"study": study()})
     asset = next(a for a in definitions.assets if a.key.to_user_string() == "built_up_prediction")
     mapping = asset.get_partition_mapping(dg.AssetKey("built_up_model"))
     graph = definitions.resolve_asset_graph()
@@ -193,12 +200,12 @@ def test_prediction_rests_on_the_label_year():
 
 def test_an_unknown_setting_is_named():
     with pytest.raises(FusionError, match="colour"):
-        build_definitions({"colour": "red"})
+        build_definitions(SYSTEMS, {"colour": "red"})
 
 
 def facts_of(asset, year, **changes):
     settings = Settings.from_environment({"archive": "unused", "storage": "unused"})
-    return expected_facts(study(**changes), settings)(asset, "here", str(year))
+    return site_of(SYSTEMS, study(**changes), settings).facts(asset, "here", str(year))
 
 
 @pytest.mark.parametrize(

@@ -261,8 +261,8 @@ def test_halves_of_different_pairs_are_not_read_as_one(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from fusion_assets.imagery import storage
-from fusion_assets_tests import test_io_managers as tests
+from fusion_assets.storage import root as storage
+from fusion_assets_tests.orchestration import test_io_managers as tests
 real, calls = storage.shutil.copyfile, []
 def copy(source, target):
     calls.append(target)

@@ -4,7 +4,8 @@ import datetime as dt
 
 import dagster as dg
 
-from fusion_assets.definitions import build_definitions
+from fusion_assets.orchestration.assembly import build_definitions
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.orchestration.test_definitions import study
 
 REGIONS = [
@@ -14,7 +15,7 @@ REGIONS = [
 
 
 def tick(year):
-    definitions = build_definitions({"study": study(regions=REGIONS)})
+    definitions = build_definitions(SYSTEMS, {"study": study(regions=REGIONS)})
     schedule = definitions.resolve_schedule_def("yearly_exports")
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_schedule_context(

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG, Records
 from fusion_assets.orchestration.resources import EngineResource
@@ -17,6 +17,7 @@ from fusion_assets.orchestration.sensors import MAX_ATTEMPTS, MAX_FAILED_RUNS, d
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import request_for
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.orchestration.test_definitions import study
 
 NOW = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
@@ -57,7 +58,9 @@ class Ticks:
 
     def __init__(self, tmp_path, instance):
         self.storage = Storage(tmp_path / "data")
-        self.definitions = build_definitions({"study": study(), "storage": str(tmp_path / "data"), "archive": "unused"})
+        self.definitions = build_definitions(
+            SYSTEMS, {"study": study(), "storage": str(tmp_path / "data"), "archive": "unused"}
+        )
         self.instance = instance
         self.tmp_path = tmp_path
         self.cursor = None

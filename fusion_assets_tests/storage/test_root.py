@@ -96,7 +96,7 @@ def test_credentials_stay_out_of_errors(monkeypatch):
 
 KILLED = """
 import os, shutil, sys
-from fusion_assets.imagery import storage
+from fusion_assets.storage import root as storage
 def slow(source, target):
     with open(target, "wb") as file:
         file.write(b"half")

@@ -2,13 +2,14 @@
 
 import pytest
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery import retries
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.loopbacks.earth_engine.tiny_archive import write
+from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.settings import Settings
 from fusion_assets.study.stored_outlines import configured_study
+from fusion_assets.systems.registry import SYSTEMS
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_an_outline_is_fetched_once_and_then_read_from_the_storage(service, tmp_
 
 def test_the_code_location_loads_while_earth_engine_is_away(tmp_path):
     away = {"study": "bagmati", "engine": "earth_engine", "ee_url": "http://127.0.0.1:9", "storage": str(tmp_path)}
-    assert build_definitions(away).resolve_asset_graph().get_all_asset_keys()
+    assert build_definitions(SYSTEMS, away).resolve_asset_graph().get_all_asset_keys()
 
 
 def test_a_region_without_crs_takes_the_utm_zone_of_its_outline(service, tmp_path):

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
-from fusion_assets.orchestration.io_managers import managers
-from fusion_assets.orchestration.role_assets import expected_facts
+from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
-from fusion_assets.systems.built_up.defs.publish import rests_on_simulation
 from fusion_assets.systems.built_up.export_files import check_target, write_tables
+from fusion_assets.systems.built_up.provenance import rests_on_simulation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +49,7 @@ COLUMNS = {
 
 
 def export_areas(
-    study: Study,
-    settings: Settings,
+    site: Site,
     output: str | Path,
     regions: Sequence[str] = (),
     years: Sequence[int] = (),
@@ -60,8 +58,7 @@ def export_areas(
     """Write built-up area per region and year, from the stored trend where there is one, else from the maps.
 
     Args:
-        study: whose maps.
-        settings: where its artifacts are.
+        site: whose maps.
         output: `.gpkg` or `.csv`.
         regions: names; empty means all.
         years: empty means all prediction years.
@@ -76,6 +73,7 @@ def export_areas(
     """
     import pandas as pd
 
+    study, settings = site.study, site.settings
     target = check_target(Path(output), force)
     unknown = sorted(set(years) - set(study.prediction_years))
     if unknown:
@@ -86,7 +84,7 @@ def export_areas(
     chosen = [study.region(name).name for name in regions] or [region.name for region in study.regions]
     parts, statements, missing = [], {}, []
     for region in dict.fromkeys(chosen):
-        found = _of_region(study, settings, region)
+        found = _of_region(site, region)
         if found is None:
             missing.append(f"{region} has no maps stored and is left out")
             continue
@@ -105,14 +103,13 @@ def export_areas(
     return "\n".join([f"{output}: {len(table)} rows, {len(statements)} regions", *notes, *missing])
 
 
-def _of_region(study: Study, settings: Settings, region: str) -> tuple[pd.DataFrame, str] | None:
+def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, str] | None:
     """Rows of one region and the sentence on its change; None where no map is stored."""
-    stored = managers(settings.storage, expected_facts(study, settings))
+    study, settings = site.study, site.settings
 
     def load(manager: str, asset: str, year: int | None) -> Any:
-        artifact = Artifact(asset, region, None if year is None else str(year))
-        there = stored[manager].storage.exists(stored[manager].path(artifact))
-        return stored[manager].load(artifact) if there else None
+        artifact, stored = Artifact(asset, region, None if year is None else str(year)), site.managers[manager]
+        return stored.load(artifact) if stored.storage.exists(stored.path(artifact)) else None
 
     maps = {year: load("rasters", _MAP, year) for year in study.prediction_years}
     maps = {year: found for year, found in maps.items() if found is not None}

@@ -41,14 +41,13 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
     return "\n".join(lines)
 
 
-def demo_summary(study: Study, settings: Settings) -> str:
-    """The summary of the demo, with the synthetic truth beside the mapped area."""
-    found = {
+def truth_areas(study: Study, settings: Settings) -> dict[tuple[str, int], float]:
+    """True built-up area (km2) by region and year, where the study's archive is the synthetic one."""
+    return {
         (region.name, year): true_area_km2(settings.archive, year, study.polygon(region.name))
         for region in study.regions
         for year in study.prediction_years
     }
-    return summary(study, settings, found)
 
 
 _ANSWERS = {

@@ -8,9 +8,11 @@ import pytest
 
 from fusion_assets.cli import main as cli
 from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.systems.built_up.area_table import COLUMNS, export_areas
 from fusion_assets.systems.built_up.areas.measuring import measure
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map, store_trend
 
 
@@ -27,7 +29,7 @@ def stored(tmp_path_factory):
 
 def test_csv_has_the_figures_of_the_trend_and_of_maps_where_there_is_none(stored, tmp_path):
     study, settings = stored
-    said = export_areas(study, settings, tmp_path / "areas.csv")
+    said = export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.csv")
     table = pd.read_csv(tmp_path / "areas.csv", encoding="utf-8")
     assert list(table.columns) == list(COLUMNS)
     assert list(zip(table["region"], table["year"], strict=True)) == [(r, y) for r in ("west", "east") for y in YEARS]
@@ -45,8 +47,8 @@ def test_csv_has_the_figures_of_the_trend_and_of_maps_where_there_is_none(stored
 
 
 def test_choosing_a_year_changes_no_figure(stored, tmp_path):
-    export_areas(*stored, tmp_path / "all.csv")
-    export_areas(*stored, tmp_path / "one.csv", regions=["east"], years=[2017])
+    export_areas(site_of(SYSTEMS, *stored), tmp_path / "all.csv")
+    export_areas(site_of(SYSTEMS, *stored), tmp_path / "one.csv", regions=["east"], years=[2017])
     every, one = pd.read_csv(tmp_path / "all.csv"), pd.read_csv(tmp_path / "one.csv")
     expected = every[(every["region"] == "east") & (every["year"] == 2017)].reset_index(drop=True)
     pd.testing.assert_frame_equal(one, expected)
@@ -55,7 +57,7 @@ def test_choosing_a_year_changes_no_figure(stored, tmp_path):
 def test_geopackage_has_polygons_to_draw_and_the_table_to_count(stored, tmp_path):
     study, settings = stored
     path = tmp_path / "areas.gpkg"
-    export_areas(study, settings, path)
+    export_areas(site_of(SYSTEMS, study, settings), path)
     assert [name for name, _ in pyogrio.list_layers(path)] == ["regions", "area_by_year", "about"]
     regions = geopandas.read_file(path, layer="regions").set_index("region")
     assert regions.crs.to_epsg() == 4326
@@ -63,7 +65,7 @@ def test_geopackage_has_polygons_to_draw_and_the_table_to_count(stored, tmp_path
     assert np.isnan(regions.loc["east", "low_km2_2016"])
     assert regions.loc["west", "note"] == "" and "no built_up_trend is stored" in regions.loc["east", "note"]
     assert regions.loc["east", "geometry"].equals(study.polygon("east"))
-    export_areas(study, settings, tmp_path / "areas.csv")
+    export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.csv")
     table = pyogrio.read_dataframe(path, layer="area_by_year")
     pd.testing.assert_frame_equal(
         table.replace("", np.nan), pd.read_csv(tmp_path / "areas.csv"), check_dtype=False, check_exact=False
@@ -76,14 +78,14 @@ def test_a_file_that_exists_is_kept_unless_forced_and_nothing_half_written_stays
     path = tmp_path / "areas.csv"
     path.write_text("mine")
     with pytest.raises(FusionError, match="exists"):
-        export_areas(*stored, path)
+        export_areas(site_of(SYSTEMS, *stored), path)
     assert path.read_text() == "mine"
     monkeypatch.setattr(pd.DataFrame, "to_csv", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(FusionError, match="disk full"):
-        export_areas(*stored, path, force=True)
+        export_areas(site_of(SYSTEMS, *stored), path, force=True)
     assert path.read_text() == "mine" and [p.name for p in tmp_path.iterdir()] == ["areas.csv"]
     monkeypatch.undo()
-    export_areas(*stored, path, force=True)
+    export_areas(site_of(SYSTEMS, *stored), path, force=True)
     assert path.read_text().startswith("study,region,year,area_km2")
 
 
@@ -98,7 +100,7 @@ def test_a_file_that_exists_is_kept_unless_forced_and_nothing_half_written_stays
 )
 def test_what_cannot_be_exported_is_explained(stored, tmp_path, name, chosen, found):
     with pytest.raises(FusionError, match=found):
-        export_areas(*stored, tmp_path / name, **chosen)
+        export_areas(site_of(SYSTEMS, *stored), tmp_path / name, **chosen)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -106,9 +108,9 @@ def test_a_region_without_maps_is_named_and_an_empty_storage_refused(stored, tmp
     study, _ = stored
     settings = settings_at(tmp_path)
     with pytest.raises(FusionError, match="no maps"):
-        export_areas(study, settings, tmp_path / "areas.csv")
+        export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.csv")
     store_map(study, settings, "west", 2016)
-    said = export_areas(study, settings, tmp_path / "areas.csv")
+    said = export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.csv")
     assert "east has no maps" in said and "no map of 2017" in said
     assert len(pd.read_csv(tmp_path / "areas.csv")) == 1
 
@@ -119,9 +121,11 @@ def test_a_trend_of_maps_that_have_been_made_anew_is_not_passed_on_in_silence(st
     for year in YEARS:
         store_map(study, settings, "west", year)
     store_trend(study, settings, "west")
-    assert "anew" not in export_areas(study, settings, tmp_path / "before.csv", regions=["west"])
+    assert "anew" not in export_areas(site_of(SYSTEMS, study, settings), tmp_path / "before.csv", regions=["west"])
     store_map(study, settings, "west", 2017, missing=2)
-    assert "made anew since" in export_areas(study, settings, tmp_path / "after.csv", regions=["west"])
+    assert "made anew since" in export_areas(
+        site_of(SYSTEMS, study, settings), tmp_path / "after.csv", regions=["west"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,15 +144,15 @@ def test_a_trend_of_another_reference_sample_is_not_passed_on_in_silence(tmp_pat
     for year in YEARS:
         store_map(before, settings, "west", year)
     store_trend(before, settings, "west")
-    assert "anew" not in export_areas(before, settings, tmp_path / "before.csv", regions=["west"])
+    assert "anew" not in export_areas(site_of(SYSTEMS, before, settings), tmp_path / "before.csv", regions=["west"])
     table.write_text("x,y,label\n1,2,0\n" if then == now else "x,y,label\n1,2,1\n")
-    assert said in export_areas(after, settings, tmp_path / "after.csv", regions=["west"])
+    assert said in export_areas(site_of(SYSTEMS, after, settings), tmp_path / "after.csv", regions=["west"])
     assert pd.read_csv(tmp_path / "after.csv")["note"].str.contains(said).all()
 
 
 def test_a_trend_of_an_older_version_is_not_passed_on_in_silence(stored, tmp_path, monkeypatch):
     monkeypatch.setattr("fusion_assets.systems.built_up.area_table.VERSION", "later")
-    assert "made in another way" in export_areas(*stored, tmp_path / "areas.csv", regions=["west"])
+    assert "made in another way" in export_areas(site_of(SYSTEMS, *stored), tmp_path / "areas.csv", regions=["west"])
 
 
 def test_figures_of_simulated_imagery_say_so_in_every_row(stored, tmp_path):
@@ -159,9 +163,9 @@ def test_figures_of_simulated_imagery_say_so_in_every_row(stored, tmp_path):
     for year in YEARS:
         store_map(study, settings, "west", year)
     store_trend(study, settings, "west")
-    assert "SYNTHETIC" in export_areas(study, settings, tmp_path / "areas.csv")
+    assert "SYNTHETIC" in export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.csv")
     assert pd.read_csv(tmp_path / "areas.csv")["note"].str.startswith("SYNTHETIC").all()
-    export_areas(study, settings, tmp_path / "areas.gpkg")
+    export_areas(site_of(SYSTEMS, study, settings), tmp_path / "areas.gpkg")
     assert pyogrio.read_dataframe(tmp_path / "areas.gpkg", layer="regions")["note"][0].startswith("SYNTHETIC")
 
 
@@ -169,7 +173,7 @@ def test_maps_of_other_settings_are_refused(stored, tmp_path):
     _, settings = stored
     other = small_study(season={"start": "01-01", "end": "06-30"})
     with pytest.raises(FusionError, match="other settings"):
-        export_areas(other, settings, tmp_path / "areas.csv")
+        export_areas(site_of(SYSTEMS, other, settings), tmp_path / "areas.csv")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -19,13 +19,14 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.io_managers import CatalogIOManager
 from fusion_assets.publishing.catalog import Published, is_synthetic, publish_region
 from fusion_assets.publishing.items import Publication
 from fusion_assets.storage.root import Storage
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
 
 REGIONS = ("west", "east")
@@ -208,7 +209,7 @@ def test_a_catalog_that_lost_what_it_lists_is_no_catalog(maps, root, harm, said)
 
 def test_the_asset_publishes_its_region_and_says_where(maps, root):
     study, settings, _ = maps
-    definitions = build_definitions({"study": study, "storage": str(root), "archive": settings.archive})
+    definitions = build_definitions(SYSTEMS, {"study": study, "storage": str(root), "archive": settings.archive})
     job = definitions.resolve_implicit_global_asset_job_def()
     (root / "built_up_report").mkdir()
     (root / "built_up_report" / "west.html").write_text("<html></html>")

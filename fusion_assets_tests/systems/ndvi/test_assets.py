@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.errors import FusionError
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
-from fusion_assets.orchestration.role_assets import expected_facts
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study, study_of
 from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.gap_filling.cube_filling import SOURCES, target_days
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.test_real_places import STUDIES
 
@@ -61,8 +61,8 @@ class Run:
     def __init__(self, made, catalog, folder, instance, **settings):
         self.study, self.instance = made, instance
         self.settings = Settings(study=made, archive=str(catalog), storage=str(folder), **settings)
-        self.definitions = build_definitions(dataclasses.asdict(self.settings) | {"study": made})
-        self.managers = managers(str(folder), expected_facts(made, self.settings))
+        self.definitions = build_definitions(SYSTEMS, dataclasses.asdict(self.settings) | {"study": made})
+        self.managers = managers(str(folder), site_of(SYSTEMS, made, self.settings).facts)
 
     def make(self, *assets, year=2016):
         job = self.definitions.resolve_implicit_global_asset_job_def()
@@ -95,7 +95,7 @@ def why(result):
 
 
 def graph_of(made):
-    graph = build_definitions({"study": made}).resolve_asset_graph()
+    graph = build_definitions(SYSTEMS, {"study": made}).resolve_asset_graph()
     return {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.executable_asset_keys
@@ -110,7 +110,7 @@ def test_graph(catalog):
 
 
 def test_partitions_are_the_years_of_the_section(catalog):
-    definitions = build_definitions({"study": study(catalog)})
+    definitions = build_definitions(SYSTEMS, {"study": study(catalog)})
     for asset in definitions.assets:
         if asset.key.to_user_string() in GRAPH:
             assert asset.partitions_def.get_partition_keys() == ["here|2016"]

@@ -100,6 +100,21 @@ def reference_of(study: Study, archive: str, region: str) -> pd.DataFrame | None
     )
 
 
+def count_points(study: Study, archive: str) -> str:
+    """How many points every region of a study has in each year, in words.
+
+    Raises:
+        FusionError: as `reference_of`.
+    """
+    parts = []
+    for region in study.regions:
+        points = reference_of(study, archive, region.name)
+        assert points is not None
+        counts = ", ".join(f"{count} in {year}" for year, count in points.groupby("year").size().items())
+        parts.append(f"{region.name}: {counts}")
+    return "points " + "; ".join(parts)
+
+
 def read_reference(path: str) -> pd.DataFrame:
     """The table as it is.
 

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from fusion_assets.imagery.engines.protocol import digest
-from fusion_assets.orchestration.artifacts import Stored
-from fusion_assets.orchestration.failures import explained
+from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.metadata import readable
-from fusion_assets.orchestration.partitions import EVERY_REGION, Partitions, key_of, region_and_year
+from fusion_assets.orchestration.partitions import EVERY_REGION, key_of, region_and_year
+from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, Table
-from fusion_assets.settings import Settings
-from fusion_assets.study import Study
 from fusion_assets.systems.built_up import versions
 
 if TYPE_CHECKING:
@@ -20,27 +18,30 @@ if TYPE_CHECKING:
 SETS = {"sentinel2": "optics", "night_lights": "lights"}
 
 
-def evaluation_assets(
-    study: Study, settings: Settings, partitions: Partitions, stored: Stored
-) -> list[dg.AssetsDefinition]:
+def accuracy_assets(site: Site) -> list[dg.AssetsDefinition]:
     """The evaluation, the ablation where a study fuses two sensors, the transfer where it has several regions."""
-    assets = [_model_evaluation(study, settings, partitions, stored)]
-    if study.features == "both":
-        assets.append(_feature_ablation(study, partitions, stored))
-    if len(study.regions) > 1:
-        assets.append(_region_transfer(study, partitions, stored))
+    if site.study.products.labels is None:
+        return []
+    assets = [_model_evaluation(site)]
+    if site.study.features == "both":
+        assets.append(_feature_ablation(site))
+    if len(site.study.regions) > 1:
+        assets.append(_region_transfer(site))
     return assets
 
 
-def _model_evaluation(study: Study, settings: Settings, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
-    @dg.asset(
-        ins={"fused_stack": dg.AssetIn(partition_mapping=partitions.same), "training_samples": dg.AssetIn()},
-        partitions_def=partitions.label_year,
-        code_version=digest(["model_evaluation", versions.EVALUATION, versions.CLASSIFIER, study.feature_names]),
-        **stored("tables", "parquet"),
+def _model_evaluation(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+
+    @site.asset(
+        "tables",
+        site.partitions.label_year,
+        [versions.EVALUATION, versions.CLASSIFIER, study.feature_names],
+        ins={"fused_stack": dg.AssetIn(partition_mapping=site.partitions.same)},
+        automation_condition=automatic(),
     )
     def model_evaluation(
-        context: dg.AssetExecutionContext, fused_stack: Raster, training_samples: Table
+        region: str, year: int, fused_stack: Raster, training_samples: Table
     ) -> dg.Output[tuple[Table, dict]]:
         """How good the model is **away from where it was trained**: out-of-fold predictions of spatial blocks.
 
@@ -48,36 +49,35 @@ def _model_evaluation(study: Study, settings: Settings, partitions: Partitions, 
         a 95 % interval from resampled blocks. The threshold that predictions use is chosen here. Agreement with labels
         is not accuracy on the ground; on a synthetic archive the same figures against its truth stand beside.
         """
-        with explained():
-            from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
-            from fusion_assets.systems.built_up.accuracy import evaluation
+        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.systems.built_up.accuracy import evaluation
 
-            table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
-            region, year = region_and_year(context.partition_key)
-            grid = study.grid(region)
-            known = _truth(settings, study, region, year, table)
-            if known is not None:
-                metrics["truth"] = evaluation.against_truth(table, known)
-            pictures = {
-                "Reliability, out of fold, with 95 % intervals": curves.reliability_png(metrics),
-                "Precision and recall over all thresholds, out of fold": curves.precision_recall_png(table, metrics),
-                "Where it errs, out of fold": curves.error_map_png(table, grid),
-            }
-            return dg.Output(
-                (table, metrics),
-                data_version=dg.DataVersion(digest(metrics)),
-                metadata={
-                    **readable(evaluation.summary(metrics)),
-                    "errors_by_class": dg.MetadataValue.table(_records(evaluation.class_rows(metrics))),
-                    "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
-                },
-            )
+        table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
+        grid = study.grid(region)
+        known = _truth(site, region, year, table)
+        if known is not None:
+            metrics["truth"] = evaluation.against_truth(table, known)
+        pictures = {
+            "Reliability, out of fold, with 95 % intervals": curves.reliability_png(metrics),
+            "Precision and recall over all thresholds, out of fold": curves.precision_recall_png(table, metrics),
+            "Where it errs, out of fold": curves.error_map_png(table, grid),
+        }
+        return dg.Output(
+            (table, metrics),
+            data_version=dg.DataVersion(digest(metrics)),
+            metadata={
+                **readable(evaluation.summary(metrics)),
+                "errors_by_class": dg.MetadataValue.table(_records(evaluation.class_rows(metrics))),
+                "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
+            },
+        )
 
     return model_evaluation
 
 
-def _truth(settings: Settings, study: Study, region: str, year: int, table: Table) -> "np.ndarray | None":
+def _truth(site: Site, region: str, year: int, table: Table) -> "np.ndarray | None":
     """The truth at the samples, where everything the study reads is one synthetic archive."""
+    study, settings = site.study, site.settings
     elsewhere = any(study.use(role).archive for role in study.products.given())
     if settings.engine != "archive" or elsewhere:
         return None
@@ -90,67 +90,65 @@ def _records(rows: list[dict]) -> list[dg.TableRecord]:
     return [dg.TableRecord(row) for row in rows]
 
 
-def _feature_ablation(study: Study, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
-    same = dg.AssetIn(partition_mapping=partitions.same)
-    sets = {SETS[role]: study.use(role).band_names for role in study.feature_roles}
+def _feature_ablation(site: Site) -> dg.AssetsDefinition:
+    sets = {SETS[role]: site.study.use(role).band_names for role in site.study.feature_roles}
 
-    @dg.asset(
-        ins={"fused_stack": same, "training_samples": dg.AssetIn(), "model_evaluation": dg.AssetIn()},
-        partitions_def=partitions.label_year,
-        code_version=digest(["feature_ablation", versions.ABLATION, versions.EVALUATION, versions.CLASSIFIER, sets]),
-        **stored("tables", "parquet"),
+    @site.asset(
+        "tables",
+        site.partitions.label_year,
+        [versions.ABLATION, versions.EVALUATION, versions.CLASSIFIER, sets],
+        ins={"fused_stack": dg.AssetIn(partition_mapping=site.partitions.same)},
+        automation_condition=automatic(),
     )
     def feature_ablation(
-        context: dg.AssetExecutionContext,
-        fused_stack: Raster,
-        training_samples: Table,
-        model_evaluation: tuple[Table, dict],
+        fused_stack: Raster, training_samples: Table, model_evaluation: tuple[Table, dict]
     ) -> dg.Output[tuple[Table, dict]]:
         """What **each sensor contributes**: out-of-fold predictions of optics alone and lights alone.
 
         On the folds of the evaluation: MCC and average precision with 95 % block-bootstrap intervals, and the paired
         difference to both together.
         """
-        with explained():
-            from fusion_assets.systems.built_up.accuracy import ablation
-            from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.systems.built_up.accuracy import ablation
+        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
 
-            table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
-            shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
-            picture = {"MCC and average precision by features, with 95 % intervals": curves.ablation_png(found)}
-            return dg.Output(
-                (table, found),
-                data_version=dg.DataVersion(digest(found)),
-                metadata={
-                    **readable(shown),
-                    "prevalence": found["prevalence"],
-                    "table": dg.MetadataValue.table(_records(ablation.ablation_rows(found))),
-                    "picture": dg.MetadataValue.md(curves.as_markdown(picture)),
-                },
-            )
+        table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
+        shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
+        picture = {"MCC and average precision by features, with 95 % intervals": curves.ablation_png(found)}
+        return dg.Output(
+            (table, found),
+            data_version=dg.DataVersion(digest(found)),
+            metadata={
+                **readable(shown),
+                "prevalence": found["prevalence"],
+                "table": dg.MetadataValue.table(_records(ablation.ablation_rows(found))),
+                "picture": dg.MetadataValue.md(curves.as_markdown(picture)),
+            },
+        )
 
     return feature_ablation
 
 
-def _region_transfer(study: Study, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
+def _region_transfer(site: Site) -> dg.AssetsDefinition:
+    study = site.study
     # Of every region: its label year. Each partition rests on all of them.
     everywhere = dg.SpecificPartitionsPartitionMapping(
         [key_of(region.name, int(study.label_year or 0)) for region in study.regions]
     )
 
-    @dg.asset(
+    @site.asset(
+        "tables",
+        site.partitions.label_year,
+        [versions.TRANSFER, versions.CLASSIFIER, study.feature_names],
         ins={
             "fused_stack": dg.AssetIn(partition_mapping=everywhere),
             "training_samples": dg.AssetIn(partition_mapping=everywhere),
-            "model_evaluation": dg.AssetIn(partition_mapping=partitions.same),
+            "model_evaluation": dg.AssetIn(partition_mapping=site.partitions.same),
         },
-        partitions_def=partitions.label_year,
-        code_version=digest(["region_transfer", versions.TRANSFER, versions.CLASSIFIER, study.feature_names]),
         tags={EVERY_REGION: "true"},
-        **stored("tables", "parquet"),
+        automation_condition=automatic(),
     )
     def region_transfer(
-        context: dg.AssetExecutionContext,
+        region: str,
         fused_stack: dict[str, Raster],
         training_samples: dict[str, Table],
         model_evaluation: tuple[Table, dict],
@@ -160,30 +158,28 @@ def _region_transfer(study: Study, partitions: Partitions, stored: Stored) -> dg
         A random forest that learnt from the same samples and the majority answer stand beside it, and what being a
         stranger costs against the evaluation within the region.
         """
-        with explained():
-            from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
-            from fusion_assets.systems.built_up.accuracy import evaluation, transfer
+        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.systems.built_up.accuracy import evaluation, transfer
 
-            region, _ = region_and_year(context.partition_key)
-            table, metrics = transfer.transfer(
-                region,
-                {region_and_year(key)[0]: value for key, value in training_samples.items()},
-                {region_and_year(key)[0]: value for key, value in fused_stack.items()},
-                study.feature_names,
-                local=model_evaluation[0],
-            )
-            cost = metrics.get("minus_local", {}).get("mcc", {})
-            pictures = {
-                "Reliability in a region never seen, with 95 % intervals": curves.reliability_png(metrics),
-                "Where it errs": curves.error_map_png(table, study.grid(region)),
-            }
-            return dg.Output(
-                (table, metrics),
-                data_version=dg.DataVersion(digest(metrics)),
-                metadata={
-                    **readable(evaluation.summary(metrics) | {"mcc_minus_local": cost.get("value")}),
-                    "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
-                },
-            )
+        table, metrics = transfer.transfer(
+            region,
+            {region_and_year(key)[0]: value for key, value in training_samples.items()},
+            {region_and_year(key)[0]: value for key, value in fused_stack.items()},
+            study.feature_names,
+            local=model_evaluation[0],
+        )
+        cost = metrics.get("minus_local", {}).get("mcc", {})
+        pictures = {
+            "Reliability in a region never seen, with 95 % intervals": curves.reliability_png(metrics),
+            "Where it errs": curves.error_map_png(table, study.grid(region)),
+        }
+        return dg.Output(
+            (table, metrics),
+            data_version=dg.DataVersion(digest(metrics)),
+            metadata={
+                **readable(evaluation.summary(metrics) | {"mcc_minus_local": cost.get("value")}),
+                "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
+            },
+        )
 
     return region_transfer

@@ -1,4 +1,4 @@
-"""The report as an asset: what it depends on, and how people get to it from the UI."""
+"""What people and other software are given: a region's report, and the catalog of its maps."""
 
 from typing import Any
 
@@ -6,89 +6,143 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export, digest
-from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Stored
 from fusion_assets.orchestration.automation import automatic
-from fusion_assets.orchestration.failures import explained
-from fusion_assets.orchestration.partitions import EVERY_REGION, Partitions, by_year
-from fusion_assets.orchestration.role_assets import EXPORT_ASSETS, roles_of
-from fusion_assets.orchestration.values import Table
+from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster, Table
 from fusion_assets.reports.server import report_url
-from fusion_assets.study import Study
+from fusion_assets.storage.root import Storage
+from fusion_assets.study.provenance import EXPORT_ASSETS, roles_of
 from fusion_assets.systems.built_up import versions
+from fusion_assets.systems.built_up.provenance import rests_on_simulation
 
-NAME = "built_up_report"
+REPORT = "built_up_report"
 
 
-def report_asset(study: Study, partitions: Partitions, stored: Stored) -> dg.AssetsDefinition:
-    """The report of each region."""
+def report_assets(site: Site) -> list[dg.AssetsDefinition]:
+    """Report and STAC catalog of each region; each writes its own items and keeps those of the others."""
+    return [_built_up_report(site), _built_up_catalog(site)] if site.study.products.labels is not None else []
+
+
+def _built_up_report(site: Site) -> dg.AssetsDefinition:
+    study = site.study
     exports = [EXPORT_ASSETS[role] for role in roles_of(study)]
     every_year = ["built_up_prediction", "fused_stack", "model_evaluation", *exports]
     last = ["built_up_trend", "built_up_change"]
     if study.features == "both":
         every_year.append("feature_ablation")
     several = len(study.regions) > 1
-    all_years = dg.AssetIn(partition_mapping=partitions.to_region)
+    all_years = dg.AssetIn(partition_mapping=site.partitions.to_region)
 
-    @dg.asset(
-        name=NAME,
+    @site.asset(
+        "documents",
+        site.partitions.region,
+        [versions.REPORT, study.title],
         ins={**dict.fromkeys(every_year, all_years), **{name: dg.AssetIn() for name in last}},
-        partitions_def=partitions.region,
-        code_version=digest([NAME, versions.REPORT, study.title]),
+        kinds={"html"},
         # It shows what was learnt in other regions where that is stored, and does not fail for them: no dependency.
         tags={EVERY_REGION: "true"} if several else {},
-        required_resource_keys={"tables"},
         # It follows the trend, which comes last; all that it shows beside would only have it made several times.
-        **stored("documents", "html") | {"automation_condition": automatic(*every_year, "built_up_change")},
+        automation_condition=automatic(*every_year, "built_up_change"),
     )
-    def built_up_report(context: dg.AssetExecutionContext, **found: Any) -> dg.Output[str]:
+    def built_up_report(region: str, **inputs: Any) -> dg.Output[str]:
         """**Everything about a region on one page**: maps to swipe between years, trend, change, evaluation, sources.
 
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
-        with explained():
-            from fusion_assets.systems.built_up import report
+        from fusion_assets.systems.built_up import report
 
-            region = context.partition_key
-            predictions, stacks = by_year(found["built_up_prediction"]), by_year(found["fused_stack"])
-            ((evaluation, metrics),) = found["model_evaluation"].values()
-            ablations = [figures for _, figures in found.get("feature_ablation", {}).values()]
-            transfer = Artifact("region_transfer", region, str(study.label_year))
-            subject = report.Subject(
-                study=study.name,
-                title=study.title,
-                region=region,
-                label_year=int(study.label_year or 0),
-                digest=study.digest(),
-                sensors="" if study.features == "both" else study.features,
-            )
-            page = report.build_report(
-                subject,
-                report.Findings(
-                    predictions=predictions,
-                    stacks={year: stacks[year] for year in predictions},
-                    change=found["built_up_change"],
-                    trend=found["built_up_trend"],
-                    evaluation=(evaluation, metrics),
-                    ablation=ablations[0] if ablations else None,
-                    transfer=_transferred(context.resources.tables, transfer, evaluation) if several else None,
-                    exports=[Export.from_dict(ticket) for name in exports for ticket in found[name].values()],
-                ),
-            )
-            return dg.Output(
-                page,
-                data_version=dg.DataVersion(digest(page)),
-                metadata={"report": dg.MetadataValue.url(report_url(NAME, region)), "bytes": len(page.encode())},
-            )
+        predictions, stacks = by_year(inputs["built_up_prediction"]), by_year(inputs["fused_stack"])
+        ((evaluation, metrics),) = inputs["model_evaluation"].values()
+        ablations = [figures for _, figures in inputs.get("feature_ablation", {}).values()]
+        subject = report.Subject(
+            study=study.name,
+            title=study.title,
+            region=region,
+            label_year=int(study.label_year or 0),
+            digest=study.digest(),
+            sensors="" if study.features == "both" else study.features,
+        )
+        page = report.build_report(
+            subject,
+            report.Findings(
+                predictions=predictions,
+                stacks={year: stacks[year] for year in predictions},
+                change=inputs["built_up_change"],
+                trend=inputs["built_up_trend"],
+                evaluation=(evaluation, metrics),
+                ablation=ablations[0] if ablations else None,
+                transfer=_transferred(site, region, evaluation) if several else None,
+                exports=[Export.from_dict(ticket) for name in exports for ticket in inputs[name].values()],
+            ),
+        )
+        return dg.Output(
+            page,
+            data_version=dg.DataVersion(digest(page)),
+            metadata={"report": dg.MetadataValue.url(report_url(REPORT, region)), "bytes": len(page.encode())},
+        )
 
     return built_up_report
 
 
-def _transferred(manager: ArtifactIOManager, artifact: Artifact, evaluation: Table) -> dict[str, Any]:
+def _transferred(site: Site, region: str, evaluation: Table) -> dict[str, Any]:
     """Metrics of the model that learnt from other regions; empty where none are stored for the samples shown here."""
     try:
-        table, metrics = manager.load(artifact)
+        table, metrics = site.load("tables", "region_transfer", region, site.study.label_year)
     except FusionError:
         return {}
     columns = ["x", "y", "label"]
     same = table[columns].reset_index(drop=True).equals(evaluation[columns].reset_index(drop=True))
     return dict(metrics) if same else {}
+
+
+def _built_up_catalog(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+    roles = roles_of(study)
+
+    @site.asset(
+        "catalogs",
+        site.partitions.region,
+        [versions.STAC, study.title, [study.use(role).product for role in roles]],
+        ins={"built_up_prediction": dg.AssetIn(partition_mapping=site.partitions.to_region)},
+        deps=[REPORT],  # which its items link to
+        tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
+        automation_condition=automatic(),
+    )
+    def built_up_catalog(region: str, built_up_prediction: dict[str, Raster]) -> dg.Output[dict[str, Any]]:
+        """The maps **published for others**: a STAC collection with an item for each region and year.
+
+        It lies under `stac/` of the storage, links to the stored maps without copying them, and opens in
+        `odc.stac.load`, pystac, GDAL and QGIS. Stored for this asset itself is only the list of what was written.
+        """
+        from fusion_assets.publishing.catalog import Published, publish_region
+        from fusion_assets.publishing.items import Publication
+
+        storage = Storage(site.settings.storage)
+        years = sorted(by_year(built_up_prediction))
+        page = storage.path(REPORT, region, None, "html")
+        report = page if storage.exists(page) else ""
+        maps = {}
+        for year in years:
+            windows = [study.window(role, year) for role in study.feature_roles]
+            span = min(first for first, _ in windows), max(last for _, last in windows)
+            maps[year] = Published(storage.path("built_up_prediction", region, year, "tif"), span, report)
+        publication = Publication(
+            study=study.name,
+            title=study.title or study.name,
+            products=tuple(study.use(role).product for role in roles),
+            regions=tuple(each.name for each in study.regions),
+            synthetic=rests_on_simulation(study, site.settings),
+        )
+        written = publish_region(storage, publication, region, study.polygon(region), maps)
+        return dg.Output(
+            written,
+            data_version=dg.DataVersion(digest(written)),
+            metadata={
+                "collection": dg.MetadataValue.path(f"{storage.root}/{written['collection']}"),
+                "catalog": dg.MetadataValue.path(f"{storage.root}/{written['catalog']}"),
+                "items": len(maps),
+            },
+        )
+
+    return built_up_catalog

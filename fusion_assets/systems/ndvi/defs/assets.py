@@ -15,12 +15,13 @@ from fusion_assets.imagery.engines.protocol import NoScenes, digest
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.engine_assets import realise_series
-from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
+from fusion_assets.orchestration.failures import NETWORK_RETRIES
 from fusion_assets.orchestration.metadata import readable
-from fusion_assets.orchestration.partitions import Partitions, region_and_year
+from fusion_assets.orchestration.partitions import regions_by_years
+from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, Table
 from fusion_assets.reports.server import report_url
-from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs
@@ -28,39 +29,28 @@ from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_chec
 if TYPE_CHECKING:
     from fusion_assets.storage import cubes as store
 
-GROUP = "ndvi"
-_NEEDS = {"engine", "cubes"}
 
-
-def ndvi_assets(study: Study, settings: Settings, partitions: Partitions) -> list[dg.AssetsDefinition]:
-    """All assets of this system; none for a study without the section `ndvi`."""
-    if study.ndvi is None:
-        return []
-    assets = [_ndvi_clear(study, settings, partitions)]
-    if study.ndvi.sentinel1 is not None:
-        assets.append(_backscatter(study, settings, partitions))
+def ndvi_assets(site: Site) -> list[dg.AssetsDefinition]:
+    """All assets of this system; backscatter where the study has radar."""
+    radar = [_backscatter(site)] if requests.use_of(site.study).sentinel1 is not None else []
     return [
-        *assets,
-        _ndvi_model(study, settings, partitions),
-        _ndvi_filled(study, settings, partitions),
-        _ndvi_evaluation(study, settings, partitions),
-        _ndvi_report(study, settings, partitions),
+        _ndvi_clear(site),
+        *radar,
+        _ndvi_model(site),
+        _ndvi_filled(site),
+        _ndvi_evaluation(site),
+        _ndvi_report(site),
     ]
 
 
-def _common(
-    asset: str, study: Study, partitions: Partitions, io_manager: str, kind: str, *versions: Any
-) -> dict[str, Any]:
-    """What all assets share."""
-    assert study.ndvi is not None
-    return {
-        "name": asset,
-        "partitions_def": partitions.ndvi_years,
-        "io_manager_key": io_manager,
-        "group_name": GROUP,
-        "kinds": {kind},
-        "code_version": digest([asset, requests.VERSION, study.digest("ndvi"), study.resolution, *versions]),
-    }
+def years_of(site: Site) -> dg.MultiPartitionsDefinition:
+    """Partitions of all assets: region x year of gap-free NDVI."""
+    return regions_by_years([region.name for region in site.study.regions], site.study.ndvi_years)
+
+
+def _code(study: Study, *versions: Any) -> list[Any]:
+    """What the code version of every asset is a digest of."""
+    return [requests.VERSION, study.digest("ndvi"), study.resolution, *versions]
 
 
 def _inputs(study: Study, *more: str) -> dict[str, dg.AssetIn]:
@@ -69,245 +59,236 @@ def _inputs(study: Study, *more: str) -> dict[str, dg.AssetIn]:
     return {name: dg.AssetIn(name) for name in (requests.CLEAR, *radar_too, *more)}
 
 
-def _write(
-    context: dg.AssetExecutionContext,
-    study: Study,
-    settings: Settings,
-    asset: str,
-    series: Raster,
-    encodings: dict[str, str],
-) -> "store.Cube":
+def _write(site: Site, asset: str, region: str, year: int, series: Raster, encodings: dict[str, str]) -> "store.Cube":
     """Write a series where it will lie, not yet placed."""
     from fusion_assets.storage import cubes as store
 
-    region, year = region_and_year(context.partition_key)
-    manager = context.resources.cubes
-    facts = requests.facts_of(study, settings, asset, region, year)
+    manager = site.managers["cubes"]
+    facts = requests.facts_of(site.study, site.settings, asset, region, year)
     return store.write_cube(manager.storage, manager.path(Artifact(asset, region, str(year))), series, encodings, facts)
 
 
-def _ndvi_clear(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
-        **_common(requests.CLEAR, study, partitions, "cubes", "zarr"),
-        required_resource_keys=_NEEDS,
+def _ndvi_clear(site: Site) -> dg.AssetsDefinition:
+    study, settings = site.study, site.settings
+
+    @site.asset(
+        "cubes",
+        years_of(site),
+        _code(study),
         retry_policy=NETWORK_RETRIES,
         pool="imagery",
-        check_specs=ndvi_check_specs(requests.CLEAR, partitions),
+        check_specs=ndvi_check_specs(requests.CLEAR, years_of(site)),
     )
-    def ndvi_clear(context: dg.AssetExecutionContext) -> Any:
+    def ndvi_clear(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> Any:
         """**NDVI of Sentinel-2 where the sky was clear**, date by date; no data under cloud and in its shadow.
 
         Granules of one day are one date. Some days of the neighbouring years are kept too: they help to fill the first
         and last days of this one.
         """
-        with explained():
-            from fusion_assets.systems.ndvi.clear import NDVI, clear_ndvi
+        from fusion_assets.systems.ndvi.clear import NDVI, clear_ndvi
 
-            client = context.resources.engine.client()
-            context.resources.engine.connect_dask()
-            request = requests.optics_request(study, settings, *region_and_year(context.partition_key))
+        client = engine.client()
+        engine.connect_dask()
+        request = requests.optics_request(study, settings, region, year)
 
-            def make(left_out: Collection[str]) -> "store.Cube":
-                optics = client.series(request, without=left_out)
-                return _write(context, study, settings, requests.CLEAR, clear_ndvi(optics), {NDVI: "ndvi"})
+        def make(left_out: Collection[str]) -> "store.Cube":
+            optics = client.series(request, without=left_out)
+            return _write(site, requests.CLEAR, region, year, clear_ndvi(optics), {NDVI: "ndvi"})
 
-            cube, told = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
-            metadata = {
-                "dates": cube.dates,
-                "clear_share": cube.stats[NDVI]["valid_share"],
-                "clear_classes": list(request.recipe.mask.values),
-            }
-            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
-            yield from ndvi_check_results(requests.CLEAR, cube.stats)
+        cube, told = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
+        metadata = {
+            "dates": cube.dates,
+            "clear_share": cube.stats[NDVI]["valid_share"],
+            "clear_classes": list(request.recipe.mask.values),
+        }
+        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
+        yield from ndvi_check_results(requests.CLEAR, cube.stats)
 
     return ndvi_clear
 
 
-def _backscatter(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+def _backscatter(site: Site) -> dg.AssetsDefinition:
+    study, settings = site.study, site.settings
     use = requests.use_of(study)
     assert use.sentinel1 is not None
     unit = use.sentinel1.recipe.unit
 
-    @dg.asset(
-        **_common(requests.BACKSCATTER, study, partitions, "cubes", "zarr"),
-        required_resource_keys=_NEEDS,
+    @site.asset(
+        "cubes",
+        years_of(site),
+        _code(study),
         retry_policy=NETWORK_RETRIES,
         pool="imagery",
-        check_specs=ndvi_check_specs(requests.BACKSCATTER, partitions),
+        check_specs=ndvi_check_specs(requests.BACKSCATTER, years_of(site)),
     )
-    def backscatter(context: dg.AssetExecutionContext) -> Any:
+    def backscatter(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> Any:
         """**Sentinel-1 backscatter**, VV and VH in decibels, date by date and orbit by orbit, with less speckle.
 
         Unit: dB. A year that no scene was taken in is an empty series: gaps are then filled from the dates alone.
         """
-        with explained():
-            from fusion_assets.systems.ndvi import observations as radar
+        from fusion_assets.systems.ndvi import observations as radar
 
-            client = context.resources.engine.client()
-            context.resources.engine.connect_dask()
-            request = requests.radar_request(study, settings, *region_and_year(context.partition_key))
-            treatment = radar.treatment(unit, use.speckle.filter, use.speckle.window)
-            layers = dict.fromkeys(radar.BANDS, "dB")
+        client = engine.client()
+        engine.connect_dask()
+        request = requests.radar_request(study, settings, region, year)
+        treatment = radar.treatment(unit, use.speckle.filter, use.speckle.window)
+        layers = dict.fromkeys(radar.BANDS, "dB")
 
-            def make(left_out: Collection[str]) -> "tuple[store.Cube, list[int]]":
-                try:
-                    series = client.series(request, treatment, left_out)
-                except NoScenes as error:
-                    context.log.warning(f"{error.found}; gaps are filled without radar")
-                    series = radar.nothing(request.grid)
-                orbits = sorted({int(orbit) for orbit in series["orbit"].values})
-                return _write(context, study, settings, requests.BACKSCATTER, series, layers), orbits
+        def make(left_out: Collection[str]) -> "tuple[store.Cube, list[int]]":
+            try:
+                series = client.series(request, treatment, left_out)
+            except NoScenes as error:
+                context.log.warning(f"{error.found}; gaps are filled without radar")
+                series = radar.nothing(request.grid)
+            orbits = sorted({int(orbit) for orbit in series["orbit"].values})
+            return _write(site, requests.BACKSCATTER, region, year, series, layers), orbits
 
-            tolerance = study.max_unreadable_share
-            (cube, orbits), told = realise_series(client, request, make, tolerance, context.log.warning)
-            metadata = {"dates": cube.dates, "orbits": orbits, "speckle": use.speckle.filter}
-            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
-            yield from ndvi_check_results(requests.BACKSCATTER, cube.stats)
+        tolerance = study.max_unreadable_share
+        (cube, orbits), told = realise_series(client, request, make, tolerance, context.log.warning)
+        metadata = {"dates": cube.dates, "orbits": orbits, "speckle": use.speckle.filter}
+        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
+        yield from ndvi_check_results(requests.BACKSCATTER, cube.stats)
 
     return backscatter
 
 
-def _ndvi_model(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+def _ndvi_model(site: Site) -> dg.AssetsDefinition:
+    study = site.study
     use = requests.use_of(study)
 
-    @dg.asset(
+    @site.asset(
+        "documents",
+        years_of(site),
+        _code(study, requests.ESTIMATORS_VERSION),
         ins=_inputs(study),
-        **_common(requests.MODEL, study, partitions, "documents", "json", requests.ESTIMATORS_VERSION),
         automation_condition=automatic(),
     )
-    def ndvi_model(context: dg.AssetExecutionContext, **found: Raster) -> dg.Output[dict]:
+    def ndvi_model(region: str, **inputs: Raster) -> dg.Output[dict]:
         """The **estimator** that fills gaps, fitted on this place's own clear pixels of the year."""
-        with explained():
-            from fusion_assets.storage.packing import packed
-            from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
+        from fusion_assets.storage.packing import packed
+        from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
 
-            region, _ = region_and_year(context.partition_key)
-            series = _sample(study, region, found)
-            fitted = ESTIMATORS[use.method].fit(series, sample=use.sample)
-            document = {"method": use.method, "pixels": series.pixels, "estimator": packed(fitted.to_dict())}
-            metadata = {"method": use.method, "pixels": document["pixels"], "radar_dates": len(series.radar_time)}
-            return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
+        series = _sample(study, region, inputs)
+        fitted = ESTIMATORS[use.method].fit(series, sample=use.sample)
+        document = {"method": use.method, "pixels": series.pixels, "estimator": packed(fitted.to_dict())}
+        metadata = {"method": use.method, "pixels": document["pixels"], "radar_dates": len(series.radar_time)}
+        return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
 
     return ndvi_model
 
 
-def _sample(study: Study, region: str, found: dict[str, Raster]) -> Any:
+def _sample(study: Study, region: str, inputs: dict[str, Raster]) -> Any:
     from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
 
-    clear, backscatter = found[requests.CLEAR], found.get(requests.BACKSCATTER)
+    clear, backscatter = inputs[requests.CLEAR], inputs.get(requests.BACKSCATTER)
     return filling.sampled(clear, backscatter, study.polygon(region), requests.use_of(study).sample)
 
 
-def _ndvi_filled(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
+    study = site.study
     use = requests.use_of(study)
 
-    @dg.asset(
+    @site.asset(
+        "cubes",
+        years_of(site),
+        _code(study, requests.ESTIMATORS_VERSION),
         ins=_inputs(study, requests.MODEL),
-        **_common(requests.FILLED, study, partitions, "cubes", "zarr", requests.ESTIMATORS_VERSION),
-        required_resource_keys=_NEEDS,
         automation_condition=automatic(),
-        check_specs=ndvi_check_specs(requests.FILLED, partitions),
+        check_specs=ndvi_check_specs(requests.FILLED, years_of(site)),
     )
-    def ndvi_filled(context: dg.AssetExecutionContext, **found: Any) -> Any:
+    def ndvi_filled(engine: EngineResource, region: str, year: int, **inputs: Any) -> Any:
         """**NDVI without gaps**: on every date of Sentinel-2, or at regular steps.
 
         `source` says what a value rests on (1 observed, 2 radar, 3 interpolated, 0 no data); `low` and `high` are the
         ends of its 90 % interval.
         """
-        with explained():
-            from fusion_assets.storage.packing import unpacked
-            from fusion_assets.systems.ndvi.clear import NDVI
-            from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
-            from fusion_assets.systems.ndvi.gap_filling.estimators import fitted_from_dict
+        from fusion_assets.storage.packing import unpacked
+        from fusion_assets.systems.ndvi.clear import NDVI
+        from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
+        from fusion_assets.systems.ndvi.gap_filling.estimators import fitted_from_dict
 
-            _, year = region_and_year(context.partition_key)
-            context.resources.engine.connect_dask()
-            clear, backscatter = found[requests.CLEAR], found.get(requests.BACKSCATTER)
-            days = filling.target_days(clear, year, use.every_days)
-            fitted = fitted_from_dict(unpacked(found[requests.MODEL]["estimator"]))
-            series = filling.filled(fitted, clear, backscatter, days)
-            cube = _write(context, study, settings, requests.FILLED, series, filling.LAYERS)
-            metadata = {"method": use.method, "dates": cube.dates, "valid_share": cube.stats[NDVI]["valid_share"]}
-            yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata=readable(metadata))
-            yield from ndvi_check_results(requests.FILLED, cube.stats)
+        engine.connect_dask()
+        clear, backscatter = inputs[requests.CLEAR], inputs.get(requests.BACKSCATTER)
+        days = filling.target_days(clear, year, use.every_days)
+        fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
+        series = filling.filled(fitted, clear, backscatter, days)
+        cube = _write(site, requests.FILLED, region, year, series, filling.LAYERS)
+        metadata = {"method": use.method, "dates": cube.dates, "valid_share": cube.stats[NDVI]["valid_share"]}
+        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata=readable(metadata))
+        yield from ndvi_check_results(requests.FILLED, cube.stats)
 
     return ndvi_filled
 
 
-def _ndvi_evaluation(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+def _ndvi_evaluation(site: Site) -> dg.AssetsDefinition:
+    study = site.study
     versions = requests.ESTIMATORS_VERSION, requests.EVALUATION_VERSION
 
-    @dg.asset(
-        ins=_inputs(study),
-        **_common(requests.EVALUATION, study, partitions, "tables", "parquet", *versions),
-        automation_condition=automatic(),
-    )
-    def ndvi_evaluation(context: dg.AssetExecutionContext, **found: Raster) -> dg.Output[Table]:
+    @site.asset("tables", years_of(site), _code(study, *versions), ins=_inputs(study), automation_condition=automatic())
+    def ndvi_evaluation(region: str, **inputs: Raster) -> dg.Output[Table]:
         """**Error by length of gap**, every method on the same withheld observations of this place."""
-        with explained():
-            from fusion_assets.systems.ndvi.evaluation import evaluate
+        from fusion_assets.systems.ndvi.evaluation import evaluate
 
-            region, _ = region_and_year(context.partition_key)
-            table = evaluate(_sample(study, region, found), sample=requests.use_of(study).sample)
-            if table.empty:
-                raise FusionError(
-                    "no clear observation could be withheld",
-                    "some that others remain beside",
-                    "widen margin_days, or leave this year out of ndvi.years",
-                )
-            version = digest(table.to_dict("records"))
-            shown = "\n".join(f"    {line}" for line in table.round(3).to_string(index=False).splitlines())
-            return dg.Output(
-                table, data_version=dg.DataVersion(version), metadata={"table": dg.MetadataValue.md(shown)}
+        table = evaluate(_sample(study, region, inputs), sample=requests.use_of(study).sample)
+        if table.empty:
+            raise FusionError(
+                "no clear observation could be withheld",
+                "some that others remain beside",
+                "widen margin_days, or leave this year out of ndvi.years",
             )
+        version = digest(table.to_dict("records"))
+        shown = "\n".join(f"    {line}" for line in table.round(3).to_string(index=False).splitlines())
+        return dg.Output(table, data_version=dg.DataVersion(version), metadata={"table": dg.MetadataValue.md(shown)})
 
     return ndvi_evaluation
 
 
-def _ndvi_report(study: Study, settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
-    @dg.asset(
+def _ndvi_report(site: Site) -> dg.AssetsDefinition:
+    study, settings = site.study, site.settings
+
+    @site.asset(
+        "documents",
+        years_of(site),
+        _code(study, requests.REPORT_VERSION, study.title),
         ins=_inputs(study, requests.FILLED, requests.EVALUATION),
-        **_common(requests.REPORT, study, partitions, "documents", "html", requests.REPORT_VERSION, study.title),
-        required_resource_keys={"engine"},
+        kinds={"html"},
         automation_condition=automatic(),
     )
-    def ndvi_report(context: dg.AssetExecutionContext, **found: Any) -> dg.Output[str]:
+    def ndvi_report(engine: EngineResource, region: str, year: int, **inputs: Any) -> dg.Output[str]:
         """**A year's NDVI on one page**: pictures before and after, series of sampled places, errors by gap.
 
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
-        with explained():
-            from fusion_assets.systems.ndvi import report
-            from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
+        from fusion_assets.systems.ndvi import report
+        from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
 
-            region, year = region_and_year(context.partition_key)
-            client = context.resources.engine.client()
+        client = engine.client()
 
-            def true_colour(day: dt.date) -> Raster:
-                return client.series(requests.picture_request(study, settings, region, year, day))
+        def true_colour(day: dt.date) -> Raster:
+            return client.series(requests.picture_request(study, settings, region, year, day))
 
-            use, filled = requests.use_of(study), found[requests.FILLED]
-            asked = [requests.optics_request(study, settings, region, year)]
-            if use.sentinel1 is not None:
-                asked.append(requests.radar_request(study, settings, region, year))
-            page = report.build_report(
-                report.Subject(
-                    study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, asked
-                ),
-                found[requests.CLEAR],
-                found.get(requests.BACKSCATTER),
-                filled,
-                found[requests.EVALUATION],
-                true_colour,
-                filling.share_of_sources(filled["source"]),
-            )
-            return dg.Output(
-                page,
-                data_version=dg.DataVersion(digest(page)),
-                metadata={
-                    "report": dg.MetadataValue.url(report_url(requests.REPORT, region, str(year))),
-                    "bytes": len(page.encode()),
-                },
-            )
+        use, filled = requests.use_of(study), inputs[requests.FILLED]
+        asked = [requests.optics_request(study, settings, region, year)]
+        if use.sentinel1 is not None:
+            asked.append(requests.radar_request(study, settings, region, year))
+        page = report.build_report(
+            report.Subject(
+                study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, asked
+            ),
+            inputs[requests.CLEAR],
+            inputs.get(requests.BACKSCATTER),
+            filled,
+            inputs[requests.EVALUATION],
+            true_colour,
+            filling.share_of_sources(filled["source"]),
+        )
+        return dg.Output(
+            page,
+            data_version=dg.DataVersion(digest(page)),
+            metadata={
+                "report": dg.MetadataValue.url(report_url(requests.REPORT, region, str(year))),
+                "bytes": len(page.encode()),
+            },
+        )
 
     return ndvi_report

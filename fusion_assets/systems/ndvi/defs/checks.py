@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from fusion_assets.orchestration.partitions import Partitions
 from fusion_assets.systems.ndvi.imagery_requests import BACKSCATTER, CLEAR, FILLED
 
 # Share of pixels and dates that should be clear, or filled.
@@ -24,10 +23,10 @@ _TEXTS = {
 }
 
 
-def ndvi_check_specs(asset: str, partitions: Partitions) -> list[dg.AssetCheckSpec]:
+def ndvi_check_specs(asset: str, partitions: dg.PartitionsDefinition) -> list[dg.AssetCheckSpec]:
     """The checks that an asset answers itself: reading a series again would cost as much as making it."""
     return [
-        dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=partitions.ndvi_years)
+        dg.AssetCheckSpec(name, asset=asset, description=text, partitions_def=partitions)
         for name, text in _TEXTS[asset].items()
     ]
 
@@ -58,9 +57,9 @@ def _clear(stats: Mapping[str, Mapping[str, float]]) -> Results:
 
 
 def _decibels(stats: Mapping[str, Mapping[str, float]]) -> Results:
-    known = [layer for layer in stats.values() if "mean" in layer]
+    measured = [layer for layer in stats.values() if "mean" in layer]
     low, high = _DECIBELS
-    passed = all(low <= layer["min"] and layer["max"] <= high and layer["mean"] < _BRIGHTEST_MEAN for layer in known)
+    passed = all(low <= layer["min"] and layer["max"] <= high and layer["mean"] < _BRIGHTEST_MEAN for layer in measured)
     return {"decibels": (passed, {f"{name}_mean": layer["mean"] for name, layer in stats.items() if "mean" in layer})}
 
 

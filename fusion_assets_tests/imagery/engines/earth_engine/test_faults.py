@@ -15,9 +15,9 @@ from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny_archive
-from fusion_assets.orchestration.role_assets import EXPORT_ASSETS
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS
+from fusion_assets.study.provenance import EXPORT_ASSETS
 from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
 

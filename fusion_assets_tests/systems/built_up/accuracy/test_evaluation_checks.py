@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 
 from fusion_assets.orchestration.partitions import partitions_for
+from fusion_assets.orchestration.site import Site
+from fusion_assets.settings import Settings
 from fusion_assets.systems.built_up.defs.checks import built_up_checks, prediction_check_results, prediction_check_specs
 from fusion_assets_tests.orchestration.test_definitions import study
 
@@ -40,7 +42,7 @@ def test_nothing_to_compare_does_not_pass():
 
 @pytest.mark.parametrize(("error", "passed"), [(0.029, True), (0.03, False), (float("nan"), False)])
 def test_probabilities_are_calibrated_to_three_hundredths(error, passed):
-    checks = built_up_checks(study(), partitions_for(study()))
+    checks = built_up_checks(Site(study(), Settings(), lambda asset, region, year: {}))
     (check,) = [c for c in checks if [s.name for s in c.check_specs] == ["calibrated"]]
     found = check.node_def.compute_fn.decorated_fn((pd.DataFrame(), {"calibration": {"ece": np.float64(error)}}))
     assert found.passed is passed

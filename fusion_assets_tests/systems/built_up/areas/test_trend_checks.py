@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from fusion_assets.orchestration.partitions import partitions_for
+from fusion_assets.orchestration.site import Site
+from fusion_assets.settings import Settings
 from fusion_assets.systems.built_up.defs.checks import built_up_checks
 from fusion_assets_tests.orchestration.test_definitions import study
 
@@ -21,7 +22,7 @@ from fusion_assets_tests.orchestration.test_definitions import study
 )
 def test_trend_checks(name, areas, share, passed):
     chosen = study()
-    checks = built_up_checks(chosen, partitions_for(chosen))
+    checks = built_up_checks(Site(chosen, Settings(), lambda asset, region, year: {}))
     (check,) = (c for c in checks if [spec.name for spec in c.check_specs] == [name])
     years = [2016 + k for k in range(len(areas))]
     table = pd.DataFrame({"year": years, "mapped_km2": areas, "share": share}).astype({"mapped_km2": float})

@@ -7,16 +7,16 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from fusion_assets.definitions import build_definitions
 from fusion_assets.imagery.compositing.composite import is_clear
 from fusion_assets.orchestration.artifacts import Artifact
+from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
-from fusion_assets.orchestration.role_assets import expected_facts
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster, write_raster
 from fusion_assets.study.imagery_requests import request_for
 from fusion_assets.study.lights import LightsUse
 from fusion_assets.systems.built_up.features import lights
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.orchestration.test_definitions import PRODUCTS, study
 
 SHAPE = (60, 80)
@@ -198,10 +198,10 @@ class Place:
         bbox = [84.4, 27.6, 84.9, 28.0]
         self.study = study("lights", regions=[{"name": "here", "bbox": bbox}], **changes)
         self.settings = Settings.from_environment({"archive": "unused", "storage": str(folder)})
-        self.facts = expected_facts(self.study, self.settings)
+        self.facts = site_of(SYSTEMS, self.study, self.settings).facts
         self.rasters = managers(str(folder), self.facts)["rasters"]
         given = dataclasses.asdict(self.settings) | {"study": self.study}
-        self.job = build_definitions(given).resolve_implicit_global_asset_job_def()
+        self.job = build_definitions(SYSTEMS, given).resolve_implicit_global_asset_job_def()
 
     def lit(self, of_year, airglow):
         grid = self.study.grid("here")
@@ -272,9 +272,9 @@ def test_a_study_without_labels_cleans_each_year_by_itself(tmp_path, instance):
 def test_another_cleaning_makes_stacks_stale_and_foreign():
     def told(**changes):
         this = study("lights", **changes)
-        definitions = build_definitions({"study": this})
+        definitions = build_definitions(SYSTEMS, {"study": this})
         (asset,) = (a for a in definitions.assets if a.key.to_user_string() == "fused_stack")
-        facts = expected_facts(this, Settings.from_environment({"archive": "unused", "storage": "unused"}))
+        facts = site_of(SYSTEMS, this, Settings.from_environment({"archive": "unused", "storage": "unused"})).facts
         named = [facts(name, "here", "2016")["recipe_digest"] for name in ("fused_stack", "built_up_prediction")]
         return [next(iter(asset.specs)).code_version, *named], facts("night_lights_composite", "here", "2016")
 

@@ -1,4 +1,4 @@
-"""What `fusion doctor` looks at in the labels of an archive."""
+"""Labels of an archive counted before a run: what `fusion doctor` says of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest
 from fusion_assets.orchestration.engine_assets import realise
-from fusion_assets.orchestration.role_assets import labels_of
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
 from fusion_assets.study.imagery_requests import request_for
+from fusion_assets.systems.built_up.defs.labels import labels_of
 
 MOST_PIXELS = 4_000_000
 """Of a region whose labels are read here, some seconds' work. The run itself reads larger ones."""
@@ -24,16 +24,16 @@ def count_labels(study: Study, settings: Settings) -> str:
         FusionError: a region has no label, or labels of one class only; shows the first error.
     """
     assert study.label_year is not None
-    told, problem = [], None
+    counts, problem = [], None
     for region in study.regions:
         try:
-            told.append(f"{region.name}: {_counted(study, settings, region.name, study.label_year)}")
+            counts.append(f"{region.name}: {_counted(study, settings, region.name, study.label_year)}")
         except FusionError as error:
-            told.append(f"{region.name}: {error.found}")
+            counts.append(f"{region.name}: {error.found}")
             problem = problem or error
     if problem is not None:
-        raise FusionError("; ".join(told), problem.expected, problem.remedy)
-    return "; ".join(told)
+        raise FusionError("; ".join(counts), problem.expected, problem.remedy)
+    return "; ".join(counts)
 
 
 def _counted(study: Study, settings: Settings, region: str, year: int) -> str:
@@ -58,7 +58,7 @@ def _read(study: Study, settings: Settings, request: ExportRequest) -> np.ndarra
     labelled, _ = realise(
         ArchiveEngine(Storage(settings.storage)),
         export,
-        lambda found, *_: labels_of(study, found, request)[BUILT_UP].values,
+        lambda pixels, *_: labels_of(study, pixels, request)[BUILT_UP].values,
         study.max_unreadable_share,
     )
     return labelled[labelled != NO_DATA].astype(bool)

@@ -1,0 +1,93 @@
+"""The code location: everything Dagster loads, assembled from what the systems say of themselves."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.orchestration import composites
+from fusion_assets.orchestration.automation import automation_sensor
+from fusion_assets.orchestration.engine_assets import tickets_of
+from fusion_assets.orchestration.io_managers import io_managers
+from fusion_assets.orchestration.jobs import stage_jobs
+from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.schedules import yearly_exports
+from fusion_assets.orchestration.sensors import finished_exports
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.system import System, present
+from fusion_assets.settings import Settings
+from fusion_assets.study import Role, Study
+from fusion_assets.study.stored_outlines import configured_study
+
+# Partitioned checks and two-dimensional mappings are announced as preview at every load; the pinned version has them.
+for _category in (dg.PreviewWarning, dg.BetaWarning):
+    warnings.filterwarnings("ignore", category=_category)
+
+
+def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Assemble the code location.
+
+    Args:
+        systems: that a study may use.
+        overrides: settings that win over the environment (see `Settings`); `study` may be a `Study`. The key
+            `resources` replaces single resources.
+
+    Raises:
+        FusionError: a setting or the study is wrong.
+    """
+    chosen = dict(overrides or {})
+    resources = chosen.pop("resources", {})
+    settings = Settings.from_environment(chosen)
+    study = configured_study(settings)
+    site = site_of(systems, study, settings)
+    chosen_systems = present(systems, study)
+    assets = composites.assets(site, roles_of(systems, study))
+    assets += [asset for system in chosen_systems for asset in system.assets(site.of(system.name))]
+    stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
+    jobs = stage_jobs(assets, stages)
+    by_name = {asset.key.to_user_string(): asset for asset in assets}
+
+    def has_partition(asset: str, key: str) -> bool:
+        definition = by_name[asset].partitions_def if asset in by_name else None
+        return definition is not None and definition.has_partition_key(key)
+
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[
+            *composites.checks(site, roles_of(systems, study)),
+            *(check for system in chosen_systems for check in system.checks(site.of(system.name))),
+        ],
+        jobs=jobs,
+        schedules=[yearly_exports(study, job) for job in jobs if job.name == composites.YEARLY],
+        sensors=[finished_exports(tickets_of(assets), has_partition, study.name), automation_sensor()],
+        # A run is one partition in a process of its own; a further process a step would only cost start-up time.
+        executor=dg.in_process_executor,
+        resources={
+            "engine": EngineResource.of(settings, study),
+            **io_managers(settings.storage, site.facts),
+            **resources,
+        },
+    )
+
+
+def roles_of(systems: Sequence[System], study: Study) -> tuple[Role, ...]:
+    """Roles whose composites the systems of a study need, each once."""
+    return tuple(dict.fromkeys(role for system in present(systems, study) for role in system.roles(study)))
+
+
+def site_of(systems: Sequence[System], study: Study, settings: Settings) -> Site:
+    """The site of a study, with the facts that its stored artifacts must carry."""
+    owners = {name: system for system in systems for name in system.asset_names}
+
+    def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
+        if region is None:
+            return {}
+        owner = owners.get(asset)
+        if owner is not None and owner.facts is not None:
+            return owner.facts(study, settings, asset, region, None if year is None else int(year))
+        return composites.facts(study, settings, asset, region, year)
+
+    return Site(study, settings, facts)

@@ -1,0 +1,37 @@
+"""What stored artifacts of built-up land must say of where they came from."""
+
+from __future__ import annotations
+
+from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.settings import Settings
+from fusion_assets.study import Study
+from fusion_assets.study.provenance import recipe_digest, roles_of
+
+_FROM_LABELS = ("training_samples", "built_up_model", "model_evaluation", "feature_ablation", "region_transfer")
+_LABELS = ("ghsl_export", "ghsl_labels")
+
+
+def facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+    """Study, grid, recipes and features that an artifact rests on."""
+    common = {"study": study.name, "grid_digest": study.grid(region).digest}
+    if asset in _LABELS and year is not None:
+        return common | {"recipe_digest": recipe_digest(study, settings, "labels", region, year)}
+    roles = roles_of(study) if asset in _FROM_LABELS else study.feature_roles
+    # What is made of all years says so by the recipes of all of them.
+    years = study.prediction_years if year is None else (year,)
+    recipes = [recipe_digest(study, settings, role, region, each) for each in years for role in roles]
+    if "night_lights" in roles:
+        recipes.append(study.digest("lights"))
+        if study.lights_reference is not None:
+            recipes.append(recipe_digest(study, settings, "night_lights", region, study.lights_reference))
+    return common | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)}
+
+
+def rests_on_simulation(study: Study, settings: Settings) -> bool:
+    """Whether any imagery of a study comes from a simulated archive."""
+    if settings.engine != "archive":
+        return False
+    from fusion_assets.publishing.catalog import is_synthetic
+
+    own = [study.use(role).archive for role in roles_of(study)]
+    return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)

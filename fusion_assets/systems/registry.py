@@ -1,0 +1,8 @@
+"""The systems there are, in the order in which they are shown."""
+
+from fusion_assets.systems.built_up.system import BUILT_UP
+from fusion_assets.systems.ndvi.system import NDVI
+
+SYSTEMS = (BUILT_UP, NDVI)
+MAIN = BUILT_UP
+"""The system that `fusion demo` shows."""
