@@ -29,12 +29,8 @@ from fusion_assets.storage.addresses import public_url
 
 # Files read at once where each costs a round trip.
 _REMOTE_READERS = 8
-TILE_BYTES = 20 << 20
-"""One tile's stack of observations; a tile in every thread then stays within a few hundred MB."""
 _MASK_BYTES = 1.125
 """Of an observation: where it counts, one byte in the stack and one bit beside it for the other bands."""
-# Edges in working pixels. Below _WORTHWHILE, opening the files costs more than decoding them.
-_LARGEST, _WORTHWHILE, _SMALLEST = 1024, 512, 64
 _DEGREE = 111_320  # metres, along a meridian
 
 
@@ -194,8 +190,33 @@ def _remote(files: Iterable[SceneFile]) -> bool:
     return any("://" in file.href or file.href.startswith("/vsi") for file in files)
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """How large tiles may be; edges in working pixels.
+
+    Attributes:
+        stack_bytes: of one tile's observations; a tile in every thread then stays within a few hundred MB.
+        largest: edge of a tile where no blocks are in the way.
+        worthwhile: edge below which opening the files costs more than decoding them.
+        smallest: edge that a large stack is not cut below.
+    """
+
+    stack_bytes: int = 20 << 20
+    largest: int = 1024
+    worthwhile: int = 512
+    smallest: int = 64
+
+
+TILING = Tiling()
+
+
 def tile_sizes(
-    grid: Grid, subdivision: int, acquisitions: int, itemsize: int, headers: Collection[Header]
+    grid: Grid,
+    subdivision: int,
+    acquisitions: int,
+    itemsize: int,
+    headers: Collection[Header],
+    tiling: Tiling = TILING,
 ) -> tuple[list[int], list[int]]:
     """Heights of the rows of tiles and widths of their columns, in pixels of `grid`.
 
@@ -205,12 +226,14 @@ def tile_sizes(
         acquisitions: observations of a pixel, at most.
         itemsize: bytes of one observation; its masks are added here.
         headers: of the season's files.
+        tiling: how large they may be.
     """
-    observations = TILE_BYTES / (itemsize + _MASK_BYTES)
-    area = max(observations / max(acquisitions, 1), _SMALLEST**2)
+    observations = tiling.stack_bytes / (itemsize + _MASK_BYTES)
+    area = max(observations / max(acquisitions, 1), tiling.smallest**2)
     # Sources that are much finer than the working grid: what is read of one file counts.
-    area = min(area, max(1, TILE_BYTES / (itemsize * _finer(grid, subdivision, headers) ** 2))) / subdivision**2
-    largest, worthwhile, smallest = (max(1, edge // subdivision) for edge in (_LARGEST, _WORTHWHILE, _SMALLEST))
+    area = min(area, max(1, tiling.stack_bytes / (itemsize * _finer(grid, subdivision, headers) ** 2))) / subdivision**2
+    edges = tiling.largest, tiling.worthwhile, tiling.smallest
+    largest, worthwhile, smallest = (max(1, edge // subdivision) for edge in edges)
     lines = _block_lines(grid, headers)
     if lines is None:
         side = max(1, min(math.isqrt(int(area)), largest))

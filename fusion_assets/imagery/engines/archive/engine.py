@@ -28,7 +28,7 @@ from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_sce
 from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
@@ -41,9 +41,9 @@ class ArchiveEngine:
 
     name = "archive"
 
-    def __init__(self, storage: Storage) -> None:
-        """Keep the list of operations under `storage`."""
-        self._storage = storage
+    def __init__(self, storage: Storage, sizes: PieceSizes = PIECE_SIZES) -> None:
+        """Keep the list of operations under `storage`, and make series in pieces of these sizes."""
+        self._storage, self._sizes = storage, sizes
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._flags: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -85,7 +85,7 @@ class ArchiveEngine:
     ) -> xr.Dataset:
         """Every pass by itself, lazily; see `SeriesEngine.series`."""
         scenes = self._usable(scenes_for(request), request, without)
-        return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment)
+        return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment, self._sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Read all that the grid needs of every file once; see `SeriesEngine.readability`."""

@@ -47,6 +47,7 @@ def lazy_series(
     connection: Connection,
     treatment: series.Treatment | None = None,
     without: Collection[str] = (),
+    sizes: series.PieceSizes = series.PIECE_SIZES,
 ) -> xr.Dataset:
     """The series of a request, fetched in pieces of `AT_ONCE` dates; see `SeriesEngine.series`."""
     name, scenes, masked, _ = list_scenes(request, connection)
@@ -66,6 +67,7 @@ def lazy_series(
         request.recipe.bands,
         request.grid,
         treatment,
+        sizes,
     )
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection
 from fusion_assets.imagery.engines.sentinel_hub.timeseries import series
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile
 
 
@@ -22,18 +22,19 @@ class SentinelHub:
 
     Args:
         connection: by default that of the environment, looked up when something is asked.
+        sizes: of the pieces of a series.
     """
 
     name = "sentinel_hub"
 
-    def __init__(self, connection: Connection | None = None) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection | None = None, sizes: PieceSizes = PIECE_SIZES) -> None:
+        self._connection, self._sizes = connection, sizes
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
         """Every pass by itself, lazily, in pieces; see `SeriesEngine.series`."""
-        return series(request, self._connection, treatment, without)
+        return series(request, self._connection, treatment, without, self._sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Nothing: the service reads its own scenes, and fails as a whole where it cannot."""

@@ -19,7 +19,6 @@ from shapely.geometry import box, mapping
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.grids.crs import to_lonlat
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive import engine as archive_engine
 from fusion_assets.imagery.engines.archive import series as archive_series
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
@@ -29,6 +28,7 @@ from fusion_assets.imagery.engines.sentinel_hub.timeseries import relative_orbit
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.retries import RetryPolicy
+from fusion_assets.imagery.timeseries import PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService, tiny_archive
 from fusion_assets.loopbacks.sentinel_hub.evalscript import run_in_node, understood
 from fusion_assets.loopbacks.sentinel_hub.rendering import MOST_PIXELS
@@ -55,12 +55,6 @@ def request(product="sentinel2_l2a", window=JULY, grid=GRID, mask=NONE, area=Non
         CompositeRecipe(bands, mask, reducer="none"), "", PRODUCTS[product].collections,
     )  # fmt: skip
     return dataclasses.replace(asked, **changes)
-
-
-@pytest.fixture
-def tiles(monkeypatch):
-    """Sets the edge of a piece, pixels."""
-    return lambda edge: monkeypatch.setattr(timeseries, "TILE", edge)
 
 
 def here(**pace):
@@ -222,9 +216,9 @@ def test_passes_of_one_day_are_one_date_and_the_first_clear_one_counts(tmp_path,
     assert (found["B04"][0, :, :12] == 1).all() and (found["B04"][0, :, 12:] == 2).all()
 
 
-def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service, tiles):
-    tiles(5)
-    found = series(request(window=FIRST, grid=GRID.window(4, 6, 11, 13)), here())["B08"].compute()
+def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service):
+    asked = request(window=FIRST, grid=GRID.window(4, 6, 11, 13))
+    found = series(asked, here(), sizes=PieceSizes(edge=5))["B08"].compute()
     np.testing.assert_array_equal(found[0], np.float32(read(archive, "S2_A", "B08")[4:15, 6:19] * 1e-4))
     sizes = [(r["output"]["height"], r["output"]["width"]) for r in service.bodies if "evalscript" in r]
     assert sorted(sizes) == sorted((height, width) for height in (5, 5, 1) for width in (5, 5, 3))
@@ -275,9 +269,8 @@ def test_the_evalscript_is_javascript_that_does_what_the_service_reads_in_it():
     assert setup["mosaicking"] == read_in_it.mosaicking == "ORBIT"
 
 
-def test_an_expired_token_is_renewed_once_by_all_threads_together(service, tiles):
-    tiles(6)
-    found = series(request(), here())
+def test_an_expired_token_is_renewed_once_by_all_threads_together(service):
+    found = series(request(), here(), sizes=PieceSizes(edge=6))
     service.faults.add("expire", "process", after=10)
     found.compute(scheduler="threads", num_workers=8)
     assert service.asked["token"] == 2
@@ -325,10 +318,9 @@ def test_too_many_requests_are_waited_for(service, header):
         assert time.monotonic() - start >= 0.3, "milliseconds, as the service documents"
 
 
-def test_a_rate_limit_slows_all_threads_down_and_loses_nothing(archive, service, tiles):
-    tiles(4)
+def test_a_rate_limit_slows_all_threads_down_and_loses_nothing(archive, service):
     service.per_second = 50
-    found = series(request(), here())["B04"].compute(scheduler="threads", num_workers=8)
+    found = series(request(), here(), sizes=PieceSizes(edge=4))["B04"].compute(scheduler="threads", num_workers=8)
     np.testing.assert_array_equal(found[2], np.float32(read(archive, "S2_C", "B04") * 1e-4 - 0.1))
     assert service.asked["process"] < 2 * 3 * 5 * 6, "fewer are refused than let in"
     assert service.most_at_once <= Pace().at_once
@@ -364,9 +356,8 @@ def test_failures_of_server_and_network_are_survived_or_named(service, endpoint,
 
 
 @pytest.mark.parametrize("fault", ["truncated", "wrong_size", "missing_band", "moved", "not_tiff"])
-def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, service, tiles, fault):
-    tiles(12)
-    whole = series(request(window=FIRST), here())
+def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, service, fault):
+    whole = series(request(window=FIRST), here(), sizes=PieceSizes(edge=12))
     rule = service.faults.add(fault, "process", times=2, after=1)
     found = whole["B04"].compute(scheduler="synchronous")
     np.testing.assert_array_equal(found[0, 1:], np.float32(read(archive, "S2_A", "B04") * 1e-4)[1:])

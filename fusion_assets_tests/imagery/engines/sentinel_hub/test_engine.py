@@ -6,12 +6,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import CompositeEngine
 from fusion_assets.imagery.engines.sentinel_hub import Connection, SentinelHub
 from fusion_assets.imagery.engines.sentinel_hub.connection import Pace
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
@@ -47,13 +47,12 @@ def asked(catalog, product="sentinel2_l2a", bands=("B04", "B08"), mask=CLEAR, **
     [({}, None), (PICTURE, None), (RADAR, None), (RADAR, treatment("dB", "multitemporal", 5))],
     ids=["optics", "picture", "radar", "filtered radar"],
 )
-@pytest.mark.parametrize("tile", [timeseries.TILE, pytest.param(17, marks=pytest.mark.slow)])
-def test_the_same_series_as_from_the_archive(use, speckle, tile, catalog, service, tmp_path, monkeypatch):
-    monkeypatch.setattr(timeseries, "TILE", tile)
+@pytest.mark.parametrize("sizes", [PIECE_SIZES, pytest.param(PieceSizes(edge=17), marks=pytest.mark.slow)])
+def test_the_same_series_as_from_the_archive(use, speckle, sizes, catalog, service, tmp_path):
     request = asked(catalog, **use)
-    expected = ArchiveEngine(Storage(tmp_path)).series(request, speckle).compute()
+    expected = ArchiveEngine(Storage(tmp_path), sizes).series(request, speckle).compute()
     quick = dataclasses.replace(Connection.from_environment(), pace=Pace(between_requests=0.0005))
-    found = SentinelHub(quick).series(request, speckle).compute()
+    found = SentinelHub(quick, sizes).series(request, speckle).compute()
     assert list(found.data_vars) == list(expected.data_vars) and found.attrs == expected.attrs
     for name in ("time", "acquired", "scenes"):
         np.testing.assert_array_equal(found[name].values, expected[name].values, err_msg=name)
