@@ -61,9 +61,9 @@ def export_asset(
 
     @site.asset("documents", partitions, code, name=name, retry_policy=NETWORK_RETRIES, **spec)
     def ticket(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> dg.Output[dict]:
-        asked = request(region, year)
-        client = _composites(engine, asked)
-        export = submit_when_possible(client, asked, WAIT_LIMIT_SECONDS, context.log.info)
+        wanted = request(region, year)
+        client = _composites(engine, wanted)
+        export = submit_when_possible(client, wanted, WAIT_LIMIT_SECONDS, context.log.info)
         first, last = export.request.window
         for flag in export.flags:
             context.log.warning(flag)
@@ -164,11 +164,11 @@ def _composites(engine: EngineResource, request: ExportRequest) -> CompositeEngi
     return client
 
 
-def _with_login(export: Export, asked: ExportRequest) -> Export:
+def _with_login(export: Export, current: ExportRequest) -> Export:
     """The export with the address of its archive as the settings have it: tickets are stored without logins."""
-    if export.request.archive != public_url(asked.archive):
+    if export.request.archive != public_url(current.archive):
         return export
-    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=asked.archive))
+    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=current.archive))
 
 
 def _finished(client: CompositeEngine, export: Export, say: Callable[[str], None]) -> Export:

@@ -193,8 +193,8 @@ class Study(Section):
 
     def ndvi_grid(self, region_name: str) -> Grid:
         """The grid of a region's NDVI: that of its other rasters, at the resolution of the section `ndvi`."""
-        region, own = self.region(region_name), self.ndvi.resolution if self.ndvi else None
-        return _grid(region.polygon.wkb, region.grid_crs, own or self.resolution)
+        region, resolution = self.region(region_name), self.ndvi.resolution if self.ndvi else None
+        return _grid(region.polygon.wkb, region.grid_crs, resolution or self.resolution)
 
     def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
         """First and last day, inclusive, from which a product is made for a year.
