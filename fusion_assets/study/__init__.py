@@ -16,12 +16,12 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
-from fusion_assets.study.earth_engine import EarthEngineUse
-from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.earth_engine_use import EarthEngineUse
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
+from fusion_assets.study.mistakes import Problems, as_error, problems_of, shown, wrong
 from fusion_assets.study.ndvi import NdviUse
-from fusion_assets.study.products import Products, ProductUse, Role
+from fusion_assets.study.product_use import Products, ProductUse, Role
 from fusion_assets.study.regions import Metres, OutlineOf, Region, Section, Share, checked_name
 from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import Problem, close_to
+from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.ndvi import UNUSED
-from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage, known_products
+from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
-    from fusion_assets.study.products import ProductUse
+    from fusion_assets.study.product_use import ProductUse
 
 MOST_PIXELS = 2**31
 MOST_SUBPIXELS = 255

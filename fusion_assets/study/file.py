@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import close_to
+from fusion_assets.study.mistakes import close_to
 
 STUDIES = Path(__file__).parent.parent / "studies"
 _ENDINGS = (".yaml", ".yml")

@@ -22,7 +22,7 @@ from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
 from fusion_assets.imagery.compositing.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.compositing.scene_reading import read_part
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.engines.archive.series import timeseries
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.footprints import footprint

@@ -22,7 +22,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import (
     stored_sign_in,
 )
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
-from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, collection_of, deprecated
+from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.storage.addresses import public_url
 

@@ -13,11 +13,11 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.earth_engine import direct, shards, tasks, timeseries
+from fusion_assets.imagery.engines.earth_engine import direct, series, shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.polling import FILES_GRACE, is_overdue, plan_of, refreshed, verified
-from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
-from fusion_assets.imagery.engines.earth_engine.scenes import SceneGroups, find_scenes, list_scenes
+from fusion_assets.imagery.engines.earth_engine.records import Record, Registry
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups, find_scenes, list_scenes
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.engines.operations import now, renewed
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest, operation_id
@@ -90,7 +90,7 @@ class EarthEngine:
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
         """Every pass by itself, lazily, always fetched directly; see `SeriesEngine.series`."""
-        return timeseries.lazy_series(request, self._connection, treatment, without, self._options.sizes)
+        return series.lazy_series(request, self._connection, treatment, without, self._options.sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""

@@ -14,8 +14,8 @@ from fusion_assets.imagery.compositing.label_cells import averaged
 from fusion_assets.imagery.engines.earth_engine import shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.expressions import Plan
-from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
-from fusion_assets.imagery.engines.earth_engine.scenes import SceneGroups
+from fusion_assets.imagery.engines.earth_engine.records import Record, Registry
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
 from fusion_assets.imagery.engines.operations import now
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS

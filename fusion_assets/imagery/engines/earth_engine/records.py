@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.earth_engine.scenes import SceneGroups
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.storage.root import Storage
 
