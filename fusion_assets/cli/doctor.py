@@ -84,7 +84,7 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None
 
 def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.earth_engine import access, shards
-    from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked, list_scenes
+    from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, is_linked, list_scenes
 
     connection = access.Once(settings.ee_project, settings.ee_url)
     look = diagnosis.look
@@ -131,7 +131,7 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site |
 
 def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.sentinel_hub import check
-    from fusion_assets.imagery.engines.sentinel_hub.timeseries import scenes_for
+    from fusion_assets.imagery.engines.sentinel_hub.series import scenes_for
 
     diagnosis.look("Sentinel Hub", check)
     if site is None:

@@ -16,12 +16,12 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
-from fusion_assets.study.earth_engine import EarthEngineUse
-from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.earth_engine_use import EarthEngineUse
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
+from fusion_assets.study.mistakes import Problems, as_error, problems_of, shown, wrong
 from fusion_assets.study.ndvi import NdviUse
-from fusion_assets.study.products import Products, ProductUse, Role
+from fusion_assets.study.product_use import Products, ProductUse, Role
 from fusion_assets.study.regions import Metres, OutlineOf, Region, Section, Share, checked_name
 from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
 
@@ -193,8 +193,8 @@ class Study(Section):
 
     def ndvi_grid(self, region_name: str) -> Grid:
         """The grid of a region's NDVI: that of its other rasters, at the resolution of the section `ndvi`."""
-        region, own = self.region(region_name), self.ndvi.resolution if self.ndvi else None
-        return _grid(region.polygon.wkb, region.grid_crs, own or self.resolution)
+        region, resolution = self.region(region_name), self.ndvi.resolution if self.ndvi else None
+        return _grid(region.polygon.wkb, region.grid_crs, resolution or self.resolution)
 
     def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
         """First and last day, inclusive, from which a product is made for a year.

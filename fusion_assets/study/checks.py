@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import Problem, close_to
+from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.ndvi import UNUSED
-from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage, known_products
+from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
-    from fusion_assets.study.products import ProductUse
+    from fusion_assets.study.product_use import ProductUse
 
 MOST_PIXELS = 2**31
 MOST_SUBPIXELS = 255
@@ -129,12 +129,12 @@ def _products_for(role: str) -> str:
 
 
 def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
-    known = use.recipe.band_names
+    names = use.recipe.band_names
     for index, band in enumerate(use.bands or ()):
-        if band not in known:
-            close = close_to(band, known) or next((name for name in known if name.replace("B0", "B") == band), "")
+        if band not in names:
+            close = close_to(band, names) or next((name for name in names if name.replace("B0", "B") == band), "")
             remedy = f"did you mean {close}?" if close else "choose from the list"
-            yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
+            yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(names), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
     if use.bands == ():
@@ -142,7 +142,7 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
 
 
 def _assets(key: str, use: ProductUse) -> Iterator[Problem]:
-    known = use.recipe.band_names
+    names = use.recipe.band_names
     places = list(use.assets.values())
     for index, (band, place) in enumerate(use.assets.items()):
         if place in places[:index]:
@@ -152,11 +152,11 @@ def _assets(key: str, use: ProductUse) -> Iterator[Problem]:
                 "an asset, or a band of its file, for each",
                 "correct one of them: `key#2` is the second band of a file",
             )
-        if band not in (*known, "mask"):
-            close = close_to(band, known)
+        if band not in (*names, "mask"):
+            close = close_to(band, names)
             remedy = f"did you mean {close}?" if close else "choose from the list"
             yield Problem(
-                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*known, "mask")), remedy
+                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*names, "mask")), remedy
             )
 
 
@@ -228,8 +228,8 @@ def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
 
 
 def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
-    asked = study.lights.model_fields_set
-    if study.label_year is None and "reference" in asked and study.lights.reference != "none":
+    given = study.lights.model_fields_set
+    if study.label_year is None and "reference" in given and study.lights.reference != "none":
         yield Problem(
             "lights.reference",
             f"is {study.lights.reference}, but there is no label year to refer to",

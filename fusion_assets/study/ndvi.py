@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, StrictInt, field_validator
 
-from fusion_assets.study.errors import close_to, shown, wrong
-from fusion_assets.study.products import ProductUse
+from fusion_assets.study.mistakes import close_to, shown, wrong
+from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Metres, Section
 from fusion_assets.study.years import year_of
 

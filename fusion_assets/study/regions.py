@@ -13,8 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import shown, wrong
-from fusion_assets.study.outlines import BBOX_FORM, checked_bbox, checked_crs, checked_geometry, crs_reaches, utm_crs
+from fusion_assets.study.mistakes import shown, wrong
+from fusion_assets.study.outline_checks import (
+    BBOX_FORM,
+    checked_bbox,
+    checked_crs,
+    checked_geometry,
+    crs_reaches,
+    utm_crs,
+)
 
 WIDEST_UTM_DEGREES = 20
 """A wider region is stretched by more than 1.5 % at its edges when drawn in one UTM zone."""

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 
-from fusion_assets.study.errors import shown, wrong
+from fusion_assets.study.mistakes import shown, wrong
 from fusion_assets.study.regions import Section
 
 EARLIEST_YEAR, LATEST_YEAR = 1975, 2100

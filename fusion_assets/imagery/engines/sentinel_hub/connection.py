@@ -203,8 +203,8 @@ class Connection:
             catalog = SentinelHubCatalog(config=client.config)
             catalog.client = client  # its own would sign in again, and wait without bounds
             where = BBox(bbox, crs=CRS.WGS84)
-            found = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
-            return list(itertools.islice(found, most + 1))
+            features = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
+            return list(itertools.islice(features, most + 1))
 
         most, about = self.pace.most_scenes, f"searching {collection} from {interval[0]} to {interval[1]}"
         scenes = self.ask(pages, about)
@@ -245,9 +245,9 @@ def check(connection: Connection | None = None) -> str:
 
     def look() -> str:
         path = f"{chosen.url}/api/v1/catalog/1.0.0/collections"
-        told = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
-        known = {collection.get("id") for collection in told.get("collections", [])}
-        missing = {"sentinel-2-l2a", "sentinel-1-grd"} - known
+        listing = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
+        ids = {collection.get("id") for collection in listing.get("collections", [])}
+        missing = {"sentinel-2-l2a", "sentinel-1-grd"} - ids
         if missing:
             raise FusionError(
                 f"{chosen.url} has no collection {', '.join(sorted(missing))}",

@@ -59,8 +59,8 @@ def _message(error: BaseException) -> str:
     behind: Any = getattr(error, "request_exception", None) or error
     response = behind.response
     try:
-        told = json.loads(response.content)["error"]
-        return str(told["message"] if isinstance(told, dict) else told)[:300]
+        content = json.loads(response.content)["error"]
+        return str(content["message"] if isinstance(content, dict) else content)[:300]
     except (ValueError, KeyError, TypeError):
         return str(response.reason)
 

@@ -24,7 +24,7 @@ from fusion_assets.imagery.engines.archive import series as archive_series
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace, check
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
-from fusion_assets.imagery.engines.sentinel_hub.timeseries import relative_orbit, series
+from fusion_assets.imagery.engines.sentinel_hub.series import relative_orbit, series
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.retries import RetryPolicy

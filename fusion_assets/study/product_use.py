@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from fusion_assets.study.errors import as_date, close_to, shown, wrong
+from fusion_assets.study.mistakes import as_date, close_to, shown, wrong
 from fusion_assets.study.regions import Section
 from fusion_assets.study.years import Season, season_of, year_of
 

@@ -64,9 +64,9 @@ def dotted(location: Iterable[int | str]) -> str:
     return text
 
 
-def close_to(word: str, known: Iterable[str]) -> str:
+def close_to(word: str, spellings: Iterable[str]) -> str:
     """The known spelling closest to a word, or nothing."""
-    return next(iter(difflib.get_close_matches(str(word).lower(), list(known), 1, 0.6)), "")
+    return next(iter(difflib.get_close_matches(str(word).lower(), list(spellings), 1, 0.6)), "")
 
 
 _WANTED = {
@@ -99,10 +99,10 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
         elif kind == "study":
             problems.append(Problem(key, context["found"], context["expected"], context["remedy"]))
         elif kind == "extra_forbidden":
-            known = list(_model_at(model, location[:-1]).model_fields)
-            close = close_to(str(location[-1]), known)
+            names = list(_model_at(model, location[:-1]).model_fields)
+            close = close_to(str(location[-1]), names)
             hint = f"did you mean `{close}`? Rename it, or remove it" if close else "remove it"
-            problems.append(Problem(key, "is not a known key", "one of " + ", ".join(known), hint))
+            problems.append(Problem(key, "is not a known key", "one of " + ", ".join(names), hint))
         elif kind == "invalid_key" or not any(isinstance(part, str) for part in location):
             fields = ", ".join(_model_at(model, location[:-1]).model_fields)
             name = finding["input"]
