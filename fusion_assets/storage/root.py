@@ -79,8 +79,8 @@ class Storage:
         directory = self._inner(f"{self.root}/{asset}")
         with self._reading(directory):
             listed = self._fs.ls(directory, detail=True) if self._fs.isdir(directory) else []
-        found = ((str(entry["name"]).rstrip("/").rsplit("/", 1)[-1], entry) for entry in listed)
-        return {name.rsplit(".", 1)[0]: hash(str(entry)) for name, entry in found if not name.startswith(".")}
+        entries = ((str(entry["name"]).rstrip("/").rsplit("/", 1)[-1], entry) for entry in listed)
+        return {name.rsplit(".", 1)[0]: hash(str(entry)) for name, entry in entries if not name.startswith(".")}
 
     def size(self, path: str) -> int:
         """Return the size of an artifact in bytes."""
@@ -141,8 +141,8 @@ class Storage:
         """Return the size in bytes of every file under a directory, by its path below it; empty where there is none."""
         inner = self._inner(path).rstrip("/")
         with self._reading(path):
-            found = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {}
-        return {name.removeprefix(inner).lstrip("/"): int(about["size"]) for name, about in found.items()}
+            files = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {}
+        return {name.removeprefix(inner).lstrip("/"): int(about["size"]) for name, about in files.items()}
 
     def directories(self, path: str) -> list[str]:
         """Return the names of the directories directly under a directory, sorted."""
