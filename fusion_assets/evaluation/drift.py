@@ -83,22 +83,22 @@ def disagreement(mapped: xr.DataArray, table: pd.DataFrame) -> dict[str, float]:
     """Where a year's map and the labels, which are of the label year, say different things.
 
     Args:
-        mapped: 1 built-up, 0 not, NaN no data.
+        mapped: 1 the class that is mapped, 0 not, NaN no data.
         table: x, y and label of the samples.
 
     Returns:
         Shares of the samples that the map covers: `disagree`, of which `gained` (mapped, not labelled) and `lost`
-        (labelled, not mapped); `labelled`, the share labelled built-up. Empty where the map covers none.
+        (labelled, not mapped); `labelled`, the share labelled 1. Empty where the map covers none.
     """
     values = at_samples(mapped.to_dataset(name="mapped"), table)["mapped"]
     known = np.isfinite(values)
     if not known.any():
         return {}
-    built, label = values[known] == 1, table["label"].to_numpy()[known] == 1
+    now, label = values[known] == 1, table["label"].to_numpy()[known] == 1
     return {
-        "disagree": float((built != label).mean()),
-        "gained": float((built & ~label).mean()),
-        "lost": float((~built & label).mean()),
+        "disagree": float((now != label).mean()),
+        "gained": float((now & ~label).mean()),
+        "lost": float((~now & label).mean()),
         "labelled": float(label.mean()),
     }
 

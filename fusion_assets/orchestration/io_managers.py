@@ -164,13 +164,13 @@ class ModelIOManager(ArtifactIOManager):
 
     def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
         """Place the model, then the card."""
-        from fusion_assets.systems.built_up.model.classifier import TrainedModel
+        from fusion_assets.learning import saved_model
 
-        _require(value, TrainedModel, artifact, "a TrainedModel")
+        _require(value, saved_model.TrainedModel, artifact, "a TrainedModel")
         with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
             file = Path(directory) / "model.keras"
             value.keras_model.save(file)
-            artifact_files.without_time(file)
+            saved_model.without_time(file)
             facts = self.facts(artifact)
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), value.card, facts)
         return {"digest": digest, "card": _shown(value.card)}
@@ -185,13 +185,13 @@ class ModelIOManager(ArtifactIOManager):
 
     def load(self, artifact: Artifact) -> Any:
         """Return the model after checking its file, its study and its features."""
-        from fusion_assets.systems.built_up.model.classifier import TrainedModel
+        from fusion_assets.learning import saved_model
 
         path = self.path(artifact)
         card, facts = artifact_files.read_pair(self.storage, path, artifact.command)
         self.compare(artifact, path, facts)
-        model = artifact_files.read_model(self.storage.open_local(path), path, card, artifact.command)
-        return TrainedModel(model, card)
+        model = saved_model.read_model(self.storage.open_local(path), path, card, artifact.command)
+        return saved_model.TrainedModel(model, card)
 
 
 class CubeIOManager(ArtifactIOManager):

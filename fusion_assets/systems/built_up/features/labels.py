@@ -76,6 +76,21 @@ def built_up_labels(
     return grid.dataset({key: np.where(known, band, NO_DATA).astype(dtype) for key, band in bands.items()})
 
 
+def check_classes(label: np.ndarray) -> None:
+    """Refuse labels that a model cannot tell apart.
+
+    Raises:
+        FusionError: labels of one class only.
+    """
+    if len(np.unique(label)) < 2:
+        kind = "built-up" if label.all() else "not built-up"
+        raise FusionError(
+            f"all {len(label)} labelled pixels are {kind}",
+            "both classes among the labels",
+            "choose a region that holds both, or another built_up_threshold or built_codes in the study",
+        )
+
+
 def source_cell_m2(grid: Grid, crs: str, transform: Affine) -> np.ndarray:
     """Area of the source cell that each pixel centre of `grid` falls in, square metres, (height, width).
 
