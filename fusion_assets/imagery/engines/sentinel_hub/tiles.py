@@ -103,7 +103,7 @@ def download_request(asking: Asking, scenes: Sequence[Scene], part: Grid) -> Any
         responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
         bbox=BBox(part.bounds, crs=CRS(part.crs)),
         size=(part.width, part.height),
-        config=configuration(asking.connection, "", ""),
+        config=configuration(asking.connection.url, asking.connection.token_url, asking.connection.pace, "", ""),
     ).download_list[0]
 
 

@@ -22,8 +22,9 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.archive import engine as archive_engine
 from fusion_assets.imagery.engines.archive import series as archive_series
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
-from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace, check
+from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.series import relative_orbit, series
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
