@@ -22,8 +22,8 @@ from fusion_assets.study.lights import LightsUse
 from fusion_assets.study.mistakes import Problems, as_error, problems_of, shown, wrong
 from fusion_assets.study.ndvi import NdviUse
 from fusion_assets.study.product_use import Products, ProductUse, Role
-from fusion_assets.study.regions import Metres, OutlineOf, Region, Section, Share, checked_name
-from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
+from fusion_assets.study.regions import Metres, Name, OutlineOf, Region, Section, Share
+from fusion_assets.study.years import WHOLE_YEAR, Season, SeasonOfYear, Year, prediction_years
 
 __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
 
@@ -55,16 +55,18 @@ class Study(Section):
         ndvi: how gap-free NDVI is made; None for none. Only digests that ask for it depend on it.
     """
 
-    name: str = Field(description="name of the study", examples=["bagmati"])
+    name: Name = Field(description="name of the study", examples=["bagmati"])
     title: str = Field("", description="for people", examples=["Built-up land in Bagmati"])
     regions: tuple[Region, ...] = Field(
         description="list of regions", examples=[[{"name": "bagmati", "bbox": [84.5, 27.5, 85.5, 28.5]}]]
     )
     resolution: Metres = Field(description="pixel size in metres, above 0", examples=[1000])
     working_resolution: Metres | None = Field(None, description="metres, above 0; divides resolution", examples=[250])
-    label_year: int | None = Field(None, description="year of the labels", examples=[2015])
+    label_year: Year | None = Field(None, description="year of the labels", examples=[2015])
     prediction_years: tuple[int, ...] = Field(description="years to predict", examples=[[2016, 2017, 2018, 2019]])
-    season: Season = Field(WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}])
+    season: SeasonOfYear = Field(
+        WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}]
+    )
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
     features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
     lights: LightsUse = Field(
@@ -84,16 +86,6 @@ class Study(Section):
     )
     ndvi: NdviUse | None = Field(None, description="gap-free NDVI", examples=[{"resolution": 10, "years": [2018]}])
 
-    @field_validator("name", mode="before")
-    @classmethod
-    def _name(cls, value: object) -> str:
-        return checked_name(value)
-
-    @field_validator("label_year", mode="before")
-    @classmethod
-    def _label_year(cls, value: object) -> int | None:
-        return None if value is None else year_of(value, "2015")
-
     @field_validator("prediction_years", mode="before")
     @classmethod
     def _prediction_years(cls, value: object, info: ValidationInfo) -> tuple[int, ...]:
@@ -112,11 +104,6 @@ class Study(Section):
             )
         folder = (info.context or {}).get("folder", Path())
         return value if "://" in value else str((folder / Path(value).expanduser()).resolve())
-
-    @field_validator("season", mode="before")
-    @classmethod
-    def _season(cls, value: object) -> Season:
-        return season_of(value)
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Study:

@@ -126,6 +126,9 @@ def _generic(
     about = (field.description if field else "") or ""
     expected = "; ".join(part for part in (expected, about) if part) or "a value of another kind"
     example = shown(field.examples[0]) if field and field.examples else ""
+    options = re.findall(r"'([^']+)'", context["expected"]) if kind == "literal_error" else ()
+    if close := close_to(found.removeprefix("is ").strip('"'), options):
+        return Problem(dotted(location), found, expected, f"did you mean {close}?")
     remedy = f"write for example `{names[-1]}: {example}`" if example else "correct the value, or remove the key"
     return Problem(dotted(location) or "the study", found, expected, remedy)
 
