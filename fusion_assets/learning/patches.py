@@ -65,7 +65,8 @@ def lay_out(block: np.ndarray, size: int, step: int, valid: np.ndarray | None = 
         least: share of a window's pixels that must be valid.
     """
     if min(block.shape) < size:
-        return Patches(*np.zeros((3, 0), np.int64), size)
+        none = np.zeros(0, np.int64)
+        return Patches(none, none, none, size)
     windows = np.lib.stride_tricks.sliding_window_view(block, (size, size))[::step, ::step]
     kept = windows.min(axis=(2, 3)) == windows.max(axis=(2, 3))
     if valid is not None:

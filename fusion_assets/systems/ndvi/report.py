@@ -111,11 +111,11 @@ def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, An
     own = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
     shown = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
-        (gap, *(_shown(getattr(row, name)) for name in shown), str(row.note))
+        (gap, *(_shown(getattr(row, name)) + _ends(row, name) for name in shown), str(row.note))
         for gap, row in zip(by_gap, own.itertuples(), strict=True)
     ]
     columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
-    yield _table(f"The method of this page, {method}", columns, rows)
+    yield _table(f"The method of this page, {method}, with 95 % intervals", columns, rows)
 
 
 def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
@@ -138,6 +138,11 @@ def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset |
 
 def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
     return {"caption": caption, "columns": columns, "rows": rows}
+
+
+def _ends(row: Any, figure: str) -> str:
+    low, high = (getattr(row, f"{figure}_{side}", float("nan")) for side in ("low", "high"))
+    return f" ({low:.3f} to {high:.3f})" if low == low else ""
 
 
 def _shown(value: Any) -> str:
