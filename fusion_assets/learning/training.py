@@ -82,7 +82,7 @@ def fit(
         batch: samples in a mini-batch; what an epoch leaves over at its end is left out.
         seed: of order and augmentation.
         judge: figures of the model, asked after each epoch.
-        stop: whether to stop, given the history; by itself it must know nothing that is not in there.
+        stop: whether to stop, by the history alone, so that a training that was killed stops where it would have.
         state: where to store it; by default nowhere.
 
     Returns:

@@ -91,7 +91,7 @@ def build_report(
         errors=pictures.draw_errors(evaluation, subject.method),
         scenes=scenes,
         few_scenes=scenes < FEW_SCENES,
-        tables=[*error_tables(evaluation, subject.method), sourcestable_of(subject, clear, backscatter)],
+        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,
     )
@@ -112,14 +112,14 @@ def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, An
     chosen = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
     figures = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
-        (gap, *(plain(getattr(row, name)) for name in figures), str(row.note))
+        (gap, *(plain(getattr(row, name)) + _ends(row, name) for name in figures), str(row.note))
         for gap, row in zip(by_gap, chosen.itertuples(), strict=True)
     ]
     columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
-    yield table_of(f"The method of this page, {method}", columns, rows)
+    yield table_of(f"The method of this page, {method}, with 95 % intervals", columns, rows)
 
 
-def sourcestable_of(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
     """What the page was made from."""
     rows = []
     for request, series in zip(subject.requests, (clear, backscatter), strict=False):
@@ -135,3 +135,8 @@ def sourcestable_of(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset
         software(*_PACKAGES),
     ]
     return table_of("What it was made from", ("", ""), rows)
+
+
+def _ends(row: Any, figure: str) -> str:
+    low, high = (getattr(row, f"{figure}_{side}", float("nan")) for side in ("low", "high"))
+    return f" ({low:.3f} to {high:.3f})" if low == low else ""

@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -59,7 +59,7 @@ class Connection:
 
     url: str = PUBLIC_URL
     token_url: str = TOKEN_URLS[PUBLIC_URL]
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
         """Refuse addresses without TLS and such that carry a login."""

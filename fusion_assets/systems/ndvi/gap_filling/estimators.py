@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.ndvi.gap_filling import formulas
 from fusion_assets.systems.ndvi.gap_filling.fused import Fused
 from fusion_assets.systems.ndvi.gap_filling.intervals import Intervals, calibrate
 from fusion_assets.systems.ndvi.gap_filling.methods import (
@@ -19,6 +18,8 @@ from fusion_assets.systems.ndvi.gap_filling.methods import (
     RadarForest,
     State,
     Whittaker,
+    published_formula,
+    seed_as_printed,
 )
 from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import draw_gaps
@@ -28,8 +29,8 @@ SAMPLE = 20_000
 _QUERIES = 200_000  # answered at once; bounds memory to some 100 MB
 
 METHODS: dict[str, Method] = {
-    "seed_as_printed": FixedFormula(lambda vv, vh, sign: formulas.seed_as_printed(vv, vh)),
-    "published_formula": FixedFormula(formulas.published_formula, signs=(1.0, -1.0)),
+    "seed_as_printed": FixedFormula(lambda vv, vh, sign: seed_as_printed(vv, vh)),
+    "published_formula": FixedFormula(published_formula, signs=(1.0, -1.0)),
     "linear": LinearFit(),
     "random_forest": RadarForest(),
     "interpolation": Interpolation(),
