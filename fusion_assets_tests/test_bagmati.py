@@ -20,7 +20,7 @@ import yaml
 
 from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.earth_engine import EarthEngineService, storage_emulator
-from fusion_assets.loopbacks.earth_engine.buckets import free_port
+from fusion_assets.loopbacks.http import free_port
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets_tests.web import PATIENCE_SECONDS, served
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from fusion_assets.demo import build_demo_archive
-from fusion_assets.loopbacks.earth_engine.buckets import free_port
+from fusion_assets.loopbacks.http import free_port
 from fusion_assets_tests.web import PATIENCE_SECONDS, served
 
 pytestmark = pytest.mark.slow
