@@ -91,7 +91,7 @@ def test_the_web_ui_starts_without_a_warning_of_dagsters_command(monkeypatch, tm
     (command,) = started
     # Dagster warns before it looks at its home, and refuses this one.
     monkeypatch.setenv("DAGSTER_HOME", "not/absolute")
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert "absolute" in ended.stderr and "Warning" not in ended.stderr
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.http import free_port
-from fusion_assets_tests.web import served
+from fusion_assets_tests.web import PATIENCE_SECONDS, served
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +52,9 @@ def test_a_partition_launched_through_the_api_succeeds(server, tmp_path):
     assert nodes["sentinel2_export"]["description"] and nodes["fused_stack"]["groupName"] == "built_up"
     assert nodes["sentinel2_composite"]["hasAssetChecks"]
     run = server.materialize(["sentinel2_export"], "demo", 2015)
-    status = ""
-    for _ in range(240):
-        status = server.ask(STATUS, id=run)["runOrError"]["status"]
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            break
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (status := server.ask(STATUS, id=run)["runOrError"]["status"]) not in ("SUCCESS", "FAILURE", "CANCELED"):
+        assert time.monotonic() < end, status
         time.sleep(0.25)
     assert status == "SUCCESS"
     assert (tmp_path / "data" / "sentinel2_export" / "demo" / "2015.json").is_file()

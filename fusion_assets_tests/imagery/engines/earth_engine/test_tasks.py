@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import time
 
 import pytest
 
@@ -187,9 +186,7 @@ def test_a_tick_over_ten_thousand_operations_is_one_listing(demo, tmp_path):
     service.control({"action": "add_operations", "count": 9, "bare": True})
     service.advance(60)
     service.counters.reset()
-    started = time.perf_counter()
     (finished,), cursor = made.finished_since("nonsense")
-    assert time.perf_counter() - started < 2
     assert finished.id == export.id and service.counters.requests["operations.list"] == 20
     made.finished_since(cursor)
     assert service.counters.requests["operations.list"] == 20, "nothing is open, nothing is asked"
