@@ -25,17 +25,9 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 FORMATS = (".gpkg", ".csv")
-_ONE_VALUE = (
-    "study",
-    "region_km2",
-    "compared_share",
-    "n_valid",
-    "kind",
-    "low_high_meaning",
-    "labels",
-    "label_year",
-    "note",
-)
+_ONE_VALUE = [
+    "study", "region_km2", "compared_share", "n_valid", "kind", "low_high_meaning", "labels", "label_year", "note",
+]  # fmt: skip
 _BY_YEAR = ("area_km2", "low_km2", "high_km2", "mapped_km2")
 _TREND, _MAP, _EVALUATION = "built_up_trend", "built_up_prediction", "model_evaluation"
 _MEANING = {

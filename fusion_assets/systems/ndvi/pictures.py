@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,29 +101,20 @@ def _ndvi_picture(ndvi: xr.DataArray) -> str:
 
 def sampled_places(clear: xr.Dataset, count: int = FIELDS) -> list[tuple[int, int]]:
     """Rows and columns of pixels that differ in how green they are, from the middle block of the region."""
-    block = clear["ndvi"].isel(
-        {
-            axis: slice(size // 2 - min(size, 256) // 2, size // 2 + (min(size, 256) + 1) // 2)
-            for axis, size in _edges(clear)
-        }
-    )
-    values = block.values
+    edge = 256
+    top, left = (size // 2 - min(size, edge) // 2 for size in (clear.sizes["y"], clear.sizes["x"]))
+    values = clear["ndvi"].isel(y=slice(top, top + edge), x=slice(left, left + edge)).values
     dates = np.isfinite(values).sum(axis=0)
     level = np.where(dates > 0, np.where(np.isfinite(values), values, 0).sum(axis=0) / np.maximum(dates, 1), np.nan)
     usable = dates >= max(1, np.percentile(dates, 25))
     if not usable.any():
         return []
     limits = np.nanquantile(level[usable], np.linspace(0.1, 0.9, count))
-    top, left = (clear.sizes[axis] // 2 - min(clear.sizes[axis], 256) // 2 for axis in ("y", "x"))
     places = []
     for limit in limits:
         row, col = np.unravel_index(np.nanargmin(np.where(usable, np.abs(level - limit), np.nan)), level.shape)
         places.append((int(row) + top, int(col) + left))
     return list(dict.fromkeys(places))
-
-
-def _edges(clear: xr.Dataset) -> Sequence[tuple[str, int]]:
-    return [(axis, clear.sizes[axis]) for axis in ("y", "x")]
 
 
 def draw_fields(clear: xr.Dataset, filled: xr.Dataset) -> str:
