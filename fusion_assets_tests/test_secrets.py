@@ -24,9 +24,9 @@ from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets.orchestration.engine_assets import _with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study
 from fusion_assets_tests.demo_study import demo_study
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.whole_studies import load_study
 
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"

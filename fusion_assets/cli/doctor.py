@@ -20,7 +20,7 @@ from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import present
+from fusion_assets.orchestration.system import present, sections_of
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Region, Role, Study
@@ -45,7 +45,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     sites: list[Site] = []
 
     def read() -> str:
-        study = configured_study(settings)
+        study = configured_study(settings, sections_of(SYSTEMS))
         sites.append(site_of(SYSTEMS, study, settings))
         return f"{study.name}: {len(study.regions)} regions, {study.years[0]} to {study.years[-1]}"
 

@@ -46,7 +46,7 @@ def treatment(unit: str, method: Filter, window: int) -> Treatment | None:
 
     Args:
         unit: of the product: `dB`, or `1` for linear power.
-        method: see `study.ndvi.Speckle`.
+        method: see `section.Speckle`.
         window: edge in pixels, odd.
     """
     if unit == "dB" and method == "none":

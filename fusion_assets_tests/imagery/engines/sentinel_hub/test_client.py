@@ -33,7 +33,7 @@ from fusion_assets.imagery.timeseries import PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService, tiny_archive
 from fusion_assets.loopbacks.sentinel_hub.evalscript import run_in_node, understood
 from fusion_assets.loopbacks.sentinel_hub.rendering import MOST_PIXELS
-from fusion_assets.study.ndvi import _WIDEST
+from fusion_assets.systems.ndvi.section import WIDEST
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.programs import program
 
@@ -230,7 +230,7 @@ def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service):
 def test_a_big_region_is_asked_for_lazily_in_pieces_within_the_limit(service):
     found = series(request(grid=Grid(GRID.crs, GRID.transform, 10_980, 10_980)), here())
     assert service.asked == {"token": 1, "search": 1}
-    assert max(map(max, found["B04"].chunks)) + 2 * _WIDEST <= MOST_PIXELS
+    assert max(map(max, found["B04"].chunks)) + 2 * WIDEST <= MOST_PIXELS
     found.isel(time=0, y=slice(0, 10), x=slice(0, 10)).compute()
     assert service.asked["process"] == found.sizes["time"], "bands of a piece come together"
 
