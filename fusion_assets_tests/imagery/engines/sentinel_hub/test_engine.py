@@ -81,7 +81,7 @@ def test_exports_are_refused_and_nothing_is_asked(catalog, service):
         with pytest.raises(FusionError, match=r"a_composite demo\|2015: not made by the engine sentinel_hub") as caught:
             call()
         assert "group:ndvi" in caught.value.remedy and "earth_engine" in caught.value.expected
-    assert not service.asked
+    assert not service.requests
 
 
 def test_exports_of_other_engines_are_told_of_again_when_those_are_back(catalog, tmp_path):
