@@ -24,6 +24,8 @@ from fusion_assets.loopbacks.http import free_port
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets_tests.web import served
 
+pytestmark = pytest.mark.slow
+
 SIZE_KM = 24
 EXPORTS = ("sentinel2_export", "night_lights_export", "ghsl_export")
 PIXELS = ("sentinel2_composite", "night_lights_composite", "ghsl_labels")

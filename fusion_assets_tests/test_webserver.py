@@ -10,6 +10,8 @@ from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.http import free_port
 from fusion_assets_tests.web import served
 
+pytestmark = pytest.mark.slow
+
 STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 ASSETS = """
 query {

@@ -257,7 +257,7 @@ def _no_bucket(way: str) -> str:
 
 
 def _cluster(settings: Settings) -> str:
-    from fusion_assets.orchestration.resources import EngineResource
+    from fusion_assets.orchestration.resources import connect_dask
 
-    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    connect_dask(settings.dask_scheduler)
     return f"{settings.dask_scheduler} answers"

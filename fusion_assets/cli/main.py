@@ -140,18 +140,19 @@ def _run_study(
     from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.resources import EngineResource
+    from fusion_assets.orchestration.resources import connect_dask
     from fusion_assets.storage.root import Storage
     from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
     study = configured_study(settings)
     Storage(settings.storage).check_writable()
-    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
-    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps})
+    of_series = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, of_series)
     home = prepare_home(study.name)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
