@@ -108,7 +108,7 @@ def signed_in(place, catalog, monkeypatch):
 
 def test_runs_on_earth_engine_leave_no_secret_behind(signed_in):
     place, service, tokens = signed_in
-    assert place.fusion("doctor")[0] == 0 and tokens.asked
+    assert place.fusion("doctor")[0] == 0 and tokens.requests
     service.faults.add("cut", endpoint="image.computePixels")
     service.faults.add("500", endpoint="value.compute")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)

@@ -163,7 +163,7 @@ KINDS = {
 def test_each_kind_of_credentials_is_tried_out_and_named(bare, tmp_path, endpoint, use):
     use(bare, tmp_path, endpoint)
     assert access.credentials(Connection()) == f"{KINDS[use]} may sign in"
-    assert endpoint.asked
+    assert endpoint.requests
 
 
 @pytest.mark.parametrize("use", KINDS)
