@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusion_assets.cli import loopback
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present
 from fusion_assets.systems.registry import MAIN, SYSTEMS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
 
-_OWN = ("demo", "run", "doctor", "ui")
+_OWN = ("demo", "run", "doctor", "ui", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
+    loopback.add_parser(commands)
     return parser
 
 
@@ -149,8 +151,8 @@ def _run_study(
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
-    without_exports = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
-    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, without_exports)
+    of_series = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, of_series)
     home = prepare_home(study.name)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -108,13 +108,13 @@ def plan(
     return steps
 
 
-def check_engine_makes(engine: str, assets: Collection[str], others: Collection[str] = ()) -> None:
+def check_engine_makes(engine: str, assets: Collection[str], of_series: Sequence[str]) -> None:
     """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
 
     Args:
         engine: name.
         assets: names of the assets that are to be made.
-        others: groups whose assets need no export.
+        of_series: groups of assets that are made of series alone.
 
     Raises:
         FusionError: exports are among them, and the engine makes none.
@@ -124,7 +124,7 @@ def check_engine_makes(engine: str, assets: Collection[str], others: Collection[
 
     exports = [name for name in EXPORT_ASSETS.values() if name in assets]
     if engine == SentinelHub.name and exports:
-        groups = ", ".join(f"'group:{name}'" for name in others)
+        groups = " or ".join(f"'group:{name}'" for name in of_series)
         raise series_only(engine, ", ".join(exports), *([groups] if groups else []))
 
 

@@ -14,6 +14,10 @@ import datetime as dt
 
 from fusion_assets.imagery.recipe import Band, Mask, Product
 
+TRUE_COLOUR = ("B04", "B03", "B02")
+"""Bands of every Sentinel-2 product that are red, green and blue."""
+COLOUR_MAPS = {"avg_rad": "inferno", "VV": "gray"}
+"""matplotlib's colours for bands that are looked at by themselves."""
 _REFLECTANCE = (-0.05, 1.5)
 
 

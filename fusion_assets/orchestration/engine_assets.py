@@ -61,9 +61,9 @@ def export_asset(
 
     @site.asset("documents", partitions, code, name=name, retry_policy=NETWORK_RETRIES, **spec)
     def ticket(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> dg.Output[dict]:
-        wanted = request(region, year)
-        client = _composites(engine, wanted)
-        export = submit_when_possible(client, wanted, WAIT_LIMIT_SECONDS, context.log.info)
+        current = request(region, year)
+        client = _composites(engine, current)
+        export = submit_when_possible(client, current, WAIT_LIMIT_SECONDS, context.log.info)
         first, last = export.request.window
         for flag in export.flags:
             context.log.warning(flag)

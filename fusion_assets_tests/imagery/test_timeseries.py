@@ -43,7 +43,7 @@ def engine(tmp_path_factory):
 
 
 @pytest.mark.parametrize("use", [{}, {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}, RADAR])
-@pytest.mark.parametrize("sizes", [PIECE_SIZES, PieceSizes(edge=17)])
+@pytest.mark.parametrize("sizes", [PIECE_SIZES, pytest.param(PieceSizes(edge=17), marks=pytest.mark.slow)])
 def test_both_engines_give_the_same_series(use, sizes, catalog, tmp_path):
     from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 
@@ -71,7 +71,7 @@ def test_tiles_make_no_difference(catalog, engine, tmp_path):
     np.testing.assert_array_equal(cut.series(request)["B08"].values, whole["B08"].values)
 
 
-@pytest.mark.parametrize(("tile", "treated"), [(9, 9), (20, 20), (20, 5)])
+@pytest.mark.parametrize(("tile", "treated"), [pytest.param(9, 9, marks=pytest.mark.slow), (20, 20), (20, 5)])
 def test_treated_pieces_leave_no_seams(tile, treated, catalog, engine, tmp_path):
     speckle, request = treatment("dB", "multitemporal", 5), asked(catalog, **RADAR)
     whole, plain = engine.series(request, speckle).compute(), engine.series(request).compute()

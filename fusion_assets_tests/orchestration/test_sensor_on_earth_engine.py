@@ -50,6 +50,7 @@ def keys(requests):
     return sorted(request.run_key for request in requests)
 
 
+@pytest.mark.slow
 def test_a_burst_is_requested_in_one_tick_with_one_listing(project, service):
     made = project(regions=60)
     exports = [made.submit(partition) for partition in made.partitions]
@@ -267,7 +268,7 @@ def test_a_tick_without_earth_engine_fails_in_words_and_keeps_its_cursor(project
     service.counters.reset()
     with pytest.raises(FusionError, match="listing the tasks: Earth Engine says: The service is currently unavailable"):
         made.tick()
-    assert service.counters.requests["operations.list"] == connection.HASTY_ATTEMPTS
+    assert service.counters.requests["operations.list"] == connection.RETRIES.hasty_attempts
     assert made.cursor == cursor
     service.faults.clear()
     service.advance(60)
@@ -366,6 +367,7 @@ def test_settled_records_are_read_once(project, service, clock, monkeypatch):
     assert len(reads) == 5
 
 
+@pytest.mark.slow
 def test_ten_thousand_operations_are_one_listing_and_few_reads(project, service, clock, monkeypatch):
     made = project(regions=4)
     service.control({"action": "add_operations", "count": 10_000, "state": "FAILED", "description": "foreign"})

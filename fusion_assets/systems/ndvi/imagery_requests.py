@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
+from fusion_assets.imagery.products import TRUE_COLOUR
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
@@ -16,7 +17,6 @@ CLEAR, BACKSCATTER, MODEL, FILLED = "ndvi_clear", "backscatter", "ndvi_model", "
 EVALUATION, REPORT = "ndvi_evaluation", "ndvi_report"
 ASSETS = (CLEAR, BACKSCATTER, MODEL, FILLED, EVALUATION, REPORT)
 OPTICS = ("B04", "B08")
-TRUE_COLOUR = ("B04", "B03", "B02")
 CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
 """By product, in its own codes: land (vegetation, bare soil) and water. Not cloud, and not shadow, dark areas,
 unclassified or snow."""

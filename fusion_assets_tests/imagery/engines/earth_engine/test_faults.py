@@ -20,6 +20,8 @@ from fusion_assets.study.provenance import EXPORT_ASSETS
 from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
 
+pytestmark = pytest.mark.slow
+
 REQUESTS = ("429", "500", "503", "drop", "lost_answer", "cut", "aggregations", "quota")
 TASKS = ("fail", "task_memory", "missing_shard", "truncated_shard", "expired")
 LASTING = ("task_quota", "no_pixels", "permission")

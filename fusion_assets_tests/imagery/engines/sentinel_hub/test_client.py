@@ -234,7 +234,6 @@ def test_a_big_region_is_asked_for_lazily_in_pieces_within_the_limit(service):
     assert service.asked["process"] == found.sizes["time"], "bands of a piece come together"
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("product", ["sentinel2_l2a", "sentinel1_grd"])
 def test_real_fields_are_what_plain_rasterio_reads(real_archive, monkeypatch, tmp_path, product):
     grid = Grid("EPSG:32631", Affine(10, 0, 501360, 0, -10, 5629680), 64, 64)

@@ -47,7 +47,7 @@ def asked(catalog, product="sentinel2_l2a", bands=("B04", "B08"), mask=CLEAR, **
     [({}, None), (PICTURE, None), (RADAR, None), (RADAR, treatment("dB", "multitemporal", 5))],
     ids=["optics", "picture", "radar", "filtered radar"],
 )
-@pytest.mark.parametrize("sizes", [PIECE_SIZES, PieceSizes(edge=17)])
+@pytest.mark.parametrize("sizes", [PIECE_SIZES, pytest.param(PieceSizes(edge=17), marks=pytest.mark.slow)])
 def test_the_same_series_as_from_the_archive(use, speckle, sizes, catalog, service, tmp_path):
     request = asked(catalog, **use)
     expected = ArchiveEngine(Storage(tmp_path), sizes).series(request, speckle).compute()
