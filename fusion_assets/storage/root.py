@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import downloaded, explained, file_system, public_url
+from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 
 
@@ -177,11 +177,11 @@ class Storage:
         return path if self.is_local else str(self._fs._strip_protocol(path))
 
     def _reading(self, path: str) -> AbstractContextManager[None]:
-        return explained("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
+        return io_errors("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
 
     def _writing(self, path: str) -> AbstractContextManager[None]:
         remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
-        return explained("write to", path, "a writable storage root", remedy)
+        return io_errors("write to", path, "a writable storage root", remedy)
 
 
 def _place_locally(source: Path, target: Path) -> None:
