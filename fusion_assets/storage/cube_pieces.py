@@ -53,7 +53,7 @@ def _write_batch(target: Any, series: xr.Dataset, rows: slice, cols: slice) -> d
     batch = series.isel(y=rows, x=cols).chunk({"time": -1, "y": PIECE, "x": PIECE})
     (batch,) = dask.optimize(batch)  # its layers together, for they share tasks too
     blocks = [batch[name].data.to_delayed(optimize_graph=False)[0] for name in attributes]
-    write = dask.delayed(_write, pure=False)
+    write = dask.delayed(write_piece, pure=False)
     writes = {
         (y.start, x.start): write(
             target,
@@ -73,7 +73,7 @@ def _slices(start: int, stop: int, step: int) -> list[slice]:
     return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
 
 
-def _write(
+def write_piece(
     target: Any,
     layers: Mapping[str, np.ndarray],
     attributes: Mapping[str, Mapping[str, Any]],

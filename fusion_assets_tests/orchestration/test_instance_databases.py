@@ -30,8 +30,8 @@ with opened_instance(prepare_home("any")) as instance:
 HOLD = """
 import sys
 from pathlib import Path
-from fusion_assets.orchestration.instance import _alone
-with _alone(Path(sys.argv[1])):
+from fusion_assets.orchestration.instance import alone
+with alone(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -209,10 +209,10 @@ def test_databases_that_cannot_be_written_are_named(tmp_path, monkeypatch):
     ],
 )
 def test_databases_are_looked_for_where_the_instance_keeps_them(tmp_path, text, folder):
-    from fusion_assets.orchestration.instance_databases import _folder
+    from fusion_assets.orchestration.instance_databases import databases_folder
 
     (tmp_path / "dagster.yaml").write_text(text)
-    assert _folder(tmp_path) == (None if folder is None else tmp_path / folder)
+    assert databases_folder(tmp_path) == (None if folder is None else tmp_path / folder)
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"storage: nonsense"])

@@ -47,7 +47,7 @@ def _sorting_network(length: int) -> list[tuple[int, int]]:
     return comparators
 
 
-def _middle_network(length: int) -> list[tuple[int, int, int]]:
+def middle_network(length: int) -> list[tuple[int, int, int]]:
     """The part of the sorting network that the two middle ranks, length // 2 - 1 and length // 2, depend on.
 
     Returns:
@@ -70,7 +70,7 @@ def networks(times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     step = math.ceil(times / NETWORK_SIZES)
     lengths = [*range(step, times, step), times]
-    comparisons = [_middle_network(length) for length in lengths]
+    comparisons = [middle_network(length) for length in lengths]
     starts = np.cumsum([0, *(len(network) for network in comparisons)])
     comparators = np.array([comparator for network in comparisons for comparator in network], np.int64).reshape(-1, 3)
     return np.array(lengths, np.int64), starts.astype(np.int64), comparators

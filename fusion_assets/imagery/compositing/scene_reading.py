@@ -49,7 +49,7 @@ def read_nearest(
     placement = (places or Places(grid)).nearest(header.lattice)
     if placement is None:
         return None
-    data, observed = _read_window(file.href, header, placement.window, with_mask=not any_number)
+    data, observed = read_window(file.href, header, placement.window, with_mask=not any_number)
     valid = None if any_number else _valid(data, file, observed)
     there = np.ones(grid.shape, bool) if valid is None else placement.take(valid)
     if placement.inside is not None:
@@ -71,7 +71,7 @@ def read_bilinear(
     placement = (places or Places(grid)).bilinear(header.lattice)
     if placement is None:
         return None
-    data, observed = _read_window(file.href, header, placement.window)
+    data, observed = read_window(file.href, header, placement.window)
     valid = _valid(data, file, observed)
     physical = data * np.float64(file.scale) + file.offset
     if valid is not None:
@@ -93,10 +93,10 @@ def read_part(file: SceneFile, grid: Grid, header: Header | None = None) -> None
     for top in range(row // step * step, row + height, step):
         first, last = max(top, row), min(top + step, row + height)
         if width > 0:
-            _read_window(file.href, header, (first, col, last - first, width))
+            read_window(file.href, header, (first, col, last - first, width))
 
 
-def _read_window(
+def read_window(
     href: str, header: Header, window: tuple[int, int, int, int], with_mask: bool = True
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Stored numbers of a part of a file, and where its mask or alpha band says there is data (None: it has none)."""

@@ -89,6 +89,11 @@ class Connection:
         return _patiently(with_slot, about)
 
 
+def sign_out() -> None:
+    """Forget who is signed in: the next request signs in anew."""
+    _connected.clear()
+
+
 def _patiently(work: Callable[[], _T], about: str) -> _T:
     def attempt() -> _T:
         try:

@@ -83,7 +83,7 @@ def _fetch_block(shared: tuple[Plan, Connection, int], block: tuple[int, int, in
 def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
     """Pixels of a part of the grid: (bands, height, width) float32 with NaN for no data."""
     connection.open()
-    return fetch_image(_image(plan), plan.bands, window, connection, plan.product)
+    return fetch_image(image_of(plan), plan.bands, window, connection, plan.product)
 
 
 def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Connection, what: str) -> np.ndarray:
@@ -115,6 +115,7 @@ def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Conn
 
 
 @functools.lru_cache(maxsize=8)
-def _image(plan: Plan) -> Any:
+def image_of(plan: Plan) -> Any:
+    """The composite as Earth Engine is asked for it, kept for the tiles that follow."""
     with _SERIALIZE:
         return composite_image(plan).unmask(NO_DATA, False).toFloat()

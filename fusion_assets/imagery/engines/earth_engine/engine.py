@@ -58,7 +58,7 @@ class EarthEngine:
 
     def __init__(self, storage: Storage, connection: Connection, options: ExportOptions | None = None) -> None:
         """Keep the list of operations under `storage`."""
-        self._registry, self._connection = Registry(storage), connection
+        self._registry, self.connection = Registry(storage), connection
         self._options = options or ExportOptions()
         self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
 
@@ -67,12 +67,12 @@ class EarthEngine:
 
         A failed export is tried anew: a new task, the same id.
         """
-        scenes = find_scenes(request, self._connection)
+        scenes = find_scenes(request, self.connection)
         export_id = _identity(request, scenes)
         earlier = self._registry.read(export_id)
         if earlier is not None:
             # A failure may not have been noticed yet, and files may have been removed since.
-            earlier = verified(self._present([earlier])[0], self._registry, self._folder)
+            earlier = verified(self._present([earlier])[0], self._registry, self.folder)
             present = earlier.export
             if present.state == "FAILED":
                 return self.resubmit(present)
@@ -90,11 +90,11 @@ class EarthEngine:
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
         """Every pass by itself, lazily, always fetched directly; see `SeriesEngine.series`."""
-        return series.lazy_series(request, self._connection, treatment, without, self._options.sizes)
+        return series.lazy_series(request, self.connection, treatment, without, self._options.sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
-        return {scene.id: scene.problem for scene in list_scenes(request, self._connection)[1]}
+        return {scene.id: scene.problem for scene in list_scenes(request, self.connection)[1]}
 
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
         """Nothing: Earth Engine keeps the numbers of its collections in one form."""
@@ -142,9 +142,9 @@ class EarthEngine:
                 raise problem
         plan = plan_of(request, record.scenes, record.tile_scale, without)
         if record.way == "direct":
-            pixels = direct.lazy_pixels(plan, self._connection)
+            pixels = direct.lazy_pixels(plan, self.connection)
         else:
-            files = shards.find_shards(self._folder, record.prefix, plan.grid, plan.bands)
+            files = shards.find_shards(self.folder, record.prefix, plan.grid, plan.bands)
             pixels = shards.lazy_pixels(files, plan.grid, plan.bands)
         if record.scenes.source is None:
             return pixels
@@ -170,7 +170,7 @@ class EarthEngine:
             else:
                 settled.append(record.export)
         # Resubmissions that follow count the same listing.
-        self._listed = functools.cache(lambda: tasks.listed(self._connection))
+        self._listed = functools.cache(lambda: tasks.listed(self.connection))
         present = self._present(still_open, self._listed)
         settled += [record.export for record in present if not record.open]
         overdue = [record.export for record in present if is_overdue(record, self._options.files_grace)]
@@ -186,13 +186,14 @@ class EarthEngine:
         if record.way == "batch":
             facts |= {
                 "task": record.operation.rsplit("/", 1)[-1],
-                "destination": f"{self._folder}/{record.prefix}",
+                "destination": f"{self.folder}/{record.prefix}",
                 "tile_scale": record.tile_scale,
             }
         return facts
 
     @property
-    def _folder(self) -> str:
+    def folder(self) -> str:
+        """Address in Cloud Storage that tasks write to."""
         bucket = self._options.bucket.rstrip("/")
         return bucket if "://" in bucket else f"gs://{bucket}"
 
@@ -200,7 +201,7 @@ class EarthEngine:
         self, records: Sequence[Record], listed: Callable[[], list[dict[str, Any]]] | None = None
     ) -> list[Record]:
         grace = self._options.files_grace
-        return refreshed(records, self._registry, self._connection, self._folder, grace, listed)
+        return refreshed(records, self._registry, self.connection, self.folder, grace, listed)
 
     def _way(self, request: ExportRequest, scenes: SceneGroups) -> Literal["direct", "batch"]:
         if self._options.way == "batch" and not self._options.bucket:
@@ -214,7 +215,7 @@ class EarthEngine:
         listed = self._listed()
         tasks.check_queue(listed, self._options.most_tasks, wait)
         export, attempt = record.export, record.attempt
-        bucket, _, folder = self._folder.removeprefix("gs://").partition("/")
+        bucket, _, folder = self.folder.removeprefix("gs://").partition("/")
         name = tasks.description(export.request, export.id, attempt)
         prefix = f"fusion/{export.request.asset}/{export.id}-{attempt}"
         operation = tasks.start(
@@ -222,8 +223,8 @@ class EarthEngine:
             bucket,
             f"{folder}/{prefix}" if folder else prefix,
             name,
-            tasks.request_id(export.id, attempt, self._folder),
-            self._connection,
+            tasks.request_id(export.id, attempt, self.folder),
+            self.connection,
             self._options.priority,
         )
         listed.append({"name": operation, "metadata": {"state": "PENDING", "description": name}})
@@ -234,7 +235,7 @@ class EarthEngine:
         record = self._registry.read(export.id)
         if record is not None:
             return record
-        scenes = find_scenes(export.request, self._connection)
+        scenes = find_scenes(export.request, self.connection)
         missing = sorted(set(export.scenes) - set(scenes.ids))
         if missing or _identity(export.request, scenes) != export.id:
             where = _partition(export.request)

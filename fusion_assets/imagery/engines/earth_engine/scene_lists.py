@@ -130,7 +130,7 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     connection.open()
     name = collection_of(request)
     where = f"{request.asset} {request.region}|{request.year}"
-    answer = connection.ask(_listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
+    answer = connection.ask(listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
     rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
@@ -152,7 +152,8 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
 _FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction", "made", "tile")
 
 
-def _listing(request: ExportRequest, name: str) -> Any:
+def listing(request: ExportRequest, name: str) -> Any:
+    """Images of a collection that a request may use, with what is asked about each."""
     import ee
 
     first, last = (int(_midnight(day).timestamp() * 1000) for day in request.window)

@@ -107,8 +107,8 @@ def test_the_resource_takes_the_place_from_its_configuration_then_from_the_envir
     settings = {"engine": "earth_engine", "storage": str(tmp_path), "ee_url": "https://ee.example"}
     made = EngineResource(settings=settings).client()
     assert isinstance(made, EarthEngine)
-    assert made._connection == Connection("from-environment", "https://ee.example")
-    assert made._folder == "gs://bucket/folder"
+    assert made.connection == Connection("from-environment", "https://ee.example")
+    assert made.folder == "gs://bucket/folder"
 
 
 @pytest.mark.parametrize(("name", "codes"), [("bagmati", (21, 22, 23, 30)), ("bagmati_p2016", (2, 3))])

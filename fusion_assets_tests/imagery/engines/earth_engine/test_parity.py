@@ -166,14 +166,14 @@ def an_unaligned_grid(monkeypatch):
 def test_a_mistake_put_back_is_noticed(mistake, product, demo, tmp_path, monkeypatch):
     catalog, service = demo
     request = demo_request(catalog, product, 4 if product != "ghsl_smod_p2016" else 1)
-    direct._image.cache_clear()
+    direct.image_of.cache_clear()
     mistake(monkeypatch)
     try:
         expected, found = both(request, service, tmp_path)
         with pytest.raises(AssertionError):
             assert_same(expected, found)
     finally:
-        direct._image.cache_clear()
+        direct.image_of.cache_clear()
 
 
 def test_codes_of_the_new_settlement_grid_are_built_up_from_21_on(tmp_path):

@@ -90,7 +90,7 @@ def test_an_export_whose_files_were_removed_is_started_anew(demo, tmp_path):
 
 def test_signing_in_is_tried_again_while_earth_engine_is_busy(demo, tmp_path):
     service, (request, _) = demo
-    connection._connected.clear()
+    connection.sign_out()
     service.faults.add("503", endpoint="discovery", times=2)
     assert engine_for(service, tmp_path).submit(request).state == "PENDING"
 

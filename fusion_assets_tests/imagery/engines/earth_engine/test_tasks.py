@@ -141,7 +141,7 @@ def test_what_earth_engine_has_forgotten_is_known_by_its_files(demo, tmp_path):
 
 def test_a_bucket_that_cannot_be_reached_costs_no_task(demo, tmp_path, monkeypatch):
     catalog, service = demo
-    made = engine_for(service, tmp_path)
+    made, hasty = engine_for(service, tmp_path), engine_for(service, tmp_path, files_grace=dt.timedelta(0))
     export = made.submit(demo_request(catalog, "viirs_monthly", 4))
     service.advance(60)
 
