@@ -1,12 +1,16 @@
 # Everything runs in .venv; a fresh machine needs Python 3.11 and nothing else.
 PYTHON ?= python3.11
 BIN := .venv/bin
-.PHONY: demo test ui bench lint clean
+.PHONY: demo test test-all ui bench lint clean
 
 demo: .venv/run
 	$(BIN)/fusion demo
 
+# What is fast; PYTEST gives further options.
 test: .venv/test
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real" $(PYTEST)
+
+test-all: .venv/test
 	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
 
 ui: .venv/run

@@ -15,6 +15,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore::rasterio.errors.NotGeoreferencedWarning")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what reads the real archive `real`, before tests are chosen by their marks."""
+    for item in items:
+        if "real_archive" in getattr(item, "fixturenames", ()):
+            item.add_marker("real")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     """Of a test, its fixtures included."""

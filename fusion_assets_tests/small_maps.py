@@ -13,6 +13,7 @@ from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import VERSION
+from fusion_assets.systems.built_up.palettes import PALETTES
 from fusion_assets.systems.registry import SYSTEMS
 
 YEARS = (2016, 2017)
@@ -53,6 +54,7 @@ def store_map(study, settings, region, year, missing=0):
     )
     raster = write_raster(
         grid.dataset({"probability": probability, "built_up": built.astype("f4")}),
+        palettes=PALETTES,
         nodata=float("nan"),
         tags=tags | facts("built_up_prediction", region, str(year)),
         units={"probability": "1", "built_up": "1"},

@@ -20,9 +20,11 @@ import yaml
 
 from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.earth_engine import EarthEngineService, storage_emulator
-from fusion_assets.loopbacks.earth_engine.buckets import free_port
+from fusion_assets.loopbacks.http import free_port
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets_tests.web import served
+
+pytestmark = pytest.mark.slow
 
 SIZE_KM = 24
 EXPORTS = ("sentinel2_export", "night_lights_export", "ghsl_export")

@@ -19,6 +19,8 @@ from rio_cogeo import cog_validate
 from fusion_assets.demo import build_demo_archive
 from fusion_assets_tests.demo_study import demo_study
 
+pytestmark = pytest.mark.slow
+
 RASTERS = ["sentinel2_composite", "night_lights_composite", "fused_stack", "built_up_prediction"]
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from fusion_assets.cli.main import main
-from fusion_assets.imagery.compositing import gdal
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.earth_engine import access, connection
 from fusion_assets.imagery.engines.protocol import Export, operation_id
 from fusion_assets.loopbacks.earth_engine import EarthEngineService
@@ -94,7 +94,7 @@ def signed_in(place, catalog, monkeypatch):
     right = connection.credentials_for
     for module in (connection, access):
         monkeypatch.setattr(module, "credentials_for", lambda url: right(""))
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     with token_endpoint(f"{MARK}-access-token") as tokens, EarthEngineService(catalog) as service:
         monkeypatch.setattr("google.oauth2.credentials._GOOGLE_OAUTH2_TOKEN_ENDPOINT", tokens.url)
         url = service.url.replace("//", f"//user:{MARK}-url@")
@@ -193,7 +193,7 @@ def test_signed_addresses_of_an_archive_are_not_kept(place, signed_archive):
 
 
 def test_signed_addresses_are_not_shown_where_files_cannot_be_read(place, signed_archive):
-    place.monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
+    place.monkeypatch.setattr(retries, "sleep", lambda _: None)
     signed_archive.add("avg_rad")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)
     assert code == 1 and "cannot be read" in printed and "127.0.0.1" in printed

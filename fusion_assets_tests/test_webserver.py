@@ -7,8 +7,10 @@ import time
 import pytest
 
 from fusion_assets.demo import build_demo_archive
-from fusion_assets.loopbacks.earth_engine.buckets import free_port
+from fusion_assets.loopbacks.http import free_port
 from fusion_assets_tests.web import served
+
+pytestmark = pytest.mark.slow
 
 STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 ASSETS = """

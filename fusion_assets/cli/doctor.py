@@ -16,6 +16,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.earth_engine import Connection
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
+from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
@@ -74,7 +75,7 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None
         return usable(scenes_for(request), request, study.max_unreadable_share)
 
     drawn = _look_at_outlines(diagnosis, study)
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         count = partial(counted, requests, scenes, 1)
         diagnosis.look(f"scenes of {role}", count, *drawn)
@@ -116,7 +117,7 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site |
     else:
         look("bucket", partial(_no_bucket, use.way))
     drawn = _look_at_outlines(diagnosis, study, "Earth Engine")
-    for role in roles_of(study):
+    for role in _roles(study):
         requests = partial(_requests, study, settings, role)
         look(f"collection of {role}", partial(_collection, requests, connection), "Earth Engine", *drawn)
         count = partial(counted, requests, passes, _AT_ONCE)
@@ -232,6 +233,11 @@ def _storage(settings: Settings) -> str:
     return f"{storage.root} can be written"
 
 
+def _roles(study: Study) -> list[Role]:
+    """Imagery that is asked for: composites that systems need, and labels."""
+    return list(dict.fromkeys((*composite_roles(SYSTEMS, study), *roles_of(study))))
+
+
 def _requests(study: Study, settings: Settings, role: Role) -> list[ExportRequest]:
     """What will be asked for one role: every region and year."""
     years = [year for year in study.years if role != "labels" or year == study.label_year]
@@ -251,7 +257,7 @@ def _no_bucket(way: str) -> str:
 
 
 def _cluster(settings: Settings) -> str:
-    from fusion_assets.orchestration.resources import EngineResource
+    from fusion_assets.orchestration.resources import connect_dask
 
-    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    connect_dask(settings.dask_scheduler)
     return f"{settings.dask_scheduler} answers"

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fusion_assets.cli import loopback
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present
 from fusion_assets.systems.registry import MAIN, SYSTEMS
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
 
-COMMANDS: list[Command] = [command for system in SYSTEMS for command in system.commands]
-_OWN = ("demo", "run", "doctor", "ui")
+_OWN = ("demo", "run", "doctor", "ui", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    names = [*_OWN[:2], *(command.name for command in COMMANDS), *_OWN[2:]]
+    own = [command for system in SYSTEMS for command in system.commands]
+    names = [*_OWN[:2], *(command.name for command in own), *_OWN[2:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
@@ -63,16 +64,17 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(*flags, **keywords)
     run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
     run.set_defaults(command=_run)
-    for own in COMMANDS:
-        added = commands.add_parser(own.name, help=own.help)
-        for flags, keywords in own.arguments:
+    for each in own:
+        added = commands.add_parser(each.name, help=each.help)
+        for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
-        added.set_defaults(command=partial(_of_a_system, own))
+        added.set_defaults(command=partial(_of_a_system, each))
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
+    loopback.add_parser(commands)
     return parser
 
 
@@ -138,18 +140,19 @@ def _run_study(
     from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.resources import EngineResource
+    from fusion_assets.orchestration.resources import connect_dask
     from fusion_assets.storage.root import Storage
     from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
     study = configured_study(settings)
     Storage(settings.storage).check_writable()
-    EngineResource(storage=settings.storage, dask_scheduler=settings.dask_scheduler).connect_dask()
+    connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
-    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps})
+    of_series = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, of_series)
     home = prepare_home(study.name)
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -108,21 +108,24 @@ def plan(
     return steps
 
 
-def check_engine_makes(engine: str, assets: Collection[str]) -> None:
+def check_engine_makes(engine: str, assets: Collection[str], of_series: Sequence[str]) -> None:
     """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
 
     Args:
         engine: name.
         assets: names of the assets that are to be made.
+        of_series: groups of assets that are made of series alone.
 
     Raises:
         FusionError: exports are among them, and the engine makes none.
     """
-    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub, makes_series_only
+    from fusion_assets.imagery.engines.protocol import series_only
+    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
 
     exports = [name for name in EXPORT_ASSETS.values() if name in assets]
     if engine == SentinelHub.name and exports:
-        raise makes_series_only(", ".join(exports))
+        groups = " or ".join(f"'group:{name}'" for name in of_series)
+        raise series_only(engine, ", ".join(exports), *([groups] if groups else []))
 
 
 def run_steps(

@@ -25,6 +25,15 @@ RECORD = "demo.json"
 _ASSET = "built_up"
 
 
+def is_synthetic(archive: str) -> bool:
+    """Whether an archive is simulated: a local one beside the record of its making."""
+    try:
+        record = json.loads((Path(archive).parent / RECORD).read_text(encoding="utf-8"))
+        return bool(record.get("synthetic"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
     """True class of every pixel of `grid`: 1 built-up, 0 not, 255 outside the region or the archive.
 
@@ -60,10 +69,9 @@ def truth_at(archive: str, year: int, table: pd.DataFrame, grid: Grid, area: Bas
     Returns:
         1 built-up, 0 not, 255 unknown, one per row.
     """
+    if not is_synthetic(archive):
+        return None
     try:
-        record = json.loads((Path(archive).parent / RECORD).read_text(encoding="utf-8"))
-        if not record.get("synthetic"):
-            return None
         truth = true_built_up(archive, year, grid, area)
     except (OSError, ValueError, FusionError):
         return None

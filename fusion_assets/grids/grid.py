@@ -19,7 +19,6 @@ from fusion_assets.grids.crs import normal_crs, project, to_lonlat
 
 if TYPE_CHECKING:
     import xarray as xr
-    from odc.geo.geobox import GeoBox
 
 SLIVER = 1e-3
 """Overhang, in pixels, that is taken for rounding noise and not given a row or column of its own."""
@@ -166,13 +165,6 @@ class Grid:
         terms = [f"{term:.9f}" for term in (self.resolution, self.transform.c, self.transform.f)]
         text = json.dumps([self.crs, *terms, self.height, self.width])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    @property
-    def geobox(self) -> GeoBox:
-        """The same grid for odc."""
-        from odc.geo.geobox import GeoBox
-
-        return GeoBox(self.shape, self.transform, self.crs)
 
     def refine(self, k: int) -> Grid:
         """The working grid: every pixel split into k x k, same origin and outer edges."""

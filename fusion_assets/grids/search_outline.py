@@ -24,27 +24,28 @@ _WORLD = shapely.box(-180, -90, 180, 90)
 _REACH = 1.25
 
 
-def search_outline(area: BaseGeometry) -> BaseGeometry:
-    """An area itself, or one of at most `MOST_VERTICES` vertices that covers it, so that no scene is missed.
+def search_outline(area: BaseGeometry, most_vertices: int = MOST_VERTICES) -> BaseGeometry:
+    """An area itself, or one of at most so many vertices that covers it, so that no scene is missed.
 
     It strays from the area by at most 4.5 times the tolerance it took, from `FINEST_DEGREES` to `COARSEST_DEGREES`; a
     scene that comes so close without touching the area may be found, too. Beyond that it is the convex hull.
 
     Args:
         area: polygons in degrees.
+        most_vertices: of the outline.
     """
-    if shapely.get_num_coordinates(area) <= MOST_VERTICES:
+    if shapely.get_num_coordinates(area) <= most_vertices:
         return area
-    return _covering(area.wkb)
+    return _covering(area.wkb, most_vertices)
 
 
 @functools.lru_cache(maxsize=16)
-def _covering(wkb: bytes) -> BaseGeometry:
+def _covering(wkb: bytes, most_vertices: int) -> BaseGeometry:
     """A coarser outline; remembered, for every year and product of a region asks."""
     area, tolerance = shapely.from_wkb(wkb), FINEST_DEGREES
     while tolerance <= COARSEST_DEGREES:
         area = _coarser(area, tolerance)  # of the last one, which is shorter and covers as much
-        if shapely.get_num_coordinates(area) <= MOST_VERTICES:
+        if shapely.get_num_coordinates(area) <= most_vertices:
             return area
         tolerance *= 2
     return _coarser(area.convex_hull, COARSEST_DEGREES)

@@ -11,134 +11,13 @@ resampled ones, GeoTIFF before JPEG 2000.
 from __future__ import annotations
 
 import datetime as dt
-import re
-from dataclasses import dataclass, field
-from typing import Literal
 
-Role = Literal["sentinel2", "night_lights", "labels", "sentinel1"]
+from fusion_assets.imagery.recipe import Band, Mask, Product
 
-
-@dataclass(frozen=True)
-class Band:
-    """One band of a product.
-
-    Attributes:
-        name: our name, used in every file and feature list.
-        assets: spellings in STAC catalogs, in order of preference.
-        earth_engine: band name on Earth Engine.
-        valid_range: physical values outside are suspicious (asset checks), not removed.
-    """
-
-    name: str
-    assets: tuple[str, ...]
-    earth_engine: str
-    valid_range: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Which observations are clear, read from one mask asset of the same scene.
-
-    Attributes:
-        kind: `classes`: clear where the value is one of `values`; `bits`: clear where none of the bit numbers in
-            `values` is set; `positive`: clear where the value is above zero, or at least `values[0]` if given;
-            `score`: clear where the value, 0 (cloud) to 1 (clear), is at least `values[0]`; `none`: every valid pixel
-            is clear.
-        assets: spellings of the mask asset in STAC catalogs.
-        earth_engine: band name on Earth Engine.
-        values: class codes, bit numbers, the least score, or the least count.
-        gap: first and last day for which the mask band is known to be empty, with what to use instead.
-        optional: a scene without the mask asset counts as clear where it is valid.
-    """
-
-    kind: Literal["classes", "bits", "positive", "score", "none"]
-    assets: tuple[str, ...] = ()
-    earth_engine: str = ""
-    values: tuple[float, ...] = ()
-    gap: tuple[dt.date, dt.date, str] | None = None
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Product:
-    """A recipe over one image collection.
-
-    Attributes:
-        title: for people.
-        role: what the study uses it for.
-        collections: STAC collection ids that hold it, in order of preference; ids joined by `+` hold it in parts, one
-            for each satellite, and are read together.
-        more_mask_assets: spellings of the mask asset after those of `mask`; no part of a request, whose digest must not
-            change when another endpoint becomes known.
-        platforms: satellites whose items are taken, where a collection holds others as well; empty takes all.
-        earth_engine: Earth Engine collection id.
-        bands: all bands the product knows; `default_bands` are read when the study does not choose.
-        mask: the default mask; `mask: none` in the study switches it off.
-        scale: physical value = (stored number x scale) + offset, unless the item says otherwise.
-        offset: see `scale`.
-        offset_rule: how offsets are found: `sentinel2` follows processing baselines and Earth Search's flag;
-            `declared` takes what the item declares and `offset` otherwise.
-        unit: of the physical value.
-        resolution: native pixel size in metres.
-        resampling: how scenes reach the working grid.
-        reducer: `median` over time, or `latest` (label epochs: the newest valid value).
-        season: `season`: the study's season applies; `any`: annual and epoch products take the whole year.
-        label: labels only: `code` (classes) or `fraction` (built-up share of the cell).
-        built_codes: labels only: codes that mean built-up; empty where the study must say.
-        source_nodata: stored numbers that mean no data where neither file nor item declares one.
-        unmasked_nodata: the same for scenes without the mask asset, which alone tells such numbers from data.
-        stored_as: `integers` or `floats`: what the scale above is for; other numbers need a declared scale.
-        skip_incomplete: scenes without one of the bands are left out, not an error: other modes of the same sensor.
-        earth_engine_cloud: property of Earth Engine's images that gives the cloud cover in percent.
-        source: page that documents the data set.
-    """
-
-    title: str
-    role: Role
-    collections: tuple[str, ...]
-    earth_engine: str
-    bands: tuple[Band, ...]
-    unit: str
-    resolution: float
-    source: str
-    default_bands: tuple[str, ...] = ()
-    mask: Mask = field(default_factory=lambda: Mask("none"))
-    scale: float = 1.0
-    offset: float = 0.0
-    offset_rule: Literal["sentinel2", "declared"] = "declared"
-    resampling: Literal["nearest", "bilinear"] = "nearest"
-    reducer: Literal["median", "latest"] = "median"
-    season: Literal["season", "any"] = "season"
-    label: Literal["code", "fraction"] | None = None
-    built_codes: tuple[int, ...] = ()
-    source_nodata: float | None = None
-    unmasked_nodata: float | None = None
-    stored_as: Literal["integers", "floats", ""] = ""
-    skip_incomplete: bool = False
-    more_mask_assets: tuple[str, ...] = ()
-    platforms: tuple[str, ...] = ()
-    earth_engine_cloud: str = "CLOUDY_PIXEL_PERCENTAGE"
-
-    def band(self, name: str) -> Band:
-        """The band of that name; KeyError if the product has none (the study has been validated before)."""
-        return {band.name: band for band in self.bands}[name]
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of all bands the product knows."""
-        return tuple(band.name for band in self.bands)
-
-    def all_mask_assets(self, mask: Mask) -> tuple[str, ...]:
-        """Every spelling of a mask's asset, which may be another than the product's own."""
-        return mask.assets + self.more_mask_assets if mask.assets == self.mask.assets else mask.assets
-
-    def takes(self, platform: str) -> bool:
-        """Whether items of a satellite belong to the product; catalogs write `landsat-8`, `LANDSAT_8` or `LC08`."""
-        plain = re.sub(r"[^a-z0-9]", "", platform.lower())
-        plain = re.sub(r"^l[cotem](?=0\d)", "landsat", plain).replace("landsat0", "landsat")
-        return not self.platforms or not plain or plain in (name.replace("-", "") for name in self.platforms)
-
-
+TRUE_COLOUR = ("B04", "B03", "B02")
+"""Bands of every Sentinel-2 product that are red, green and blue."""
+COLOUR_MAPS = {"avg_rad": "inferno", "VV": "gray"}
+"""matplotlib's colours for bands that are looked at by themselves."""
 _REFLECTANCE = (-0.05, 1.5)
 
 

@@ -18,7 +18,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.placement import Box, Place
 from fusion_assets.imagery.footprints import WORLD, footprint
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
-from fusion_assets.imagery.products import Mask, Product
+from fusion_assets.imagery.recipe import Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 

@@ -17,15 +17,9 @@ import xarray as xr
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
-from fusion_assets.imagery.products import Product
+from fusion_assets.imagery.recipe import Product
 from fusion_assets.imagery.scenes import Scene
 
-TILE = 1024
-"""Edge of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole."""
-_READ_BYTES, _TREATED_BYTES = 640 << 20, 128 << 20
-"""At most about so much of all dates is read before it is treated, and treated at once; the first is held some three
-times (what is being read, waits, and is treated), the second three times by every thread."""
-_LEAST_EDGE = 128
 SAME_TRACK_MINUTES = 3
 """Neighbouring tracks of one satellite pass over a place minutes apart, the same track within seconds."""
 _DAY_MINUTES = 24 * 60
@@ -102,9 +96,8 @@ def first_clear(passes: Iterable[tuple[np.ndarray, np.ndarray]], bands: int, gri
     return out
 
 
-def pieces(length: int, step: int = 0) -> tuple[int, ...]:
-    """Chunks of an axis: all of `step` (`TILE` without it) but the last."""
-    step = step or TILE
+def pieces(length: int, step: int) -> tuple[int, ...]:
+    """Chunks of an axis: all of `step` but the last."""
     return tuple(min(step, length - start) for start in range(0, length, step))
 
 
@@ -152,12 +145,44 @@ class Treatment:
     reach: int = 0
 
 
+@dataclass(frozen=True)
+class PieceSizes:
+    """How large the pieces of a series are.
+
+    Attributes:
+        edge: of what is read of one date at once, pixels: that of the usual files' blocks, which are decoded whole.
+        least_edge: that is not halved any more.
+        read_bytes: at most about so much of all dates is read before it is treated; it is held some three times (what
+            is being read, waits, and is treated).
+        treated_bytes: at most about so much is treated at once; it is held three times by every thread.
+    """
+
+    edge: int = 1024
+    least_edge: int = 128
+    read_bytes: int = 640 << 20
+    treated_bytes: int = 128 << 20
+
+    def edge_within(self, pixel_bytes: int, most: int) -> int:
+        """Edge of a piece that takes at most so many bytes: the usual one, or what halving leaves of it."""
+        edge = self.edge
+        while pixel_bytes * edge**2 > most and edge > self.least_edge:
+            edge //= 2
+        return edge
+
+
+PIECE_SIZES = PieceSizes()
 Read = Callable[[int, int, Grid], Any]
 """(first date, number of dates, window) to something delayed: their pixels, (time, band, y, x)."""
 
 
 def assembled(
-    read: Read, step: int, dates: Sequence[Date], bands: Sequence[str], grid: Grid, treatment: Treatment | None
+    read: Read,
+    step: int,
+    dates: Sequence[Date],
+    bands: Sequence[str],
+    grid: Grid,
+    treatment: Treatment | None,
+    sizes: PieceSizes,
 ) -> xr.Dataset:
     """The lazy Dataset of a series, see `dataset_of`, from what reads its pieces.
 
@@ -168,10 +193,12 @@ def assembled(
         bands: names.
         grid: of the result.
         treatment: of every piece; None leaves chunks of `step` dates, else a chunk has all dates.
+        sizes: of the pieces.
     """
     count, kind = len(bands), np.dtype(np.float32)
     pixel_bytes = 0 if treatment is None else len(dates) * count * kind.itemsize
-    edge, inner = _edge(pixel_bytes, _READ_BYTES), _edge(pixel_bytes, _TREATED_BYTES)
+    edge = sizes.edge_within(pixel_bytes, sizes.read_bytes)
+    inner = sizes.edge_within(pixel_bytes, sizes.treated_bytes)
     rows, cols = pieces(grid.height, edge), pieces(grid.width, edge)
     groups = [(i * step, number) for i, number in enumerate(pieces(len(dates), step))]
     orbits = np.array([date.orbit for date in dates], np.int32)
@@ -195,14 +222,6 @@ def assembled(
 
     stack = da.block([[[[piece(row, col) for col in range(len(cols))] for row in range(len(rows))]]])
     return dataset_of(stack, bands, dates, grid)
-
-
-def _edge(pixel_bytes: int, most: int) -> int:
-    """Edge of a piece that takes at most so many bytes: `TILE`, or what halving leaves of it."""
-    edge = TILE
-    while pixel_bytes * edge**2 > most and edge > _LEAST_EDGE:
-        edge //= 2
-    return edge
 
 
 def _treated(

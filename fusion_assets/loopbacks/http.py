@@ -1,4 +1,4 @@
-"""HTTP on 127.0.0.1 for services that tests run beside themselves: what all of them have in common."""
+"""HTTP on 127.0.0.1: what all services of this folder have in common."""
 
 from __future__ import annotations
 
@@ -53,6 +53,21 @@ class LoopbackServer(ThreadingHTTPServer):
         """Clients that go away are not worth a traceback."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
+
+
+def free_port(wanted: int = 0) -> int:
+    """A port of 127.0.0.1 that nobody listens on.
+
+    Args:
+        wanted: this one; 0 for any.
+
+    Raises:
+        OSError: somebody listens on the wanted one.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted))
+        return probe.getsockname()[1]
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):

@@ -8,7 +8,14 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.failures import kind_of
-from fusion_assets.imagery.engines.protocol import NOT_PIXELS, Engine, Export, ExportRequest
+from fusion_assets.imagery.engines.protocol import (
+    NOT_PIXELS,
+    CompositeEngine,
+    Export,
+    ExportRequest,
+    SeriesEngine,
+    series_only,
+)
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.engines.waiting import submit_when_possible, wait_for
 from fusion_assets.imagery.products import PRODUCTS
@@ -54,8 +61,9 @@ def export_asset(
 
     @site.asset("documents", partitions, code, name=name, retry_policy=NETWORK_RETRIES, **spec)
     def ticket(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> dg.Output[dict]:
-        client = engine.client()
-        export = submit_when_possible(client, request(region, year), WAIT_LIMIT_SECONDS, context.log.info)
+        current = request(region, year)
+        client = _composites(engine, current)
+        export = submit_when_possible(client, current, WAIT_LIMIT_SECONDS, context.log.info)
         first, last = export.request.window
         for flag in export.flags:
             context.log.warning(flag)
@@ -116,7 +124,7 @@ def pixel_asset(
         export, current = Export.from_dict(ticket), request(region, year)
         _check_same_request(export.request, current, upstream)
         export = _with_login(export, current)
-        client = engine.client()
+        client = _composites(engine, current)
         engine.connect_dask()
         export = _finished(client, export, context.log.info)
         raster, left_out = realise(client, export, write, site.study.max_unreadable_share)
@@ -149,6 +157,13 @@ def tickets_of(assets: Iterable[dg.AssetsDefinition]) -> dict[str, str]:
     }
 
 
+def _composites(engine: EngineResource, request: ExportRequest) -> CompositeEngine:
+    client = engine.composites()
+    if client is None:
+        raise series_only(engine.client().name, f"{request.asset} {request.partition}")
+    return client
+
+
 def _with_login(export: Export, asked: ExportRequest) -> Export:
     """The export with the address of its archive as the settings have it: tickets are stored without logins."""
     if export.request.archive != public_url(asked.archive):
@@ -156,7 +171,7 @@ def _with_login(export: Export, asked: ExportRequest) -> Export:
     return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=asked.archive))
 
 
-def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Export:
+def _finished(client: CompositeEngine, export: Export, say: Callable[[str], None]) -> Export:
     """The export when it has finished: in a run that submits and collects, the pixels wait for the engine.
 
     Raises:
@@ -178,7 +193,7 @@ def _finished(client: Engine, export: Export, say: Callable[[str], None]) -> Exp
 
 
 def realise(
-    engine: Engine,
+    engine: CompositeEngine,
     export: Export,
     write: Callable[[Raster, Export, list[str]], T],
     tolerance: float,
@@ -206,7 +221,7 @@ def realise(
 
 
 def realise_series(
-    engine: Engine,
+    engine: SeriesEngine,
     request: ExportRequest,
     make: Callable[[Collection[str]], T],
     tolerance: float,

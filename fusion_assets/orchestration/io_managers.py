@@ -42,13 +42,14 @@ class RasterIOManager(ArtifactIOManager):
         records = [
             {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}} for band in value.bands
         ]
+        preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes)
         return {
             "crs": value.grid.crs,
             "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
             "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
             "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
-            "preview": dg.MetadataValue.md(preview_markdown(value.preview, value.stats, artifact.partition)),
+            "preview": dg.MetadataValue.md(preview),
         }
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
@@ -301,7 +302,7 @@ def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
         between = np.full((shown.shape[0], max(1, shown.shape[1] // 40)), np.nan, np.float32)
         parts += [shown, between]
     title = f"{artifact.partition}, {', '.join(cube.preview)}"
-    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title)
+    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title, cube.palettes)
 
 
 def _rounded(entry: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import dagster as dg
@@ -9,73 +10,56 @@ from pydantic import Field
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
-from fusion_assets.imagery.engines.protocol import Engine
+from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
 from fusion_assets.settings import Settings
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine import workload_tag
 
-_EARTH_ENGINE = ("ee_project", "ee_url", "ee_bucket")
-
 
 class EngineResource(dg.ConfigurableResource):
     """Where pixels come from.
 
     Attributes:
-        engine: one of `settings.ENGINES`; `sentinel_hub` takes address and credentials from the environment.
-        storage: root of all artifacts; the engines keep their list of operations there; empty takes FUSION_STORAGE.
-        dask_scheduler: address of a dask.distributed scheduler, or empty to compute in threads of this process.
-        ee_project: Google Cloud project that Earth Engine bills; empty takes EE_PROJECT.
-        ee_url: address of the Earth Engine API; empty takes EE_URL, or the public one.
-        ee_bucket: bucket for Earth Engine's tasks; empty takes FUSION_EE_BUCKET, or fetches pixels directly.
-        ee_use: how the study wants exports run there; see `study.EarthEngineUse`.
+        settings: by name, without `study` and `archive`, which requests carry, and without what holds a login. Of the
+            others those left out are taken from the environment where the engine runs.
+        ee_use: how the study wants exports run on Earth Engine; see `study.EarthEngineUse`.
     """
 
-    engine: str = "archive"
-    storage: str = ""
-    dask_scheduler: str = ""
-    ee_project: str = ""
-    ee_url: str = ""
-    ee_bucket: str = ""
+    settings: dict[str, str] = Field(default_factory=dict)
     ee_use: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, study: Study) -> EngineResource:
         """The engine of a code location."""
+        places = dataclasses.asdict(dataclasses.replace(settings, study="", archive=""))
         use = study.earth_engine
         return cls(
-            engine=settings.engine,
-            storage=_without_login(settings.storage),
-            dask_scheduler=settings.dask_scheduler,
-            ee_project=settings.ee_project,
-            ee_url=_without_login(settings.ee_url),
-            ee_bucket=_without_login(settings.ee_bucket),
+            settings={name: value for name, value in places.items() if value and public_url(value) == value},
             ee_use={**use.model_dump(exclude_none=True), "workload_tag": use.workload_tag or workload_tag(study.name)},
         )
 
-    def client(self) -> Engine:
+    def client(self) -> SeriesEngine:
         """The engine.
 
         Raises:
             FusionError: no such engine, storage that cannot be written, or coordinates cannot be projected here.
         """
         check_projections()
-        storage = Storage(self.storage or Settings.from_environment().storage)
+        settings = Settings.from_environment(self.settings)
+        storage = Storage(settings.storage)
         storage.check_writable()
-        if self.engine == "archive":
+        if settings.engine == "archive":
             from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 
             return ArchiveEngine(storage)
-        if self.engine == "sentinel_hub":
+        if settings.engine == "sentinel_hub":
             from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
 
             return SentinelHub()
         from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 
-        chosen = {"engine": self.engine}
-        chosen |= {name: value for name in _EARTH_ENGINE if (value := getattr(self, name))}
-        settings = Settings.from_environment(chosen)
         # Credentials are no part of the configuration: the client finds them where it runs.
         use = EarthEngineUse.model_validate(self.ee_use)
         connection = Connection(settings.ee_project, settings.ee_url, use.workload_tag or "")
@@ -84,31 +68,39 @@ class EngineResource(dg.ConfigurableResource):
         )
         return EarthEngine(storage, connection, options)
 
+    def composites(self) -> CompositeEngine | None:
+        """The engine, where it reduces passes to composites; None where it gives series only."""
+        engine = self.client()
+        return engine if isinstance(engine, CompositeEngine) else None
+
     def connect_dask(self) -> None:
-        """Make the configured cluster the default of this process; lazy arrays are then computed on it.
+        """See `connect_dask`."""
+        connect_dask(Settings.from_environment(self.settings).dask_scheduler)
 
-        Raises:
-            FusionError: no scheduler answers at the address.
-        """
-        if not self.dask_scheduler:
+
+def connect_dask(scheduler: str) -> None:
+    """Make a cluster the default of this process; lazy arrays are then computed on it.
+
+    Args:
+        scheduler: address of a dask.distributed scheduler; empty computes in threads of this process.
+
+    Raises:
+        FusionError: no scheduler answers at the address.
+    """
+    if not scheduler:
+        return
+    from distributed import Client, default_client
+
+    try:
+        if default_client().scheduler.address == scheduler:
             return
-        from distributed import Client, default_client
-
-        try:
-            if default_client().scheduler.address == self.dask_scheduler:
-                return
-        except ValueError:
-            pass
-        try:
-            Client(self.dask_scheduler, timeout="15s", set_as_default=True)
-        except (OSError, TimeoutError) as error:
-            raise FusionError(
-                f"no dask scheduler answers at {self.dask_scheduler} ({type(error).__name__})",
-                "a running `dask scheduler` with workers that can read the archive",
-                "start it, correct FUSION_DASK_SCHEDULER, or unset it to compute here",
-            ) from None
-
-
-def _without_login(address: str) -> str:
-    """An address as Dagster may record it: one that holds a login is left out, and taken from the environment."""
-    return address if public_url(address) == address else ""
+    except ValueError:
+        pass
+    try:
+        Client(scheduler, timeout="15s", set_as_default=True)
+    except (OSError, TimeoutError) as error:
+        raise FusionError(
+            f"no dask scheduler answers at {scheduler} ({type(error).__name__})",
+            "a running `dask scheduler` with workers that can read the archive",
+            "start it, correct FUSION_DASK_SCHEDULER, or unset it to compute here",
+        ) from None

@@ -12,9 +12,9 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.deadline import deadline, remaining
 from fusion_assets.imagery.engines.failures import Kind, kind_of
-from fusion_assets.imagery.engines.protocol import Engine, Export
+from fusion_assets.imagery.engines.protocol import CompositeEngine, Export
+from fusion_assets.imagery.retries import deadline, remaining
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG, Records, records_of
 from fusion_assets.orchestration.instance import settle_dead_runs
@@ -80,7 +80,11 @@ def finished_exports(
         settle_dead_runs(context.instance)
         now = operations.utc_now()
         with deadline(TICK_SECONDS):
-            client = engine.client()
+            client = engine.composites()
+            if client is None:
+                return dg.SensorResult(
+                    skip_reason="No export to collect: the engine makes none.", cursor=context.cursor
+                )
             exports, cursor = client.finished_since(context.cursor)
             ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
             records = records_of(context.instance, export_assets, ours)
@@ -116,7 +120,7 @@ def finished_exports(
 
 
 def _failed_for_good(
-    export: Export, client: Engine, asset: str, now: dt.datetime, context: dg.SensorEvaluationContext
+    export: Export, client: CompositeEngine, asset: str, now: dt.datetime, context: dg.SensorEvaluationContext
 ) -> dg.AssetObservation | None:
     """What people should see of a failed export; None where it is tried anew, now or at a later tick.
 

@@ -1,16 +1,18 @@
-"""The STAC collection over all published maps of a study, and the catalog on top."""
+"""The STAC collection over all rasters that a system publishes of a study, and the catalog on top."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pystac
 import shapely
 
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.publishing.items import EXTENSIONS, Publication, asset_definitions
+from fusion_assets.publishing.items import EXTENSIONS, asset_definitions
+from fusion_assets.publishing.publication import SYNTHETIC, Edition
+from fusion_assets.study import Study
 
 _OWNERS = {
     "sentinel2": (
@@ -28,33 +30,34 @@ _OWNERS = {
 }
 
 
-def map_collection(publication: Publication, items: Sequence[Mapping[str, Any]], hrefs: Sequence[str]) -> dict:
-    """Describe all maps of a study.
+def map_collection(edition: Edition, items: Sequence[Mapping[str, Any]], hrefs: Sequence[str]) -> dict:
+    """Describe all rasters that a system publishes of a study.
 
     Args:
-        publication: what all documents share.
+        edition: what all documents share.
         items: their documents, at least one.
         hrefs: of the items, relative to the collection, in the same order.
 
     Returns:
         The collection document, with a link to each item.
     """
+    publication = edition.publication
     boxes = list(dict.fromkeys(tuple(item["bbox"]) for item in items))
     whole = tuple(shapely.unary_union([shapely.box(*box) for box in boxes]).bounds)
     properties = [item["properties"] for item in items]
     times = [[_moment(entry[key]) for entry in properties] for key in ("start_datetime", "end_datetime")]
     years = [entry["fusion:year"] for entry in properties]
     collection = pystac.Collection(
-        id=publication.collection,
-        title=publication.named(f"Built-up land: {publication.title}"),
-        description=_description(publication),
+        id=edition.collection,
+        title=edition.named(f"{publication.title}: {edition.title}"),
+        description=edition.caveat + publication.text,
         extent=pystac.Extent(
             pystac.SpatialExtent([list(box) for box in ([whole] if boxes == [whole] else [whole, *boxes])]),
             pystac.TemporalExtent([[min(times[0]), max(times[1])]]),
         ),
         license="other",
-        keywords=["built-up", "settlement", "land cover", *(["synthetic"] if publication.synthetic else [])],
-        providers=_providers(publication),
+        keywords=[*publication.keywords, *(["synthetic"] if edition.synthetic else [])],
+        providers=_providers(edition),
         summaries=pystac.Summaries(
             {
                 "fusion:year": {"minimum": min(years), "maximum": max(years)},
@@ -65,48 +68,44 @@ def map_collection(publication: Publication, items: Sequence[Mapping[str, Any]],
         ),
         stac_extensions=[url for url in EXTENSIONS if "/file/" not in url and "/processing/" not in url],
     )
-    collection.item_assets = asset_definitions()
+    collection.item_assets = asset_definitions(publication)
     collection.clear_links()
     collection.add_links([pystac.Link(rel, "../catalog.json", pystac.MediaType.JSON) for rel in ("root", "parent")])
     for item, href in zip(items, hrefs, strict=True):
         title = item["properties"]["title"]
         collection.add_link(pystac.Link("item", href, pystac.MediaType.GEOJSON, title))
-    if not publication.synthetic:
-        for name in publication.products:
+    if not edition.synthetic:
+        for name in edition.products:
             collection.add_link(pystac.Link("via", PRODUCTS[name].source, "text/html", PRODUCTS[name].title))
     return collection.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def root_catalog(publication: Publication, children: Iterable[tuple[str, str]]) -> dict:
-    """The catalog on top, with links to collections.
+def root_catalog(study: Study, collections: Mapping[str, Mapping[str, Any]]) -> dict:
+    """The catalog on top, with links to the collections of all systems.
 
     Args:
-        publication: what all documents share.
-        children: href, relative to the catalog, and title of each collection.
+        study: that is published.
+        collections: their documents, by href relative to the catalog.
     """
-    catalog = pystac.Catalog(publication.study, _description(publication), publication.named(publication.title))
+    texts = [document["description"] for document in collections.values()]
+    synthetic = any(text.startswith(SYNTHETIC) for text in texts)
+    title = f"{'SYNTHETIC ' if synthetic else ''}{study.title or study.name}"
+    text = (SYNTHETIC if synthetic else "") + " ".join(text.removeprefix(SYNTHETIC) for text in texts)
+    catalog = pystac.Catalog(study.name, text, title)
     catalog.clear_links()
     catalog.add_link(pystac.Link("root", "./catalog.json", pystac.MediaType.JSON))
-    for href, title in children:
-        catalog.add_link(pystac.Link("child", href, pystac.MediaType.JSON, title))
+    for href, document in collections.items():
+        catalog.add_link(pystac.Link("child", href, pystac.MediaType.JSON, document["title"].partition(": ")[0]))
     return catalog.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def _description(publication: Publication) -> str:
-    return publication.caveat + (
-        "Yearly maps of built-up land: probability and class of every pixel. Agreement with the labels that they were "
-        "learnt from is not accuracy, and counting pixels of two years is no measure of change: take areas from the "
-        "trend of the study. NaN is no data. No licence is stated for the maps; the sources ask for acknowledgement."
-    )
-
-
-def _providers(publication: Publication) -> list[pystac.Provider]:
+def _providers(edition: Edition) -> list[pystac.Provider]:
     role = pystac.ProviderRole
     made = pystac.Provider("fusion_assets", "Software that made the maps", [role.PROCESSOR])
-    if publication.synthetic:
-        return [pystac.Provider("fusion_assets demo generator", publication.caveat, [role.PRODUCER]), made]
+    if edition.synthetic:
+        return [pystac.Provider("fusion_assets demo generator", edition.caveat, [role.PRODUCER]), made]
     sources: dict[str, pystac.Provider] = {}
-    for name in publication.products:
+    for name in edition.products:
         title = PRODUCTS[name].title
         owner, terms = _OWNERS.get(name.split("_")[0], (title, "See the source's own terms"))
         sources.setdefault(

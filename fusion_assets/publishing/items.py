@@ -1,4 +1,4 @@
-"""The STAC item of a published map: one region and year.
+"""The STAC item of a published raster: one region and year.
 
 STAC 1.1.0 with the extensions projection 2.0.0, classification 2.0.0, file 2.1.0, processing 1.2.0, raster 1.1.0 and eo
 1.1.0 (https://stac-extensions.github.io). Bands stand in STAC 1.1's own `bands`, and again as `raster:bands` and
@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,120 +19,77 @@ import pyproj
 import pystac
 import rasterio
 import shapely
-from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.reports.previews import CLASS_COLOURS
+from fusion_assets.publishing.publication import Band, Edition, Publication
 from fusion_assets.storage.raster_contents import TAG_PREFIX
 from fusion_assets.storage.root import sha256_of
-from fusion_assets.systems.built_up.features.labels import BUILT_UP
-from fusion_assets.systems.built_up.model.prediction import PROBABILITY
 
 MAP = "map"
 EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"
     for name in ("projection/v2.0.0", "classification/v2.0.0", "file/v2.1.0", "processing/v1.2.0", "raster/v1.1.0")
 ] + ["https://stac-extensions.github.io/eo/v1.1.0/schema.json"]
-_TEXTS = {
-    PROBABILITY: "Probability that the pixel is built-up, 0 to 1; NaN is no data (a feature is missing, or outside)",
-    BUILT_UP: "1 built-up, 0 not built-up: probability against the threshold `fusion:threshold`; NaN is no data",
-}
-_CLASSES = {0: ("not_built_up", "Not built-up"), 1: ("built_up", "Built-up")}
 _TAGS = ("engine", "features", "model", "study", "study_digest", "grid_digest", "content_digest", "code_version")
 _STATISTICS = {"minimum": "STATISTICS_MINIMUM", "maximum": "STATISTICS_MAXIMUM", "mean": "STATISTICS_MEAN"}
-_SYNTHETIC = "SYNTHETIC: made from a simulated archive; no satellite measured it, no place looks like this."
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What all documents of one study share.
-
-    Attributes:
-        study: its name.
-        title: for people.
-        products: names of the products that the maps rest on, labels included.
-        regions: all regions of the study, in its order.
-        synthetic: whether the imagery is simulated; every document then says so.
-    """
-
-    study: str
-    title: str
-    products: tuple[str, ...]
-    regions: tuple[str, ...]
-    synthetic: bool = False
-
-    @property
-    def collection(self) -> str:
-        """Id of the collection."""
-        return f"{self.study}-built-up"
-
-    @property
-    def caveat(self) -> str:
-        """Sentence that begins every description where imagery is simulated; else empty."""
-        return f"{_SYNTHETIC} " if self.synthetic else ""
-
-    def named(self, text: str) -> str:
-        """A title that says where imagery is simulated."""
-        return f"SYNTHETIC {text}" if self.synthetic else text
 
 
 def map_item(
-    publication: Publication,
+    edition: Edition,
     file: Path,
     region: str,
     year: int,
-    outline: BaseGeometry,
-    window: tuple[dt.date, dt.date],
     hrefs: Mapping[str, str],
 ) -> pystac.Item:
-    """Describe one map.
+    """Describe one raster.
 
     Args:
-        publication: what all documents share.
-        file: the map, a COG as `write_raster` makes it.
+        edition: what all documents share.
+        file: the raster, a COG as `write_raster` makes it; outside the region's polygon it holds no data.
         region: its region.
         year: its year.
-        outline: of the region in degrees; outside the map holds no data.
-        window: first and last day of the imagery, inclusive.
         hrefs: relative to the item: `map`, `thumbnail`, `collection`, `root`, and `report` where there is one.
     """
+    publication, study = edition.publication, edition.study
+    first, last = publication.span(study, year)
     with rasterio.open(file) as source:
         grid, statistics = Grid.of(source), [source.tags(index) for index in source.indexes]
         tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
-        names, kinds = source.descriptions, source.dtypes
-    start, end = dt.datetime.combine(window[0], dt.time.min), dt.datetime.combine(window[1], dt.time(23, 59, 59))
-    footprint = shapely.orient_polygons(shapely.set_precision(outline, 1e-7))  # exterior rings counter-clockwise
+        kinds = source.dtypes
+    start, end = dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time(23, 59, 59))
+    # Exterior rings counter-clockwise.
+    footprint = shapely.orient_polygons(shapely.set_precision(study.polygon(region), 1e-7))
     item = pystac.Item(
-        id=f"{publication.collection}-{region}-{year}",
+        id=f"{edition.collection}-{region}-{year}",
         geometry=shapely.geometry.mapping(footprint),
         bbox=list(footprint.bounds),
         # Some readers need one moment: the middle, to the second.
         datetime=start + dt.timedelta(seconds=(end - start).total_seconds() // 2),
         properties={
-            "title": publication.named(f"Built-up land of {region} in {year}"),
+            "title": edition.named(f"{publication.title} of {region} in {year}"),
             "start_datetime": _utc(start),
             "end_datetime": _utc(end),
             "gsd": grid.resolution,
             **_projection(grid),
             "processing:level": "L4",
             "processing:software": {"fusion_assets": version("fusion-assets")},
-            "processing:lineage": _lineage(publication, tags),
-            **_own(publication, tags, region, year),
+            "processing:lineage": _lineage(edition, tags),
+            **_facts(edition, tags, region, year),
         },
         stac_extensions=list(EXTENSIONS),
     )
-    item.collection_id = publication.collection
-    told: dict[str, Any] = {
+    item.collection_id = edition.collection
+    about: dict[str, Any] = {
         "file:size": file.stat().st_size,
         "file:checksum": f"1220{sha256_of(file)}",  # a multihash: 12 is sha2-256, 20 its length of 32 bytes
         "proj:shape": list(grid.shape),
         "proj:transform": list(grid.transform)[:6],
         "proj:bbox": list(grid.bounds),
-        **_told([_band(*known) for known in zip(names, kinds, statistics, strict=True)], grid.resolution),
+        **_spelt([_band(*each) for each in zip(publication.bands, kinds, statistics, strict=True)], grid.resolution),
     }
-    title = publication.named("Probability and class of built-up land")
-    item.add_asset(MAP, pystac.Asset(hrefs["map"], title, None, pystac.MediaType.COG, ["data"], told))
+    title = edition.named(publication.asset_title)
+    item.add_asset(MAP, pystac.Asset(hrefs["map"], title, None, pystac.MediaType.COG, ["data"], about))
     item.add_asset("thumbnail", pystac.Asset(hrefs["thumbnail"], "Map", None, pystac.MediaType.PNG, ["thumbnail"]))
     item.add_links(
         [
@@ -147,30 +103,34 @@ def map_item(
     return item
 
 
-def asset_definitions() -> dict[str, Any]:
+def asset_definitions(publication: Publication) -> dict[str, Any]:
     """What the assets of every item have in common, for the collection."""
-    bands = [_band(name, "float32", {}) for name in (PROBABILITY, BUILT_UP)]
+    bands = [_band(band, "float32", {}) for band in publication.bands]
     return {
-        MAP: {"type": pystac.MediaType.COG, "roles": ["data"], "title": "Map", **_told(bands)},
+        MAP: {"type": pystac.MediaType.COG, "roles": ["data"], "title": "Map", **_spelt(bands)},
         "thumbnail": {"type": pystac.MediaType.PNG, "roles": ["thumbnail"], "title": "Map"},
     }
 
 
-def _band(name: str, kind: str, statistics: Mapping[str, str]) -> dict[str, Any]:
-    known = {key: float(statistics[tag]) for key, tag in _STATISTICS.items() if tag in statistics}
-    band: dict[str, Any] = {"name": name, "description": _TEXTS[name], "data_type": kind, "nodata": "nan"}
-    if name == BUILT_UP:
-        hints = {value: "{:02X}{:02X}{:02X}".format(*colour) for value, colour in CLASS_COLOURS[BUILT_UP].items()}
-        band["classification:classes"] = [
-            {"value": value, "name": label, "title": title, "color_hint": hints[value]}
-            for value, (label, title) in _CLASSES.items()
-        ]
+def _band(band: Band, kind: str, statistics: Mapping[str, str]) -> dict[str, Any]:
+    figures = {key: float(statistics[tag]) for key, tag in _STATISTICS.items() if tag in statistics}
+    about: dict[str, Any] = {"name": band.name, "description": band.text, "data_type": kind, "nodata": "nan"}
+    if isinstance(band.palette, str):
+        about["unit"] = "1"
     else:
-        band["unit"] = "1"
-    return band | ({"statistics": known} if known else {})
+        about["classification:classes"] = [
+            {
+                "value": value,
+                "name": name,
+                "title": title,
+                "color_hint": "{:02X}{:02X}{:02X}".format(*band.palette[value]),
+            }
+            for value, (name, title) in band.classes.items()
+        ]
+    return about | ({"statistics": figures} if figures else {})
 
 
-def _told(bands: Sequence[dict[str, Any]], resolution: float | None = None) -> dict[str, Any]:
+def _spelt(bands: Sequence[dict[str, Any]], resolution: float | None = None) -> dict[str, Any]:
     """Bands in the spelling of STAC 1.1 and in those of the extensions before it."""
     more = {"sampling": "area"} | ({"spatial_resolution": resolution} if resolution else {})
     texts = ("name", "description")
@@ -191,18 +151,16 @@ def _projection(grid: Grid) -> dict[str, Any]:
     return {"proj:code": None, "proj:wkt2": pyproj.CRS(grid.crs).to_wkt()}
 
 
-def _own(publication: Publication, tags: Mapping[str, str], region: str, year: int) -> dict[str, Any]:
-    own: dict[str, Any] = {"region": region, "year": year, "products": list(publication.products)}
-    own |= {tag: tags[tag] for tag in _TAGS if tags.get(tag)}
-    own |= {"threshold": float(tags["threshold"])} if tags.get("threshold") else {}
-    own |= {"scene_count": int(tags["scene_count"])} if tags.get("scene_count") else {}
-    own |= {"synthetic": True} if publication.synthetic else {}
-    return {f"fusion:{key}": value for key, value in own.items()}
+def _facts(edition: Edition, tags: Mapping[str, str], region: str, year: int) -> dict[str, Any]:
+    facts: dict[str, Any] = {"region": region, "year": year, "products": list(edition.products)}
+    facts |= {tag: tags[tag] for tag in _TAGS if tags.get(tag)}
+    facts |= {"threshold": float(tags["threshold"])} if tags.get("threshold") else {}
+    facts |= {"scene_count": int(tags["scene_count"])} if tags.get("scene_count") else {}
+    facts |= {"synthetic": True} if edition.synthetic else {}
+    return {f"fusion:{key}": value for key, value in facts.items()}
 
 
-def _lineage(publication: Publication, tags: Mapping[str, str]) -> str:
-    inputs = "; ".join(PRODUCTS[name].title for name in publication.products)
-    return (
-        f"{publication.caveat}Median composites of {tags.get('scene_count') or 'several'} scenes, put side by side on "
-        f"one grid and classified by a model learnt from the labels. Inputs: {inputs}."
-    )
+def _lineage(edition: Edition, tags: Mapping[str, str]) -> str:
+    inputs = "; ".join(PRODUCTS[name].title for name in edition.products)
+    made = edition.publication.lineage.format(scenes=tags.get("scene_count") or "several")
+    return f"{edition.caveat}{made} Inputs: {inputs}."

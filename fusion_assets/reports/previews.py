@@ -8,36 +8,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fusion_assets.storage.raster_contents import CLASS_BANDS
+from fusion_assets.imagery.products import COLOUR_MAPS, TRUE_COLOUR
+from fusion_assets.storage.raster_contents import Colour, Palettes
 
-TRUE_COLOUR = ("B04", "B03", "B02")
 NO_DATA_GREY = 190
 MAX_BYTES = 44_000
 """Of one PNG: base64 makes a third more of it, and a page of metadata should stay below 60 KB a picture."""
-COLOUR_MAPS = {
-    "avg_rad": "inferno",
-    "probability": "magma",
-    "confidence": "viridis",
-    "built_fraction": "magma",
-    "observation_count": "viridis",
-    "ndvi": "RdYlGn",
-    "VV": "gray",
-}
-CLASS_COLOURS: dict[str, dict[int, tuple[int, int, int]]] = {
-    "built_up": {0: (238, 232, 213), 1: (179, 27, 27)},
-    "change": {
-        0: (222, 222, 222), 1: (238, 232, 213), 2: (110, 90, 90), 3: (179, 27, 27), 4: (31, 90, 170),
-    },
-    "smod_code": {
-        0: (200, 220, 190), 1: (240, 200, 120), 2: (230, 130, 60), 3: (170, 20, 20),
-        10: (120, 170, 220), 11: (205, 222, 190), 12: (171, 205, 130), 13: (95, 160, 75),
-        21: (250, 220, 120), 22: (240, 175, 60), 23: (225, 110, 40), 30: (170, 20, 20),
-    },
-}  # fmt: skip
 
 
 def preview_png(
-    arrays: Mapping[str, np.ndarray], bands: Sequence[str] | None = None, max_bytes: int = MAX_BYTES
+    arrays: Mapping[str, np.ndarray],
+    bands: Sequence[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    palettes: Palettes | None = None,
 ) -> bytes:
     """Draw one picture: three bands as red, green and blue, or one band in colours.
 
@@ -45,29 +28,32 @@ def preview_png(
         arrays: (y, x) values per band, NaN where there is no data (class bands: 255 and negative numbers too).
         bands: three names or one; by default the first picture of `pictures(arrays)`.
         max_bytes: the picture is made smaller until it fits.
+        palettes: colours of bands, beside those of bands that sensors give.
 
     Returns:
         A PNG with grey for no data.
     """
-    names = tuple(bands or pictures(arrays)[0])
+    names, looks = tuple(bands or pictures(arrays)[0]), {**COLOUR_MAPS, **(palettes or {})}
     if len(names) == 3:
         colours = np.stack([_stretched(arrays[name]) for name in names], axis=-1)
         missing = np.any([~np.isfinite(arrays[name]) for name in names], axis=0)
-    elif names[0] in CLASS_BANDS:
-        colours, missing = _class_colours(names[0], arrays[names[0]])
-    else:
+    elif isinstance(look := looks.get(names[0], "viridis"), str):
         from matplotlib import colormaps
 
         missing = ~np.isfinite(arrays[names[0]])
-        colours = colormaps[COLOUR_MAPS.get(names[0], "viridis")](_stretched(arrays[names[0]]), bytes=True)[..., :3]
-        colours = colours / 255.0
+        colours = colormaps[look](_stretched(arrays[names[0]]), bytes=True)[..., :3] / 255.0
+    else:
+        colours, missing = _class_colours(look, arrays[names[0]])
     rgb = np.clip(np.nan_to_num(colours) * 255, 0, 255).astype(np.uint8)
     rgb[missing] = NO_DATA_GREY
     return _png(rgb, max_bytes)
 
 
 def preview_markdown(
-    arrays: Mapping[str, np.ndarray], stats: Mapping[str, Mapping[str, object]] | None = None, title: str = ""
+    arrays: Mapping[str, np.ndarray],
+    stats: Mapping[str, Mapping[str, object]] | None = None,
+    title: str = "",
+    palettes: Palettes | None = None,
 ) -> str:
     """Draw up to three pictures as Markdown with the PNGs inside.
 
@@ -75,6 +61,7 @@ def preview_markdown(
         arrays: as for `preview_png`.
         stats: per band `min`, `max`, `units`, shown in the caption; by default those of the arrays.
         title: what the pictures show, for example `demo, 2016`.
+        palettes: as for `preview_png`.
 
     Returns:
         Markdown below about 60 KB.
@@ -82,7 +69,7 @@ def preview_markdown(
     groups = pictures(arrays)
     parts = []
     for names in groups:
-        png = preview_png(arrays, names, MAX_BYTES // len(groups))
+        png = preview_png(arrays, names, MAX_BYTES // len(groups), palettes)
         ranges = ", ".join(_range(name, arrays[name], (stats or {}).get(name, {})) for name in names)
         caption = f"{title}: {ranges}" if title else ranges
         parts.append(f"{caption}\n\n![{' '.join(names)}]({data_uri(png)})")
@@ -112,13 +99,12 @@ def _stretched(values: np.ndarray) -> np.ndarray:
     return np.clip((np.nan_to_num(values) - low) / (high - low if high > low else 1), 0, 1)
 
 
-def _class_colours(name: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _class_colours(palette: Mapping[int, Colour], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     missing = ~np.isfinite(values) | (values == 255) | (values < 0)
     colours = np.zeros((*values.shape, 3))
-    known = CLASS_COLOURS.get(name, {})
     for code in np.unique(values[~missing]).astype(int):
         # 37 and its like scatter neighbouring codes over the colour range, the same way on every map.
-        colour = known.get(code) or (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        colour = palette.get(code) or (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
         colours[values == code] = np.array(colour) / 255
     return colours, missing
 

@@ -24,17 +24,16 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage.leftovers import STALE_AFTER_S
+from fusion_assets.storage.raster_contents import Palettes
 from fusion_assets.storage.root import Storage
 
 CHUNK = 256
 _STAMP = "%Y%m%dT%H%M%S"
 _CF = "CF-1.11"
-# Of layers in physical units: steps far below what is known, in half the bytes.
-ENCODINGS: dict[str, dict[str, Any]] = {
-    "ndvi": {"dtype": "int16", "scale_factor": 1e-4, "_FillValue": -32768},
-    "dB": {"dtype": "int16", "scale_factor": 0.005, "_FillValue": -32768},
-    "flag": {"dtype": "uint8"},
-}
+Encodings = Mapping[str, Mapping[str, Any]]
+"""By layer, how xarray is to write it: `steps` or `FLAG`."""
+FLAG: dict[str, Any] = {"dtype": "uint8"}
+"""Encoding of a layer of codes below 256."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Cube:
         stats: by layer: valid share, least, mean and largest value.
         facts: what it says of itself.
         preview: its first layer on a few dates, thinned: (y, x) by day.
+        palettes: colours of layers.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Cube:
     stats: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, str] = field(default_factory=dict)
     preview: Mapping[str, np.ndarray] = field(default_factory=dict)
+    palettes: Palettes = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """What is recorded of it."""
@@ -78,17 +79,31 @@ def beside(path: str, name: str) -> str:
     return f"{path.rsplit('/', 1)[0]}/{name}"
 
 
+def steps(size: float) -> dict[str, Any]:
+    """Encoding of a layer in physical units: whole steps far below what can be told apart, in half the bytes."""
+    return {"dtype": "int16", "scale_factor": size, "_FillValue": -32768}
+
+
 def write_cube(
-    storage: Storage, path: str, series: xr.Dataset, encodings: Mapping[str, str], facts: Mapping[str, str]
+    series: xr.Dataset,
+    storage: Storage,
+    path: str,
+    *,
+    encodings: Encodings,
+    facts: Mapping[str, str],
+    palettes: Palettes | None = None,
 ) -> Cube:
-    """Compute a series piece by piece and write it beside its artifact's path, where nothing names it yet.
+    """Compute a series piece by piece into a store that nothing names yet; the IO manager places it by naming it.
+
+    It is too large to be written twice, so it lies at once where it will stay: beside its artifact's path.
 
     Args:
-        storage: root.
-        path: of the artifact.
         series: (time, y, x) with CRS, lazy; texts among its coordinates are left out.
-        encodings: layer to key of `ENCODINGS`.
+        storage: root.
+        path: of the artifact, as the storage gives it; extension `json`.
+        encodings: of all layers.
         facts: digests, written among the attributes.
+        palettes: colours of layers.
 
     Raises:
         FusionError: pixels that cannot be read, or a root that cannot be written.
@@ -102,12 +117,12 @@ def write_cube(
         _skeleton(series).to_zarr(
             target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
         )
-        found = pieces.written(target, series)
+        done = pieces.written(target, series)
     except BaseException:
         storage.remove_directory(place)
         raise
     digest = hashlib.sha256(repr([(str(k), v.values.tobytes()) for k, v in series.coords.items()]).encode())
-    for each in found:
+    for each in done:
         digest.update(each.digest)
     sizes = storage.sizes(place)
     return Cube(
@@ -116,9 +131,10 @@ def write_cube(
         files=len(sizes),
         size=sum(sizes.values()),
         dates=series.sizes["time"],
-        stats={str(name): pieces.combined([each.stats[str(name)] for each in found]) for name in series.data_vars},
+        stats={str(name): pieces.combined([each.stats[str(name)] for each in done]) for name in series.data_vars},
         facts=dict(facts),
-        preview=pieces.preview(series, [each.thinned for each in found]),
+        preview=pieces.preview(series, [each.thinned for each in done]),
+        palettes=palettes or {},
     )
 
 
@@ -189,11 +205,8 @@ def _chunks(band: xr.DataArray) -> tuple[int, ...]:
     return max(time, 1), min(CHUNK, height), min(CHUNK, width)
 
 
-def _encodings(series: xr.Dataset, encodings: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    layers = {
-        str(name): {**ENCODINGS[encodings[str(name)]], "chunks": _chunks(band)}
-        for name, band in series.data_vars.items()
-    }
+def _encodings(series: xr.Dataset, encodings: Encodings) -> dict[str, dict[str, Any]]:
+    layers = {str(name): {**encodings[str(name)], "chunks": _chunks(band)} for name, band in series.data_vars.items()}
     times = {
         str(name): {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "int64"}
         for name, held in series.coords.items()

@@ -21,8 +21,11 @@ TILE = 512
 PREVIEW_PIXELS = 512
 TAG_PREFIX = "FUSION_"
 DTYPE_TAG = f"{TAG_PREFIX}DTYPE"
-CLASS_BANDS = frozenset({"built_up", "smod_code", "land_cover", "predicted", "class", "change"})
-"""Bands whose numbers are names: never averaged, in overviews or previews."""
+Colour = tuple[int, int, int]
+"""Red, green, blue, 0 to 255."""
+Palettes = Mapping[str, str | Mapping[int, Colour]]
+"""By band: matplotlib's name of the colours of a quantity; for classes the colour of each code, as far as it has one.
+Classes are numbers that are names: never averaged, in overviews or previews."""
 
 
 def contents(
@@ -89,14 +92,19 @@ def gdal_statistics(stats: Mapping[str, Any]) -> dict[str, str]:
     return {tag: repr(stats[key]) for tag, key in keys.items() if stats[key] is not None}
 
 
-def preview(cog: Path, names: tuple[str, ...], classes: Collection[str]) -> dict[str, np.ndarray]:
+def is_class(band: str, palettes: Palettes) -> bool:
+    """Whether a band's numbers are names."""
+    return not isinstance(palettes.get(band, ""), str)
+
+
+def preview(cog: Path, names: Collection[str], palettes: Palettes) -> dict[str, np.ndarray]:
     """Return every band shrunk to at most 512 pixels a side: float32, NaN for no data, classes by nearest pixel."""
     with rasterio.open(cog) as source:
         factor = max(1.0, max(source.shape) / PREVIEW_PIXELS)
         shape = tuple(max(1, round(size / factor)) for size in source.shape)
         small = {}
         for index, name in enumerate(names, start=1):
-            how = Resampling.nearest if name in classes else Resampling.average
+            how = Resampling.nearest if is_class(name, palettes) else Resampling.average
             values = source.read(index, out_shape=shape, resampling=how, masked=True)
             small[name] = np.ma.filled(values.astype(np.float32), np.nan)
     return small

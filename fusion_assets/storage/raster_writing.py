@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise, product
@@ -34,17 +34,18 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.storage.leftovers import WORK_PREFIX, sweep
 from fusion_assets.storage.raster_contents import (
-    CLASS_BANDS,
     DTYPE_TAG,
     TAG_PREFIX,
     TILE,
+    Palettes,
     contents,
     gdal_statistics,
+    is_class,
     preview,
 )
 from fusion_assets.storage.raster_reading import open_raster
 
-__all__ = ["CLASS_BANDS", "RasterFile", "open_raster", "write_raster"]
+__all__ = ["RasterFile", "open_raster", "write_raster"]
 
 BATCH_BYTES = 256 * 2**20
 # Left alone, GDAL keeps up to 5 % of the machine's memory of what was written.
@@ -63,6 +64,7 @@ class RasterFile:
         tags: what the file's tags say, keys as `open_raster` gives them.
         stats: per band `units`, `valid_share` (0..1), `min`, `max`, `mean` of the valid pixels (None where none is).
         preview: per band a (<= 512, <= 512) float32 array with NaN for no data.
+        palettes: colours of bands.
     """
 
     path: Path
@@ -72,6 +74,7 @@ class RasterFile:
     tags: dict[str, str] = field(default_factory=dict)
     stats: dict[str, dict[str, Any]] = field(default_factory=dict)
     preview: dict[str, np.ndarray] = field(default_factory=dict)
+    palettes: Palettes = field(default_factory=dict)
 
     def discard(self) -> None:
         """Remove the temporary file."""
@@ -88,7 +91,7 @@ def write_raster(
     progress: Callable[[int, int], None] | None = None,
     directory: str | Path | None = None,
     region: BaseGeometry | None = None,
-    classes: Collection[str] = CLASS_BANDS,
+    palettes: Palettes | None = None,
 ) -> RasterFile:
     """Compute a Dataset block by block into a temporary COG.
 
@@ -104,7 +107,7 @@ def write_raster(
         progress: called with (blocks done, blocks in all).
         directory: where the temporary directory is made; by default the system's (TMPDIR).
         region: polygon in degrees; valid shares count only pixels whose centre lies in it. By default all pixels.
-        classes: bands that must not be averaged.
+        palettes: colours of bands; those of classes are not averaged.
 
     Returns:
         The finished file; call `discard()` when it has been placed.
@@ -112,7 +115,7 @@ def write_raster(
     Raises:
         FusionError: no bands, values that do not fit the dtype, or no room on the disk.
     """
-    names = tuple(str(name) for name in dataset.data_vars)
+    names, palettes = tuple(str(name) for name in dataset.data_vars), palettes or {}
     if not names:
         raise FusionError("a raster without bands", "at least one variable", "give the Dataset a variable per band")
     dataset = dataset[list(names)].transpose("y", "x").unify_chunks()
@@ -139,9 +142,9 @@ def write_raster(
                 target.set_band_description(index, name)
                 target.set_band_unit(index, band_units[name])
                 target.update_tags(index, **{DTYPE_TAG: str(dataset[name].dtype)}, **gdal_statistics(stats[name]))
-        _convert(plain, cog, _resampling(names, classes))
+        _convert(plain, cog, _resampling(names, palettes))
         plain.unlink()
-        return RasterFile(cog, digest, grid, names, described, stats, preview(cog, names, classes))
+        return RasterFile(cog, digest, grid, names, described, stats, preview(cog, names, palettes), palettes)
 
 
 def _check_nodata(nodata: float, dtype: np.dtype) -> None:
@@ -251,9 +254,9 @@ def _stored(values: np.ndarray, name: str, dtype: np.dtype, nodata: float) -> np
     return values.astype(dtype, copy=False)
 
 
-def _resampling(names: tuple[str, ...], classes: Collection[str]) -> Resampling:
+def _resampling(names: tuple[str, ...], palettes: Palettes) -> Resampling:
     """Overviews have one rule per file: average, the most frequent class, or the nearest pixel when both kinds meet."""
-    kinds = {name in classes for name in names}
+    kinds = {is_class(name, palettes) for name in names}
     return Resampling.nearest if len(kinds) == 2 else Resampling.mode if kinds == {True} else Resampling.average
 
 

@@ -22,7 +22,7 @@ from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
 from fusion_assets.study.ndvi import NdviUse
 from fusion_assets.study.products import Products, ProductUse, Role
-from fusion_assets.study.regions import OutlineOf, Region, Section, checked_name
+from fusion_assets.study.regions import Metres, OutlineOf, Region, Section, Share, checked_name
 from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
 
 __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
@@ -60,8 +60,8 @@ class Study(Section):
     regions: tuple[Region, ...] = Field(
         description="list of regions", examples=[[{"name": "bagmati", "bbox": [84.5, 27.5, 85.5, 28.5]}]]
     )
-    resolution: float = Field(description="pixel size in metres", examples=[1000])
-    working_resolution: float | None = Field(None, description="metres; divides resolution", examples=[250])
+    resolution: Metres = Field(description="pixel size in metres, above 0", examples=[1000])
+    working_resolution: Metres | None = Field(None, description="metres, above 0; divides resolution", examples=[250])
     label_year: int | None = Field(None, description="year of the labels", examples=[2015])
     prediction_years: tuple[int, ...] = Field(description="years to predict", examples=[[2016, 2017, 2018, 2019]])
     season: Season = Field(WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}])
@@ -72,8 +72,8 @@ class Study(Section):
         description="how night lights are cleaned",
         examples=[{"reference": "offset", "background": "auto"}],
     )
-    max_unreadable_share: float = Field(0.0, description="share of scenes, 0 to 1", examples=[0.1])
-    min_valid_share: float = Field(0.25, description="share of sub-pixels, 0 to 1", examples=[0.25])
+    max_unreadable_share: Share = Field(0.0, description="share of scenes, 0 to 1", examples=[0.1])
+    min_valid_share: Share = Field(0.25, description="share of sub-pixels, 0 to 1", examples=[0.25])
     reference_sample: str | None = Field(
         None, description="table of interpreted points, relative to the study file", examples=["reference.csv"]
     )
@@ -88,20 +88,6 @@ class Study(Section):
     @classmethod
     def _name(cls, value: object) -> str:
         return checked_name(value)
-
-    @field_validator("resolution", "working_resolution")
-    @classmethod
-    def _positive(cls, value: float | None) -> float | None:
-        if value is not None and not 0 < value < float("inf"):
-            raise wrong(f"is {value:g}", "a number of metres above 0", "write for example 1000")
-        return value
-
-    @field_validator("max_unreadable_share", "min_valid_share")
-    @classmethod
-    def _share(cls, value: float) -> float:
-        if not 0 <= value <= 1:
-            raise wrong(f"is {value:g}", "a share from 0 to 1", "write 0.25 for a quarter")
-        return value
 
     @field_validator("label_year", mode="before")
     @classmethod

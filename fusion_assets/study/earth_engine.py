@@ -27,24 +27,12 @@ class EarthEngineUse(Section):
     """
 
     way: Literal["auto", "direct", "batch"] = Field("auto", description="how pixels come", examples=["batch"])
-    most_tasks: int | None = Field(None, description="tasks at once", examples=[20])
+    most_tasks: int | None = Field(
+        None, ge=1, le=3000, description="tasks at once, 1 to 3000: the length of Earth Engine's queue", examples=[20]
+    )
     when_full: Literal["wait", "stop"] = Field("wait", description="what to do at that limit", examples=["stop"])
-    priority: int | None = Field(None, description="0 to 9999, higher first", examples=[100])
+    priority: int | None = Field(None, ge=0, le=9999, description="0 to 9999, higher first", examples=[100])
     workload_tag: str | None = Field(None, description="tag of the cost report", examples=["bagmati"])
-
-    @field_validator("most_tasks")
-    @classmethod
-    def _some(cls, value: int | None) -> int | None:
-        if value is not None and not 1 <= value <= 3000:
-            raise wrong(f"is {value}", "1 to 3000, the length of Earth Engine's queue", "write for example 20")
-        return value
-
-    @field_validator("priority")
-    @classmethod
-    def _priority(cls, value: int | None) -> int | None:
-        if value is not None and not 0 <= value <= 9999:
-            raise wrong(f"is {value}", "0 to 9999", "leave it out for Earth Engine's 100")
-        return value
 
     @field_validator("workload_tag")
     @classmethod

@@ -6,15 +6,16 @@ The only place where a study's choices meet a product's recipe.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import math
 
 from shapely import to_geojson
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import ExportRequest
-from fusion_assets.imagery.products import Mask, Product
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.products import CloudScore, MinCoverage
@@ -36,26 +37,42 @@ def request_for(study: Study, settings: Settings, role: Role, region: str, year:
         FusionError: working pixels more than 255 times finer than the grid's.
     """
     use = study.use(role)
-    product, archive = use.recipe, use.archive
+    recipe = CompositeRecipe(
+        bands=use.band_names,
+        mask=mask_of(use),
+        resampling=use.recipe.resampling,
+        reducer=use.recipe.reducer,
+        subdivision=subdivision(study, use.recipe),
+        min_valid_share=study.min_valid_share,
+    )
+    window = study.window(role, year)
+    return use_request(study, settings, PIXEL_ASSETS[role], use, region, year, study.grid(region), window, recipe)
+
+
+def use_request(
+    study: Study,
+    settings: Settings,
+    asset: str,
+    use: ProductUse,
+    region: str,
+    year: int,
+    grid: Grid,
+    window: tuple[dt.date, dt.date],
+    recipe: CompositeRecipe,
+) -> ExportRequest:
+    """The request for one use of a product, on any grid and for any days."""
+    archive = use.archive
     return ExportRequest(
-        asset=PIXEL_ASSETS[role],
+        asset=asset,
         product=use.product,
         region=region,
         year=year,
-        grid=study.grid(region),
+        grid=grid,
         geometry=json.loads(to_geojson(study.polygon(region))),
-        window=study.window(role, year),
-        recipe=CompositeRecipe(
-            bands=use.band_names,
-            mask=mask_of(use),
-            resampling=product.resampling,
-            reducer=product.reducer,
-            subdivision=subdivision(study, product),
-            min_valid_share=study.min_valid_share,
-            requester_pays=bool(archive and archive.requester_pays),
-        ),
+        window=window,
+        recipe=dataclasses.replace(recipe, requester_pays=bool(archive and archive.requester_pays)),
         archive=archive.location if archive else settings.archive,
-        collections=(use.collection,) if use.collection else product.collections,
+        collections=(use.collection,) if use.collection else use.recipe.collections,
         max_cloud_cover=use.max_cloud_cover,
         sign=archive.sign if archive else None,
         allow_deprecated=use.allow_deprecated,

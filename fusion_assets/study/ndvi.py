@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StrictInt, field_validator
 
 from fusion_assets.study.errors import close_to, shown, wrong
 from fusion_assets.study.products import ProductUse
-from fusion_assets.study.regions import Section
+from fusion_assets.study.regions import Metres, Section
 from fusion_assets.study.years import year_of
 
 METHODS = (
@@ -26,7 +26,7 @@ METHODS = (
 """Names of the estimators, the default first; see `systems/ndvi/gap_filling/estimators.py`."""
 UNUSED = ("bands", "windows", "season", "built_up_threshold", "built_codes")
 """Keys of a product's use that mean nothing here."""
-_LONGEST_STEP, _WIDEST = 60, 31
+_WIDEST = 31
 
 
 class Speckle(Section):
@@ -68,7 +68,7 @@ class NdviUse(Section):
         sample: pixels that the model is fitted on and the evaluation made with, and gaps simulated in them.
     """
 
-    resolution: float | None = Field(None, description="pixel size in metres", examples=[10])
+    resolution: Metres | None = Field(None, description="pixel size in metres, above 0", examples=[10])
     years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2018]])
     sentinel2: ProductUse = Field(
         default_factory=lambda: ProductUse.model_validate("sentinel2_l2a"),
@@ -86,16 +86,15 @@ class NdviUse(Section):
         examples=[{"filter": "multitemporal", "window": 5}],
     )
     method: str = Field(METHODS[0], description="estimator", examples=[METHODS[0]])
-    every_days: int | None = Field(None, description="days from one filled date to the next", examples=[10])
-    margin_days: int = Field(60, description="days of the neighbouring years", examples=[60])
-    sample: int = Field(20_000, description="pixels to fit and evaluate on", examples=[20_000])
-
-    @field_validator("resolution")
-    @classmethod
-    def _resolution(cls, value: float | None) -> float | None:
-        if value is not None and not 0 < value < float("inf"):
-            raise wrong(f"is {value:g}", "a number of metres above 0", "write for example 10")
-        return value
+    every_days: StrictInt | None = Field(
+        None, ge=1, le=60, description="days from one filled date to the next, 1 to 60", examples=[10]
+    )
+    margin_days: StrictInt = Field(
+        60, ge=0, le=180, description="days of the neighbouring years, 0 to 180", examples=[60]
+    )
+    sample: StrictInt = Field(
+        20_000, ge=100, le=1_000_000, description="pixels to fit and evaluate on, 100 to 1,000,000", examples=[20_000]
+    )
 
     @field_validator("years", mode="before")
     @classmethod
@@ -118,16 +117,4 @@ class NdviUse(Section):
             close = close_to(value, METHODS)
             remedy = f"did you mean {close}?" if close else f"leave it out for {METHODS[0]}"
             raise wrong(f"is {shown(value)}, an unknown method", "one of " + ", ".join(METHODS), remedy)
-        return value
-
-    @field_validator("every_days", "margin_days", "sample", mode="before")
-    @classmethod
-    def _whole(cls, value: object, info: Any) -> int | None:
-        low, high = {"every_days": (1, _LONGEST_STEP), "margin_days": (0, 180), "sample": (100, 1_000_000)}[
-            info.field_name
-        ]
-        if value is None and info.field_name == "every_days":
-            return None
-        if type(value) is not int or not low <= value <= high:
-            raise wrong(f"is {shown(value)}", f"a whole number from {low} to {high:,}", "correct it, or leave it out")
         return value

@@ -8,14 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import (
+    Field,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from fusion_assets.study.errors import as_date, close_to, shown, wrong
 from fusion_assets.study.regions import Section
 from fusion_assets.study.years import Season, season_of, year_of
 
 if TYPE_CHECKING:
-    from fusion_assets.imagery.products import Product
+    from fusion_assets.imagery.recipe import Product
 
 Role = Literal["sentinel2", "night_lights", "labels"]
 
@@ -71,7 +79,7 @@ class Archive(Section):
 class MaskClasses(Section):
     """Class codes of the mask band that count as clear."""
 
-    classes: tuple[int, ...] = Field(description="clear classes", examples=[[4, 5, 6]])
+    classes: tuple[StrictInt, ...] = Field(min_length=1, description="clear classes", examples=[[4, 5, 6]])
 
 
 class CloudScore(Section):
@@ -84,7 +92,7 @@ class CloudScore(Section):
         band: `cs_cdf` (rank among all observations of the place, forgiving to haze) or `cs` (stricter).
     """
 
-    cloud_score: float = Field(gt=0, lt=1, description="least clear score", examples=[0.6])
+    cloud_score: float = Field(strict=True, gt=0, lt=1, description="least clear score", examples=[0.6])
     band: Literal["cs_cdf", "cs"] = Field("cs_cdf", description="which score", examples=["cs_cdf"])
 
 
@@ -94,7 +102,25 @@ class MinCoverage(Section):
     Source: https://eogdata.mines.edu/products/vnl/
     """
 
-    min_coverage: int = Field(ge=1, description="least count of cloud-free observations", examples=[3])
+    min_coverage: StrictInt = Field(ge=1, description="least count of cloud-free observations", examples=[3])
+
+
+_MASKS: tuple[tuple[str, type[Section], str, str], ...] = (
+    ("classes", MaskClasses, "{classes: [clear codes]}", "{classes: [4, 5, 6]}"),
+    (
+        "cloud_score",
+        CloudScore,
+        "{cloud_score: least clear score, above 0 and below 1, band: cs_cdf or cs}",
+        "{cloud_score: 0.6}",
+    ),
+    (
+        "min_coverage",
+        MinCoverage,
+        "{min_coverage: least count of cloud-free observations, a whole number from 1 on}",
+        "{min_coverage: 3}",
+    ),
+)
+"""Ways to say what is clear: key, what it makes, its form and an example."""
 
 
 class ProductUse(Section):
@@ -125,8 +151,10 @@ class ProductUse(Section):
     season: Season | None = None
     mask: Literal["none"] | MaskClasses | CloudScore | MinCoverage | None = None
     archive: Archive | None = None
-    max_cloud_cover: float | None = Field(None, description="percent, 0 to 100", examples=[80])
-    built_up_threshold: float | None = Field(None, description="built-up share, above 0 to 1", examples=[0.1])
+    max_cloud_cover: float | None = Field(None, ge=0, le=100, description="percent, 0 to 100", examples=[80])
+    built_up_threshold: float | None = Field(
+        None, gt=0, le=1, description="built-up share, above 0, at most 1", examples=[0.1]
+    )
     built_codes: tuple[int, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
     allow_deprecated: bool = Field(False, description="read a deprecated collection", examples=[True])
     collection: str | None = Field(None, description="STAC collection id", examples=["sentinel-2-l2a"])
@@ -159,17 +187,16 @@ class ProductUse(Section):
     @field_validator("mask", mode="before")
     @classmethod
     def _mask(cls, value: Any) -> Any:
-        if value is None or isinstance(value, MaskClasses | CloudScore | MinCoverage) or value == "none":
+        if value is None or isinstance(value, Section) or value == "none":
             return value
-        if isinstance(value, dict) and "cloud_score" in value:
-            return _cloud_score(value)
-        if isinstance(value, dict) and "min_coverage" in value:
-            return _min_coverage(value)
-        classes = value.get("classes") if isinstance(value, dict) and set(value) == {"classes"} else None
-        if not isinstance(classes, list) or not classes or not all(type(code) is int for code in classes):
-            form = "none, {classes: [clear codes]}, {cloud_score: least score}, or {min_coverage: least count}"
-            raise wrong(f"is {shown(value)}", form, "write for example {classes: [4, 5, 6]}")
-        return MaskClasses.model_construct(classes=tuple(classes))
+        for key, section, form, example in _MASKS:
+            if isinstance(value, dict) and key in value:
+                try:
+                    return section.model_validate(value)
+                except ValidationError:
+                    raise wrong(f"is {shown(value)}", form, f"write for example {example}") from None
+        forms = ", ".join(form for _, _, form, _ in _MASKS)
+        raise wrong(f"is {shown(value)}", f"none, or one of {forms}", "write for example {classes: [4, 5, 6]}")
 
     @field_validator("windows", mode="before")
     @classmethod
@@ -206,20 +233,6 @@ class ProductUse(Section):
         content = dump(self)
         return {key: value for key, value in content.items() if key != "assets" or value}
 
-    @field_validator("max_cloud_cover")
-    @classmethod
-    def _percent(cls, value: float | None) -> float | None:
-        if value is not None and not 0 <= value <= 100:
-            raise wrong(f"is {value}", "a percentage from 0 to 100", "write for example 80")
-        return value
-
-    @field_validator("built_up_threshold")
-    @classmethod
-    def _share(cls, value: float | None) -> float | None:
-        if value is not None and not 0 < value <= 1:
-            raise wrong(f"is {value}", "a share above 0, at most 1", "write 0.1 for ten percent")
-        return value
-
     @property
     def recipe(self) -> Product:
         """The product this is a use of."""
@@ -229,23 +242,6 @@ class ProductUse(Section):
     def band_names(self) -> tuple[str, ...]:
         """Bands to read: the study's choice or the product's."""
         return self.bands if self.bands is not None else tuple(self.recipe.default_bands)
-
-
-def _cloud_score(value: dict[str, Any]) -> CloudScore:
-    score, band = value["cloud_score"], value.get("band", "cs_cdf")
-    known = set(value) <= {"cloud_score", "band"} and band in ("cs_cdf", "cs")
-    if not known or type(score) not in (int, float) or not 0 < score < 1:
-        form = "{cloud_score: least clear score, above 0 and below 1, band: cs_cdf or cs}"
-        raise wrong(f"is {shown(value)}", form, "write for example {cloud_score: 0.6}")
-    return CloudScore.model_construct(cloud_score=float(score), band=band)
-
-
-def _min_coverage(value: dict[str, Any]) -> MinCoverage:
-    count = value["min_coverage"]
-    if set(value) != {"min_coverage"} or type(count) is not int or count < 1:
-        form = "{min_coverage: least count of cloud-free observations, a whole number from 1 on}"
-        raise wrong(f"is {shown(value)}", form, "write for example {min_coverage: 3}")
-    return MinCoverage.model_construct(min_coverage=count)
 
 
 class Products(Section):

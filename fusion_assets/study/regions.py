@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import shapely
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -19,6 +19,8 @@ from fusion_assets.study.outlines import BBOX_FORM, checked_bbox, checked_crs, c
 WIDEST_UTM_DEGREES = 20
 """A wider region is stretched by more than 1.5 % at its edges when drawn in one UTM zone."""
 
+Metres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 _NAME = re.compile(r"[^\W_](?:[\w.-]{0,62}[\w-])?")
 
 

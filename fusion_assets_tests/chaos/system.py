@@ -21,7 +21,8 @@ import yaml
 
 import fusion_assets
 from fusion_assets.demo import build_demo_archive
-from fusion_assets.loopbacks.earth_engine.buckets import QUIET_CLIENT, free_port, storage_emulator
+from fusion_assets.loopbacks.earth_engine import Buckets, storage_emulator
+from fusion_assets.loopbacks.http import free_port
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.demo_study import demo_regions
@@ -78,8 +79,7 @@ class System:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("FUSION", "DAGSTER", "EE_"))}
         self.environment = {
             **ours,
-            **QUIET_CLIENT,
-            "STORAGE_EMULATOR_HOST": storage_address,
+            **Buckets(storage_address).variables,
             "DAGSTER_HOME": str(self.home),
             "FUSION_STUDY": str(folder / "study.yaml"),
             "FUSION_STORAGE": str(folder / "data"),
@@ -110,9 +110,10 @@ class System:
         """Start a component; it may take a while until it answers."""
         python, port = sys.executable, str(self._ports.get(name))
         workspace = ["-w", str(self.folder / "workspace.yaml")]
-        loopback = ["--archive", self._catalog, "--storage", self._storage_address, "--state", str(self.folder / "ee")]
+        loopback = ["--storage", self._storage_address, "--state", str(self.folder / "ee")]
+        loopback += ["--pending", "1", "--running", "3"]
         command = {
-            "loopback": ["fusion_assets.loopbacks.earth_engine", *loopback, "--pending", "1", "--running", "3"],
+            "loopback": ["fusion_assets.cli.main", "loopback", "earth_engine", self._catalog, *loopback],
             "server": ["dagster", "api", "grpc", "-h", "127.0.0.1", "-m", "fusion_assets_tests.chaos.location"],
             "daemon": ["dagster._daemon", "run", *workspace],
             "web": ["dagster_webserver", "-h", "127.0.0.1", *workspace],

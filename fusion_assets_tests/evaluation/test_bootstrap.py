@@ -48,6 +48,7 @@ def test_a_resample_is_the_score_of_its_blocks():
             assert found[name][draw] == pytest.approx(expected[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 0.6])
 def test_intervals_cover_what_many_blocks_would_show(shift):
     rng = np.random.default_rng(5)
@@ -64,6 +65,7 @@ def test_intervals_cover_what_many_blocks_would_show(shift):
     assert min(hits.values()) >= 0.82 * trials and np.mean(list(hits.values())) >= 0.91 * trials, hits
 
 
+@pytest.mark.slow
 def test_resampling_pixels_instead_of_blocks_would_not_cover():
     """Why blocks: neighbours share what the model does not see."""
     rng = np.random.default_rng(6)

@@ -175,10 +175,3 @@ def test_digest_tells_grids_apart_and_stays(grid):
         Grid("EPSG:32632", grid.transform, *grid.shape),
     ]
     assert len({grid.digest, *(other.digest for other in others)}) == 5
-
-
-def test_geobox_is_the_same_grid(grid):
-    box = grid.geobox
-    assert box.shape == grid.shape
-    assert box.affine == grid.transform
-    assert box.crs.to_epsg() == 32631

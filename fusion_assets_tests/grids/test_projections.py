@@ -57,5 +57,5 @@ def test_a_library_that_is_off_is_refused(library, off, monkeypatch):
 def test_a_run_that_the_web_interface_starts_finds_out_too(tmp_path, monkeypatch):
     monkeypatch.setattr(projections, "_by_rasterio", lambda *asked: (0.0, 0.0))
     with pytest.raises(FusionError, match="rasterio projects"):
-        EngineResource(storage=str(tmp_path / "data")).client()
+        EngineResource(settings={"storage": str(tmp_path / "data")}).client()
     assert not (tmp_path / "data").exists()

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import shapely
 
-from fusion_assets.grids import search_outline as search_outline_module
 from fusion_assets.grids.search_outline import FINEST_DEGREES, MOST_VERTICES, search_outline
 
 
@@ -44,10 +43,9 @@ def test_a_smooth_outline_strays_by_no_more_than_the_finest_tolerance():
     assert found.covers(area) and area.buffer(4.5 * FINEST_DEGREES).covers(found)
 
 
-def test_very_many_parts_are_asked_for_as_a_whole(monkeypatch):
-    monkeypatch.setattr(search_outline_module, "MOST_VERTICES", 100)
+def test_very_many_parts_are_asked_for_as_a_whole():
     area = islets(60)
-    found = search_outline(area)
+    found = search_outline(area, 100)
     assert found.geom_type == "Polygon" and shapely.get_num_coordinates(found) <= 100 and found.covers(area)
 
 

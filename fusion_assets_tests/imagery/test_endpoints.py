@@ -8,7 +8,8 @@ from shapely.geometry import box
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.archive.catalog import find_items
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import platform_named, scene_from_item
 from fusion_assets_tests.imagery import endpoint_items as endpoints
 from fusion_assets_tests.imagery.archives import small_request, write_catalog

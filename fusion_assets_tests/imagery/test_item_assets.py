@@ -6,7 +6,8 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.item_assets import is_subdataset, location
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import scene_from_item
 from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets_tests.imagery.archives import bare_item

@@ -11,8 +11,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine, scenes_for
 from fusion_assets.imagery.engines.tolerance import tolerating
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import tile_of
 from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.storage.root import Storage

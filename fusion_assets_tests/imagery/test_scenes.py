@@ -13,7 +13,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.compositing.headers import Header, settled
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import SceneFile, interval, scene_from_item
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, make_scene

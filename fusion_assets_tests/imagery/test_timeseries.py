@@ -10,9 +10,10 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import NoScenes
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
@@ -42,16 +43,16 @@ def engine(tmp_path_factory):
 
 
 @pytest.mark.parametrize("use", [{}, {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}, RADAR])
-@pytest.mark.parametrize("tile", [timeseries.TILE, 17])
-def test_both_engines_give_the_same_series(use, tile, catalog, engine, tmp_path, monkeypatch):
-    from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine
+@pytest.mark.parametrize("sizes", [PIECE_SIZES, pytest.param(PieceSizes(edge=17), marks=pytest.mark.slow)])
+def test_both_engines_give_the_same_series(use, sizes, catalog, tmp_path):
+    from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 
-    monkeypatch.setattr(timeseries, "TILE", tile)
     request = asked(catalog, **use)
-    expected = engine.series(request).compute()
+    expected = ArchiveEngine(Storage(tmp_path), sizes).series(request).compute()
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         service.control({"action": "options", "refuse_pyramid": True})
-        found = EarthEngine(Storage(tmp_path), Connection("demo", service.url)).series(request).compute()
+        connection, options = Connection("demo", service.url), ExportOptions(sizes=sizes)
+        found = EarthEngine(Storage(tmp_path), connection, options).series(request).compute()
     assert list(found.data_vars) == list(expected.data_vars) == list(request.recipe.bands)
     for name in ("time", "acquired", "orbit", "scenes"):
         np.testing.assert_array_equal(found[name].values, expected[name].values, err_msg=name)
@@ -63,21 +64,19 @@ def test_both_engines_give_the_same_series(use, tile, catalog, engine, tmp_path,
     assert 0.05 < np.isfinite(one).mean() < (1 if not use else 1.01)
 
 
-def test_tiles_make_no_difference(catalog, engine, monkeypatch):
+def test_tiles_make_no_difference(catalog, engine, tmp_path):
     request = asked(catalog)
     whole = engine.series(request).compute()
-    monkeypatch.setattr(timeseries, "TILE", 13)
-    np.testing.assert_array_equal(engine.series(request)["B08"].values, whole["B08"].values)
+    cut = ArchiveEngine(Storage(tmp_path), PieceSizes(edge=13))
+    np.testing.assert_array_equal(cut.series(request)["B08"].values, whole["B08"].values)
 
 
-@pytest.mark.parametrize(("tile", "treated"), [(9, 9), (20, 20), (20, 5)])
-def test_treated_pieces_leave_no_seams(tile, treated, catalog, engine, monkeypatch):
+@pytest.mark.parametrize(("tile", "treated"), [pytest.param(9, 9, marks=pytest.mark.slow), (20, 20), (20, 5)])
+def test_treated_pieces_leave_no_seams(tile, treated, catalog, engine, tmp_path):
     speckle, request = treatment("dB", "multitemporal", 5), asked(catalog, **RADAR)
     whole, plain = engine.series(request, speckle).compute(), engine.series(request).compute()
-    monkeypatch.setattr(timeseries, "TILE", tile)
-    monkeypatch.setattr(timeseries, "_LEAST_EDGE", treated)
-    monkeypatch.setattr(timeseries, "_TREATED_BYTES", 1)
-    np.testing.assert_allclose(engine.series(request, speckle)["VV"].values, whole["VV"].values, rtol=1e-4)
+    cut = ArchiveEngine(Storage(tmp_path), PieceSizes(edge=tile, least_edge=treated, treated_bytes=1))
+    np.testing.assert_allclose(cut.series(request, speckle)["VV"].values, whole["VV"].values, rtol=1e-4)
     assert float(whole["VH"].std("time").mean()) < 0.9 * float(plain["VH"].std("time").mean())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.compositing import gdal
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.orchestration.engine_assets import realise, realise_series
 from fusion_assets.storage.raster_writing import open_raster, write_raster
@@ -17,7 +17,7 @@ from fusion_assets_tests.imagery.archives import damage, small_request, small_se
 @pytest.fixture
 def submitted(tmp_path, monkeypatch):
     """An engine, an export of four scenes of which one is damaged, and their numbers."""
-    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     archive, stack = small_season(tmp_path)
     engine = ArchiveEngine(Storage(tmp_path / "storage"))
     export = engine.submit(small_request(archive))

@@ -90,6 +90,7 @@ def runs_in(home):
         return [run.run_id for run in instance.get_runs()]
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_all_work(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "new"))
     processes = [started(START) for _ in range(3)]

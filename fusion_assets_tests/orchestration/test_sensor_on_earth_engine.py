@@ -10,7 +10,8 @@ import fsspec
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines import deadline, operations
+from fusion_assets.imagery import retries
+from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.earth_engine import connection, shards
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.imagery.engines.earth_engine.registry import Registry
@@ -27,7 +28,7 @@ def catalog(tmp_path_factory):
 
 @pytest.fixture
 def clock(monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     return Time(monkeypatch)
 
 
@@ -49,6 +50,7 @@ def keys(requests):
     return sorted(request.run_key for request in requests)
 
 
+@pytest.mark.slow
 def test_a_burst_is_requested_in_one_tick_with_one_listing(project, service):
     made = project(regions=60)
     exports = [made.submit(partition) for partition in made.partitions]
@@ -266,7 +268,7 @@ def test_a_tick_without_earth_engine_fails_in_words_and_keeps_its_cursor(project
     service.counters.reset()
     with pytest.raises(FusionError, match="listing the tasks: Earth Engine says: The service is currently unavailable"):
         made.tick()
-    assert service.counters.requests["operations.list"] == connection.HASTY_ATTEMPTS
+    assert service.counters.requests["operations.list"] == connection.RETRIES.hasty_attempts
     assert made.cursor == cursor
     service.faults.clear()
     service.advance(60)
@@ -296,7 +298,7 @@ def test_what_a_tick_has_no_time_for_is_left_to_the_next(project, service, monke
     def slow(*arguments):
         looks.append(arguments)
         if len(looks) == 3:
-            monkeypatch.setattr(deadline.time, "monotonic", lambda: time.perf_counter() + 10**6)
+            monkeypatch.setattr(retries.time, "monotonic", lambda: time.perf_counter() + 10**6)
         return look(*arguments)
 
     with monkeypatch.context() as patched:
@@ -365,6 +367,7 @@ def test_settled_records_are_read_once(project, service, clock, monkeypatch):
     assert len(reads) == 5
 
 
+@pytest.mark.slow
 def test_ten_thousand_operations_are_one_listing_and_few_reads(project, service, clock, monkeypatch):
     made = project(regions=4)
     service.control({"action": "add_operations", "count": 10_000, "state": "FAILED", "description": "foreign"})

@@ -176,12 +176,12 @@ class Scripted(EngineResource):
     attempt: int = 1
     minutes_ago: int = 10
 
-    def client(self):
+    def composites(self):
         return self
 
     def finished_since(self, cursor):
         finished = (dt.datetime.now(dt.UTC) - dt.timedelta(minutes=self.minutes_ago)).isoformat()
-        failed = export(Path(self.storage), export_id="op1", state="FAILED", finished=finished)
+        failed = export(Path(self.settings["storage"]), export_id="op1", state="FAILED", finished=finished)
         return [dataclasses.replace(failed, message=self.message)], finished
 
     def facts(self, export):
@@ -198,7 +198,7 @@ RESUBMITTED = []
 def failed_tick(ticks, **script):
     RESUBMITTED.clear()
     ticks.materialized("sentinel2_export", 2016, "op1")
-    engine = Scripted(storage=str(ticks.tmp_path), **script)
+    engine = Scripted(settings={"storage": str(ticks.tmp_path)}, **script)
     sensor = ticks.definitions.resolve_sensor_def("finished_exports")
     with dg.build_sensor_context(
         instance=ticks.instance, definitions=ticks.definitions, resources={"engine": engine}

@@ -72,7 +72,7 @@ def test_labels_stay_integers_and_their_overviews_stay_classes(tmp_path):
     labels[0, 0] = 255
     file = write_raster(
         grid.dataset({"smod_code": labels, "built_up": (labels == 30).astype(np.uint8)}),
-        nodata=255, tags={}, directory=tmp_path,
+        palettes={"smod_code": {}, "built_up": {}}, nodata=255, tags={}, directory=tmp_path,
     )  # fmt: skip
     back = open_raster(file.path)
     assert back["smod_code"].dtype == np.int16 and back["built_up"].dtype == np.uint8

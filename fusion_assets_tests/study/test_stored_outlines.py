@@ -3,7 +3,7 @@
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.earth_engine import connection
+from fusion_assets.imagery import retries
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.loopbacks.earth_engine.tiny_archive import write
 from fusion_assets.orchestration.assembly import build_definitions
@@ -14,7 +14,7 @@ from fusion_assets.systems.registry import SYSTEMS
 
 @pytest.fixture
 def service(tmp_path, monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     with EarthEngineService(write(tmp_path / "archive"), clock=Clock(manual=True)) as running:
         yield running
 

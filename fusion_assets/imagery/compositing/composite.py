@@ -17,9 +17,8 @@ import xarray as xr
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.label_cells import averaged, check_equal_cells, most_surface
 from fusion_assets.imagery.compositing.median import masked_median
-from fusion_assets.imagery.compositing.plan import readers, survey
+from fusion_assets.imagery.compositing.plan import TILING, Tiling, readers, survey, tile_sizes
 from fusion_assets.imagery.compositing.tile import composite_tile, is_clear
-from fusion_assets.imagery.compositing.tiling import tile_sizes
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
 
@@ -29,7 +28,11 @@ OBSERVATION_COUNT = "observation_count"
 
 
 def composite(
-    acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, grid: Grid, surface: bool = False
+    acquisitions: Sequence[Sequence[Scene]],
+    recipe: CompositeRecipe,
+    grid: Grid,
+    surface: bool = False,
+    tiling: Tiling = TILING,
 ) -> xr.Dataset:
     """Lazy composite on `grid`: each band float32 in physical units, NaN where nothing was clear.
 
@@ -38,6 +41,7 @@ def composite(
         recipe: what to do with them.
         grid: of the result.
         surface: the scenes are labels that give built-up surface, see `label_cells`.
+        tiling: how large its tiles may be.
 
     Returns:
         Dataset (y, x) with the recipe's bands and `observation_count`: clear acquisitions at each pixel, the
@@ -57,7 +61,7 @@ def composite(
         recipe = averaged(recipe, grid, newest.crs, newest.transform)
         season = dataclasses.replace(season, recipe=recipe, most=most_surface(newest.crs, newest.transform))
     itemsize = max(encoding.dtype.itemsize for encoding in season.encodings.values())
-    rows, cols = tile_sizes(grid, recipe.subdivision, len(acquisitions), itemsize, season.headers.values())
+    rows, cols = tile_sizes(grid, recipe.subdivision, len(acquisitions), itemsize, season.headers.values(), tiling)
     season = dataclasses.replace(season, readers=readers(season.headers, len(rows) * len(cols)))
     # The season is the same for every tile: one node of the graph, not one copy a tile.
     shared = dask.delayed(season, pure=False, traverse=False)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import rasterio
 from rasterio.errors import RasterioError
 
+from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile
 from fusion_assets.storage.addresses import public_url
 
-_PAUSE_SECONDS = 0.2
+_RETRIES = RetryPolicy(ATTEMPTS, pause=0.2)
 _GDAL = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MULTIRANGE": "YES",
@@ -54,18 +54,18 @@ def with_retries(href: str, read: Callable[[], _T]) -> _T:
     Raises:
         UnreadableFile: after all attempts.
     """
-    reason = ""
-    for attempt in range(1, ATTEMPTS + 1):
+
+    def attempt() -> _T:
         try:
             return read()
         except (RasterioError, OSError, ValueError) as error:
             reason = str(error.__cause__ or error).replace(href, public_url(href)).strip() or type(error).__name__
-        if attempt < ATTEMPTS:
-            _forget(href)
-            time.sleep(_PAUSE_SECONDS * attempt)
-    _forget(href)
-    # Outside the handler: GDAL's own errors cannot be pickled, and a cluster would lose ours with them.
-    raise UnreadableFile(href, reason, transient=bool(_PASSING.search(reason)))
+        _forget(href)
+        # Outside the handler: GDAL's own errors cannot be pickled, and a cluster would lose ours with them.
+        raise UnreadableFile(href, reason, transient=bool(_PASSING.search(reason)))
+
+    # Files may fail in ways that look lasting, and be read a moment later.
+    return _RETRIES.ask(attempt, again=lambda error: type(error) is UnreadableFile)
 
 
 def _forget(href: str) -> None:

@@ -20,12 +20,14 @@ LOWEST_HIGHEST: dict[np.dtype, tuple[float, float]] = {
 MOST_OBSERVATIONS = 65535  # the count is uint16
 BUFFER_BYTES = 256 * 1024  # within a core's second-level cache, with room for what streams past
 STRIP_PIXELS = (64, 2048)  # narrower strips pay for loop overhead, wider ones gain nothing
-BAND_BYTES = 4 * 1024 * 1024  # copied at a time when the pixels of a row are not adjacent in memory
+BAND_BYTES = 4 * 1024 * 1024
 OBSERVATIONS_PER_THREAD = 500_000  # about 0.3 ms of work: less is not worth a thread
 TASKS_PER_THREAD = 4  # so that a thread that is held up does not hold up the rest
 
 
-def masked_median(values: np.ndarray, clear: np.ndarray, threads: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def masked_median(
+    values: np.ndarray, clear: np.ndarray, threads: int | None = None, band_bytes: int = BAND_BYTES
+) -> tuple[np.ndarray, np.ndarray]:
     """Median over time of the clear observations of each pixel.
 
     Memory is read once and no converted copy of the stack is made; safe to call from several threads at once.
@@ -35,6 +37,7 @@ def masked_median(values: np.ndarray, clear: np.ndarray, threads: int | None = N
             infinities included, but a NaN is never clear.
         clear: bool (time, y, x), True where the observation counts.
         threads: threads to use; all available cores when None. Pass 1 under a scheduler that has its own.
+        band_bytes: copied at a time when the pixels of a row are not adjacent in memory.
 
     Returns:
         The median, float32 (y, x), in the unit of `values`: the mean of the two middle values where the count is
@@ -57,7 +60,7 @@ def masked_median(values: np.ndarray, clear: np.ndarray, threads: int | None = N
         cuts = _cuts(strips, workers * TASKS_PER_THREAD if workers > 1 else 1)
         tasks = [partial(compute, *cut) for cut in cuts]
     else:
-        bands = math.ceil(values.nbytes / BAND_BYTES)
+        bands = math.ceil(values.nbytes / band_bytes)
         tasks = [partial(_compute_copy, values, clear, median, count, *cut) for cut in _cuts(values.shape[1], bands)]
 
     if workers == 1 or len(tasks) == 1:

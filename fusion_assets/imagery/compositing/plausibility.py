@@ -18,8 +18,7 @@ from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.compositing.tile import is_clear
-from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Product
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.unreadable import UnusableScene
 

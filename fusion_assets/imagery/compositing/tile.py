@@ -16,8 +16,7 @@ from fusion_assets.imagery.compositing.label_cells import impossible_surface
 from fusion_assets.imagery.compositing.median import masked_median
 from fusion_assets.imagery.compositing.plan import Season
 from fusion_assets.imagery.compositing.scene_reading import read_bilinear, read_nearest
-from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
 
 _ALL_CLEAR = np.ones((), bool)

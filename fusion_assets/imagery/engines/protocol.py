@@ -1,4 +1,4 @@
-"""What is asked of an engine and what it answers: requests, exports (tickets) and the `Engine` protocol.
+"""What is asked of an engine and what it answers: requests, exports (tickets) and two protocols.
 
 All engines speak these types, and Dagster stores them as JSON.
 """
@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from affine import Affine
 from shapely.geometry import shape
@@ -19,8 +19,8 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.storage.addresses import public_url
 
@@ -171,36 +171,10 @@ class NoScenes(FusionError):
     """The collection is there, but nothing in it answers the request."""
 
 
-class Engine(Protocol):
-    """Where pixels come from. All engines give the same pixels from the same scenes at native working resolution."""
+class SeriesEngine(Protocol):
+    """Where pixels come from, every pass by itself. All engines give the same pixels from the same scenes."""
 
     name: str
-
-    def submit(self, request: ExportRequest) -> Export:
-        """Find the scenes and start one operation; asking the same again returns the same export.
-
-        Raises:
-            QueueFull: it should be asked again later.
-            FusionError: no scenes, or the engine cannot be reached.
-        """
-        ...
-
-    def states(self, exports: Sequence[Export]) -> list[Export]:
-        """The same exports with their present state."""
-        ...
-
-    def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
-        """The pixels of a finished export on its grid, lazily; scenes named in `without` are left out.
-
-        Raises:
-            FusionError: not finished; names what is not ready.
-            UnreadableFile: at the latest when computed.
-        """
-        ...
-
-    def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
-        """Scenes that cannot be read, by id, found by reading all of them."""
-        ...
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
@@ -229,10 +203,40 @@ class Engine(Protocol):
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
         """What is doubtful about the scenes read for a request and stands in no ticket, in words.
 
-        Numbers that contradict what their item says and, for series, items that contradict themselves.
-
-        To be asked after `collect` or `series`, of the same engine object.
+        Numbers that contradict what their item says and, for series, items that contradict themselves. To be asked
+        after `collect` or `series`, of the same engine object.
         """
+        ...
+
+
+@runtime_checkable
+class CompositeEngine(SeriesEngine, Protocol):
+    """An engine that reduces passes as well; all give the same pixels at native working resolution."""
+
+    def submit(self, request: ExportRequest) -> Export:
+        """Find the scenes and start one operation; asking the same again returns the same export.
+
+        Raises:
+            QueueFull: it should be asked again later.
+            FusionError: no scenes, or the engine cannot be reached.
+        """
+        ...
+
+    def states(self, exports: Sequence[Export]) -> list[Export]:
+        """The same exports with their present state."""
+        ...
+
+    def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
+        """The pixels of a finished export on its grid, lazily; scenes named in `without` are left out.
+
+        Raises:
+            FusionError: not finished; names what is not ready.
+            UnreadableFile: at the latest when computed.
+        """
+        ...
+
+    def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
+        """Scenes that cannot be read, by id, found by reading all of them."""
         ...
 
     def resubmit(self, export: Export) -> Export:
@@ -259,6 +263,21 @@ def digest(facts: object) -> str:
 def operation_id(request: ExportRequest, scenes: Sequence[str]) -> str:
     """Id of the operation for a request and its scenes: equal inputs, equal id; late scenes make a new one."""
     return digest([request.to_dict(), sorted(scenes), RECIPE_VERSION])
+
+
+def series_only(engine: str, what: str, others: str = "assets that are made of series alone") -> FusionError:
+    """The error of asking an engine for a composite that gives no more than series.
+
+    Args:
+        engine: its name.
+        what: that was asked for, in words.
+        others: what may be selected instead.
+    """
+    return FusionError(
+        f"{what}: not made by the engine {engine} (FUSION_ENGINE)",
+        "series of dates; composites and labels come from the engines archive and earth_engine",
+        f"fusion run --select {others}, or another FUSION_ENGINE",
+    )
 
 
 def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -> NoScenes:

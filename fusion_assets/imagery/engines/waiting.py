@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.protocol import Engine, Export, ExportRequest, QueueFull
+from fusion_assets.imagery.engines.protocol import CompositeEngine, Export, ExportRequest, QueueFull
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
 
 
 def submit_when_possible(
-    engine: Engine,
+    engine: CompositeEngine,
     request: ExportRequest,
     limit_seconds: float,
     progress: Callable[[str], None],
@@ -32,7 +32,7 @@ def submit_when_possible(
 
     Raises:
         QueueFull: the queue was full all the time.
-        FusionError: see `Engine.submit`.
+        FusionError: see `CompositeEngine.submit`.
     """
     waited = 0.0
     while True:
@@ -47,7 +47,7 @@ def submit_when_possible(
 
 
 def wait_for(
-    engine: Engine,
+    engine: CompositeEngine,
     exports: Sequence[Export],
     limit_seconds: float,
     progress: Callable[[Sequence[Export], float], None] | None = None,

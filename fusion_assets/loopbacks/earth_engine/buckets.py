@@ -13,9 +13,7 @@ from urllib.parse import quote
 import requests
 
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
-
-# With these a recent gcsfs talks to the emulator at once, without looking for gRPC and for credentials.
-QUIET_CLIENT = {"GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+from fusion_assets.loopbacks.http import free_port
 
 
 class Buckets:
@@ -25,6 +23,11 @@ class Buckets:
         self.address = address.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What clients need in their environment; the second makes a recent gcsfs look for no gRPC and credentials."""
+        return {"STORAGE_EMULATOR_HOST": self.address, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
 
     def write(self, bucket: str, name: str, content: bytes, kind: str = "image/tiff") -> None:
         """Put an object.
@@ -74,17 +77,20 @@ def storage_emulator(
         bucket: created at the start.
         port: 0 for a free one.
         folder: where objects are kept; in memory without it.
-        environment: point `STORAGE_EMULATOR_HOST` (and gcsfs' settings) of this process at it meanwhile.
+        environment: point this process at it meanwhile, by `Buckets.variables`.
+
+    Raises:
+        OSError: the port is taken.
     """
     from gcp_storage_emulator.server import create_server
 
     logging.getLogger("gcp_storage_emulator").setLevel(logging.WARNING)
-    port = port or free_port()
+    port = free_port(port)
     kept = {"in_memory": True} if folder is None else {"in_memory": False, "data_dir": str(folder)}
     server = create_server("127.0.0.1", port, **kept)
     server.start()
     buckets = Buckets(f"http://127.0.0.1:{port}")
-    before = {name: os.environ.get(name) for name in ("STORAGE_EMULATOR_HOST", *QUIET_CLIENT)}
+    before = {name: os.environ.get(name) for name in buckets.variables}
     try:
         for _ in range(100):
             with contextlib.suppress(requests.RequestException):
@@ -92,18 +98,9 @@ def storage_emulator(
                 break
             time.sleep(0.05)
         if environment:
-            os.environ.update(QUIET_CLIENT, STORAGE_EMULATOR_HOST=buckets.address)
+            os.environ.update(buckets.variables)
         yield buckets
     finally:
         server.stop()
         for name, value in before.items() if environment else ():
             os.environ.pop(name, None) if value is None else os.environ.update({name: value})
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

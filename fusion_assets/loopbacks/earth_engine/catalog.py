@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-import itertools
-import json
 import math
 import threading
 from pathlib import Path
@@ -57,6 +55,12 @@ class Catalog:
         """Ids of all image collections."""
         return [*DATASETS, CLOUD_SCORE_PLUS]
 
+    @property
+    def served(self) -> list[str]:
+        """Ids of the image collections that the archive holds scenes of."""
+        stored = {child.id for child in self._root.get_children()}
+        return [name for name, dataset in DATASETS.items() if stored & set(dataset.stac)]
+
     def image_collection(self, name: str) -> Collection:
         """All images of a collection, by start time and index.
 
@@ -101,11 +105,12 @@ class Catalog:
         return self.tables[name]
 
     @functools.cached_property
+    def _root(self) -> pystac.Catalog:
+        return pystac.Catalog.from_file(self._archive)
+
+    @functools.cached_property
     def _items(self) -> dict[str, list[pystac.Item]]:
-        found: dict[str, list[pystac.Item]] = {}
-        for child in pystac.Catalog.from_file(self._archive).get_children():
-            found[child.id] = list(child.get_items(recursive=True))
-        return found
+        return {child.id: list(child.get_items(recursive=True)) for child in self._root.get_children()}
 
     def _images(self, name: str, dataset: Dataset) -> list[Image]:
         items = [item for stac in dataset.stac for item in self._items.get(stac, [])]
@@ -201,9 +206,3 @@ def _cloud_score(image: Image) -> Image | None:
     bands = tuple(Band(score, DOUBLE, mask.projection, pixels, mask.size) for score in ("cs", "cs_cdf"))
     facts = {key: image.properties[key] for key in ("system:index", "system:time_start", "system:time_end")}
     return Image(facts, image.geometry, f"{CLOUD_SCORE_PLUS}/{facts['system:index']}", bands)
-
-
-def load_tables(paths: list[str]) -> dict[str, dict]:
-    """Feature collections from `ID=FILE.geojson` pairs."""
-    pairs = [path.split("=", 1) for path in itertools.chain(paths)]
-    return {name: json.loads(Path(path).read_text()) for name, path in pairs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def _collection(value: Collection) -> dict[str, Any]:
     return {**found, "id": value.id} if value.id else found
 
 
-_ENCODERS = {
+_ENCODERS: dict[type, Callable[[Any], Any]] = {
     Image: _image,
     Feature: _feature,
     Collection: _collection,

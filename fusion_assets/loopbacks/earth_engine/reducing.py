@@ -7,6 +7,7 @@ number of values is the mean of the two middle ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from fusion_assets.loopbacks.earth_engine.pixel_types import PixelType
 from fusion_assets.loopbacks.earth_engine.values import Reducer
 
 # (values, weights), each (n, ...) -> results (...), and where there is one.
-Result = tuple[np.ndarray, np.ndarray]
+Result = tuple[np.ndarray, Any]
 
 
 def output_names(reducer: Reducer) -> list[str]:
@@ -105,7 +106,7 @@ def _percentile(values: np.ndarray, weights: np.ndarray, share: float) -> Result
     return np.where(number > 0, np.where(between > 0, one * (1 - between) + other * between, one), 0), number > 0
 
 
-def _extreme(choose: Callable, values: np.ndarray, weights: np.ndarray) -> Result:
+def _extreme(choose: np.ufunc, values: np.ndarray, weights: np.ndarray) -> Result:
     valid = _valid(weights)
     wide = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
     worst = np.iinfo(np.int64) if wide.dtype.kind == "i" else np.finfo(np.float64)

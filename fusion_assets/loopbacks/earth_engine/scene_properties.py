@@ -18,6 +18,7 @@ def start_and_end(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
     """First moment and the moment after the last; STAC's 23:59:59 is the next midnight on Earth Engine."""
     common = item.common_metadata
     start = common.start_datetime or item.datetime
+    assert start is not None  # STAC asks for one of the two
     end = common.end_datetime or start
     if (end.hour, end.minute, end.second) == (23, 59, 59):
         end = end.replace(microsecond=0) + dt.timedelta(seconds=1)

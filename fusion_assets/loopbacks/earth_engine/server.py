@@ -1,15 +1,21 @@
-"""HTTP on 127.0.0.1: from a request to the function that answers it, with faults on the way; nothing is computed."""
+"""The service: from a request to the function that answers it, with faults on the way; nothing is computed here."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
+import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fusion_assets.loopbacks.earth_engine import assets
+from fusion_assets.loopbacks.earth_engine.backend import Backend
+from fusion_assets.loopbacks.earth_engine.buckets import Buckets
+from fusion_assets.loopbacks.earth_engine.clock import Clock
 from fusion_assets.loopbacks.earth_engine.coercion import coerce
 from fusion_assets.loopbacks.earth_engine.discovery import DEPRECATED, deprecated, document
 from fusion_assets.loopbacks.earth_engine.encoding import encode
@@ -21,11 +27,12 @@ from fusion_assets.loopbacks.earth_engine.rendering import compute_pixels
 from fusion_assets.loopbacks.earth_engine.signatures import carried
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 
-if TYPE_CHECKING:
-    from fusion_assets.loopbacks.earth_engine.service import EarthEngineService
-
 LARGEST_BODY = 10 << 20
+PROJECT = "demo"
+"""Any name is let in; this one is handed out."""
 _COMPUTING = ("value.compute", "image.computePixels")
+_TICK_SECONDS = 0.05
+_DEPTH = 10_000
 
 
 def _compute_value(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
@@ -109,16 +116,76 @@ def _route(method: str, path: str) -> tuple[str, re.Match | None, Callable[..., 
     return "unknown", None, lambda *request: None
 
 
-class Server(LoopbackServer):
-    """The server of one service."""
+class EarthEngineService(Backend):
+    """A loopback Earth Engine, for `with EarthEngineService(archive) as service: ... service.url`.
 
+    Args:
+        archive: path of a STAC catalog.
+        buckets: storage emulator that exports are written to; see `buckets.storage_emulator`.
+        clock: a manual one moves operations only in `advance`; with the real one they finish by themselves.
+        state: folder in which operations outlive the service.
+        port: 0 for a free one.
+        tables: feature collections by id, GeoJSON, beside the built-in ones.
+    """
+
+    def __init__(
+        self,
+        archive: str | Path,
+        buckets: Buckets | None = None,
+        clock: Clock | None = None,
+        state: str | Path | None = None,
+        port: int = 0,
+        tables: dict[str, dict] | None = None,
+    ) -> None:
+        super().__init__(archive, buckets, clock, state, tables)
+        self._server = _Server(self, port)
+        self._stopped = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Address to give to `ee.Initialize(url=...)`."""
+        return self._server.url
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What clients need in their environment; Earth Engine's own client is handed the first two by its caller."""
+        return {"EE_URL": self.url, "EE_PROJECT": PROJECT, **(self.buckets.variables if self.buckets else {})}
+
+    def __enter__(self) -> EarthEngineService:
+        """Start answering."""
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Stop answering."""
+        self.stop()
+
+    def start(self) -> None:
+        """Answer requests in threads; with a real clock, move operations along in another one."""
+        # Graphs made by client-side loops nest deeply.
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
+        self._server.start()
+        if not self.clock.manual:
+            threading.Thread(target=self._tick, daemon=True).start()
+
+    def stop(self) -> None:
+        """Close the port."""
+        self._stopped.set()
+        self._server.stop()
+
+    def _tick(self) -> None:
+        while not self._stopped.wait(_TICK_SECONDS):
+            self.operations.settle()
+
+
+class _Server(LoopbackServer):
     def __init__(self, service: EarthEngineService, port: int) -> None:
         self.service = service
         super().__init__(_Handler, port)
 
 
 class _Handler(LoopbackHandler):
-    server: Server
+    server: _Server
 
     def respond(self) -> None:
         service, parts = self.server.service, urlsplit(self.path)

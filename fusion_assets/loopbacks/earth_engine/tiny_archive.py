@@ -6,7 +6,9 @@ All scenes lie in EPSG:32631 around (500000, 5600000). Nothing is imported from 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pystac
@@ -83,7 +85,7 @@ def write(folder: Path) -> str:
 
 
 def _collection(name: str) -> pystac.Collection:
-    extent = pystac.Extent(pystac.SpatialExtent([[-180, -90, 180, 90]]), pystac.TemporalExtent([[None, None]]))
+    extent = pystac.Extent(pystac.SpatialExtent([-180, -90, 180, 90]), pystac.TemporalExtent([None, None]))
     return pystac.Collection(name, "Tiny scenes.", extent)
 
 
@@ -92,8 +94,8 @@ def _item(
     name: str,
     start: dt.datetime,
     end: dt.datetime,
-    bands: dict[str, tuple[np.ndarray, float, float | None]],
-    facts: dict,
+    bands: Mapping[str, tuple[np.ndarray, float, float | None]],
+    facts: dict[str, Any],
     east: float = 0,
     north: float = 0,
 ) -> pystac.Item:
@@ -111,7 +113,8 @@ def _item(
         lattice = {"proj:code": CRS, "proj:shape": [height, width], "proj:transform": list(transform[:6])}
         assets[band] = pystac.Asset(str(path), extra_fields={**lattice, "raster:bands": [declared]})
     assert box is not None
-    when = {} if start == end else {"start_datetime": start, "end_datetime": end}
-    item = pystac.Item(name, shapely.geometry.mapping(shapely.box(*box)), list(box), start, facts, **when)
+    item = pystac.Item(name, shapely.geometry.mapping(shapely.box(*box)), list(box), start, facts)
+    if start != end:
+        item.common_metadata.start_datetime, item.common_metadata.end_datetime = start, end
     item.assets = assets
     return item

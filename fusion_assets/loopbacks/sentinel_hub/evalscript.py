@@ -14,7 +14,7 @@ from typing import Any
 
 from fusion_assets.loopbacks.sentinel_hub.errors import ServiceError
 
-_UNITS = {
+_UNITS: dict[str, dict[str, tuple[str, ...]]] = {
     "sentinel-2-l2a": {"SCL": ("DN",), "dataMask": ("DN",), "": ("REFLECTANCE", "DN")},
     "sentinel-1-grd": {"dataMask": ("DN",), "": ("LINEAR_POWER",)},
 }

@@ -1,23 +1,22 @@
-"""HTTP on 127.0.0.1: from a request to the function that answers it, with faults on the way."""
+"""The service: from a request to the function that answers it, with faults on the way."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from affine import Affine
 
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets.loopbacks.sentinel_hub.archive import COLLECTIONS
+from fusion_assets.loopbacks.sentinel_hub.backend import Backend
 from fusion_assets.loopbacks.sentinel_hub.errors import ServiceError
 from fusion_assets.loopbacks.sentinel_hub.faults import Fault, error_of
 from fusion_assets.loopbacks.sentinel_hub.rendering import encoded, moment, rendered
-
-if TYPE_CHECKING:
-    from fusion_assets.loopbacks.sentinel_hub.service import SentinelHubService
 
 _CATALOG = "/api/v1/catalog/1.0.0"
 _ENDPOINTS = {
@@ -30,7 +29,7 @@ _COMPARISONS = {"<=": lambda a, b: float(a) <= float(b), "<": lambda a, b: float
                 "=": lambda a, b: str(a) == b}  # fmt: skip
 
 
-def searched(service: SentinelHubService, body: dict[str, Any]) -> dict[str, Any]:
+def searched(service: Backend, body: dict[str, Any]) -> dict[str, Any]:
     """A page of search results; filters are comparisons joined by AND (CQL2 text)."""
     (collection,) = body["collections"]
     if collection not in COLLECTIONS:
@@ -51,7 +50,7 @@ def searched(service: SentinelHubService, body: dict[str, Any]) -> dict[str, Any
     return {"type": "FeatureCollection", "features": features[start : start + size], "context": context}
 
 
-def _pixels(service: SentinelHubService, body: dict[str, Any], rule: Fault | None) -> bytes:
+def _pixels(service: Backend, body: dict[str, Any], rule: Fault | None) -> bytes:
     service.running(1)
     try:
         pixels, profile = rendered(service.archive, body)
@@ -68,16 +67,51 @@ def _pixels(service: SentinelHubService, body: dict[str, Any], rule: Fault | Non
     return content[: len(content) // 2] if kind == "truncated" else content
 
 
-class Server(LoopbackServer):
-    """The server of one service."""
+class SentinelHubService(Backend):
+    """Sentinel Hub on 127.0.0.1, until the end of the block.
 
+    Args:
+        catalog: path of the STAC catalog it serves.
+        client: id and secret that are let in.
+        prefix: of item ids, to serve one place of many.
+        port: 0 takes a free one.
+    """
+
+    def __init__(
+        self, catalog: str | Path, client: tuple[str, str] = ("id", "secret"), prefix: str = "", port: int = 0
+    ) -> None:
+        super().__init__(catalog, client, prefix)
+        self._server = _Server(self, port)
+        self.url = self._server.url
+        self.token_url = f"{self.url}/oauth/token"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What clients need in their environment; the last lets them sign in without TLS, on this machine."""
+        return {
+            "SH_BASE_URL": self.url,
+            "SH_TOKEN_URL": self.token_url,
+            "SH_CLIENT_ID": self.client[0],
+            "SH_CLIENT_SECRET": self.client[1],
+            "OAUTHLIB_INSECURE_TRANSPORT": "1",
+        }
+
+    def __enter__(self) -> SentinelHubService:
+        self._server.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.stop()
+
+
+class _Server(LoopbackServer):
     def __init__(self, service: SentinelHubService, port: int) -> None:
         self.service = service
         super().__init__(_Handler, port)
 
 
 class _Handler(LoopbackHandler):
-    server: Server
+    server: _Server
 
     def respond(self) -> None:
         service, received = self.server.service, self.received().decode()

@@ -23,7 +23,7 @@ CRS, WEST, NORTH, HEIGHT, WIDTH = "EPSG:32631", 500000.0, 5600000.0, 20, 24
 
 def write(folder: Path) -> str:
     """Write the archive; returns the catalog's path."""
-    extent = pystac.Extent(pystac.SpatialExtent([[-180, -90, 180, 90]]), pystac.TemporalExtent([[None, None]]))
+    extent = pystac.Extent(pystac.SpatialExtent([-180, -90, 180, 90]), pystac.TemporalExtent([None, None]))
     optics = pystac.Collection("sentinel-2-l2a", "Tiny optics.", extent)
     radar = pystac.Collection("sentinel-1-grd", "Tiny radar.", extent)
     random = np.random.default_rng(1)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 
 import numpy as np
 import xarray as xr
 
+from fusion_assets.imagery.products import TRUE_COLOUR
+from fusion_assets.reports.figures import new_figure, png
+from fusion_assets.reports.map_layers import true_colour
 from fusion_assets.reports.pictures import thinned
 
 LONGEST_EDGE = 700
-_TRUE_COLOUR = ("B04", "B03", "B02")
 
 
 def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Dataset]) -> bytes:
@@ -25,16 +26,12 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
     Returns:
         The PNG file's bytes.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     newest = max(predictions)
-    optics = all(band in stack for band in _TRUE_COLOUR)
+    optics = all(band in stack for band in TRUE_COLOUR)
     panels = len(predictions) + optics + ("avg_rad" in stack)
     columns = min(panels, 3)
     rows = -(-panels // columns)
-    figure = Figure(figsize=(3.4 * columns, 3.5 * rows + 0.5), layout="constrained", dpi=110)
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.4 * columns, 3.5 * rows + 0.5)
     axes = iter(figure.subplots(rows, columns, squeeze=False).ravel())
     figure.suptitle(title)
     if optics:
@@ -57,9 +54,7 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
     for axis in figure.axes:
         if axis.get_label() != "<colorbar>":
             axis.set_axis_off()
-    out = BytesIO()
-    figure.savefig(out, format="png")
-    return out.getvalue()
+    return png(figure)
 
 
 def _small(band: xr.DataArray) -> np.ndarray:
@@ -67,8 +62,7 @@ def _small(band: xr.DataArray) -> np.ndarray:
 
 
 def _true_colour(stack: xr.Dataset) -> np.ndarray:
-    bands = np.stack([_small(stack[band]) for band in _TRUE_COLOUR], axis=-1)
-    known = np.isfinite(bands).all(axis=-1)
-    low, high = np.percentile(bands[known], (2, 98)) if known.any() else (0.0, 1.0)
-    picture = np.clip((bands - low) / max(high - low, 1e-6), 0, 1)
-    return np.where(known[..., None], picture, 1.0)
+    bands = np.stack([_small(stack[band]) for band in TRUE_COLOUR], axis=-1)
+    valid = bands[np.isfinite(bands).all(axis=-1)]
+    low, high = np.percentile(valid, (2, 98)) if valid.size else (0.0, 1.0)
+    return true_colour((bands - low) / max(high - low, 1e-6), brightest=255)

@@ -31,7 +31,7 @@ def rests_on_simulation(study: Study, settings: Settings) -> bool:
     """Whether any imagery of a study comes from a simulated archive."""
     if settings.engine != "archive":
         return False
-    from fusion_assets.publishing.catalog import is_synthetic
+    from fusion_assets.demo.truth import is_synthetic
 
     own = [study.use(role).archive for role in roles_of(study)]
     return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)

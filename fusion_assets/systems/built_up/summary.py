@@ -11,12 +11,12 @@ import textwrap
 import pandas as pd
 
 from fusion_assets.demo.truth import true_area_km2
+from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED
-from fusion_assets.systems.built_up.areas.trend_words import square_kilometres
 from fusion_assets.systems.built_up.model.prediction import built_up_km2
 from fusion_assets.systems.built_up.overview import draw_maps
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
-
-from shapely import to_geojson
 
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
-from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import TRUE_COLOUR
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
-from fusion_assets.study.imagery_requests import mask_of
+from fusion_assets.study.imagery_requests import mask_of, use_request
 from fusion_assets.study.ndvi import NdviUse
 
 CLEAR, BACKSCATTER, MODEL, FILLED = "ndvi_clear", "backscatter", "ndvi_model", "ndvi_filled"
 EVALUATION, REPORT = "ndvi_evaluation", "ndvi_report"
 ASSETS = (CLEAR, BACKSCATTER, MODEL, FILLED, EVALUATION, REPORT)
 OPTICS = ("B04", "B08")
-TRUE_COLOUR = ("B04", "B03", "B02")
 CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
 """By product, in its own codes: land (vegetation, bare soil) and water. Not cloud, and not shadow, dark areas,
 unclassified or snow."""
@@ -69,27 +65,13 @@ def _request(
     bands: tuple[str, ...],
     mask: Mask,
 ) -> ExportRequest:
-    product, archive = use.recipe, use.archive
     other = study.products.sentinel2
-    if archive is None and other is not None and other.product == use.product:
-        archive = other.archive
+    if use.archive is None and other is not None and other.product == use.product:
+        use = use.model_copy(update={"archive": other.archive})
     margin = dt.timedelta(days=use_of(study).margin_days)
-    return ExportRequest(
-        asset=asset,
-        product=use.product,
-        region=region,
-        year=year,
-        grid=study.ndvi_grid(region),
-        geometry=json.loads(to_geojson(study.polygon(region))),
-        window=(dt.date(year, 1, 1) - margin, dt.date(year, 12, 31) + margin),
-        recipe=CompositeRecipe(bands, mask, reducer="none", requester_pays=bool(archive and archive.requester_pays)),
-        archive=archive.location if archive else settings.archive,
-        collections=(use.collection,) if use.collection else product.collections,
-        max_cloud_cover=use.max_cloud_cover,
-        sign=archive.sign if archive else None,
-        allow_deprecated=use.allow_deprecated,
-        assets=tuple(sorted(use.assets.items())),
-    )
+    window = (dt.date(year, 1, 1) - margin, dt.date(year, 12, 31) + margin)
+    recipe = CompositeRecipe(bands, mask, reducer="none")
+    return use_request(study, settings, asset, use, region, year, study.ndvi_grid(region), window, recipe)
 
 
 def recipes(study: Study, settings: Settings, asset: str, region: str, year: int) -> str:

@@ -1,7 +1,7 @@
-"""Sentinel-1 backscatter in decibels, with less speckle.
+"""What the sensors saw, date by date: NDVI of Sentinel-2, and Sentinel-1 backscatter in decibels, with less speckle.
 
-Filters work on linear power, orbit by orbit and polarisation by polarisation: decibels do not average, and orbits see a
-place from different sides. Windows reach over the edges of pieces, so that tiling leaves no seams.
+Speckle is filtered in linear power, orbit by orbit and polarisation by polarisation: decibels do not average, and
+orbits see a place from different sides. Windows reach over the edges of pieces, so that tiling leaves no seams.
 
 Source of the multitemporal filter: Quegan and Yu (2001), Filtering of multichannel SAR images, IEEE TGRS 39(11),
 equation for uncorrelated channels: J_k = m_k / N * sum_i (I_i / m_i), where m is the local mean.
@@ -17,11 +17,28 @@ import xarray as xr
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.timeseries import Treatment, dataset_of
+from fusion_assets.storage.cubes import steps
 
 Filter = Literal["multitemporal", "spatial", "none"]
-BANDS = ("VV", "VH")
+NDVI, BANDS = "ndvi", ("VV", "VH")
+INDEX, DECIBELS = steps(1e-4), steps(0.005)
+"""How layers of NDVI and of backscatter are stored."""
+PALETTES = {NDVI: "RdYlGn"}
 _LEAST_POWER = 1e-6
 """-60 dB, below any sensor's noise."""
+
+
+def clear_ndvi(optics: xr.Dataset) -> xr.Dataset:
+    """NDVI = (B08 - B04) / (B08 + B04), float32 in [-1, 1], lazily.
+
+    NaN where a band is, and where one is not above 0: an atmospheric correction that left less than nothing.
+
+    Args:
+        optics: (time, y, x) reflectance of B04 and B08, NaN where not clear.
+    """
+    red, near = optics["B04"], optics["B08"]
+    ndvi = ((near - red) / (near + red)).where((red > 0) & (near > 0)).astype(np.float32)
+    return ndvi.assign_attrs(standard_name="normalized_difference_vegetation_index", units="1").to_dataset(name=NDVI)
 
 
 def treatment(unit: str, method: Filter, window: int) -> Treatment | None:

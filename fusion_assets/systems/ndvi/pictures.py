@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ import xarray as xr
 
 from fusion_assets.imagery.engines.protocol import NoScenes
 from fusion_assets.imagery.unreadable import UnreadableFile
+from fusion_assets.reports.figures import new_figure, svg
+from fusion_assets.reports.map_layers import coloured, true_colour
 from fusion_assets.reports.pictures import picture_uri, thinned
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _STOPS = (
     (0.6, "#d9ef8b"), (0.7, "#a6d96a"), (0.8, "#66bd63"), (0.9, "#1a9850"), (1.0, "#006837"),
 )  # fmt: skip
 LEGEND = tuple((colour, f"{value:g}") for value, colour in _STOPS)
-_GAP = (255, 255, 255)
 # (code, name, colour, marker): told apart in black and white, too.
 _SOURCES = ((1, "observed", "#1b1b1b", "."), (2, "radar", "#2a6fbb", "x"), (3, "interpolated", "#c77700", "+"))
 _STYLES = (("#777777", "--", "s"), ("#c77700", ":", "^"), ("#2a6fbb", "-.", "D"), ("#7a0c16", "--", "v"),
@@ -82,27 +82,21 @@ def before_and_after(clear: xr.Dataset, filled: xr.Dataset, true_colour: TrueCol
     return made
 
 
-def _colour_picture(day: dt.date, true_colour: TrueColour) -> str | None:
+def _colour_picture(day: dt.date, scene_of: TrueColour) -> str | None:
     try:
-        scene = true_colour(day).isel(time=0)
+        scene = scene_of(day).isel(time=0)
         bands = np.stack([thinned(scene[name]) for name in scene.data_vars], -1)
     except (NoScenes, UnreadableFile):
         return None  # NDVI needs neither blue nor green: a page without this picture is better than none
-    rgb = np.full(bands.shape, _GAP[0], np.uint8)
-    known = np.isfinite(bands).all(axis=-1)
-    # Brightened 2.5 times, as reflectance is usually shown; white is no data, and clouds stay darker than that.
-    rgb[known] = (np.clip(bands[known] * 2.5, 0, 1) * 235).astype(np.uint8)
-    return picture_uri(rgb, _PICTURE_BYTES, "JPEG")
+    # Brightened 2.5 times, as reflectance is usually shown.
+    return picture_uri(true_colour(bands * 2.5), _PICTURE_BYTES, "JPEG")
 
 
 def _ndvi_picture(ndvi: xr.DataArray) -> str:
     from matplotlib.colors import LinearSegmentedColormap
 
-    values = thinned(ndvi)
     colours = LinearSegmentedColormap.from_list("ndvi", list(_STOPS))
-    rgb = colours(np.clip(np.nan_to_num(values), 0, 1), bytes=True)[..., :3]
-    rgb[~np.isfinite(values)] = _GAP
-    return picture_uri(np.ascontiguousarray(rgb), _PICTURE_BYTES)
+    return picture_uri(coloured(thinned(ndvi), colours), _PICTURE_BYTES)
 
 
 def sampled_places(clear: xr.Dataset, count: int = FIELDS) -> list[tuple[int, int]]:
@@ -137,7 +131,7 @@ def draw_fields(clear: xr.Dataset, filled: xr.Dataset) -> str:
     places = sampled_places(clear)
     if not places:
         return ""
-    figure = _figure(9, 1.7 * len(places))
+    figure = new_figure(9, 1.7 * len(places))
     axes = figure.subplots(len(places), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for axis, (row, col) in zip(axes, places, strict=True):
         pixel = filled.isel(y=row, x=col).compute()
@@ -151,7 +145,7 @@ def draw_fields(clear: xr.Dataset, filled: xr.Dataset) -> str:
         axis.set_title(f"x {float(pixel['x']):.0f}, y {float(pixel['y']):.0f}", fontsize=8, loc="left")
         axis.tick_params(labelsize=8)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, ncols=4, loc="outside upper right")
-    return _svg(figure, "NDVI by date of sampled places, with its interval and what each value rests on")
+    return svg(figure, "NDVI by date of sampled places, with its interval and what each value rests on", "ndvi")
 
 
 def draw_errors(evaluation: pd.DataFrame, method: str) -> str:
@@ -164,7 +158,7 @@ def draw_errors(evaluation: pd.DataFrame, method: str) -> str:
     known = evaluation[evaluation["n"] > 0]
     if known.empty:
         return ""
-    figure = _figure(9, 3.4)
+    figure = new_figure(9, 3.4)
     panels = (("rmse", "RMSE (NDVI)"), ("coverage", "share inside the 90 % interval"))
     axes = figure.subplots(1, len(panels))
     styles = iter(_STYLES)
@@ -180,24 +174,4 @@ def draw_errors(evaluation: pd.DataFrame, method: str) -> str:
     axes[0].set_ylim(bottom=0)
     axes[1].axhspan(0.85, 0.95, color="#e8e4d8", zorder=0)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, ncols=4, loc="outside lower center")
-    return _svg(figure, "Error and coverage of every method by length of gap; the figures are in the tables")
-
-
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    return figure
-
-
-def _svg(figure: Any, text: str) -> str:
-    """A figure as SVG with alternative text; without date and random ids, so that equal series give equal pages."""
-    import matplotlib
-
-    out = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "ndvi"}):
-        figure.savefig(out, format="svg", metadata={"Date": None})
-    svg = out.getvalue()
-    return svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{text}"', 1)
+    return svg(figure, "Error and coverage of every method by length of gap; the figures are in the tables", "ndvi")

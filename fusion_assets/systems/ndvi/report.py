@@ -5,9 +5,8 @@ One HTML file that opens anywhere, offline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -15,6 +14,8 @@ import xarray as xr
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.reports.page import render
+from fusion_assets.reports.source_tables import software
+from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def build_report(
         errors=pictures.draw_errors(evaluation, subject.method),
         scenes=scenes,
         few_scenes=scenes < FEW_SCENES,
-        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
+        tables=[*error_tables(evaluation, subject.method), sourcestable_of(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,
     )
@@ -105,47 +106,37 @@ def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, An
         ("rmse", "RMSE in units of NDVI, by length of the gap"),
         ("coverage", "Share of withheld values inside the stated 90 % interval"),
     ):
-        known = evaluation.pivot(index="estimator", columns="gap_days", values=figure)
-        rows = [(name, METHODS[name], *(_shown(known.loc[name, length]) for length in lengths)) for name in names]
-        yield _table(caption, ("method", "", *by_gap), rows)
-    own = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
-    shown = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
+        values = evaluation.pivot(index="estimator", columns="gap_days", values=figure)
+        rows = [(name, METHODS[name], *(plain(values.loc[name, length]) for length in lengths)) for name in names]
+        yield table_of(caption, ("method", "", *by_gap), rows)
+    chosen = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
+    figures = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
-        (gap, *(_shown(getattr(row, name)) + _ends(row, name) for name in shown), str(row.note))
-        for gap, row in zip(by_gap, own.itertuples(), strict=True)
+        (gap, *(_cell(row, name) for name in figures), str(row["note"]))
+        for gap, row in zip(by_gap, chosen.to_dict("records"), strict=True)
     ]
     columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
-    yield _table(f"The method of this page, {method}, with 95 % intervals", columns, rows)
+    yield table_of(f"The method of this page, {method}, with 95 % intervals", columns, rows)
 
 
-def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+def _cell(row: Mapping[Any, Any], figure: str) -> str:
+    ends = {"value": row[figure], "low": row.get(f"{figure}_low"), "high": row.get(f"{figure}_high")}
+    return plain(row[figure]) if ends["low"] is None else with_interval(ends)
+
+
+def sourcestable_of(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
     """What the page was made from."""
     rows = []
     for request, series in zip(subject.requests, (clear, backscatter), strict=False):
         first, last = request.window
         days = 0 if series is None else series.sizes["time"]
-        asked = f"{', '.join(request.collections)}; {first} to {last}; {days} dates; recipe {request.recipe_digest}"
+        text = f"{', '.join(request.collections)}; {first} to {last}; {days} dates; recipe {request.recipe_digest}"
         if request.recipe.mask.kind == "classes":
-            asked += f"; clear are the classes {', '.join(map(str, request.recipe.mask.values))}"
-        rows.append((PRODUCTS[request.product].title, asked))
+            text += f"; clear are the classes {', '.join(map(str, request.recipe.mask.values))}"
+        rows.append((PRODUCTS[request.product].title, text))
     rows += [
         ("engine", subject.engine),
         ("study", f"{subject.study}, {subject.study_digest}"),
-        ("software", ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        software(*_PACKAGES),
     ]
-    return _table("What it was made from", ("", ""), rows)
-
-
-def _table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, Any]:
-    return {"caption": caption, "columns": columns, "rows": rows}
-
-
-def _ends(row: Any, figure: str) -> str:
-    low, high = (getattr(row, f"{figure}_{side}", float("nan")) for side in ("low", "high"))
-    return f" ({low:.3f} to {high:.3f})" if low == low else ""
-
-
-def _shown(value: Any) -> str:
-    if value != value:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+    return table_of("What it was made from", ("", ""), rows)

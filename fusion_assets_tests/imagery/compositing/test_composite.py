@@ -15,9 +15,10 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.compositing import scene_reading as reading
-from fusion_assets.imagery.compositing import tiling
 from fusion_assets.imagery.compositing.composite import CompositeRecipe, composite, is_clear
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.compositing.plan import Tiling
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets_tests.imagery.archives import (
     CRS,
@@ -99,15 +100,13 @@ def test_bands_and_count_agree_with_numpy(season):
 
 
 @pytest.mark.parametrize("subdivision", [1, 3])
-def test_the_result_does_not_depend_on_tiles(season, monkeypatch, subdivision):
+def test_the_result_does_not_depend_on_tiles(season, subdivision):
     recipe, grid = (
         CompositeRecipe(("B02", "B03"), SCL, subdivision=subdivision),
         make_grid(30, 40, step=10 * subdivision),
     )
     whole = composite(acquisitions(season[0]), recipe, grid)
-    monkeypatch.setattr(tiling, "TILE_BYTES", 7500)
-    monkeypatch.setattr(tiling, "_SMALLEST", 16)
-    cut = composite(acquisitions(season[0]), recipe, grid)
+    cut = composite(acquisitions(season[0]), recipe, grid, tiling=Tiling(stack_bytes=7500, smallest=16))
     assert cut.B02.data.npartitions > 4 and whole.B02.data.npartitions == 1
     with dask.config.set(scheduler="threads", num_workers=3):
         cut, whole = cut.compute(), whole.compute()
@@ -345,11 +344,11 @@ def test_damaged_files_are_named(season, harm):
         compute(scenes, CompositeRecipe(("B02",), SCL), make_grid())
 
 
-def test_a_cluster_of_two_processes_gives_the_same_pixels(season, monkeypatch):
+def test_a_cluster_of_two_processes_gives_the_same_pixels(season):
     from distributed import Client, LocalCluster
 
-    monkeypatch.setattr(tiling, "TILE_BYTES", 1)
-    lazy = composite(acquisitions(season[0]), CompositeRecipe(("B02", "B03"), SCL), make_grid())
+    recipe, tiny = CompositeRecipe(("B02", "B03"), SCL), Tiling(stack_bytes=1)
+    lazy = composite(acquisitions(season[0]), recipe, make_grid(), tiling=tiny)
     here = lazy.compute(scheduler="threads")
     with (
         LocalCluster(n_workers=2, processes=True, threads_per_worker=1, dashboard_address=None) as cluster,

@@ -10,7 +10,8 @@ from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.compositing.composite import CompositeRecipe, composite
 from fusion_assets.imagery.compositing.label_cells import averaged, check_equal_cells, most_surface
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.systems.built_up.features.labels import built_up_labels, source_cell_m2
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST, lattice, make_scene, write_tif
 

@@ -8,8 +8,8 @@ import pytest
 from shapely.geometry import mapping
 
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import (

@@ -11,7 +11,7 @@ from affine import Affine
 from scipy.ndimage import map_coordinates
 
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery.compositing import gdal
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.compositing import scene_reading as reading
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import read_header
@@ -23,7 +23,7 @@ from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, damage,
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
 
 
 def make_grid(height=40, width=50, west=WEST, north=NORTH, step=STEP, crs=CRS):

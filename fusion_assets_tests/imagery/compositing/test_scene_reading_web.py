@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.compositing import gdal
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
@@ -59,7 +60,7 @@ def served(tmp_path, monkeypatch):
     values = noise(GRID.shape, 3)
     content = Path(write_tif(tmp_path / "a.tif", values)).read_bytes()
     handler = type("Handler", (Stumbling,), {"content": content, "lock": threading.Lock()})
-    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
 
     def stumble(code, failures):
         handler.code, handler.failures = code, failures

@@ -8,7 +8,7 @@ import ee
 import pytest
 import requests
 
-from fusion_assets.loopbacks.earth_engine.asking import L2A, export
+from fusion_assets_tests.loopbacks.earth_engine.requests_in_short import L2A, export
 
 
 def test_faults_of_requests_strike_as_often_as_asked(service):

@@ -2,9 +2,6 @@
 
 import io
 import json
-import subprocess
-import sys
-import time
 
 import ee
 import numpy as np
@@ -13,8 +10,9 @@ import rasterio
 import requests
 
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
-from fusion_assets.loopbacks.earth_engine.asking import L2A, export
 from fusion_assets.loopbacks.earth_engine.tiny_archive import NORTH, WEST, values
+from fusion_assets_tests.loopbacks.command import command, wait_for
+from fusion_assets_tests.loopbacks.earth_engine.requests_in_short import L2A, export
 
 
 def test_an_export_moves_with_the_clock_and_writes_shards_that_gcsfs_reads(service):
@@ -96,15 +94,6 @@ def test_operations_outlive_the_service(archive, tmp_path):
 
 
 def test_a_service_killed_in_mid_task_finishes_it_when_started_again(archive, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "fusion_assets.loopbacks.earth_engine",
-        "--archive",
-        archive,
-        "--state",
-        str(tmp_path),
-    ]
     body = {
         "expression": json.loads(ee.Image("COPERNICUS/S2/L1C_0").select("B2").serialize()),
         "requestId": "once",
@@ -114,19 +103,13 @@ def test_a_service_killed_in_mid_task_finishes_it_when_started_again(archive, tm
         },
     }
     names = []
-    for seconds in ("1000", "0"):
-        process = subprocess.Popen([*command, "--running", seconds], stdout=subprocess.PIPE, text=True)
-        try:
-            told = json.loads(process.stdout.readline())
-            names.append(requests.post(f"{told['url']}/v1/projects/demo/image:export", json=body).json()["name"])
-            deadline = time.time() + 5
-            while (state := _state(told["url"], names[-1])) != {"1000": "RUNNING", "0": "SUCCEEDED"}[seconds]:
-                assert time.time() < deadline, state
-                time.sleep(0.05)
-            objects = requests.get(f"{told['storage']}/storage/v1/b/exports/o").json().get("items", [])
-        finally:
+    for seconds, state in (("1000", "RUNNING"), ("0", "SUCCEEDED")):
+        with command("earth_engine", archive, "--state", tmp_path, "--running", seconds) as (variables, process):
+            url, storage = variables["EE_URL"], variables["STORAGE_EMULATOR_HOST"]
+            names.append(requests.post(f"{url}/v1/projects/demo/image:export", json=body).json()["name"])
+            wait_for(state, _state, url, names[-1])
+            objects = requests.get(f"{storage}/storage/v1/b/exports/o").json().get("items", [])
             process.kill()
-            process.wait()
     assert names[0] == names[1] and [item["name"] for item in objects] == ["k.tif"]
 
 

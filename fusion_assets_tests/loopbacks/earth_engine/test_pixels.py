@@ -4,8 +4,8 @@ import ee
 import numpy as np
 import pytest
 
-from fusion_assets.loopbacks.earth_engine.asking import L1C, L2A, VIIRS, pixels
 from fusion_assets.loopbacks.earth_engine.tiny_archive import CRS, NORTH, WEST, lights, values
+from fusion_assets_tests.loopbacks.earth_engine.requests_in_short import L1C, L2A, VIIRS, pixels
 
 
 def clear(image):

@@ -182,6 +182,7 @@ def test_checks_pass(run):
     assert checks == dict.fromkeys(["enough_clear", "ndvi_varies", "decibels", "filled", "within_bounds"], True)
 
 
+@pytest.mark.slow
 def test_earth_engine_gives_the_same(catalog, run, tmp_path):
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         settings = {"engine": "earth_engine", "ee_project": "demo", "ee_url": service.url}

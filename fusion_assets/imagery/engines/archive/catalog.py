@@ -17,8 +17,9 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.archive.doubles import one_each
-from fusion_assets.imagery.engines.deadline import bounded, deadline
+from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.footprints import footprint, touches
+from fusion_assets.imagery.retries import bounded, deadline
 from fusion_assets.imagery.scenes import interval
 from fusion_assets.imagery.windows import bounds, overlaps
 from fusion_assets.storage.addresses import public_url
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from fusion_assets.imagery.engines.archive.web import Web
 
 _T = TypeVar("_T")
-_LISTING_SECONDS, _SIGNING_SECONDS = 600.0, 600.0
 
 
 def find_items(
@@ -39,6 +39,7 @@ def find_items(
     geometry: BaseGeometry,
     window: tuple[dt.date, dt.date],
     sign: str | None = None,
+    limits: Limits = LIMITS,
 ) -> list[pystac.Item]:
     """Items of the first of `collections` that the archive holds, touching `geometry` and overlapping `window`.
 
@@ -48,6 +49,7 @@ def find_items(
         geometry: area in longitude and latitude.
         window: first and last day, both included; items match when their own interval overlaps it.
         sign: `planetary_computer` signs asset links when they are read; nothing signed is ever stored.
+        limits: what a server is given.
 
     Returns:
         Items sorted by id.
@@ -58,33 +60,38 @@ def find_items(
             items that the server counts but does not give, two items of one id.
     """
     first, last = bounds(window)
-    found = _items(root, collections, geometry, first, last)
+    found = _items(root, collections, geometry, first, last, limits)
     shapely.prepare(geometry)
     touching = [item for item in found if touches(footprint(item), geometry)]
     matching = one_each([item for item in touching if overlaps(*_times(item), first, last)])
     if sign == "planetary_computer":
-        return _signed(matching)
+        return _signed(matching, limits)
     return matching
 
 
 def _items(
-    root: str, collections: Sequence[str], geometry: BaseGeometry, first: dt.datetime, last: dt.datetime
+    root: str,
+    collections: Sequence[str],
+    geometry: BaseGeometry,
+    first: dt.datetime,
+    last: dt.datetime,
+    limits: Limits,
 ) -> list[pystac.Item]:
     """Items of the first of `collections` that there is; an API is asked for those that match, and gives some more."""
     if _is_local(root):
-        opened = _open(root)
+        opened = _open(root, limits)
         return [item for chosen in _chosen(opened, collections) for item in _items_of(opened, chosen)]
     from fusion_assets.imagery.engines.archive import stac_api
     from fusion_assets.imagery.engines.archive.web import answered
 
     with answered(root, "reading what it holds"):
-        opened = _open(root)
+        opened = _open(root, limits)
         chosen = _chosen(opened, collections)
         if not _is_api(opened.catalog):
             return [item for part in chosen for item in _items_of(opened, part)]
     client, names = cast("Client", opened.catalog), [part.id for part in chosen]
     with answered(root, f"searching {', '.join(names)}"):
-        return [item for name in names for item in stac_api.search(client, name, geometry, first, last)]
+        return [item for name in names for item in stac_api.search(client, name, geometry, first, last, limits)]
 
 
 def _chosen(opened: _Opened, collections: Sequence[str]) -> list[pystac.Collection]:
@@ -136,14 +143,14 @@ def _times(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
     )
 
 
-def _signed(items: list[pystac.Item]) -> list[pystac.Item]:
+def _signed(items: list[pystac.Item], limits: Limits) -> list[pystac.Item]:
     """Items whose files the Planetary Computer lets everybody read for a while."""
     import planetary_computer
 
     from fusion_assets.imagery.engines.archive.web import passing
 
     try:
-        with deadline(_SIGNING_SECONDS):
+        with deadline(limits.signing_seconds):
             return bounded(lambda: [planetary_computer.sign(item) for item in items])
     except Exception as error:
         kind = Unreachable if passing(error) else FusionError
@@ -159,8 +166,9 @@ def _signed(items: list[pystac.Item]) -> list[pystac.Item]:
 class _Files(DefaultStacIO):
     """Reads STAC files, on disk or on the web, and remembers which, and what state they were in."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
         super().__init__()
+        self.limits = limits
         self.seen: dict[str, float] = {}
         self.latest = ""
 
@@ -179,7 +187,7 @@ class _Files(DefaultStacIO):
         """Where files are read that are not on disk."""
         from fusion_assets.imagery.engines.archive.web import Web
 
-        return Web()
+        return Web(self.limits)
 
     def unchanged(self) -> bool:
         return all(_state(place) == state for place, state in self.seen.items())
@@ -210,10 +218,10 @@ def _state(place: str) -> float:
         return -1
 
 
-def _open(root: str) -> _Opened:
+def _open(root: str, limits: Limits) -> _Opened:
     known = _CACHE.get(root)
     if known is None or not known.files.unchanged():
-        files = _Files()
+        files = _Files(limits)
         known = _CACHE[root] = _Opened(root, _read_catalog(root, files), files)
     return known
 
@@ -268,7 +276,7 @@ def _told(error: BaseException | None) -> Exception | None:
 def _collections(opened: _Opened) -> list[pystac.Collection]:
     catalog = opened.catalog
     if _is_api(catalog):
-        with deadline(_LISTING_SECONDS):
+        with deadline(opened.files.limits.listing_seconds):
             return list(_walk(opened, catalog.get_collections()))
     return [below for below in _walk(opened, _below(catalog)) if isinstance(below, pystac.Collection)]
 

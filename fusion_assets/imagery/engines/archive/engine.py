@@ -28,7 +28,7 @@ from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_sce
 from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
@@ -41,14 +41,14 @@ class ArchiveEngine:
 
     name = "archive"
 
-    def __init__(self, storage: Storage) -> None:
-        """Keep the list of operations under `storage`."""
-        self._storage = storage
+    def __init__(self, storage: Storage, sizes: PieceSizes = PIECE_SIZES) -> None:
+        """Keep the list of operations under `storage`, and make series in pieces of these sizes."""
+        self._storage, self._sizes = storage, sizes
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._flags: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def submit(self, request: ExportRequest) -> Export:
-        """Find the scenes and record the operation; see `Engine.submit`."""
+        """Find the scenes and record the operation; see `CompositeEngine.submit`."""
         found = scenes_for(request)
         ids = tuple(scene.id for scene in found)
         export_id = operation_id(request, ids)
@@ -69,44 +69,44 @@ class ArchiveEngine:
         return list(exports)
 
     def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
-        """Lazy composite of the export's scenes on its grid; see `Engine.collect`."""
+        """Lazy composite of the export's scenes on its grid; see `CompositeEngine.collect`."""
         request = export.request
         scenes = self._usable(self._scenes(export), request, without)
         surface = PRODUCTS[request.product].label == "fraction"
         return composite(acquisitions(scenes), request.recipe, request.grid, surface)
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
-        """Read all that the grid needs of every file once; see `Engine.unreadable`."""
+        """Read all that the grid needs of every file once; see `CompositeEngine.unreadable`."""
         found = self._readability(self._scenes(export), export.request)
         return {scene: problem for scene, problem in found.items() if problem}
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
-        """Every pass by itself, lazily; see `Engine.series`."""
+        """Every pass by itself, lazily; see `SeriesEngine.series`."""
         scenes = self._usable(scenes_for(request), request, without)
-        return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment)
+        return timeseries(scenes, request.recipe, request.grid, PRODUCTS[request.product], treatment, self._sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
-        """Read all that the grid needs of every file once; see `Engine.readability`."""
+        """Read all that the grid needs of every file once; see `SeriesEngine.readability`."""
         return self._readability(scenes_for(request), request)
 
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
-        """What items and pixels say against each other; see `Engine.doubts`."""
+        """What items and pixels say against each other; see `SeriesEngine.doubts`."""
         seen = {scene: found for (scene, *asked), found in self._verdicts.items() if asked == _asked(request)}
         by_pixels = (doubt for scene in sorted(seen) for doubt in seen[scene].doubts)
         return (*self._flags.get(tuple(_asked(request)), ()), *by_pixels)
 
     def resubmit(self, export: Export) -> Export:
-        """Operations of this engine do not fail; see `Engine.resubmit`."""
+        """Operations of this engine do not fail; see `CompositeEngine.resubmit`."""
         return export
 
     def facts(self, export: Export) -> dict[str, object]:
-        """Nothing beside the ticket; see `Engine.facts`."""
+        """Nothing beside the ticket; see `CompositeEngine.facts`."""
         return {}
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
-        """Operations recorded after `cursor`, oldest first; see `Engine.finished_since`.
+        """Operations recorded after `cursor`, oldest first; see `CompositeEngine.finished_since`.
 
         The last minutes before the cursor are looked at again, because two processes' clocks and writes are not
         ordered; the sensor's run keys make the repetition harmless.

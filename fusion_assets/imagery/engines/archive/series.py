@@ -21,10 +21,9 @@ from fusion_assets.imagery.compositing.headers import Header
 from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.compositing.tile import is_clear
-from fusion_assets.imagery.products import Product
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.recipe import CompositeRecipe, Product
 from fusion_assets.imagery.scenes import Scene, SceneFile
-from fusion_assets.imagery.timeseries import Date, Treatment, assembled, dates_of, first_clear
+from fusion_assets.imagery.timeseries import PIECE_SIZES, Date, PieceSizes, Treatment, assembled, dates_of, first_clear
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,14 @@ class _Shared:
 
 
 def timeseries(
-    scenes: Sequence[Scene], recipe: CompositeRecipe, grid: Grid, product: Product, treatment: Treatment | None = None
+    scenes: Sequence[Scene],
+    recipe: CompositeRecipe,
+    grid: Grid,
+    product: Product,
+    treatment: Treatment | None = None,
+    sizes: PieceSizes = PIECE_SIZES,
 ) -> xr.Dataset:
-    """The scenes of a request, date by date, in chunks of one date and `TILE` pixels; see `dataset_of`.
+    """The scenes of a request, date by date, in chunks of one date; see `dataset_of`.
 
     Raises:
         UnreadableFile: a file that cannot be opened; when computed, one that cannot be read.
@@ -49,7 +53,10 @@ def timeseries(
     dates = [dataclasses.replace(date, scenes=tuple(of)) for date, of in zip(dates, scenes_of, strict=True)]
     shared = dask.delayed(_Shared(dates, recipe, headers), pure=False, traverse=False)
     read = dask.delayed(_read, pure=False)
-    return assembled(lambda first, _, window: read(shared, first, window), 1, dates, recipe.bands, grid, treatment)
+
+    return assembled(
+        lambda first, _, window: read(shared, first, window), 1, dates, recipe.bands, grid, treatment, sizes
+    )
 
 
 @functools.lru_cache(maxsize=16)

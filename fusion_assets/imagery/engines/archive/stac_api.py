@@ -16,13 +16,10 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.search_outline import search_outline
+from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.engines.archive.web import Circle, Refusal, Web, next_link
-from fusion_assets.imagery.engines.deadline import deadline
+from fusion_assets.imagery.retries import deadline
 
-SEARCH_SECONDS = 900.0
-PAGE_SIZES = (200, 100, 50, 10)
-"""Items to a page: the next fewer where a server says, or shows by failing, that a page is too large."""
-MOST_ITEMS = 50_000
 # Where servers write how many items match: in the page itself, or in one of these objects of it (STAC API 1.0, its
 # context extension before that, stac-server and sat-api at first).
 _PLACES = ("context", "search:metadata", "meta")
@@ -33,7 +30,12 @@ _ABOUT_OUTLINES = re.compile(r"intersects|geometr|polygon|vert(ex|ices)|too larg
 
 
 def search(
-    client: Client, collection: str, area: BaseGeometry, first: dt.datetime, last: dt.datetime
+    client: Client,
+    collection: str,
+    area: BaseGeometry,
+    first: dt.datetime,
+    last: dt.datetime,
+    limits: Limits = LIMITS,
 ) -> list[pystac.Item]:
     """Items of a collection around an area and between two moments; a few more may be among them.
 
@@ -43,6 +45,7 @@ def search(
         area: longitude and latitude.
         first: first moment.
         last: last moment.
+        limits: what it is given.
 
     Raises:
         Refusal: no answer, or one that contradicts itself.
@@ -52,14 +55,14 @@ def search(
     box = {"bbox": list(area.bounds)}
     # Outlines do not fit into the addresses that GET asks.
     where = box if method == "GET" else {"intersects": search_outline(area).__geo_interface__}
-    sizes = list(PAGE_SIZES)
-    with deadline(SEARCH_SECONDS):
+    sizes = list(limits.page_sizes)
+    with deadline(limits.search_seconds):
         while True:
             asked: ItemSearch = client.search(
                 method=method, collections=[collection], datetime=[first, last], limit=sizes[0], **where
             )
             try:
-                features = _every_feature(asked, collection, sizes[0])
+                features = _every_feature(asked, collection, limits.most_items)
                 return [_item(feature, client) for feature in features]
             except Refusal as refusal:
                 if refusal.status in (405, 501) and method == "POST":
@@ -82,7 +85,7 @@ def _page_refused(refusal: Refusal) -> bool:
     return refusal.status in _TOO_LARGE or bool(said)
 
 
-def _every_feature(asked: ItemSearch, collection: str, size: int) -> list[dict[str, Any]]:
+def _every_feature(asked: ItemSearch, collection: str, most: int) -> list[dict[str, Any]]:
     web = asked._stac_io
     assert isinstance(web, Web)
     features: list[dict[str, Any]] = []
@@ -100,8 +103,8 @@ def _every_feature(asked: ItemSearch, collection: str, size: int) -> list[dict[s
                 raise Circle("its next page brings the items of pages before it again")
             known |= names
             features += found
-            if len(known) > MOST_ITEMS:
-                raise Refusal(f"more than {MOST_ITEMS} items match")
+            if len(known) > most:
+                raise Refusal(f"more than {most} items match")
     except Circle as circle:
         if matched is None or len(known) < matched:
             of_all = "" if matched is None else f" of {matched}"
@@ -128,11 +131,6 @@ def _check_pages(asked: ItemSearch, web: Web, count: int) -> None:
 def _matched(page: Mapping[str, Any]) -> int | None:
     """How many items match, where a page says so."""
     return _number([page, *(page.get(place) for place in _PLACES)], _COUNTS)
-
-
-def _size(page: Mapping[str, Any], asked: int) -> int:
-    """How many items a page may hold: as the server says, or else as it was asked."""
-    return _number([page.get(place) for place in _PLACES], ("limit",)) or asked
 
 
 def _number(places: list[Any], names: tuple[str, ...]) -> int | None:

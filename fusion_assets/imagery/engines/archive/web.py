@@ -17,18 +17,10 @@ from pystac_client.stac_api_io import StacApiIO
 from requests.exceptions import ChunkedEncodingError
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, deadline, remaining
+from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
+from fusion_assets.imagery.retries import bounded, deadline, remaining
 from fusion_assets.storage.addresses import public_url
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-REQUEST_SECONDS = 120.0
-"""For one answer, whole, however slowly it trickles."""
-ATTEMPTS = 4
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 60.0
-"""A server that asks for a longer one is not waited for."""
-MOST_EMPTY_PAGES = 20
-"""That follow each other and still lead on."""
 _SAID = 300
 _PASSING = {408, 425, 429}
 _LASTING = {501, 505, 511}
@@ -91,8 +83,9 @@ class _Request:
 class Web(StacApiIO):
     """Reads over HTTP for pystac and pystac-client; their own ways wait without limits and ask POST only once."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = LIMITS) -> None:
         super().__init__(max_retries=None)
+        self.limits = limits
 
     def request(
         self,
@@ -113,19 +106,9 @@ class Web(StacApiIO):
             Refusal: see there.
         """
         wanted = _Request(href, (method or "GET").upper(), parameters or {}, headers or {})
-        refusal = Refusal(f"no time is left to ask {public_url(href)}", transient=True)
-        for attempt in range(1, ATTEMPTS + 1):
-            if remaining() <= 0:
-                break
-            try:
-                return self._answer(wanted)
-            except Refusal as error:
-                refusal = error
-            pause = max(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1), refusal.pause)
-            if not refusal.transient or attempt == ATTEMPTS or pause > min(LONGEST_PAUSE_SECONDS, remaining()):
-                break
-            time.sleep(pause)
-        raise refusal
+        if remaining() <= 0:
+            raise Refusal(f"no time is left to ask {public_url(href)}", transient=True)
+        return self.limits.retries.ask(lambda: self._answer(wanted))
 
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
@@ -153,7 +136,7 @@ class Web(StacApiIO):
             page = self._page(following)
             yield page
             empty = 0 if page.get("features") or page.get("collections") else empty + 1
-            if empty > MOST_EMPTY_PAGES:
+            if empty > self.limits.most_empty_pages:
                 raise Circle(f"{empty} empty pages follow each other")
             following = _next(page, following, first)
 
@@ -174,7 +157,7 @@ class Web(StacApiIO):
         """Ask once."""
         place = public_url(wanted.url)
         try:
-            with deadline(REQUEST_SECONDS):
+            with deadline(self.limits.request_seconds):
                 response = bounded(lambda: self._send(wanted))
         except (requests.RequestException, TimeoutError, ValueError) as error:
             kind = type(error).__name__
@@ -193,7 +176,7 @@ class Web(StacApiIO):
 
     def _send(self, wanted: _Request) -> requests.Response:
         inside = {"json": dict(wanted.parameters)} if wanted.method == "POST" else {"params": dict(wanted.parameters)}
-        limits = (CONNECT_SECONDS, READ_SECONDS)
+        limits = (self.limits.connect_seconds, self.limits.read_seconds)
         return self.session.request(
             wanted.method,
             wanted.url,

@@ -6,21 +6,19 @@ returns what was found, in words without secrets.
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.deadline import bounded, deadline
+from fusion_assets.imagery.engines import services
 from fusion_assets.imagery.engines.earth_engine import tasks
 from fusion_assets.imagery.engines.earth_engine.connection import (
     REQUESTS_AT_ONCE,
     Connection,
     credentials_for,
-    explained,
+    earth_engine_error,
     stored_sign_in,
 )
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
@@ -56,28 +54,18 @@ class Once(Connection):
         except FusionError:
             raise
         except Exception as error:
-            problem = explained(error, about)
+            problem = earth_engine_error(error, about)
         raise problem
 
 
 def within(work: Callable[[], _T], about: str, seconds: float = LIMIT_SECONDS) -> _T:
-    """What `work` returns or raises, unless it takes too long: then it is left behind in its thread.
-
-    Raises:
-        FusionError: no answer in time.
-    """
-    with suppress(TimeoutError), deadline(seconds):
-        return bounded(work)
-    raise FusionError(f"{about}: no answer within {seconds:g} s", "an answer", _NETWORK)
+    """See `services.within`."""
+    return services.within(work, about, seconds, _NETWORK)
 
 
 def package(name: str) -> str:
     """The version of a package that this engine needs."""
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        missing = FusionError("not installed", "it, for Earth Engine", "pip install 'fusion-assets[earth-engine]'")
-    raise missing
+    return services.package_version(name, "Earth Engine", "earth-engine")
 
 
 def endpoint(connection: Connection) -> str:

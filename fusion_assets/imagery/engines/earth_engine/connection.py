@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import os
-import random
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, remaining
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.services import (
+    TRANSIENT_CODES,
+    check_address,
+    is_local,
+    package_version,
+    service_error,
+)
+from fusion_assets.imagery.retries import RetryPolicy, bounded
 
-ATTEMPTS = 6
-HASTY_ATTEMPTS = 3
-"""Of callers with a deadline, such as the sensor, which comes again by itself."""
-FIRST_PAUSE_SECONDS = 1.0
+RETRIES = RetryPolicy(attempts=6, hasty_attempts=3)
 REQUESTS_AT_ONCE = 40
 """Earth Engine's limit of requests that one project computes at the same time."""
-_TRANSIENT_CODES = {429, 500, 502, 503, 504}
 _TRANSIENT_TEXTS = ("too many", "internal error", "unavailable", "retry later", "rate limit", "deadline exceeded")
 _LOCK = threading.Lock()
 _SLOTS = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
@@ -92,20 +90,16 @@ class Connection:
 
 
 def _patiently(work: Callable[[], _T], about: str) -> _T:
-    attempts = ATTEMPTS if remaining() == math.inf else HASTY_ATTEMPTS
-    for attempt in range(1, attempts + 1):
+    def attempt() -> _T:
         try:
             return bounded(work)
         except FusionError:
             raise
         except Exception as error:
-            problem = explained(error, about)
-            again = transient(error)
-        if attempt == attempts or not again or remaining() <= 0:
-            break
-        time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
-    # Not inside the handler: the client's own errors carry requests, and those carry tokens.
-    raise problem
+            problem = earth_engine_error(error, about)
+        raise problem
+
+    return RETRIES.ask(attempt)
 
 
 def status_of(error: BaseException) -> int | None:
@@ -119,7 +113,7 @@ def transient(error: BaseException) -> bool:
     status = status_of(error)
     if status is not None:
         daily = "EECU" in str(error)
-        return status in _TRANSIENT_CODES and not daily
+        return status in TRANSIENT_CODES and not daily
     if isinstance(error, ConnectionError | TimeoutError) or type(error).__name__ == "TransportError":
         return True
     if getattr(error, "retryable", False):  # of google.auth: no token, because of the network or of a busy server
@@ -127,18 +121,15 @@ def transient(error: BaseException) -> bool:
     return type(error).__name__ == "EEException" and any(text in str(error).lower() for text in _TRANSIENT_TEXTS)
 
 
-def explained(error: BaseException, about: str) -> FusionError:
-    """An error of the client in our form: Earth Engine's own message and what to do, without addresses' secrets."""
-    known = type(error).__name__ in ("EEException", "HttpError")
+def earth_engine_error(error: BaseException, about: str) -> FusionError:
+    """An error of the client in our form: Earth Engine's own message and what to do."""
     # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
-    text = public_url(str(error)).strip() if known else type(error).__name__
+    text = str(error).strip() if type(error).__name__ in ("EEException", "HttpError") else type(error).__name__
     if isinstance(error, TimeoutError):
         text = "nothing in the time there was"
     if type(error).__module__.startswith("google.auth"):
         text = f"the credentials were not accepted ({type(error).__name__})"
-    remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
-    kind = Unreachable if transient(error) else FusionError
-    return kind(f"{about}: Earth Engine says: {text}", "an answer", remedy)
+    return service_error(f"{about}: Earth Engine says", text, transient(error), _REMEDIES)
 
 
 def _is_initialized() -> bool:
@@ -148,14 +139,9 @@ def _is_initialized() -> bool:
 
 
 def _initialize(connection: Connection) -> None:
-    try:
-        import ee
-    except ImportError:
-        raise FusionError(
-            "the package earthengine-api is not installed",
-            "it, for FUSION_ENGINE=earth_engine",
-            "pip install 'fusion-assets[earth-engine]'",
-        ) from None
+    package_version("earthengine-api", "FUSION_ENGINE=earth_engine", "earth-engine")
+    import ee
+
     credentials = credentials_for(connection.url)
     try:
         ee.Initialize(credentials=credentials, project=connection.project or None, url=connection.url or None)
@@ -175,13 +161,8 @@ def credentials_for(url: str) -> Any:
     import google.auth
     from google.auth.credentials import AnonymousCredentials
 
-    parts = urlsplit(url)
-    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if url and parts.scheme != "https" and not local:
-        raise FusionError(
-            f"EE_URL is {public_url(url)}", "an https address; credentials are not sent in clear", "correct EE_URL"
-        )
-    if local:
+    check_address("EE_URL", url)
+    if is_local(url):
         return AnonymousCredentials()  # never send a credential to a stand-in
     remedy = (
         "run `earthengine authenticate`, or `gcloud auth application-default login`, or point "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.earth_engine import direct, shards, tasks, timeseries
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
-from fusion_assets.imagery.engines.earth_engine.polling import is_overdue, plan_of, refreshed, verified
+from fusion_assets.imagery.engines.earth_engine.polling import FILES_GRACE, is_overdue, plan_of, refreshed, verified
 from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
 from fusion_assets.imagery.engines.earth_engine.scenes import Found, find_scenes, list_scenes
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.engines.operations import now, renewed
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest, operation_id
-from fusion_assets.imagery.timeseries import Treatment
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.storage.root import Storage
 
@@ -37,6 +38,8 @@ class ExportOptions:
         most_tasks: tasks of ours that may wait or run at once; None leaves it to Earth Engine's queue.
         priority: 0 to 9999, higher first; None is Earth Engine's 100.
         when_full: whether whoever submits to a full queue should `wait` (`QueueFull`) or `stop`.
+        files_grace: files of a task that succeeded may take a moment to appear; after this they are missing.
+        sizes: of the pieces of a series.
     """
 
     bucket: str = ""
@@ -44,10 +47,12 @@ class ExportOptions:
     most_tasks: int | None = None
     priority: int | None = None
     when_full: Literal["wait", "stop"] = "stop"
+    files_grace: dt.timedelta = FILES_GRACE
+    sizes: PieceSizes = PIECE_SIZES
 
 
 class EarthEngine:
-    """Composites computed by Google Earth Engine; see `exports.Engine` for the protocol."""
+    """Composites computed by Google Earth Engine; see `CompositeEngine`."""
 
     name = "earth_engine"
 
@@ -58,7 +63,7 @@ class EarthEngine:
         self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
 
     def submit(self, request: ExportRequest) -> Export:
-        """List the scenes and accept the request, or find what has been accepted; see `Engine.submit`.
+        """List the scenes and accept the request, or find what has been accepted; see `CompositeEngine.submit`.
 
         A failed export is tried anew: a new task, the same id.
         """
@@ -84,8 +89,8 @@ class EarthEngine:
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
-        """Every pass by itself, lazily, always fetched directly; see `Engine.series`."""
-        return timeseries.lazy_series(request, self._connection, treatment, without)
+        """Every pass by itself, lazily, always fetched directly; see `SeriesEngine.series`."""
+        return timeseries.lazy_series(request, self._connection, treatment, without, self._options.sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
@@ -118,7 +123,7 @@ class EarthEngine:
         return [record.export for record in self._present(records)]
 
     def collect(self, export: Export, without: Collection[str] = ()) -> xr.Dataset:
-        """The pixels on the grid, lazily; see `Engine.collect`. `without` counts for direct exports alone."""
+        """The pixels on the grid, lazily; see `CompositeEngine.collect`. `without` counts for direct exports alone."""
         record = self._record(export)
         if record.open:
             record = self._present([record])[0]
@@ -151,7 +156,7 @@ class EarthEngine:
         return dict(self._record(export).found.problems())
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
-        """Exports that were seen to finish after `cursor`, oldest first; see `Engine.finished_since`.
+        """Exports that were seen to finish after `cursor`, oldest first; see `CompositeEngine.finished_since`.
 
         Times are those of this project's clocks, not of Earth Engine's: what is seen late is told late, not lost. The
         last minutes before the cursor are told again, since several processes look. Exports that have run but whose
@@ -166,9 +171,10 @@ class EarthEngine:
                 settled.append(record.export)
         # Resubmissions that follow count the same listing.
         self._listed = functools.cache(lambda: tasks.listed(self._connection))
-        present = refreshed(still_open, self._registry, self._connection, self._folder, self._listed)
+        present = self._present(still_open, self._listed)
         settled += [record.export for record in present if not record.open]
-        return operations.in_order(settled) + [record.export for record in present if is_overdue(record)], seen
+        overdue = [record.export for record in present if is_overdue(record, self._options.files_grace)]
+        return operations.in_order(settled) + overdue, seen
 
     def facts(self, export: Export) -> dict[str, object]:
         """What is worth recording of an export: way, collection, task, attempt, tile scale, times, EECU-seconds."""
@@ -190,8 +196,11 @@ class EarthEngine:
         bucket = self._options.bucket.rstrip("/")
         return bucket if "://" in bucket else f"gs://{bucket}"
 
-    def _present(self, records: Sequence[Record]) -> list[Record]:
-        return refreshed(records, self._registry, self._connection, self._folder)
+    def _present(
+        self, records: Sequence[Record], listed: Callable[[], list[dict[str, Any]]] | None = None
+    ) -> list[Record]:
+        grace = self._options.files_grace
+        return refreshed(records, self._registry, self._connection, self._folder, grace, listed)
 
     def _way(self, request: ExportRequest, found: Found) -> Literal["direct", "batch"]:
         if self._options.way == "batch" and not self._options.bucket:

@@ -16,8 +16,8 @@ import pyproj
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.composite import OBSERVATION_COUNT
 from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked
-from fusion_assets.imagery.products import PRODUCTS, Mask, Product
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 
 NO_DATA = -1e30
 """Stands for masked pixels on their way here: requests for pixels would give 0 for them."""

@@ -11,7 +11,6 @@ from affine import Affine
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.compositing.label_cells import averaged
-from fusion_assets.imagery.engines.deadline import bounded, remaining
 from fusion_assets.imagery.engines.earth_engine import shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.expressions import Plan
@@ -20,9 +19,9 @@ from fusion_assets.imagery.engines.earth_engine.scenes import Found
 from fusion_assets.imagery.engines.operations import now
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.retries import bounded, remaining
 
 FILES_GRACE = dt.timedelta(minutes=10)
-"""Files of a task that succeeded may take a moment to appear; after this they are missing."""
 
 
 def refreshed(
@@ -30,6 +29,7 @@ def refreshed(
     registry: Registry,
     connection: Connection,
     folder: str,
+    grace: dt.timedelta,
     listed: Callable[[], list[dict[str, Any]]] | None = None,
 ) -> list[Record]:
     """The records with their tasks' present state, written down where it has changed.
@@ -43,6 +43,7 @@ def refreshed(
         registry: to write to.
         connection: to ask.
         folder: URL of the bucket that tasks write to.
+        grace: for the files of a task that succeeded.
         listed: all operations of the project; by default they are listed now.
     """
     if not any(record.open for record in records):
@@ -54,7 +55,7 @@ def refreshed(
         if not record.open or remaining() <= 0:
             return record
         operation = by_name.get(record.operation) or tasks.get(record.operation, connection)
-        new = _seen(record, operation, folder)
+        new = _seen(record, operation, folder, grace)
         return record if new == record else registry.write(new)
 
     def needs_files(index: int) -> bool:
@@ -77,9 +78,9 @@ def verified(record: Record, registry: Registry, folder: str) -> Record:
     return registry.write(_ended(record, "FAILED", f"the task's files are gone: {problem.found}", record.facts))
 
 
-def is_overdue(record: Record) -> bool:
+def is_overdue(record: Record, grace: dt.timedelta) -> bool:
     """Whether a task succeeded a while ago, but its files can still not be reached."""
-    return record.open and bool(record.succeeded) and _age(record.succeeded) > FILES_GRACE
+    return record.open and bool(record.succeeded) and _age(record.succeeded) > grace
 
 
 def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without: Collection[str] = ()) -> Plan:
@@ -94,7 +95,7 @@ def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without
     return Plan(request.product, found.collection, kept, found.masked, recipe, request.grid, tile_scale)
 
 
-def _seen(record: Record, operation: tasks.Operation | None, folder: str) -> Record:
+def _seen(record: Record, operation: tasks.Operation | None, folder: str, grace: dt.timedelta) -> Record:
     if operation is not None and operation.state in ("PENDING", "RUNNING"):
         export = dataclasses.replace(record.export, state=operation.state)
         return dataclasses.replace(record, export=export, facts=operation.facts)
@@ -110,7 +111,7 @@ def _seen(record: Record, operation: tasks.Operation | None, folder: str) -> Rec
     if operation is None and lost:
         return _ended(record, "FAILED", f"Earth Engine no longer knows the task, and {problem.found}", facts)
     since = record.succeeded or now()
-    if lost and _age(since) > FILES_GRACE:
+    if lost and _age(since) > grace:
         return _ended(record, "FAILED", f"the task succeeded, but {problem.found}", facts)
     waiting = dataclasses.replace(record.export, state="RUNNING", message=f"files not ready: {problem.found}")
     return dataclasses.replace(record, export=waiting, facts=facts, succeeded=since)

@@ -11,7 +11,8 @@ from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
-from fusion_assets.imagery.products import PRODUCTS, Mask
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import Scene, tile_of
 from fusion_assets.imagery.sentinel2_offsets import FIRST_SHIFTED_DAY
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene

@@ -47,8 +47,9 @@ def lazy_series(
     connection: Connection,
     treatment: series.Treatment | None = None,
     without: Collection[str] = (),
+    sizes: series.PieceSizes = series.PIECE_SIZES,
 ) -> xr.Dataset:
-    """The series of a request, fetched in pieces of `AT_ONCE` dates; see `Engine.series`."""
+    """The series of a request, fetched in pieces of `AT_ONCE` dates; see `SeriesEngine.series`."""
     name, scenes, masked, _ = list_scenes(request, connection)
     kept = [scene for scene in scenes if scene.id not in without]
     for scene in kept:
@@ -66,6 +67,7 @@ def lazy_series(
         request.recipe.bands,
         request.grid,
         treatment,
+        sizes,
     )
 
 

@@ -7,13 +7,13 @@
 - `evalscripts.py`: what the service computes for each pixel
 - `tiles.py`: pixels of one pass on a part of the grid, the answer checked
 - `timeseries.py`: from scenes found to a lazy series on a grid
-- `engine.py`: what of the `Engine` protocol there is, and what is refused
+- `engine.py`: the engine itself, a `SeriesEngine`
 
 Only this package knows Sentinel Hub. It has been tested against a loopback service that speaks the protocol, and
 not yet against the real one.
 """
 
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
-from fusion_assets.imagery.engines.sentinel_hub.engine import SentinelHub, makes_series_only
+from fusion_assets.imagery.engines.sentinel_hub.engine import SentinelHub
 
-__all__ = ["Connection", "SentinelHub", "check", "makes_series_only"]
+__all__ = ["Connection", "SentinelHub", "check"]

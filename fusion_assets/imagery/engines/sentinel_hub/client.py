@@ -18,22 +18,11 @@ from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubS
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.deadline import bounded, deadline
-from fusion_assets.imagery.engines.sentinel_hub.problems import TRANSIENT_CODES, status_of
+from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace
+from fusion_assets.imagery.engines.sentinel_hub.problems import status_of
+from fusion_assets.imagery.engines.services import TRANSIENT_CODES
+from fusion_assets.imagery.retries import bounded, deadline
 from fusion_assets.storage.addresses import public_url
-
-ATTEMPTS = 4
-"""Of a request that meets an error of the server or the network; pauses grow threefold."""
-FIRST_PAUSE_SECONDS = 1.0
-MOST_REFUSALS = 20
-"""Answers 429 that one request takes."""
-LONGEST_WAIT_SECONDS = 600.0
-"""A wait beyond it is for a quota, which people must know about."""
-SECONDS_BETWEEN_REQUESTS = 0.05
-SLOWEST_SECONDS_BETWEEN_REQUESTS = 2.0
-REQUESTS_AT_ONCE = 8
-REQUEST_SECONDS = 120.0
-TOKEN_SECONDS = 60.0
 
 # What a token endpoint may say (RFC 6749); anything else that it says is not shown.
 _REFUSALS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope")
@@ -44,26 +33,34 @@ for _name in ("requests_oauthlib", "oauthlib"):
 warnings.filterwarnings("ignore", category=SHRateLimitWarning)
 
 
-def configuration(url: str, token_url: str, client_id: str, client_secret: str) -> SHConfig:
+def configuration(connection: Connection, client_id: str, client_secret: str) -> SHConfig:
     """Settings that are neither read from disk nor written there.
 
     Without `use_defaults`, the package writes a config.toml where there is none, and takes credentials from it.
     """
     return SHConfig(
         use_defaults=True,
-        sh_base_url=url,
-        sh_token_url=token_url,
+        sh_base_url=connection.url,
+        sh_token_url=connection.token_url,
         sh_client_id=client_id,
         sh_client_secret=client_secret,
-        max_download_attempts=ATTEMPTS,
-        download_sleep_time=FIRST_PAUSE_SECONDS,
-        download_timeout_seconds=REQUEST_SECONDS,
-        max_retries=MOST_REFUSALS,
+        max_download_attempts=connection.pace.retries.attempts,
+        download_sleep_time=connection.pace.retries.pause,
+        download_timeout_seconds=connection.pace.request_seconds,
+        max_retries=connection.pace.most_refusals,
     )
 
 
+class Busy(Unreachable):
+    """No token, for a reason that passes and that the parent has not asked again for by itself."""
+
+
 class Session(SentinelHubSession):
-    """A session that waits for a token no longer than `TOKEN_SECONDS`; the parent has no limit and retries no 429."""
+    """A session that does not wait for a token for ever; the parent has no limit and retries no 429."""
+
+    def __init__(self, config: SHConfig, pace: Pace) -> None:
+        self._pace = pace
+        super().__init__(config)
 
     def _collect_new_token(self) -> dict[str, Any]:
         """Ask for a token.
@@ -71,31 +68,27 @@ class Session(SentinelHubSession):
         Raises:
             FusionError: refused, or no answer.
         """
-        problem = _no_token("nothing", self.config)
-        for attempt in range(1, ATTEMPTS + 1):
-            again = False
+        collect = super()._collect_new_token
+
+        def attempt() -> dict[str, Any]:
             try:
-                with deadline(TOKEN_SECONDS):
-                    return bounded(super()._collect_new_token)
+                with deadline(self._pace.token_seconds):
+                    return bounded(collect)
             except FusionError:
                 raise
             except OAuth2Error as error:
-                # Codes of its own, such as for 429, arrive without their status.
-                again = error.error not in (*_REFUSALS, "insecure_transport")
                 problem = _refused(str(error.error), self.config)
             except (requests.RequestException, DownloadFailedException) as error:
                 status = status_of(error)
-                again = status == requests.codes.too_many_requests  # the parent has repeated all others
                 kind = Unreachable if status is None or status in TRANSIENT_CODES else FusionError
                 what = f"{type(error).__name__}{f', status {status}' if status else ''}"
-                problem = _no_token(what, self.config, kind)
+                problem = _no_token(what, self.config, Busy if status == requests.codes.too_many_requests else kind)
             except Exception as error:
                 problem = _no_token(type(error).__name__, self.config)
-            if not again or attempt == ATTEMPTS:
-                break
-            time.sleep(FIRST_PAUSE_SECONDS * 3 ** (attempt - 1))
-        # Not inside the handler: the client's errors carry the request, and that carries the secret.
-        raise problem
+            # Not inside the handler: the client's errors carry the request, and that carries the secret.
+            raise problem
+
+        return self._pace.retries.ask(attempt, again=lambda error: isinstance(error, Busy))
 
 
 class Client(SentinelHubDownloadClient):
@@ -103,15 +96,17 @@ class Client(SentinelHubDownloadClient):
 
     Args:
         config: see `configuration`.
+        pace: how much is asked.
 
     Raises:
         FusionError: the credentials are refused.
     """
 
-    def __init__(self, config: SHConfig) -> None:
-        super().__init__(session=Session(config), config=config)
-        self._lock, self._slots = threading.RLock(), threading.BoundedSemaphore(REQUESTS_AT_ONCE)
-        self.rate_limit.wait_time = SECONDS_BETWEEN_REQUESTS
+    def __init__(self, config: SHConfig, pace: Pace) -> None:
+        super().__init__(session=Session(config, pace), config=config)
+        self._pace, self._lock = pace, threading.RLock()
+        self._slots = threading.BoundedSemaphore(pace.at_once)
+        self.rate_limit.wait_time = pace.between_requests
         self._slowed_until = 0.0
 
     def _execute_thread_safe(self, thread_unsafe_function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -126,7 +121,7 @@ class Client(SentinelHubDownloadClient):
         if response.status_code == requests.codes.unauthorized and request.use_session:
             with self._lock:
                 if self.session is session:  # no other thread has renewed it meanwhile
-                    self.session = Session(self.config)
+                    self.session = Session(self.config, self._pace)
             response = self._send(request)
         if response.status_code == requests.codes.too_many_requests:
             # The parent reads this header as a whole number of milliseconds, and fails on anything else.
@@ -134,7 +129,7 @@ class Client(SentinelHubDownloadClient):
         elif response.ok:
             with self._lock:
                 faster = self.rate_limit.wait_time * 0.95
-                self.rate_limit.wait_time = max(faster, SECONDS_BETWEEN_REQUESTS)
+                self.rate_limit.wait_time = max(faster, self._pace.between_requests)
         return response
 
     def _send(self, request: DownloadRequest) -> requests.Response:
@@ -147,22 +142,22 @@ class Client(SentinelHubDownloadClient):
         Raises:
             OutOfRequestsException: it would be too long.
         """
-        wait = _retry_after(header)
-        if wait > LONGEST_WAIT_SECONDS:
+        wait = _retry_after(header, self._pace.retries.pause)
+        if wait > self._pace.longest_wait:
             raise OutOfRequestsException(f"the next request is let in after {wait / 3600:.1f} hours only")
         with self._lock:
             now = time.monotonic()
             if now >= self._slowed_until:  # once for all requests that were under way together
                 doubled = self.rate_limit.wait_time * 2
-                self.rate_limit.wait_time = min(doubled, SLOWEST_SECONDS_BETWEEN_REQUESTS)
+                self.rate_limit.wait_time = min(doubled, self._pace.slowest_between)
                 self._slowed_until = now + wait
         return max(1, round(wait * 1000))
 
 
-def _retry_after(header: str | None) -> float:
+def _retry_after(header: str | None, usual: float) -> float:
     """Seconds that a Retry-After header asks for: milliseconds at Sentinel Hub, elsewhere perhaps a date."""
     if header is None:
-        return FIRST_PAUSE_SECONDS
+        return usual
     try:
         return max(float(header) / 1000, 0.0)
     except ValueError:
@@ -170,7 +165,7 @@ def _retry_after(header: str | None) -> float:
     try:
         return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
     except ValueError:
-        return FIRST_PAUSE_SECONDS
+        return usual
 
 
 def _refused(code: str, config: SHConfig) -> FusionError:
@@ -181,7 +176,8 @@ def _refused(code: str, config: SHConfig) -> FusionError:
             "correct SH_TOKEN_URL",
         )
     if code not in _REFUSALS:
-        return _no_token("an answer it does not document", config, Unreachable)
+        # Codes of its own, such as for 429, arrive without their status.
+        return _no_token("an answer it does not document", config, Busy)
     return FusionError(
         f"signing in to Sentinel Hub: {public_url(config.sh_token_url)} refuses the credentials ({code})",
         "the OAuth client of an account there",

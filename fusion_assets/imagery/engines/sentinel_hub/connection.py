@@ -7,7 +7,6 @@ choose another deployment.
 
 from __future__ import annotations
 
-import importlib.metadata
 import itertools
 import os
 import threading
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.deadline import bounded, deadline
-from fusion_assets.imagery.engines.sentinel_hub.problems import explained
+from fusion_assets.imagery.engines.sentinel_hub.problems import sentinel_hub_error
+from fusion_assets.imagery.engines.services import check_address, package_version, within
+from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.storage.addresses import public_url
 
 if TYPE_CHECKING:
@@ -34,14 +34,42 @@ TOKEN_URLS = {
     "openid-connect/token",
 }
 """Where the deployments that are known hand out tokens."""
-PARTIAL_ATTEMPTS = 3
-"""How often an answer that is not whole is asked for."""
-MOST_SCENES = 20_000
-CHECK_SECONDS = 30.0
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+_PACKAGE = ("sentinelhub", "Sentinel Hub", "sentinel-hub")
+_RETRIES, _PARTIAL_RETRIES = RetryPolicy(growth=3), RetryPolicy(attempts=3, pause=0)
 _LOCK = threading.Lock()
 _clients: dict[tuple[Connection, str, str], Client] = {}
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is asked of the service, and how patiently.
+
+    Attributes:
+        retries: of a request that meets an error of the server or the network.
+        partial_retries: of a request whose answer is not whole.
+        most_refusals: answers 429 that one request takes.
+        longest_wait: seconds; a wait beyond it is for a quota, which people must know about.
+        between_requests: seconds from one request to the next, of all threads together.
+        slowest_between: the same, after many answers 429.
+        at_once: requests under way.
+        request_seconds: for an answer.
+        token_seconds: for a token.
+        check_seconds: for a look at package, credentials and collections.
+        most_scenes: of one search.
+    """
+
+    retries: RetryPolicy = _RETRIES
+    partial_retries: RetryPolicy = _PARTIAL_RETRIES
+    most_refusals: int = 20
+    longest_wait: float = 600.0
+    between_requests: float = 0.05
+    slowest_between: float = 2.0
+    at_once: int = 8
+    request_seconds: float = 120.0
+    token_seconds: float = 60.0
+    check_seconds: float = 30.0
+    most_scenes: int = 20_000
 
 
 class PartialAnswer(Exception):
@@ -55,6 +83,7 @@ class Connection:
     Attributes:
         url: base address of the service.
         token_url: where it hands out tokens.
+        pace: how much is asked of it.
 
     Raises:
         FusionError: an address to which credentials must not be sent.
@@ -62,17 +91,13 @@ class Connection:
 
     url: str = PUBLIC_URL
     token_url: str = TOKEN_URLS[PUBLIC_URL]
+    pace: Pace = Pace()
 
     def __post_init__(self) -> None:
         """Refuse addresses without TLS and such that carry a login."""
         for name, address in (("SH_BASE_URL", self.url), ("SH_TOKEN_URL", self.token_url)):
+            check_address(name, address)
             parts = urlsplit(address)
-            if parts.scheme != "https" and parts.hostname not in _LOCAL:
-                raise FusionError(
-                    f"{name} is {public_url(address)!r}",
-                    "an https address; credentials are not sent in clear",
-                    f"correct {name}",
-                )
             if parts.username or parts.password or parts.query:
                 raise FusionError(
                     f"{name} carries a login or a query", "a plain address", "use SH_CLIENT_ID and SH_CLIENT_SECRET"
@@ -103,13 +128,13 @@ class Connection:
             FusionError: no package, no credentials, or they are refused.
         """
         client_id, secret = credentials()
-        _need_package()
+        package_version(*_PACKAGE)
         from fusion_assets.imagery.engines.sentinel_hub.client import Client, configuration
 
         key = (self, client_id, secret)
         with _LOCK:
             if key not in _clients:
-                _clients[key] = Client(configuration(self.url, self.token_url, client_id, secret))
+                _clients[key] = Client(configuration(self, client_id, secret), self.pace)
             return _clients[key]
 
     def ask(self, work: Callable[[Client], _T], about: str) -> _T:
@@ -128,7 +153,7 @@ class Connection:
         except FusionError:
             raise
         except Exception as error:
-            problem = explained(error, about, client)
+            problem = sentinel_hub_error(error, about, client)
         # Not inside the handler: the client's errors carry the request, and that carries the token.
         raise problem
 
@@ -143,15 +168,16 @@ class Connection:
         Raises:
             FusionError: refused, failing, or never whole.
         """
-        wrong = ""
-        for _ in range(PARTIAL_ATTEMPTS):
-            content = self.ask(lambda c: c.download([request], max_threads=1, decode_data=False)[0].content, about)
-            try:
-                return read(content)
-            except PartialAnswer as error:
-                wrong = str(error)
+
+        def attempt() -> _T:
+            return read(self.ask(lambda c: c.download([request], max_threads=1, decode_data=False)[0].content, about))
+
+        try:
+            return self.pace.partial_retries.ask(attempt, again=lambda error: isinstance(error, PartialAnswer))
+        except PartialAnswer as error:
+            wrong = str(error)
         raise FusionError(
-            f"{about}: Sentinel Hub's answer is not whole, {PARTIAL_ATTEMPTS} times over: {wrong}",
+            f"{about}: Sentinel Hub's answer is not whole, {self.pace.partial_retries.attempts} times over: {wrong}",
             "every pixel and band that was asked for",
             "try again later; if it stays so, ask for smaller tiles",
         )
@@ -168,7 +194,7 @@ class Connection:
             condition: CQL2 text.
 
         Raises:
-            FusionError: refused, failing, or more than `MOST_SCENES`.
+            FusionError: refused, failing, or more scenes than the pace allows.
         """
 
         def pages(client: Client) -> list[dict[str, Any]]:
@@ -178,12 +204,12 @@ class Connection:
             catalog.client = client  # its own would sign in again, and wait without bounds
             where = BBox(bbox, crs=CRS.WGS84)
             found = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
-            return list(itertools.islice(found, MOST_SCENES + 1))
+            return list(itertools.islice(found, most + 1))
 
-        about = f"searching {collection} from {interval[0]} to {interval[1]}"
+        most, about = self.pace.most_scenes, f"searching {collection} from {interval[0]} to {interval[1]}"
         scenes = self.ask(pages, about)
-        if len(scenes) > MOST_SCENES:
-            raise FusionError(f"{about}: more than {MOST_SCENES} scenes", f"at most {MOST_SCENES}", "split the region")
+        if len(scenes) > most:
+            raise FusionError(f"{about}: more than {most} scenes", f"at most {most}", "split the region")
         return scenes
 
 
@@ -205,7 +231,7 @@ def credentials(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
 
 
 def check(connection: Connection | None = None) -> str:
-    """Look at package, credentials, sign-in and collections; answered within `CHECK_SECONDS`.
+    """Look at package, credentials, sign-in and collections; answered within `Pace.check_seconds`.
 
     Returns:
         What was found, in words without secrets.
@@ -215,7 +241,7 @@ def check(connection: Connection | None = None) -> str:
     """
     chosen = connection or Connection.from_environment()
     credentials()
-    _need_package()
+    version = package_version(*_PACKAGE)
 
     def look() -> str:
         path = f"{chosen.url}/api/v1/catalog/1.0.0/collections"
@@ -228,25 +254,6 @@ def check(connection: Connection | None = None) -> str:
                 "Sentinel-1 GRD and Sentinel-2 L2A",
                 "choose another deployment by SH_BASE_URL",
             )
-        version = importlib.metadata.version("sentinelhub")
         return f"{chosen.url} lets the OAuth client in and has both collections (sentinelhub {version})"
 
-    try:
-        with deadline(CHECK_SECONDS):
-            return bounded(look)
-    except TimeoutError:
-        problem = FusionError(
-            f"{chosen.url}: no answer within {CHECK_SECONDS:g} s", "an answer", "check the network and SH_BASE_URL"
-        )
-    raise problem
-
-
-def _need_package() -> None:
-    try:
-        importlib.metadata.version("sentinelhub")
-        return
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    raise FusionError(
-        "the package sentinelhub is not installed", "it, for Sentinel Hub", "pip install 'fusion-assets[sentinel-hub]'"
-    )
+    return within(look, chosen.url, chosen.pace.check_seconds, "check the network and SH_BASE_URL")

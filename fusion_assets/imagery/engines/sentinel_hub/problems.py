@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.services import TRANSIENT_CODES, service_error
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.engines.sentinel_hub.client import Client
 
-TRANSIENT_CODES = {429, 500, 502, 503, 504}
 # Part of a message (lower case) -> what to do about it.
 _REMEDIES = {
     "processing units": "wait until the account's units are renewed, or ask for more in the service's dashboard",
@@ -31,7 +30,7 @@ def status_of(error: BaseException) -> int | None:
     return None if response is None else int(response.status_code)
 
 
-def explained(error: BaseException, about: str, client: Client) -> FusionError:
+def sentinel_hub_error(error: BaseException, about: str, client: Client) -> FusionError:
     """An error of the client in our form: the service's own message and what to do, even if it repeats secrets.
 
     Args:
@@ -44,9 +43,7 @@ def explained(error: BaseException, about: str, client: Client) -> FusionError:
     for secret in _secrets(client):
         if len(secret) > 3:
             text = text.replace(secret, "***")
-    remedy = next((advice for part, advice in _REMEDIES.items() if part in text.lower()), "try again later")
-    kind = Unreachable if _transient(error, status, text) else FusionError
-    return kind(f"{about}: Sentinel Hub: {public_url(text)}", "an answer", remedy)
+    return service_error(f"{about}: Sentinel Hub", text, _transient(error, status, text), _REMEDIES)
 
 
 def _transient(error: BaseException, status: int | None, text: str) -> bool:

@@ -16,8 +16,8 @@ from fusion_assets.imagery.compositing.tile import is_clear
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, PartialAnswer
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
 from fusion_assets.imagery.engines.sentinel_hub.recipes import SCENE_CLASSES, Recipe
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
 
 _MARGIN = dt.timedelta(seconds=20)
@@ -103,7 +103,7 @@ def download_request(asking: Asking, scenes: Sequence[Scene], part: Grid) -> Any
         responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
         bbox=BBox(part.bounds, crs=CRS(part.crs)),
         size=(part.width, part.height),
-        config=configuration(asking.connection.url, asking.connection.token_url, "", ""),
+        config=configuration(asking.connection, "", ""),
     ).download_list[0]
 
 

@@ -25,7 +25,7 @@ from fusion_assets.imagery.engines.sentinel_hub.recipes import recipe_for
 from fusion_assets.imagery.engines.sentinel_hub.tiles import Asking, fetch
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene
-from fusion_assets.imagery.timeseries import Date, Treatment, assembled, dates_of, first_clear
+from fusion_assets.imagery.timeseries import PIECE_SIZES, Date, PieceSizes, Treatment, assembled, dates_of, first_clear
 
 AT_ONCE = 8
 """Dates of a piece that are asked for at once; the client lets as many requests out."""
@@ -40,6 +40,7 @@ def series(
     connection: Connection | None = None,
     treatment: Treatment | None = None,
     without: Collection[str] = (),
+    sizes: PieceSizes = PIECE_SIZES,
 ) -> xr.Dataset:
     """The scenes of a request, date by date, lazily; see `imagery.timeseries.dataset_of`.
 
@@ -54,6 +55,7 @@ def series(
         connection: by default that of the environment.
         treatment: applied to all dates of a piece together.
         without: ids of scenes that are left out.
+        sizes: of the pieces.
 
     Returns:
         Dataset (time, y, x) of float32 with NaN for what is not there or not clear.
@@ -76,6 +78,7 @@ def series(
         request.recipe.bands,
         request.grid,
         treatment,
+        sizes,
     )
 
 

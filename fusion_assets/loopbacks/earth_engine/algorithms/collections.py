@@ -13,15 +13,29 @@ from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS,
 from fusion_assets.loopbacks.earth_engine.coercion import coerce
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.reducing import output_names, reduce_stack
-from fusion_assets.loopbacks.earth_engine.values import Collection, Element, Filter, Function, Geometry, Image, Reducer
+from fusion_assets.loopbacks.earth_engine.values import (
+    Collection,
+    Element,
+    Feature,
+    Filter,
+    Function,
+    Geometry,
+    Image,
+    Reducer,
+)
 
 
 @algorithm("Collection")
 def collection(features: list) -> Collection:
-    """A collection of the features in a list; those without an index get their position."""
-    found = [coerce(item, "Feature", "Collection") for item in features]
-    indexed = [f.with_properties({"system:index": str(i), **f.properties}) for i, f in enumerate(found)]
-    return Collection(tuple(indexed))
+    """A collection of the features, or collections, in a list; features without an index get their position."""
+    given = [item if isinstance(item, Collection) else coerce(item, "Feature", "Collection") for item in features]
+    return Collection(tuple(_indexed(item, str(number)) for number, item in enumerate(given)))
+
+
+def _indexed(item: Element | Collection, index: str) -> Element | Collection:
+    if isinstance(item, Collection):
+        return item
+    return item.with_properties({"system:index": index, **item.properties})
 
 
 @algorithm("Collection.filter")
@@ -46,22 +60,19 @@ def limit(given: Collection, number: int | None, key: str | None, ascending: boo
 @algorithm("Collection.map")
 def mapped(given: Collection, function: Function, drop: bool) -> Collection:
     """A function of every element."""
-    found = []
+    results = []
     for item in given.elements:
         result = function.call(item)
         if result is None and drop:
             continue
-        if not isinstance(result, Element):
+        if not isinstance(result, Element | Collection):
             raise ServiceError("Collection.map: A mapped algorithm must return a Feature or Image.")
-        found.append(result.with_properties({**_index_of(item), **result.properties}))
-    images = bool(found) and all(isinstance(item, Image) for item in found)
+        index = item.properties.get("system:index")
+        results.append(result if index is None else _indexed(result, index))
+    images = bool(results) and all(isinstance(item, Image) for item in results)
     return Collection(
-        tuple(found), "ImageCollection" if images or given.kind == "ImageCollection" else "FeatureCollection"
+        tuple(results), "ImageCollection" if images or given.kind == "ImageCollection" else "FeatureCollection"
     )
-
-
-def _index_of(item: Element) -> dict[str, Any]:
-    return {"system:index": item.properties["system:index"]} if "system:index" in item.properties else {}
 
 
 @algorithm("Collection.iterate")
@@ -130,7 +141,9 @@ def geometry(given: Collection, *options: Any) -> Geometry:
 
 
 ALGORITHMS["Collection.bounds"] = lambda given, *options: Geometry(shapely.box(*geometry(given).lonlat.bounds))
-ALGORITHMS["Collection.union"] = lambda given, error: Collection((coerce(geometry(given), "Feature", "union"),))
+ALGORITHMS["Collection.union"] = lambda given, error: Collection(
+    (Feature({"system:index": "union_result"}, geometry(given)),)
+)
 
 
 @algorithm("Collection.reduceColumns")

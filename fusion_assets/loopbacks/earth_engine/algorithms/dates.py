@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Callable
 from typing import Any
 
 from dateutil.relativedelta import relativedelta
@@ -13,17 +15,12 @@ from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.values import Date, DateRange
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-# Joda patterns that occur, as strftime.
-_PATTERNS = (
-    ("YYYY", "%Y"),
-    ("yyyy", "%Y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("D", "%j"),
-)
+# Letters of Joda's patterns: by number of letters, or zero-padded to it.
+_NAMES = {"MMM": "%b", "MMMM": "%B", "E": "%a", "EEE": "%a", "EEEE": "%A", "a": "%p"}
+_FIELDS: dict[str, Callable[[dt.datetime], int]] = {
+    "Y": lambda m: m.year, "y": lambda m: m.year, "M": lambda m: m.month, "d": lambda m: m.day,
+    "D": lambda m: m.timetuple().tm_yday, "H": lambda m: m.hour, "m": lambda m: m.minute, "s": lambda m: m.second,
+}  # fmt: skip
 
 
 def _of(moment: dt.datetime) -> Date:
@@ -80,9 +77,23 @@ def get(value: Date, unit: str, zone: str | None) -> int:
 def formatted(value: Date, pattern: str | None, zone: str | None) -> str:
     """As text."""
     text = pattern or "YYYY-MM-dd'T'HH:mm:ss"
-    for joda, python in _PATTERNS:
-        text = text.replace(joda, python) if "%" + joda not in text else text
-    return value.moment.strftime(text.replace("'", ""))
+    return re.sub(r"'([^']*)'|([A-Za-z])\2*", lambda part: _part(part, value.moment), text)
+
+
+def _part(part: re.Match[str], moment: dt.datetime) -> str:
+    """What stands for one run of equal letters of a pattern, or for a quoted text."""
+    letters, letter = part[0], part[2]
+    if letter is None:
+        return part[1] or "'"
+    if letters in _NAMES:
+        return moment.strftime(_NAMES[letters])
+    if letters in ("yy", "YY"):
+        return f"{moment.year % 100:02d}"
+    if letter == "S":
+        return f"{moment.microsecond:06d}"[: len(letters)]
+    if letter not in _FIELDS:
+        raise ServiceError(f"Date.format: this loopback service does not know '{letters}'.")
+    return str(_FIELDS[letter](moment)).zfill(len(letters))
 
 
 @algorithm("DateRange")
@@ -110,9 +121,13 @@ def range_end(value: DateRange) -> Date:
 @algorithm("Date.getRange")
 def get_range(value: Date, unit: str, zone: str | None) -> DateRange:
     """The day, month or year around a date."""
-    fields = {"year": 1, "month": 2, "day": 3}
-    if unit not in fields:
+    moment = value.moment
+    starts = {
+        "year": (moment.year, 1, 1),
+        "month": (moment.year, moment.month, 1),
+        "day": (moment.year, moment.month, moment.day),
+    }
+    if unit not in starts:
         raise ServiceError(f"Date.getRange: this loopback service does not know '{unit}'.")
-    parts = [value.moment.year, value.moment.month, value.moment.day][: fields[unit]]
-    start = dt.datetime(*[*parts, 1, 1][:3], tzinfo=dt.UTC)
+    start = dt.datetime(*starts[unit], tzinfo=dt.UTC)
     return DateRange(_of(start).millis, _of(start + relativedelta(**{f"{unit}s": 1})).millis)

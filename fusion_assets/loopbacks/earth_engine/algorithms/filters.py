@@ -84,7 +84,6 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "stringStartsWith": _ordered(lambda a, b: a.startswith(b)),
     "stringEndsWith": _ordered(lambda a, b: a.endswith(b)),
     "stringContains": _ordered(lambda a, b: b in a),
-    "inList": lambda a, b: isinstance(b, list) and a in b,
     "listContains": lambda a, b: isinstance(a, list) and b in a,
     "intersects": _shapes(shapely.intersects),
     "disjoint": _shapes(shapely.disjoint),

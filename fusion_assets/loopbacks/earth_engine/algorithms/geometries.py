@@ -17,6 +17,12 @@ from fusion_assets.loopbacks.earth_engine.values import Geometry
 _ELLIPSOID = pyproj.Geod(ellps="WGS84")
 
 
+@algorithm("ErrorMargin")
+def error_margin(value: float | None, unit: str) -> float | None:
+    """How exact a geometry must be; nothing here depends on it."""
+    return value
+
+
 def _made(shape: Any, crs: Projection | None, geodesic: bool | None = None) -> Geometry:
     """A shape in a projection's pixel coordinates, as one in the coordinates of its CRS."""
     if crs is None:
@@ -137,7 +143,7 @@ def coordinates_of(geometry: Geometry) -> list:
 @algorithm("Geometry.type")
 def kind_of(geometry: Geometry) -> str:
     """Name of the kind."""
-    return geometry.shape.geom_type
+    return "LinearRing" if geometry.shape is None else geometry.shape.geom_type
 
 
 @algorithm("Geometry.isUnbounded")

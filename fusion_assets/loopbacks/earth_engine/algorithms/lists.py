@@ -78,6 +78,17 @@ def position(items: list, wanted: Any) -> int:
     return items.index(wanted) if wanted in items else -1
 
 
+@algorithm("List.remove")
+def removed(items: list, gone: Any) -> list:
+    """Without the first item that is equal."""
+    place = position(items, gone)
+    return items if place < 0 else items[:place] + items[place + 1 :]
+
+
+def _filled(given: dict) -> dict:
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def _flat(items: list) -> list:
     return [item for part in items for item in (_flat(part) if isinstance(part, list) else [part])]
 
@@ -97,7 +108,6 @@ ALGORITHMS.update(
         "List.flatten": _flat,
         "List.reverse": lambda items: items[::-1],
         "List.repeat": lambda item, count: [item] * count,
-        "List.remove": lambda items, gone: [item for item in items if item != gone],
         "List.removeAll": lambda items, gone: [item for item in items if item not in gone],
         "List.zip": _zip,
         "Dictionary": lambda given: dict(given or {}),
@@ -107,7 +117,7 @@ ALGORITHMS.update(
         "Dictionary.set": lambda given, key, value: {**given, key: value},
         "Dictionary.size": len,
         "Dictionary.contains": lambda given, key: key in given,
-        "Dictionary.combine": lambda one, other, overwrite: {**one, **other} if overwrite else {**other, **one},
+        "Dictionary.combine": lambda one, other, over: _filled({**one, **other} if over else {**other, **one}),
         "String": lambda value: value if isinstance(value, str) else str(value),
         "String.cat": lambda one, other: one + other,
         "String.equals": lambda one, other: one == other,
@@ -131,8 +141,8 @@ def value_of(given: dict, key: str, default: Any = None) -> Any:
 
 @algorithm("Dictionary.map")
 def mapped_values(given: dict, function: Function) -> dict:
-    """A function of every key and value."""
-    return {key: function.call(key, value) for key, value in given.items()}
+    """A function of every key and value; keys for which it gives nothing are dropped."""
+    return _filled({key: function.call(key, value) for key, value in given.items()})
 
 
 @algorithm("Number.format")

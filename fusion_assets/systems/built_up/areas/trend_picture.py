@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from fusion_assets.reports.figures import new_figure, png
 from fusion_assets.reports.previews import data_uri
 
 if TYPE_CHECKING:
@@ -18,11 +18,7 @@ def draw_trend(table: pd.DataFrame, title: str) -> bytes:
         table: of `trend.built_up_trend`.
         title: shown above.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6, 3.2), layout="constrained", dpi=100)
-    FigureCanvasAgg(figure)
+    figure = new_figure(5.6, 3.2, dpi=100)
     axis = figure.subplots()
     year, area = table["year"].to_numpy(), table["area_km2"].to_numpy()
     adjusted = not table["kind"].iloc[0].startswith("mapped")
@@ -36,9 +32,7 @@ def draw_trend(table: pd.DataFrame, title: str) -> bytes:
     axis.set_ylabel("built-up, km$^2$")
     axis.set_title(title, fontsize=10)
     axis.legend(fontsize=8, loc="lower left")
-    out = BytesIO()
-    figure.savefig(out, format="png")
-    return out.getvalue()
+    return png(figure)
 
 
 def trend_markdown(table: pd.DataFrame, document: dict[str, Any], title: str) -> str:

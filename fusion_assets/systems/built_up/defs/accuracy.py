@@ -49,7 +49,8 @@ def _model_evaluation(site: Site) -> dg.AssetsDefinition:
         a 95 % interval from resampled blocks. The threshold that predictions use is chosen here. Agreement with labels
         is not accuracy on the ground; on a synthetic archive the same figures against its truth stand beside.
         """
-        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.reports import agreement_figures as figures
+        from fusion_assets.reports.figures import as_markdown
         from fusion_assets.systems.built_up.accuracy import evaluation
 
         table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
@@ -58,9 +59,9 @@ def _model_evaluation(site: Site) -> dg.AssetsDefinition:
         if known is not None:
             metrics["truth"] = evaluation.against_truth(table, known)
         pictures = {
-            "Reliability, out of fold, with 95 % intervals": curves.reliability_png(metrics),
-            "Precision and recall over all thresholds, out of fold": curves.precision_recall_png(table, metrics),
-            "Where it errs, out of fold": curves.error_map_png(table, grid),
+            "Reliability, out of fold, with 95 % intervals": figures.reliability_png(metrics, "built-up"),
+            "Precision and recall over all thresholds, out of fold": figures.precision_recall_png(table, metrics),
+            "Where it errs, out of fold": figures.error_map_png(table, grid, "built-up"),
         }
         return dg.Output(
             (table, metrics),
@@ -68,7 +69,7 @@ def _model_evaluation(site: Site) -> dg.AssetsDefinition:
             metadata={
                 **readable(evaluation.summary(metrics)),
                 "errors_by_class": dg.MetadataValue.table(_records(evaluation.class_rows(metrics))),
-                "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
+                "pictures": dg.MetadataValue.md(as_markdown(pictures)),
             },
         )
 
@@ -108,12 +109,13 @@ def _feature_ablation(site: Site) -> dg.AssetsDefinition:
         On the folds of the evaluation: MCC and average precision with 95 % block-bootstrap intervals, and the paired
         difference to both together.
         """
+        from fusion_assets.reports.figures import as_markdown
         from fusion_assets.systems.built_up.accuracy import ablation
-        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 
         table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
         shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
-        picture = {"MCC and average precision by features, with 95 % intervals": curves.ablation_png(found)}
+        picture = {"MCC and average precision by features, with 95 % intervals": ablation_png(found)}
         return dg.Output(
             (table, found),
             data_version=dg.DataVersion(digest(found)),
@@ -121,7 +123,7 @@ def _feature_ablation(site: Site) -> dg.AssetsDefinition:
                 **readable(shown),
                 "prevalence": found["prevalence"],
                 "table": dg.MetadataValue.table(_records(ablation.ablation_rows(found))),
-                "picture": dg.MetadataValue.md(curves.as_markdown(picture)),
+                "picture": dg.MetadataValue.md(as_markdown(picture)),
             },
         )
 
@@ -158,7 +160,8 @@ def _region_transfer(site: Site) -> dg.AssetsDefinition:
         A random forest that learnt from the same samples and the majority answer stand beside it, and what being a
         stranger costs against the evaluation within the region.
         """
-        from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+        from fusion_assets.reports import agreement_figures as figures
+        from fusion_assets.reports.figures import as_markdown
         from fusion_assets.systems.built_up.accuracy import evaluation, transfer
 
         table, metrics = transfer.transfer(
@@ -170,15 +173,15 @@ def _region_transfer(site: Site) -> dg.AssetsDefinition:
         )
         cost = metrics.get("minus_local", {}).get("mcc", {})
         pictures = {
-            "Reliability in a region never seen, with 95 % intervals": curves.reliability_png(metrics),
-            "Where it errs": curves.error_map_png(table, study.grid(region)),
+            "Reliability in a region never seen, with 95 % intervals": figures.reliability_png(metrics, "built-up"),
+            "Where it errs": figures.error_map_png(table, study.grid(region), "built-up"),
         }
         return dg.Output(
             (table, metrics),
             data_version=dg.DataVersion(digest(metrics)),
             metadata={
                 **readable(evaluation.summary(metrics) | {"mcc_minus_local": cost.get("value")}),
-                "pictures": dg.MetadataValue.md(curves.as_markdown(pictures)),
+                "pictures": dg.MetadataValue.md(as_markdown(pictures)),
             },
         )
 

@@ -11,6 +11,7 @@ from fusion_assets.orchestration.values import Raster, RasterFile, Table
 from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.built_up import versions
 from fusion_assets.systems.built_up.areas.reference import reference_of, reference_source
+from fusion_assets.systems.built_up.palettes import PALETTES
 
 
 def area_assets(site: Site) -> list[dg.AssetsDefinition]:
@@ -94,6 +95,7 @@ def _built_up_change(site: Site) -> dg.AssetsDefinition:
         )
         raster = write_raster(
             change.change_map(predictions),
+            palettes=PALETTES,
             nodata=float("nan"),
             tags=tags | site.facts("built_up_change", region, None),
             units={change.CHANGE: "1", change.CERTAINTY: "1"},

@@ -9,6 +9,7 @@ from fusion_assets.orchestration.composites import role_assets
 from fusion_assets.orchestration.site import Site
 from fusion_assets.study import Study
 from fusion_assets.systems.built_up.features import labels
+from fusion_assets.systems.built_up.palettes import PALETTES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,5 +53,11 @@ def _write_labels(study: Study, pixels: "xr.Dataset", export: Export, tags: dict
 
     labelled = labels_of(study, pixels, export.request)
     source = {key: str(value) for key, value in pixels.attrs.items()}
-    units = dict.fromkeys(map(str, labelled.data_vars), "1")
-    return write_raster(labelled, nodata=labels.NO_DATA, tags=tags | source, units=units, region=export.request.area)
+    return write_raster(
+        labelled,
+        palettes=PALETTES,
+        nodata=labels.NO_DATA,
+        tags=tags | source,
+        units=dict.fromkeys(map(str, labelled.data_vars), "1"),
+        region=export.request.area,
+    )

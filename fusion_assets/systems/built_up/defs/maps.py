@@ -14,6 +14,7 @@ from fusion_assets.study.imagery_requests import PIXEL_ASSETS
 from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.built_up import versions
 from fusion_assets.systems.built_up.defs.checks import prediction_check_results, prediction_check_specs
+from fusion_assets.systems.built_up.palettes import PALETTES
 
 
 def map_assets(site: Site) -> list[dg.AssetsDefinition]:
@@ -168,6 +169,7 @@ def _built_up_prediction(site: Site) -> dg.AssetsDefinition:
         tags |= site.facts("built_up_prediction", region, str(year))
         raster = write_raster(
             mapped,
+            palettes=PALETTES,
             nodata=float("nan"),
             tags=tags,
             units={"probability": "1", "built_up": "1"},

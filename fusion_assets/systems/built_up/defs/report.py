@@ -15,6 +15,7 @@ from fusion_assets.storage.root import Storage
 from fusion_assets.study.provenance import EXPORT_ASSETS, roles_of
 from fusion_assets.systems.built_up import versions
 from fusion_assets.systems.built_up.provenance import rests_on_simulation
+from fusion_assets.systems.built_up.publication import MAPS
 
 REPORT = "built_up_report"
 
@@ -98,12 +99,11 @@ def _transferred(site: Site, region: str, evaluation: Table) -> dict[str, Any]:
 
 def _built_up_catalog(site: Site) -> dg.AssetsDefinition:
     study = site.study
-    roles = roles_of(study)
 
     @site.asset(
         "catalogs",
         site.partitions.region,
-        [versions.STAC, study.title, [study.use(role).product for role in roles]],
+        [MAPS.version, study.title, list(MAPS.products(study))],
         ins={"built_up_prediction": dg.AssetIn(partition_mapping=site.partitions.to_region)},
         deps=[REPORT],  # which its items link to
         tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
@@ -115,33 +115,19 @@ def _built_up_catalog(site: Site) -> dg.AssetsDefinition:
         It lies under `stac/` of the storage, links to the stored maps without copying them, and opens in
         `odc.stac.load`, pystac, GDAL and QGIS. Stored for this asset itself is only the list of what was written.
         """
-        from fusion_assets.publishing.catalog import Published, publish_region
-        from fusion_assets.publishing.items import Publication
+        from fusion_assets.publishing.catalog import publish_region
+        from fusion_assets.publishing.publication import Edition
 
-        storage = Storage(site.settings.storage)
-        years = sorted(by_year(built_up_prediction))
-        page = storage.path(REPORT, region, None, "html")
-        report = page if storage.exists(page) else ""
-        maps = {}
-        for year in years:
-            windows = [study.window(role, year) for role in study.feature_roles]
-            span = min(first for first, _ in windows), max(last for _, last in windows)
-            maps[year] = Published(storage.path("built_up_prediction", region, year, "tif"), span, report)
-        publication = Publication(
-            study=study.name,
-            title=study.title or study.name,
-            products=tuple(study.use(role).product for role in roles),
-            regions=tuple(each.name for each in study.regions),
-            synthetic=rests_on_simulation(study, site.settings),
-        )
-        written = publish_region(storage, publication, region, study.polygon(region), maps)
+        storage, years = Storage(site.settings.storage), by_year(built_up_prediction)
+        edition = Edition(MAPS, study, synthetic=rests_on_simulation(study, site.settings))
+        written = publish_region(storage, edition, region, years)
         return dg.Output(
             written,
             data_version=dg.DataVersion(digest(written)),
             metadata={
                 "collection": dg.MetadataValue.path(f"{storage.root}/{written['collection']}"),
                 "catalog": dg.MetadataValue.path(f"{storage.root}/{written['catalog']}"),
-                "items": len(maps),
+                "items": len(years),
             },
         )
 

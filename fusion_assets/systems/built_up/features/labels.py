@@ -11,7 +11,7 @@ from affine import Affine
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.label_cells import SLACK, impossible_surface
-from fusion_assets.imagery.products import Product
+from fusion_assets.imagery.recipe import Product
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,14 +10,16 @@ import xarray as xr
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.reports import agreement_figures as agreement
+from fusion_assets.reports import map_layers
+from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.previews import data_uri
 from fusion_assets.study import ARCHIVE_SAMPLE
-from fusion_assets.systems.built_up.accuracy import ablation_figure as curves
+from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 from fusion_assets.systems.built_up.areas import change_map
 from fusion_assets.systems.built_up.areas.trend_picture import draw_trend
-from fusion_assets.systems.built_up.report import alt_texts as alternatives
-from fusion_assets.systems.built_up.report import maps, quality_tables, source_tables, tables, words
+from fusion_assets.systems.built_up.report import alt_texts, maps, quality_tables, source_tables, tables, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,9 +111,9 @@ def build_report(subject: Subject, found: Findings) -> str:
         width_km=f"{grid.width * grid.resolution / 1000:.3g}",
         layers=layers,
         legends=[layer.legend for layer in layers],
-        alternative=lambda layer, year: alternatives.of_map(layer, year, subject.region, table),
+        alternative=lambda layer, year: alt_texts.of_map(layer, year, subject.region, table),
         estimand=f"What is measured: {document['estimand'].removesuffix(', km2')}, in km2.",
-        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alternatives.of_trend(table)),
+        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alt_texts.of_trend(table)),
         trend_caption=words.trend_caption(document["kind"]),
         trend_tables=list(tables.trend_tables(table, document)),
         trend_notes=list(words.trend_notes(table, document, from_truth=from_truth)),
@@ -124,10 +126,10 @@ def build_report(subject: Subject, found: Findings) -> str:
         year_note=words.year_notes(),
         year_tables=list(source_tables.year_tables(found.stacks, found.predictions, evaluation, metrics)),
         source_tables=[
-            source_tables.exports_table(found.exports),
+            sources.exports_table(found.exports),
             source_tables.versions_table(study, found.predictions, found.exports),
         ],
-        scene_lists=source_tables.scene_lists(found.exports),
+        scene_lists=sources.scene_lists(found.exports),
         caveats=list(words.caveats(document["kind"], subject.label_year, table, metrics, from_truth=from_truth)),
     )
 
@@ -135,8 +137,9 @@ def build_report(subject: Subject, found: Findings) -> str:
 def _change(changed: xr.Dataset, region: str, years: Sequence[int], document: Mapping[str, Any]) -> dict[str, Any]:
     """The map of change with its words."""
     meanings = {code: (text, CHANGE_COLOURS[code]) for code, text in change_map.CLASSES.items()}
+    drawn = map_layers.classes({0: changed[change_map.CHANGE]}, meanings)
     return {
-        "layer": maps.categories(changed[change_map.CHANGE], meanings, _CHANGE_BYTES),
+        "layer": map_layers.layer_of("Change", drawn, _CHANGE_BYTES),
         "alternative": f"Map of change in {region} from {years[0]} to {years[-1]}; the text below has the counts.",
         "caption": words.change_caption(changed, years, document),
     }
@@ -155,18 +158,22 @@ def _plots(
     drawn = [
         (
             "Reliability: the share labelled built-up against the predicted probability.",
-            curves.reliability_png(metrics),
-            alternatives.of_reliability(metrics),
+            agreement.reliability_png(metrics, "built-up"),
+            alt_texts.of_reliability(metrics),
         ),
         (
             "Precision and recall over all thresholds.",
-            curves.precision_recall_png(table, metrics),
-            alternatives.of_precision_recall(metrics),
+            agreement.precision_recall_png(table, metrics),
+            alt_texts.of_precision_recall(metrics),
         ),
-        ("Where the map errs, out of fold.", curves.error_map_png(table, grid), alternatives.of_errors(metrics)),
+        (
+            "Where the map errs, out of fold.",
+            agreement.error_map_png(table, grid, "built-up"),
+            alt_texts.of_errors(metrics),
+        ),
     ]
     if ablation is not None:
-        shown = alternatives.of_ablation(ablation)
-        drawn.append(("Optics, lights, and both together.", curves.ablation_png(ablation), shown))
+        shown = alt_texts.of_ablation(ablation)
+        drawn.append(("Optics, lights, and both together.", ablation_png(ablation), shown))
     for caption, png, text in drawn:
         yield {"caption": caption, "picture": _picture(png, text)}

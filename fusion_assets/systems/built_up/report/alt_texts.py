@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fusion_assets.systems.built_up.areas.trend_words import square_kilometres
+from fusion_assets.reports.numbers import square_kilometres
 
 if TYPE_CHECKING:
     import pandas as pd

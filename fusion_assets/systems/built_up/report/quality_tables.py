@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fusion_assets.systems.built_up.report.tables import UNKNOWN, table_of, with_interval
+from fusion_assets.reports.tables import UNKNOWN, table_of, with_interval
 
 _ANSWERS = {
     "model": "model",

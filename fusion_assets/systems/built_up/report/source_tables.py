@@ -1,59 +1,23 @@
-"""Tables of the report about what went in: exports and their scenes, study, software, and how years differ."""
+"""Tables of the report about what went in, study and software, and about how years differ."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.evaluation import drift
 from fusion_assets.imagery.engines.protocol import Export
-from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.reports.source_tables import software
+from fusion_assets.reports.tables import UNKNOWN, table_of
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
-from fusion_assets.systems.built_up.report.tables import UNKNOWN, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 _PACKAGES = ("fusion-assets", "dagster", "tensorflow", "scikit-learn", "rasterio", "xarray", "numpy")
-_MOST_CHARACTERS = 600_000
-"""Of all scene ids together: the page travels by mail."""
-
-
-def exports_table(exports: Sequence[Export]) -> dict[str, Any]:
-    """Everything that was asked of an engine."""
-    rows = []
-    for export in _ordered(exports):
-        request, (first, last) = export.request, export.request.window
-        rows.append(
-            (
-                request.asset, str(request.year), PRODUCTS[request.product].title, f"{first} to {last}",
-                f"{len(export.scenes):,}", export.engine, export.id, request.recipe_digest,
-            )
-        )  # fmt: skip
-    columns = ("made into", "year", "product", "days", "scenes", "engine", "operation", "recipe")
-    return table_of("Imagery and labels", columns, rows, (1, 4), (3,))
-
-
-def scene_lists(exports: Sequence[Export]) -> list[dict[str, str]]:
-    """Ids of the scenes of every operation; where they are too many for a page, the first of each."""
-    share = _MOST_CHARACTERS // max(len(exports), 1)
-    lists = []
-    for export in _ordered(exports):
-        shown, used = [], 0
-        for scene in export.scenes:
-            used += len(scene) + 2
-            if used > share:
-                break
-            shown.append(scene)
-        left = len(export.scenes) - len(shown)
-        more = f" and {left:,} more, named in the ticket of the operation" if left else ""
-        title = f"{export.request.asset} {export.request.year}, operation {export.id}"
-        lists.append({"title": title, "scenes": ", ".join(shown) + more})
-    return lists
 
 
 def versions_table(study: str, predictions: Mapping[int, xr.Dataset], exports: Sequence[Export]) -> dict[str, Any]:
@@ -69,7 +33,7 @@ def versions_table(study: str, predictions: Mapping[int, xr.Dataset], exports: S
             (f"map of {year}", f"model {facts.get('model', '')}, threshold {facts.get('threshold', '')}")
             for year, facts in told.items()
         ),
-        ("software", ", ".join(f"{name} {version(name)}" for name in _PACKAGES)),
+        software(*_PACKAGES),
     ]
     return table_of("Study, maps, software", ("", ""), rows, unbroken=(0,), anywhere=(1,))
 
@@ -120,7 +84,3 @@ def _lights_table(reports: Mapping[int, Mapping[str, Any]]) -> Iterator[dict[str
     if rows:
         columns = ("year", "step", "pixels changed", "share", "mean change", "offset", "gain")
         yield table_of("Cleaning of night lights, nW/cm2/sr", columns, rows, (0, 2, 3, 4, 5, 6))
-
-
-def _ordered(exports: Sequence[Export]) -> list[Export]:
-    return sorted(exports, key=lambda export: (export.request.asset, export.request.year))

@@ -1,56 +1,16 @@
-"""Tables of the report: their form, and those about area."""
+"""Tables of the report about area."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from fusion_assets.reports.numbers import square_kilometres
+from fusion_assets.reports.tables import UNKNOWN, table_of, with_interval
 from fusion_assets.systems.built_up.areas import trend
-from fusion_assets.systems.built_up.areas.trend_words import square_kilometres
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNKNOWN = "–"
-"""In cells whose figure does not exist, such as the precision of a map that never says built-up."""
-
-
-def table_of(
-    caption: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    numbers: Sequence[int] = (),
-    unbroken: Sequence[int] = (),
-    anywhere: Sequence[int] = (),
-) -> dict[str, Any]:
-    """A table as the page takes it.
-
-    Args:
-        caption: above it.
-        columns: names.
-        rows: cells, one for each column.
-        numbers: columns that hold numbers.
-        unbroken: columns whose text stays on one line on a screen.
-        anywhere: columns whose text may break within words, such as addresses.
-    """
-    names = {**dict.fromkeys(numbers, "n"), **dict.fromkeys(unbroken, "d"), **dict.fromkeys(anywhere, "w")}
-    return {
-        "caption": caption,
-        "columns": columns,
-        "rows": rows,
-        "classes": [names.get(i, "") for i in range(len(columns))],
-    }
-
-
-def with_interval(known: Mapping[str, float] | None, *, signed: bool = False) -> str:
-    """A figure between -1 and 1 with its interval."""
-    if known is None or not np.isfinite(known["value"]):
-        return UNKNOWN
-    form = "+z.3f" if signed else "z.3f"
-    value, low, high = (format(known[end], form) for end in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
 
 
 def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,6 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import NoScenes, digest
-from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.engine_assets import realise_series
 from fusion_assets.orchestration.failures import NETWORK_RETRIES
@@ -27,7 +26,7 @@ from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs
 
 if TYPE_CHECKING:
-    from fusion_assets.storage import cubes as store
+    from fusion_assets.storage.cubes import Cube, Encodings
 
 
 def ndvi_assets(site: Site) -> list[dg.AssetsDefinition]:
@@ -59,13 +58,15 @@ def _inputs(study: Study, *more: str) -> dict[str, dg.AssetIn]:
     return {name: dg.AssetIn(name) for name in (requests.CLEAR, *radar_too, *more)}
 
 
-def _write(site: Site, asset: str, region: str, year: int, series: Raster, encodings: dict[str, str]) -> "store.Cube":
-    """Write a series where it will lie, not yet placed."""
-    from fusion_assets.storage import cubes as store
+def _write(site: Site, asset: str, region: str, year: int, series: Raster, encodings: "Encodings") -> "Cube":
+    """Write a series, not yet placed."""
+    from fusion_assets.storage.cubes import write_cube
+    from fusion_assets.storage.root import Storage
+    from fusion_assets.systems.ndvi.observations import PALETTES
 
-    manager = site.managers["cubes"]
-    facts = requests.facts_of(site.study, site.settings, asset, region, year)
-    return store.write_cube(manager.storage, manager.path(Artifact(asset, region, str(year))), series, encodings, facts)
+    storage, facts = Storage(site.settings.storage), site.facts(asset, region, str(year))
+    path = storage.path(asset, region, year, "json")
+    return write_cube(series, storage, path, encodings=encodings, facts=facts, palettes=PALETTES)
 
 
 def _ndvi_clear(site: Site) -> dg.AssetsDefinition:
@@ -85,15 +86,15 @@ def _ndvi_clear(site: Site) -> dg.AssetsDefinition:
         Granules of one day are one date. Some days of the neighbouring years are kept too: they help to fill the first
         and last days of this one.
         """
-        from fusion_assets.systems.ndvi.clear import NDVI, clear_ndvi
+        from fusion_assets.systems.ndvi.observations import INDEX, NDVI, clear_ndvi
 
         client = engine.client()
         engine.connect_dask()
         request = requests.optics_request(study, settings, region, year)
 
-        def make(left_out: Collection[str]) -> "store.Cube":
+        def make(left_out: Collection[str]) -> "Cube":
             optics = client.series(request, without=left_out)
-            return _write(site, requests.CLEAR, region, year, clear_ndvi(optics), {NDVI: "ndvi"})
+            return _write(site, requests.CLEAR, region, year, clear_ndvi(optics), {NDVI: INDEX})
 
         cube, told = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
         metadata = {
@@ -132,9 +133,9 @@ def _backscatter(site: Site) -> dg.AssetsDefinition:
         engine.connect_dask()
         request = requests.radar_request(study, settings, region, year)
         treatment = radar.treatment(unit, use.speckle.filter, use.speckle.window)
-        layers = dict.fromkeys(radar.BANDS, "dB")
+        layers = dict.fromkeys(radar.BANDS, radar.DECIBELS)
 
-        def make(left_out: Collection[str]) -> "tuple[store.Cube, list[int]]":
+        def make(left_out: Collection[str]) -> "tuple[Cube, list[int]]":
             try:
                 series = client.series(request, treatment, left_out)
             except NoScenes as error:
@@ -165,7 +166,7 @@ def _ndvi_model(site: Site) -> dg.AssetsDefinition:
     )
     def ndvi_model(region: str, **inputs: Raster) -> dg.Output[dict]:
         """The **estimator** that fills gaps, fitted on this place's own clear pixels of the year."""
-        from fusion_assets.storage.packing import packed
+        from fusion_assets.storage.documents import packed
         from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
 
         series = _sample(study, region, inputs)
@@ -202,10 +203,10 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         `source` says what a value rests on (1 observed, 2 radar, 3 interpolated, 0 no data); `low` and `high` are the
         ends of its 90 % interval.
         """
-        from fusion_assets.storage.packing import unpacked
-        from fusion_assets.systems.ndvi.clear import NDVI
+        from fusion_assets.storage.documents import unpacked
         from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
         from fusion_assets.systems.ndvi.gap_filling.estimators import fitted_from_dict
+        from fusion_assets.systems.ndvi.observations import NDVI
 
         engine.connect_dask()
         clear, backscatter = inputs[requests.CLEAR], inputs.get(requests.BACKSCATTER)

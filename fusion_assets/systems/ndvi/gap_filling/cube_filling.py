@@ -15,9 +15,11 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.cubes import FLAG
 from fusion_assets.systems.ndvi.gap_filling.series import Series
+from fusion_assets.systems.ndvi.observations import INDEX
 
-LAYERS = {"ndvi": "ndvi", "low": "ndvi", "high": "ndvi", "source": "flag"}
+LAYERS = {"ndvi": INDEX, "low": INDEX, "high": INDEX, "source": FLAG}
 """Layers of the filled series, and how each is stored."""
 SOURCES = ("no_data", "observed", "radar", "interpolated")
 MOST_BLOCKS = 24
@@ -128,7 +130,7 @@ def filled(fitted: Any, clear: xr.Dataset, radar: xr.Dataset | None, days: np.nd
     shared = dask.delayed((fitted, times, days), pure=False, traverse=False)
     fill = dask.delayed(_fill, pure=False, nout=len(LAYERS))
     rows, cols = bands[0].chunks[1:]
-    kinds = [np.dtype(np.uint8 if kind == "flag" else np.float32) for kind in LAYERS.values()]
+    kinds = [np.dtype(np.uint8 if encoding is FLAG else np.float32) for encoding in LAYERS.values()]
 
     def block(i: int, j: int) -> list[da.Array]:
         made = fill(shared, *(band.blocks[0, i, j] for band in bands))

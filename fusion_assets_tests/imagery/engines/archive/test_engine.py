@@ -9,7 +9,7 @@ import pytest
 from shapely.geometry import box, mapping
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.compositing import gdal
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine, scenes_for
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest
@@ -32,7 +32,7 @@ from fusion_assets_tests.imagery.archives import (
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
-    monkeypatch.setattr(gdal, "_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import shapely
 from shapely.geometry import box
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.archive import stac_api as searching
-from fusion_assets.imagery.engines.archive import web
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
+from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets_tests.imagery.archives import bare_item, write_catalog
 from fusion_assets_tests.imagery.stac_server import HANG_UP, Status, collection, features, page, stac_api
@@ -27,24 +28,24 @@ JAGGED = shapely.Point(3.1, 50.2).buffer(0.1, quad_segs=2000)
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch):
-    monkeypatch.setattr(web, "FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
 
 
-def ids(root, collections=("a",), area=AREA):
-    return [item.id for item in find_items(root, collections, area, WINDOW)]
+def ids(root, collections=("a",), area=AREA, limits=LIMITS):
+    return [item.id for item in find_items(root, collections, area, WINDOW, limits=limits)]
 
 
-def found(answer, **options):
+def found(answer, limits=LIMITS, **options):
     """Ids that an API's answers amount to, and the searches that it was asked."""
     with stac_api(answer, **options) as (root, searches):
-        return ids(root), searches
+        return ids(root, limits=limits), searches
 
 
-def refusal(answer, area=AREA, **options):
+def refusal(answer, area=AREA, limits=LIMITS, **options):
     """The error that an API's answers amount to, and how many searches it took."""
     with stac_api(answer, **options) as (root, searches):
         with pytest.raises(FusionError) as caught:
-            ids(root, area=area)
+            ids(root, area=area, limits=limits)
         return caught.value, len(searches)
 
 
@@ -209,8 +210,9 @@ def test_a_circle_with_fresh_items_in_it_is_refused():
     assert "after 4 of 6 items" in error.found and searches <= 4
 
 
-@pytest.mark.parametrize(("matched", "asked_for"), [(None, web.MOST_EMPTY_PAGES + 2), (6, web.MOST_EMPTY_PAGES + 2)])
-def test_empty_pages_without_end_are_refused_unless_all_items_are_there(matched, asked_for):
+@pytest.mark.parametrize("matched", [None, 6])
+def test_empty_pages_without_end_are_refused_unless_all_items_are_there(matched):
+    asked_for = LIMITS.most_empty_pages + 2
     count = {} if matched is None else {"numberMatched": matched}
 
     def answer(asked):
@@ -226,9 +228,9 @@ def test_empty_pages_without_end_are_refused_unless_all_items_are_there(matched,
         assert "empty pages follow each other, after 6 items" in error.found and searches == asked_for
 
 
-def test_a_full_page_that_leads_nowhere_is_refused_unless_smaller_pages_lead_on(monkeypatch):
-    monkeypatch.setattr(searching, "PAGE_SIZES", (6,))
-    error, searches = refusal(lambda asked: page(features(ITEMS, 0, asked.conditions["limit"])))
+def test_a_full_page_that_leads_nowhere_is_refused_unless_smaller_pages_lead_on():
+    six = Limits(page_sizes=(6,))
+    error, searches = refusal(lambda asked: page(features(ITEMS, 0, asked.conditions["limit"])), limits=six)
     assert "6 items, a full page" in error.found and searches == 2
 
     def exact(asked):
@@ -236,15 +238,17 @@ def test_a_full_page_that_leads_nowhere_is_refused_unless_smaller_pages_lead_on(
         following = {"href": asked.search, "method": "POST", "merge": True, "body": {"token": count}}
         return page(features(ITEMS, 0, count), following if count < 6 else None)
 
-    assert found(exact)[0] == ALL
+    assert found(exact, six)[0] == ALL
+
     # A server may hold fewer to a page than it was asked for, and says so.
-    capped = refusal(lambda asked: page(features(ITEMS, 0, min(asked.conditions["limit"], 4)), context={"limit": 4}))
-    assert "4 items, a full page" in capped[0].found
+    def capped(asked):
+        return page(features(ITEMS, 0, min(asked.conditions["limit"], 4)), context={"limit": 4})
+
+    assert "4 items, a full page" in refusal(capped, limits=six)[0].found
 
 
-def test_more_items_than_anybody_needs_are_refused(monkeypatch):
-    monkeypatch.setattr(searching, "MOST_ITEMS", 5)
-    assert "more than 5 items" in refusal(planetary_computer)[0].found
+def test_more_items_than_anybody_needs_are_refused():
+    assert "more than 5 items" in refusal(planetary_computer, limits=Limits(most_items=5))[0].found
 
 
 def test_items_of_another_collection_are_refused():
@@ -282,11 +286,12 @@ def test_searches_are_asked_again_while_a_server_is_busy_or_fails(failure):
 
 def test_a_server_may_say_how_long_to_wait_within_bounds(monkeypatch):
     waited = []
-    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setattr(retries, "sleep", waited.append)
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=30)
     dated = Status(503, headers={"Retry-After": moment.strftime("%a, %d %b %Y %H:%M:%S GMT")})
     unread = Status(429, headers={"Retry-After": "soon"})
-    assert found(after([Status(429, headers={"Retry-After": "7"}), dated, unread]))[0] == ALL
+    at_once = Limits(retries=RetryPolicy(pause=0))
+    assert found(after([Status(429, headers={"Retry-After": "7"}), dated, unread]), at_once)[0] == ALL
     assert [pause for pause in waited if pause > 1] == [7, pytest.approx(29, abs=2)]
     error, searches = refusal(lambda asked: Status(429, headers={"Retry-After": "3600"}))
     assert error.transient and "3600 s" in error.found and searches == 1
@@ -294,7 +299,7 @@ def test_a_server_may_say_how_long_to_wait_within_bounds(monkeypatch):
 
 def test_a_server_that_keeps_failing_may_be_asked_later():
     error, searches = refusal(lambda asked: Status(503, {"description": "maintenance"}))
-    assert isinstance(error, Unreachable) and searches == web.ATTEMPTS
+    assert isinstance(error, Unreachable) and searches == LIMITS.retries.attempts
     assert "failed while searching a: status 503" in error.found and "maintenance" in error.found
     error, _ = refusal(lambda asked: HANG_UP)
     assert isinstance(error, Unreachable) and "hangs up" in error.found
@@ -374,8 +379,7 @@ def test_a_redirected_search_is_refused_for_its_conditions_would_be_lost():
     assert "redirects searches to" in error.found
 
 
-def test_a_search_ends_when_its_time_is_over(monkeypatch):
-    monkeypatch.setattr(searching, "SEARCH_SECONDS", 0.3)
+def test_a_search_ends_when_its_time_is_over():
     released = []
 
     def slow(asked):
@@ -386,14 +390,13 @@ def test_a_search_ends_when_its_time_is_over(monkeypatch):
         return page(features([bare_item(f"item {first}")]), following)
 
     began = time.monotonic()
-    error, _ = refusal(slow)
+    error, _ = refusal(slow, limits=Limits(search_seconds=0.3))
     assert error.transient and time.monotonic() - began < 5 and len(released) <= 3
 
 
-def test_an_answer_that_never_ends_is_given_up(monkeypatch):
-    monkeypatch.setattr(web, "REQUEST_SECONDS", 0.2)
-    monkeypatch.setattr(web, "ATTEMPTS", 2)
-    error, _ = refusal(lambda asked: time.sleep(1) or page([]))
+def test_an_answer_that_never_ends_is_given_up():
+    limits = Limits(request_seconds=0.2, retries=RetryPolicy(attempts=2))
+    error, _ = refusal(lambda asked: time.sleep(1) or page([]), limits=limits)
     assert isinstance(error, Unreachable)
 
 

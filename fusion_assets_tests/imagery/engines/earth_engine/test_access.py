@@ -9,7 +9,7 @@ from google.auth.exceptions import RefreshError, TransportError
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, access, connection, shards
-from fusion_assets.imagery.engines.earth_engine.connection import explained
+from fusion_assets.imagery.engines.earth_engine.connection import earth_engine_error
 from fusion_assets.loopbacks.earth_engine.tokens import service_account_file, token_endpoint, user_file
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.study import load_study
@@ -86,7 +86,7 @@ def test_credentials_are_never_sent_in_clear(bare, tmp_path):
     ],
 )
 def test_errors_of_the_client_are_shown_without_what_they_carry(error):
-    assert MARK not in str(explained(error, "signing in"))
+    assert MARK not in str(earth_engine_error(error, "signing in"))
 
 
 @pytest.mark.parametrize(
@@ -98,13 +98,14 @@ def test_errors_of_the_client_are_shown_without_what_they_carry(error):
     ],
 )  # fmt: skip
 def test_errors_say_whether_they_may_pass(error, passing):
-    assert explained(error, "looking").transient is passing
+    assert earth_engine_error(error, "looking").transient is passing
 
 
 def test_the_resource_takes_the_place_from_its_configuration_then_from_the_environment(bare, tmp_path):
     bare.setenv("EE_PROJECT", "from-environment")
     bare.setenv("FUSION_EE_BUCKET", "gs://bucket/folder")
-    made = EngineResource(engine="earth_engine", storage=str(tmp_path), ee_url="https://ee.example").client()
+    settings = {"engine": "earth_engine", "storage": str(tmp_path), "ee_url": "https://ee.example"}
+    made = EngineResource(settings=settings).client()
     assert isinstance(made, EarthEngine)
     assert made._connection == Connection("from-environment", "https://ee.example")
     assert made._folder == "gs://bucket/folder"

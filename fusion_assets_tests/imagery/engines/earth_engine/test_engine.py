@@ -9,6 +9,7 @@ import pytest
 import shapely
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.acquisitions import acquisitions
 from fusion_assets.imagery.engines.archive.engine import scenes_for
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, connection, direct
@@ -16,8 +17,8 @@ from fusion_assets.imagery.engines.earth_engine.expressions import physical
 from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline, searched_area
 from fusion_assets.imagery.engines.earth_engine.scenes import _listing, find_scenes
 from fusion_assets.imagery.engines.protocol import Export
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import FIRST_DAY, GRID, bare_item, small_request, small_season, write_catalog
@@ -34,7 +35,7 @@ def running(tmp_path_factory):
 @pytest.fixture
 def demo(running, monkeypatch):
     catalog, service = running
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     Connection("demo", service.url).open()
     service.counters.reset()
     yield catalog, service
@@ -182,7 +183,7 @@ def test_trouble_that_does_not_pass_ends_after_a_few_attempts(demo, tmp_path):
     service.faults.add("503", endpoint="value.compute", times=None)
     with pytest.raises(FusionError, match="unavailable"):
         engine_for(service, tmp_path).submit(demo_request(catalog, "viirs_monthly", 4))
-    assert service.counters.requests["value.compute"] == connection.ATTEMPTS
+    assert service.counters.requests["value.compute"] == connection.RETRIES.attempts
 
 
 def test_no_scenes_is_an_error_that_says_how_many_were_too_cloudy(demo, tmp_path):

@@ -10,15 +10,17 @@ import dagster as dg
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, connection
-from fusion_assets.imagery.engines.earth_engine import polling as watching
+from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny_archive
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS
 from fusion_assets.study.provenance import EXPORT_ASSETS
 from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = ("429", "500", "503", "drop", "lost_answer", "cut", "aggregations", "quota")
 TASKS = ("fail", "task_memory", "missing_shard", "truncated_shard", "expired")
@@ -37,8 +39,7 @@ def wanted(tmp_path_factory):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_nothing_is_lost_and_nothing_done_twice(seed, wanted, buckets, tmp_path, monkeypatch, tmp_path_factory):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(watching, "FILES_GRACE", dt.timedelta(0))
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     chance, missing = random.Random(seed), dict(wanted)
     with EarthEngineService(demo_catalog(tmp_path_factory), buckets, Clock(manual=True)) as service:
         service.faults.seed(seed)
@@ -50,7 +51,8 @@ def test_nothing_is_lost_and_nothing_done_twice(seed, wanted, buckets, tmp_path,
             service.faults.add(chance.choice(TASKS))
         for _ in range(12):
             # Another process every time: all that is known lies in the storage.
-            options = ExportOptions(bucket=f"exports/{tmp_path.name}", way="batch")
+            grace = dt.timedelta(0)
+            options = ExportOptions(bucket=f"exports/{tmp_path.name}", way="batch", files_grace=grace)
             made = EarthEngine(Storage(tmp_path), Connection("demo", service.url), options)
             try:
                 for request, _ in missing.values():
@@ -79,7 +81,7 @@ def test_from_exports_to_pixels_with_the_sensor(seed, buckets, tmp_path, monkeyp
 
     `FUSION_SCHEDULES=200` tries as many schedules.
     """
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     archive = tmp_path_factory.getbasetemp() / "tiny-archive"
     catalog = str(archive / "catalog.json") if archive.exists() else tiny_archive.write(archive)
     chance, clock = random.Random(seed), Time(monkeypatch)

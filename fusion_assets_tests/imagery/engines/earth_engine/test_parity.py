@@ -46,6 +46,7 @@ def both(request, service, folder):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize("product", ["sentinel2_l2a", "sentinel2_l1c", "viirs_monthly", "ghsl_smod_p2016"])
 def test_demo_scenes(product, k, demo, tmp_path):
@@ -56,6 +57,7 @@ def test_demo_scenes(product, k, demo, tmp_path):
     assert expected["observation_count"].values.max() > 0
 
 
+@pytest.mark.slow
 def test_lights_of_months_with_few_clear_nights(demo, tmp_path):
     catalog, service = demo
     request, seen = demo_request(catalog, "viirs_monthly", 4), []
@@ -68,6 +70,7 @@ def test_lights_of_months_with_few_clear_nights(demo, tmp_path):
     assert seen[0] == seen[1] > seen[2] > seen[3] == 0
 
 
+@pytest.mark.slow
 def test_blocks_that_are_partly_without_data(demo, tmp_path):
     catalog, service = demo
     valid = []
@@ -81,6 +84,7 @@ def test_blocks_that_are_partly_without_data(demo, tmp_path):
     assert valid == sorted(valid, reverse=True) and len(set(valid)) > 1, "blocks along the edge are half valid"
 
 
+@pytest.mark.slow
 def test_a_grid_whose_crs_has_no_epsg_code(demo, tmp_path):
     catalog, service = demo
     request = demo_request(catalog, "viirs_monthly", 4)
@@ -89,6 +93,7 @@ def test_a_grid_whose_crs_has_no_epsg_code(demo, tmp_path):
     assert_same(*both(request, service, tmp_path))
 
 
+@pytest.mark.slow
 def test_tiles_fit_together(demo, tmp_path, monkeypatch):
     catalog, service = demo
     request = demo_request(catalog, "sentinel2_l2a", 4)
@@ -146,6 +151,7 @@ def an_unaligned_grid(monkeypatch):
     monkeypatch.setattr(direct, "fetch", wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mistake", "product"),
     [

@@ -3,6 +3,7 @@
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, connection
 from fusion_assets.imagery.engines.protocol import QueueFull
 from fusion_assets.imagery.engines.waiting import submit_when_possible
@@ -18,7 +19,7 @@ from fusion_assets_tests.study.samples import TODAY, changed
 
 @pytest.fixture
 def demo(tmp_path_factory, buckets, monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10

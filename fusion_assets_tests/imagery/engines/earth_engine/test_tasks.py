@@ -7,10 +7,10 @@ import time
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, connection, tasks
-from fusion_assets.imagery.engines.earth_engine import polling as watching
+from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, ExportOptions, tasks
 from fusion_assets.imagery.engines.waiting import wait_for
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
@@ -19,7 +19,7 @@ from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, 
 
 @pytest.fixture
 def demo(tmp_path_factory, buckets, monkeypatch):
-    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
     catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10
@@ -110,7 +110,7 @@ def test_a_failed_task_is_reported_and_asked_for_again_when_told(demo, tmp_path)
 
 
 @pytest.mark.parametrize(("kind", "text"), [("missing_shard", "there is no file"), ("truncated_shard", "")])
-def test_files_that_are_missing_or_cut_are_waited_for_then_named(kind, text, demo, tmp_path, monkeypatch):
+def test_files_that_are_missing_or_cut_are_waited_for_then_named(kind, text, demo, tmp_path):
     catalog, service = demo
     made, request = engine_for(service, tmp_path), demo_request(catalog, "viirs_monthly", 4)
     service.faults.add(kind)
@@ -119,8 +119,7 @@ def test_files_that_are_missing_or_cut_are_waited_for_then_named(kind, text, dem
     assert made.finished_since(None)[0] == []
     with pytest.raises(FusionError, match="not ready: RUNNING, files not ready"):
         made.collect(export)
-    monkeypatch.setattr(watching, "FILES_GRACE", dt.timedelta(0))
-    (failed,), _ = made.finished_since(None)
+    (failed,), _ = engine_for(service, tmp_path, files_grace=dt.timedelta(0)).finished_since(None)
     assert failed.state == "FAILED" and text in failed.message and export.id in failed.message
     made.submit(request)
     service.advance(60)
@@ -152,8 +151,7 @@ def test_a_bucket_that_cannot_be_reached_costs_no_task(demo, tmp_path, monkeypat
 
     with monkeypatch.context() as patched:
         patched.setattr("fsspec.core.url_to_fs", refuse)
-        patched.setattr(watching, "FILES_GRACE", dt.timedelta(0))
-        seen = made.states([export])[0]
+        seen = engine_for(service, tmp_path, files_grace=dt.timedelta(0)).states([export])[0]
     assert seen.state == "RUNNING" and "SECRET" not in seen.message
     assert made.states([export])[0].state == "SUCCEEDED"
 

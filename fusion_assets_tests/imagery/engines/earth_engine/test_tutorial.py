@@ -90,6 +90,7 @@ def difference(found, expected):
     return np.nanmean(np.abs(found - expected)) / np.nanmean(np.abs(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize(
     ("product", "steps", "names"),

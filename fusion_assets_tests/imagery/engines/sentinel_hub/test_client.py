@@ -19,16 +19,16 @@ from shapely.geometry import box, mapping
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.grids.crs import to_lonlat
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive import engine as archive_engine
 from fusion_assets.imagery.engines.archive import series as archive_series
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
-from fusion_assets.imagery.engines.sentinel_hub import client, connection
-from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
+from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace, check
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
 from fusion_assets.imagery.engines.sentinel_hub.timeseries import relative_orbit, series
-from fusion_assets.imagery.products import PRODUCTS, Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
+from fusion_assets.imagery.retries import RetryPolicy
+from fusion_assets.imagery.timeseries import PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService, tiny_archive
 from fusion_assets.loopbacks.sentinel_hub.evalscript import run_in_node, understood
 from fusion_assets.loopbacks.sentinel_hub.rendering import MOST_PIXELS
@@ -57,18 +57,18 @@ def request(product="sentinel2_l2a", window=JULY, grid=GRID, mask=NONE, area=Non
     return dataclasses.replace(asked, **changes)
 
 
-@pytest.fixture
-def tiles(monkeypatch):
-    """Sets the edge of a piece, pixels."""
-    return lambda edge: monkeypatch.setattr(timeseries, "TILE", edge)
+def here(**pace):
+    """The service of the environment, without long pauses."""
+    hasty = Pace(retries=RetryPolicy(pause=0.01, growth=3), between_requests=0.0005)
+    return dataclasses.replace(Connection.from_environment(), pace=dataclasses.replace(hasty, **pace))
 
 
 def of_july(**changes):
-    return series(request(**changes))
+    return series(request(**changes), here())
 
 
 def of_first(**changes):
-    return series(request(window=FIRST, **changes))
+    return series(request(window=FIRST, **changes), here())
 
 
 @pytest.fixture(scope="module")
@@ -216,9 +216,9 @@ def test_passes_of_one_day_are_one_date_and_the_first_clear_one_counts(tmp_path,
     assert (found["B04"][0, :, :12] == 1).all() and (found["B04"][0, :, 12:] == 2).all()
 
 
-def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service, tiles):
-    tiles(5)
-    found = series(request(window=FIRST, grid=GRID.window(4, 6, 11, 13)))["B08"].compute()
+def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service):
+    asked = request(window=FIRST, grid=GRID.window(4, 6, 11, 13))
+    found = series(asked, here(), sizes=PieceSizes(edge=5))["B08"].compute()
     np.testing.assert_array_equal(found[0], np.float32(read(archive, "S2_A", "B08")[4:15, 6:19] * 1e-4))
     sizes = [(r["output"]["height"], r["output"]["width"]) for r in service.bodies if "evalscript" in r]
     assert sorted(sizes) == sorted((height, width) for height in (5, 5, 1) for width in (5, 5, 3))
@@ -227,14 +227,13 @@ def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service, t
 
 
 def test_a_big_region_is_asked_for_lazily_in_pieces_within_the_limit(service):
-    found = series(request(grid=Grid(GRID.crs, GRID.transform, 10_980, 10_980)))
+    found = series(request(grid=Grid(GRID.crs, GRID.transform, 10_980, 10_980)), here())
     assert service.asked == {"token": 1, "search": 1}
     assert max(map(max, found["B04"].chunks)) + 2 * _WIDEST <= MOST_PIXELS
     found.isel(time=0, y=slice(0, 10), x=slice(0, 10)).compute()
     assert service.asked["process"] == found.sizes["time"], "bands of a piece come together"
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("product", ["sentinel2_l2a", "sentinel1_grd"])
 def test_real_fields_are_what_plain_rasterio_reads(real_archive, monkeypatch, tmp_path, product):
     grid = Grid("EPSG:32631", Affine(10, 0, 501360, 0, -10, 5629680), 64, 64)
@@ -270,9 +269,8 @@ def test_the_evalscript_is_javascript_that_does_what_the_service_reads_in_it():
     assert setup["mosaicking"] == read_in_it.mosaicking == "ORBIT"
 
 
-def test_an_expired_token_is_renewed_once_by_all_threads_together(service, tiles):
-    tiles(6)
-    found = series(request())
+def test_an_expired_token_is_renewed_once_by_all_threads_together(service):
+    found = series(request(), here(), sizes=PieceSizes(edge=6))
     service.faults.add("expire", "process", after=10)
     found.compute(scheduler="threads", num_workers=8)
     assert service.asked["token"] == 2
@@ -297,16 +295,15 @@ def test_refused_credentials_say_so(service, monkeypatch):
 def test_a_token_endpoint_that_fails_is_asked_again_within_bounds(service, fault, asked):
     service.faults.add(fault, "token", times=None)
     with pytest.raises(Unreachable, match="gave no token"):
-        check()
+        check(here())
     assert service.asked["token"] == asked
     service.faults.rules[0].times = 0
-    assert "lets the OAuth client in" in check()
+    assert "lets the OAuth client in" in check(here())
 
 
-def test_a_token_endpoint_that_is_silent_is_not_waited_for(service, monkeypatch):
-    monkeypatch.setattr(client, "TOKEN_SECONDS", 0.1)
+def test_a_token_endpoint_that_is_silent_is_not_waited_for(service):
     service.faults.add("slow", "token", seconds=0.5)
-    assert "TimeoutError" in failing(lambda: check())
+    assert "TimeoutError" in failing(lambda: check(here(token_seconds=0.1)))
 
 
 @pytest.mark.parametrize("header", ["300", None, "a date", "0", "soon"])
@@ -321,13 +318,12 @@ def test_too_many_requests_are_waited_for(service, header):
         assert time.monotonic() - start >= 0.3, "milliseconds, as the service documents"
 
 
-def test_a_rate_limit_slows_all_threads_down_and_loses_nothing(archive, service, tiles):
-    tiles(4)
+def test_a_rate_limit_slows_all_threads_down_and_loses_nothing(archive, service):
     service.per_second = 50
-    found = series(request())["B04"].compute(scheduler="threads", num_workers=8)
+    found = series(request(), here(), sizes=PieceSizes(edge=4))["B04"].compute(scheduler="threads", num_workers=8)
     np.testing.assert_array_equal(found[2], np.float32(read(archive, "S2_C", "B04") * 1e-4 - 0.1))
     assert service.asked["process"] < 2 * 3 * 5 * 6, "fewer are refused than let in"
-    assert service.most_at_once <= client.REQUESTS_AT_ONCE
+    assert service.most_at_once <= Pace().at_once
 
 
 def test_a_wait_of_hours_is_an_error_at_once(service):
@@ -337,9 +333,8 @@ def test_a_wait_of_hours_is_an_error_at_once(service):
     assert "5.0 hours only" in error and "quota" in error and service.asked["process"] == 1
 
 
-def test_a_rate_limit_that_never_lets_in_is_an_error(service, monkeypatch):
-    monkeypatch.setattr(client, "MOST_REFUSALS", 5)
-    found = of_first()
+def test_a_rate_limit_that_never_lets_in_is_an_error(service):
+    found = series(request(window=FIRST), here(most_refusals=5))
     service.faults.add("429", "process", times=None, retry_after="1")
     assert "rate limit lets no request in" in failing(found.compute) and service.asked["process"] == 5
 
@@ -354,16 +349,15 @@ def test_failures_of_server_and_network_are_survived_or_named(service, endpoint,
     assert service.asked[endpoint] - before == 3
     rule.times = None
     error = failing(call)
-    assert service.asked[endpoint] - before == 3 + client.ATTEMPTS
+    assert service.asked[endpoint] - before == 3 + Pace().retries.attempts
     assert "2018-07-01" in error and ("20 x 24 pixels from x 500000, y 5600000" in error or endpoint == "search")
     with pytest.raises(Unreachable):
         call()
 
 
 @pytest.mark.parametrize("fault", ["truncated", "wrong_size", "missing_band", "moved", "not_tiff"])
-def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, service, tiles, fault):
-    tiles(12)
-    whole = series(request(window=FIRST))
+def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, service, fault):
+    whole = series(request(window=FIRST), here(), sizes=PieceSizes(edge=12))
     rule = service.faults.add(fault, "process", times=2, after=1)
     found = whole["B04"].compute(scheduler="synchronous")
     np.testing.assert_array_equal(found[0, 1:], np.float32(read(archive, "S2_A", "B04") * 1e-4)[1:])
@@ -371,7 +365,7 @@ def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, serv
     rule.times = None
     error = failing(lambda: whole.isel(y=slice(12, 20), x=slice(12, 24)).compute())
     assert "Sentinel-2 L2A of 2018-07-01 10:50 UTC, 8 x 12 pixels from x 500120, y 5599880" in error
-    assert "not whole, 3 times over" in error and service.asked["process"] == 6 + connection.PARTIAL_ATTEMPTS
+    assert "not whole, 3 times over" in error and service.asked["process"] == 6 + 3
 
 
 @pytest.mark.parametrize(("fault", "advice"), [("forbidden", "dashboard"), ("units", "units are renewed")])
@@ -407,7 +401,7 @@ def test_no_scenes_no_credentials_no_grid(service, monkeypatch):
     assert "UTM" in failing(lambda: of_july(grid=Grid("ESRI:54009", GRID.transform, 4, 4)))
     unknown = of_first(grid=Grid("EPSG:3577", GRID.transform, 4, 4))
     assert "Unsupported CRS" in failing(unknown.compute)
-    assert "viirs_monthly" in failing(lambda: series(request("viirs_monthly")))
+    assert "viirs_monthly" in failing(lambda: series(request("viirs_monthly"), here()))
     assert "cs_cdf" in failing(lambda: of_july(mask=Mask("score", (), "cs_cdf", (0.6,))))
     for name in ("SH_CLIENT_ID", "SH_CLIENT_SECRET"):
         monkeypatch.delenv(name)
@@ -437,9 +431,8 @@ def test_all_pages_of_a_search_are_read(service):
     assert of_july().sizes["time"] == 3 and service.asked["search"] == 4
 
 
-def test_more_scenes_than_can_be_asked_for_are_refused_and_not_cut_off(service, monkeypatch):
-    monkeypatch.setattr(connection, "MOST_SCENES", 2)
-    assert "more than 2 scenes" in failing(of_july)
+def test_more_scenes_than_can_be_asked_for_are_refused_and_not_cut_off(service):
+    assert "more than 2 scenes" in failing(lambda: series(request(), here(most_scenes=2)))
 
 
 def test_deployments():
@@ -456,10 +449,9 @@ def test_deployments():
         failing(lambda variables=variables: Connection.from_environment(variables))
 
 
-def test_check_says_what_is_missing(service, monkeypatch):
+def test_check_says_what_is_missing(service):
     assert "lets the OAuth client in" in check() and service.asked == {"token": 1, "collections": 1}
-    monkeypatch.setattr(connection, "CHECK_SECONDS", 0.1)
     service.faults.add("slow", "collections", seconds=0.5)
-    assert "no answer within" in failing(check)
+    assert "no answer within" in failing(lambda: check(here(check_seconds=0.1)))
     service.faults.add("not_tiff", "collections")
     assert "no collection sentinel-1-grd, sentinel-2-l2a" in failing(check)

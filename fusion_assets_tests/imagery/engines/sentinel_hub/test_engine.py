@@ -6,13 +6,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from fusion_assets.errors import FusionError
-from fusion_assets.imagery import timeseries
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
-from fusion_assets.imagery.engines.protocol import Export
-from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
-from fusion_assets.imagery.products import Mask
-from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.imagery.engines.protocol import CompositeEngine
+from fusion_assets.imagery.engines.sentinel_hub import Connection, SentinelHub
+from fusion_assets.imagery.engines.sentinel_hub.connection import Pace
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask
+from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
@@ -48,12 +47,12 @@ def asked(catalog, product="sentinel2_l2a", bands=("B04", "B08"), mask=CLEAR, **
     [({}, None), (PICTURE, None), (RADAR, None), (RADAR, treatment("dB", "multitemporal", 5))],
     ids=["optics", "picture", "radar", "filtered radar"],
 )
-@pytest.mark.parametrize("tile", [timeseries.TILE, 17])
-def test_the_same_series_as_from_the_archive(use, speckle, tile, catalog, service, tmp_path, monkeypatch):
-    monkeypatch.setattr(timeseries, "TILE", tile)
+@pytest.mark.parametrize("sizes", [PIECE_SIZES, pytest.param(PieceSizes(edge=17), marks=pytest.mark.slow)])
+def test_the_same_series_as_from_the_archive(use, speckle, sizes, catalog, service, tmp_path):
     request = asked(catalog, **use)
-    expected = ArchiveEngine(Storage(tmp_path)).series(request, speckle).compute()
-    found = SentinelHub().series(request, speckle).compute()
+    expected = ArchiveEngine(Storage(tmp_path), sizes).series(request, speckle).compute()
+    quick = dataclasses.replace(Connection.from_environment(), pace=Pace(between_requests=0.0005))
+    found = SentinelHub(quick, sizes).series(request, speckle).compute()
     assert list(found.data_vars) == list(expected.data_vars) and found.attrs == expected.attrs
     for name in ("time", "acquired", "scenes"):
         np.testing.assert_array_equal(found[name].values, expected[name].values, err_msg=name)
@@ -68,30 +67,8 @@ def test_the_same_series_as_from_the_archive(use, speckle, tile, catalog, servic
         np.testing.assert_allclose(other, one, rtol=0, atol=1e-4, err_msg=name)
 
 
-def test_exports_are_refused_and_nothing_is_asked(catalog, service):
-    engine, request = SentinelHub(), demo_request(catalog, "sentinel2_l2a")
-    export = Export("a", request, ("s",), "SUCCEEDED", "archive", "2020-01-01", "2020-01-01")
-    calls = (
-        lambda: engine.submit(request),
-        lambda: engine.states([export]),
-        lambda: engine.collect(export),
-        lambda: engine.resubmit(export),
-    )
-    for call in calls:
-        with pytest.raises(FusionError, match=r"a_composite demo\|2015: not made by the engine sentinel_hub") as caught:
-            call()
-        assert "group:ndvi" in caught.value.remedy and "earth_engine" in caught.value.expected
-    assert not service.asked
-
-
-def test_exports_of_other_engines_are_told_of_again_when_those_are_back(catalog, tmp_path):
-    archive, engine = ArchiveEngine(Storage(tmp_path)), SentinelHub()
-    _, before = archive.finished_since(None)
-    export = archive.submit(demo_request(catalog, "viirs_monthly"))
-    found, cursor = engine.finished_since(before)
-    assert found == [] and cursor == before
-    assert archive.finished_since(cursor)[0] == [export]
-    assert engine.finished_since(None)[1] >= before
+def test_it_gives_series_and_no_composites():
+    assert not isinstance(SentinelHub(), CompositeEngine)
 
 
 def test_scenes_that_are_left_out_are_not_asked_for(catalog, service):

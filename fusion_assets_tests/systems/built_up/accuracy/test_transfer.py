@@ -34,9 +34,15 @@ def regions():
     return samples, stacks
 
 
-def test_a_region_never_seen_is_predicted_by_all_others(regions):
-    samples, stacks = regions
-    table, metrics = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR)
+@pytest.fixture(scope="module")
+def of_north(regions):
+    """Table and figures of the north by what was learnt elsewhere."""
+    return transfer.transfer("north", *regions, FEATURES, levels=NEAR)
+
+
+def test_a_region_never_seen_is_predicted_by_all_others(regions, of_north):
+    samples, _ = regions
+    table, metrics = of_north
     assert json.loads(json.dumps(metrics)) == metrics
     assert np.array_equal(table[["x", "y", "label"]], samples["north"][["x", "y", "label"]])
     assert metrics["trained_on"] == ["east", "west"] and metrics["held_out_by"] == "region"
@@ -45,20 +51,20 @@ def test_a_region_never_seen_is_predicted_by_all_others(regions):
     assert ((table["probability"] >= metrics["threshold"]) == (table["predicted"] == 1)).all()
 
 
-def test_labels_of_the_region_left_out_change_nothing_but_its_score(regions):
+def test_labels_of_the_region_left_out_change_nothing_but_its_score(regions, of_north):
     samples, stacks = regions
     wrong = samples["north"].assign(label=1 - samples["north"]["label"])
-    first, one = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR)
+    first, one = of_north
     second, other = transfer.transfer("north", samples | {"north": wrong}, stacks, FEATURES, levels=NEAR)
     for column in ("probability", "predicted", "baseline_probability", "baseline_predicted"):
         assert np.array_equal(first[column], second[column])
     assert other["model"]["mcc"] == pytest.approx(-one["model"]["mcc"])
 
 
-def test_samples_of_the_region_left_out_change_nothing_but_its_score(regions):
+def test_samples_of_the_region_left_out_change_nothing_but_its_score(regions, of_north):
     samples, stacks = regions
     few = samples["north"][::3].reset_index(drop=True)
-    whole, _ = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR)
+    whole, _ = of_north
     part, _ = transfer.transfer("north", samples | {"north": few}, stacks, FEATURES, levels=NEAR)
     for column in ("probability", "predicted", "baseline_probability", "baseline_predicted"):
         assert np.allclose(whole[column][::3], part[column], atol=1e-6), column
@@ -88,9 +94,9 @@ def test_channels_of_a_region_are_its_own(regions):
     assert np.array_equal(table.of(NEAR[0])[table.samples["region"] == 1], alone.of(NEAR[0]))
 
 
-def test_what_being_a_stranger_costs_is_paired(regions):
+def test_what_being_a_stranger_costs_is_paired(regions, of_north):
     samples, stacks = regions
-    table, metrics = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR)
+    table, metrics = of_north
     local = table.assign(predicted=table["label"], probability=table["label"].astype("float32"))
     _, found = transfer.transfer("north", samples, stacks, FEATURES, levels=NEAR, local=local)
     assert found["minus_local"]["mcc"]["value"] == pytest.approx(metrics["model"]["mcc"] - 1)

@@ -162,6 +162,7 @@ def test_the_same_places_without_any_change_give_a_change_of_nothing_that_is_not
         assert change["verdict"] == "cannot tell" and "cannot tell" in change["statement"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("panel", [True, False])
 def test_intervals_cover_and_false_alarms_are_rare(panel):
     """Many samples of several worlds, the maps of which overstate growth: no pipeline, the whole of the estimation."""
@@ -194,6 +195,7 @@ def a_hole(truth):
     return hole
 
 
+@pytest.mark.slow
 def test_a_sample_stratified_by_a_map_with_a_hole_covers_what_is_in_the_hole():
     covered, errors, area = [], [], GRID.pixel_areas_km2()
     for seed in range(15):

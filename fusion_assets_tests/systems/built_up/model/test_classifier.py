@@ -80,7 +80,9 @@ def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
     np.testing.assert_allclose(lazy.values, whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    "level", [pytest.param(LEVELS[0], marks=pytest.mark.slow), *NEAR, pytest.param(LEVELS[2], marks=pytest.mark.slow)]
+)
 def test_the_compiled_graph_of_large_rasters_predicts_the_same(town, tmp_path, monkeypatch, level):
     keras = backend.keras()
 

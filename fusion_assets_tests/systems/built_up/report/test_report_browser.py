@@ -8,6 +8,8 @@ from fusion_assets.systems.built_up.report import build_report
 from fusion_assets_tests.chromium import chromium
 from fusion_assets_tests.systems.built_up.report_cases import SUBJECT, findings, whole
 
+pytestmark = pytest.mark.slow
+
 # A4 at 96 dots an inch, less Chromium's margins of 0.4 inches.
 PAPER = 717
 

@@ -25,6 +25,7 @@ def covered(folds, together, times=300):
     return np.mean(inside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [0.3, 0.9])
 @pytest.mark.parametrize("folds", [5, 10])
 def test_new_dates_are_covered_though_pixels_of_a_date_are_wrong_together(folds, together):

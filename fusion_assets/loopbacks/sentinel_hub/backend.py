@@ -1,4 +1,4 @@
-"""The service: its tokens, rate limit, faults and counters; start and stop."""
+"""What requests are answered from: the archive, tokens, rate limit, faults and counters."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from typing import Any
 from fusion_assets.loopbacks.sentinel_hub.archive import Archive
 from fusion_assets.loopbacks.sentinel_hub.errors import ServiceError
 from fusion_assets.loopbacks.sentinel_hub.faults import Faults
-from fusion_assets.loopbacks.sentinel_hub.server import Server
 
 
-class SentinelHubService:
-    """Sentinel Hub on 127.0.0.1, until the end of the block.
+class Backend:
+    """A loopback Sentinel Hub without its address.
 
     Args:
         catalog: path of the STAC catalog it serves.
         client: id and secret that are let in.
         prefix: of item ids, to serve one place of many.
-        port: 0 takes a free one.
 
     Attributes:
         faults: rules of what goes wrong.
@@ -34,9 +32,7 @@ class SentinelHubService:
         per_second: requests let through, with a burst of as many; None for no limit.
     """
 
-    def __init__(
-        self, catalog: str | Path, client: tuple[str, str] = ("id", "secret"), prefix: str = "", port: int = 0
-    ) -> None:
+    def __init__(self, catalog: str | Path, client: tuple[str, str], prefix: str) -> None:
         self.archive, self.client = Archive(catalog, prefix), client
         self.faults = Faults()
         self.asked: collections.Counter[str] = collections.Counter()
@@ -47,16 +43,6 @@ class SentinelHubService:
         self.lock = threading.Lock()
         self._running, self._filled, self._level = 0, time.monotonic(), 0.0
         self._tokens: dict[str, float] = {}
-        self._server = Server(self, port)
-        self.url = self._server.url
-        self.token_url = f"{self.url}/oauth/token"
-
-    def __enter__(self) -> SentinelHubService:
-        self._server.start()
-        return self
-
-    def __exit__(self, *arguments: Any) -> None:
-        self._server.stop()
 
     def new_token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Status and body of the token endpoint (RFC 6749, section 4.4)."""

@@ -1,9 +1,11 @@
 """The published catalog: valid, complete whoever writes at the same time, and the same pixels in other programs."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -19,17 +21,23 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
+from fusion_assets.demo.truth import is_synthetic
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.io_managers import CatalogIOManager
-from fusion_assets.publishing.catalog import Published, is_synthetic, publish_region
-from fusion_assets.publishing.items import Publication
+from fusion_assets.publishing.catalog import publish_region
+from fusion_assets.publishing.publication import Edition
 from fusion_assets.storage.root import Storage
+from fusion_assets.systems.built_up.publication import MAPS
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
 
 REGIONS = ("west", "east")
+SEASON = dataclasses.replace(MAPS, span=lambda study, year: (dt.date(year, 7, 1), dt.date(year, 12, 31)))
+OTHER = dataclasses.replace(
+    SEASON, name="other_maps", title="Others", text="Maps of something else.", thumbnails="stac/other_thumbnails"
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +55,8 @@ def root(maps, tmp_path):
     return tmp_path / "data"
 
 
-def publish(study, storage, region, years=YEARS, **changes):
-    products = tuple(use.product for use in study.products.given().values())
-    publication = Publication(study.name, study.title, products, REGIONS, **changes)
-    windows = {year: (dt.date(year, 7, 1), dt.date(year, 12, 31)) for year in years}
-    published = {y: Published(storage.path("built_up_prediction", region, y, "tif"), windows[y]) for y in years}
-    return publish_region(storage, publication, region, study.polygon(region), published)
+def publish(study, storage, region, years=YEARS, publication=SEASON, **changes):
+    return publish_region(storage, Edition(publication, study, **changes), region, years)
 
 
 def linked_items(root):
@@ -163,6 +167,57 @@ def test_regions_published_at_the_same_moment_lose_nothing(maps, root):
 
     publish(maps[0], Slow(root), "west")
     assert len(linked_items(root)) == 4
+
+
+def children(root):
+    catalog = pystac.Catalog.from_file(str(root / "stac" / "catalog.json"))
+    return {link.title: link.href for link in catalog.get_child_links()}
+
+
+def test_every_system_keeps_its_place_in_the_catalog(maps, root):
+    publish(maps[0], Storage(root), "west")
+    alone = (root / "stac" / "catalog.json").read_bytes()
+    publish(maps[0], Storage(root), "west", publication=OTHER)
+    publish(maps[0], Storage(root), "east")
+    both = {"Built-up land": "./built_up/collection.json", "Others": "./other_maps/collection.json"}
+    assert children(root) == both
+    assert set(linked_items(root)) == {
+        *(f"two-built-up-{region}-{year}" for region in REGIONS for year in YEARS),
+        *(f"two-other-maps-west-{year}" for year in YEARS),
+    }
+    catalog = json.loads((root / "stac" / "catalog.json").read_text())
+    assert catalog["description"] == f"{MAPS.text} {OTHER.text}"
+    shutil.rmtree(root / "stac" / "other_maps")
+    publish(maps[0], Storage(root), "east")
+    assert (root / "stac" / "catalog.json").read_bytes() == alone
+
+
+def test_systems_published_at_the_same_moment_lose_nothing(maps, root):
+    class Slow(Storage):
+        """Another system is published between this one's look at the collections and its writing."""
+
+        late = False
+
+        def write_bytes(self, content, path):
+            if path.endswith("catalog.json") and not self.late:
+                self.late = True
+                publish(maps[0], Storage(root), "west", publication=OTHER)
+                assert set(children(root)) == {"Built-up land", "Others"}
+            super().write_bytes(content, path)
+
+    publish(maps[0], Slow(root), "west")
+    assert set(children(root)) == {"Built-up land", "Others"} and len(linked_items(root)) == 4
+
+
+def test_those_who_publish_at_once_lose_nothing(maps, root):
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [
+            pool.submit(publish, maps[0], Storage(root), region, publication=each)
+            for region in REGIONS
+            for each in (SEASON, OTHER)
+        ]
+    assert [job.result()["catalog"] for job in jobs] == ["stac/catalog.json"] * 4
+    assert len(children(root)) == 2 and len(linked_items(root)) == 8
 
 
 def test_object_stores_work_too(maps):

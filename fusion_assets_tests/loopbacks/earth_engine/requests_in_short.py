@@ -1,4 +1,4 @@
-"""Short forms of what tests ask the service for, by way of the real client."""
+"""Short forms of requests of the service, by way of the real client."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from affine import Affine
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.compositing.headers import Header
-from fusion_assets.imagery.compositing.tiling import TILE_BYTES, tile_sizes
+from fusion_assets.imagery.compositing.plan import TILING, tile_sizes
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST
 
 
@@ -42,11 +42,11 @@ def test_tiles_cover_the_grid_and_stay_small(block, acquisitions, side, subdivis
     rows, cols = tile_sizes(make_grid(side, 10 * subdivision), subdivision, acquisitions, 2, headers)
     assert sum(rows) == sum(cols) == side and min(rows + cols) > 0
     working = max(rows) * max(cols) * subdivision**2
-    assert working * acquisitions * 3.125 <= 1.1 * TILE_BYTES or max(rows) * subdivision <= max(subdivision, 64)
+    assert working * acquisitions * 3.125 <= 1.1 * TILING.stack_bytes or max(rows) * subdivision <= max(subdivision, 64)
 
 
 @pytest.mark.parametrize("header", [make_header(512, 1.0), make_header(512, 1e-5, "EPSG:4326")])
 def test_sources_finer_than_the_grid_count_as_they_are(header):
     rows, cols = tile_sizes(make_grid(2000, 100), 1, 1, 2, [header])
     finer = 100 if header.lattice.crs == CRS else 90
-    assert max(rows) * max(cols) * finer**2 * 2 <= 1.1 * TILE_BYTES
+    assert max(rows) * max(cols) * finer**2 * 2 <= 1.1 * TILING.stack_bytes

@@ -1,10 +1,8 @@
-"""The service as one object: archive, clock, faults, counters, operations, and the server in front of them."""
+"""What requests are answered from, as one object: archive, clock, faults, counters, operations."""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,22 +18,10 @@ from fusion_assets.loopbacks.earth_engine.expression import Evaluator
 from fusion_assets.loopbacks.earth_engine.faults import Faults
 from fusion_assets.loopbacks.earth_engine.operation import Operation
 from fusion_assets.loopbacks.earth_engine.operations import Operations
-from fusion_assets.loopbacks.earth_engine.server import Server
-
-_TICK_SECONDS = 0.05
-_DEPTH = 10_000
 
 
-class EarthEngineService:
-    """A loopback Earth Engine, for `with EarthEngineService(archive) as service: ... service.url`.
-
-    Args:
-        archive: path of a STAC catalog.
-        buckets: storage emulator that exports are written to; see `buckets.storage_emulator`.
-        clock: a manual one moves operations only in `advance`; with the real one they finish by themselves.
-        state: folder in which operations outlive the service.
-        port: 0 for a free one.
-        tables: feature collections by id, GeoJSON, beside the built-in ones.
+class Backend:
+    """A loopback Earth Engine without its address; see `EarthEngineService` for the arguments.
 
     Attributes:
         faults: what goes wrong; see `Faults.add`.
@@ -50,7 +36,6 @@ class EarthEngineService:
         buckets: Buckets | None = None,
         clock: Clock | None = None,
         state: str | Path | None = None,
-        port: int = 0,
         tables: dict[str, dict] | None = None,
     ) -> None:
         self.catalog = Catalog(archive, tables)
@@ -61,35 +46,6 @@ class EarthEngineService:
         self._algorithms = algorithms_for(self.catalog)
         folder = None if state is None else Path(state) / "operations"
         self.operations = Operations(self.clock, self.faults, self._export, folder)
-        self._server = Server(self, port)
-        self._stopped = threading.Event()
-
-    @property
-    def url(self) -> str:
-        """Address to give to `ee.Initialize(url=...)`."""
-        return self._server.url
-
-    def __enter__(self) -> EarthEngineService:
-        """Start answering."""
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Stop answering."""
-        self.stop()
-
-    def start(self) -> None:
-        """Answer requests in threads; with a real clock, move operations along in another one."""
-        # Graphs made by client-side loops nest deeply.
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
-        self._server.start()
-        if not self.clock.manual:
-            threading.Thread(target=self._tick, daemon=True).start()
-
-    def stop(self) -> None:
-        """Close the port."""
-        self._stopped.set()
-        self._server.stop()
 
     def evaluate(self, expression: dict[str, Any]) -> Any:
         """Value of an expression graph."""
@@ -116,44 +72,40 @@ class EarthEngineService:
     def _export(self, operation: Operation) -> None:
         export(operation, self.evaluate, self.buckets)
 
-    def _tick(self) -> None:
-        while not self._stopped.wait(_TICK_SECONDS):
-            self.operations.settle()
+
+def _add_operations(backend: Backend, project: str = "demo", count: int = 1, **facts: Any) -> dict[str, Any]:
+    return {"operations": [backend.operations.add(project, **facts).name for _ in range(count)]}
 
 
-def _add_operations(service: EarthEngineService, project: str = "demo", count: int = 1, **facts: Any) -> dict[str, Any]:
-    return {"operations": [service.operations.add(project, **facts).name for _ in range(count)]}
-
-
-def _timing(service: EarthEngineService, **seconds: float) -> None:
+def _timing(backend: Backend, **seconds: float) -> None:
     for name, value in seconds.items():
-        if not hasattr(service.operations, name):
+        if not hasattr(backend.operations, name):
             raise KeyError(name)
-        setattr(service.operations, name, value)
+        setattr(backend.operations, name, value)
 
 
-def _options(service: EarthEngineService, **options: Any) -> None:
+def _options(backend: Backend, **options: Any) -> None:
     if "refuse_pyramid" in options:
         sampling.REFUSE_PYRAMID[0] = bool(options["refuse_pyramid"])
     if "whole_masks" in options:
         resolution.WHOLE_MASKS[0] = bool(options["whole_masks"])
     if "concurrency_limit" in options:
-        service.concurrency_limit = options["concurrency_limit"]
+        backend.concurrency_limit = options["concurrency_limit"]
 
 
 # action -> what it does; further keys of the request's body are its options.
 ACTIONS: dict[str, Any] = {
-    "add_fault": lambda service, **rule: dataclasses.asdict(service.faults.add(**rule)),
-    "clear_faults": lambda service: service.faults.clear(),
-    "seed_faults": lambda service, seed: service.faults.seed(seed),
-    "faults": lambda service: {"faults": service.faults.to_json()},
-    "counters": lambda service: service.counters.to_json(),
-    "reset_counters": lambda service: service.counters.reset(),
-    "advance": lambda service, seconds: service.advance(seconds),
-    "time": lambda service: {"now": service.clock.now(), "wall": time.time()},
+    "add_fault": lambda backend, **rule: dataclasses.asdict(backend.faults.add(**rule)),
+    "clear_faults": lambda backend: backend.faults.clear(),
+    "seed_faults": lambda backend, seed: backend.faults.seed(seed),
+    "faults": lambda backend: {"faults": backend.faults.to_json()},
+    "counters": lambda backend: backend.counters.to_json(),
+    "reset_counters": lambda backend: backend.counters.reset(),
+    "advance": lambda backend, seconds: backend.advance(seconds),
+    "time": lambda backend: {"now": backend.clock.now(), "wall": time.time()},
     "timing": _timing,
     "options": _options,
-    "operations": lambda service: {"operations": [dataclasses.asdict(op) for op in service.operations.all()]},
+    "operations": lambda backend: {"operations": [dataclasses.asdict(op) for op in backend.operations.all()]},
     "add_operations": _add_operations,
-    "forget": lambda service, name: service.operations.forget(name),
+    "forget": lambda backend, name: backend.operations.forget(name),
 }

@@ -1,0 +1,87 @@
+"""What engines on the web have in common: safe addresses, packages, limits of time, and errors without secrets."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.retries import bounded, deadline
+from fusion_assets.storage.addresses import public_url
+
+TRANSIENT_CODES = {429, 500, 502, 503, 504}
+_T = TypeVar("_T")
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    return urlsplit(address).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def check_address(name: str, address: str) -> None:
+    """Refuse an address that credentials must not be sent to.
+
+    Args:
+        name: of the variable that gives it.
+        address: empty is the service's own.
+
+    Raises:
+        FusionError: it is neither https nor of this machine.
+    """
+    if address and urlsplit(address).scheme != "https" and not is_local(address):
+        raise FusionError(
+            f"{name} is {public_url(address)}",
+            "an https address; credentials are not sent in clear",
+            f"correct {name}",
+        )
+
+
+def package_version(name: str, purpose: str, extra: str) -> str:
+    """The version of a package that an engine needs.
+
+    Args:
+        name: of the package.
+        purpose: what needs it.
+        extra: of this package, that brings it.
+
+    Raises:
+        FusionError: it is not installed.
+    """
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    raise FusionError(
+        f"the package {name} is not installed", f"it, for {purpose}", f"pip install 'fusion-assets[{extra}]'"
+    )
+
+
+def within(work: Callable[[], _T], about: str, seconds: float, remedy: str) -> _T:
+    """What `work` returns or raises, unless it takes too long: then it is left behind in its thread.
+
+    Raises:
+        FusionError: no answer in time.
+    """
+    try:
+        with deadline(seconds):
+            return bounded(work)
+    except TimeoutError:
+        pass
+    raise FusionError(f"{about}: no answer within {seconds:g} s", "an answer", remedy)
+
+
+def service_error(about: str, text: str, passing: bool, remedies: Mapping[str, str]) -> FusionError:
+    """A service's refusal in our form.
+
+    To be raised outside the handler of the client's own error, which carries the request, and with it a token.
+
+    Args:
+        about: what was asked for, and of whom.
+        text: what it says, without secrets.
+        passing: whether the same request may succeed later.
+        remedies: part of a text, in lower case, to what to do about it.
+    """
+    remedy = next((advice for part, advice in remedies.items() if part in text.lower()), "try again later")
+    return (Unreachable if passing else FusionError)(f"{about}: {public_url(text)}", "an answer", remedy)

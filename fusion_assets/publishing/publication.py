@@ -1,0 +1,118 @@
+"""What a system publishes, as a record: reading it loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from fusion_assets.storage.raster_contents import Colour, Palettes
+    from fusion_assets.study import Study
+
+SYNTHETIC = "SYNTHETIC: made from a simulated archive; no satellite measured it, no place looks like this. "
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band of a published raster.
+
+    Attributes:
+        name: in the file.
+        text: what its values are.
+        palette: of the picture: matplotlib's name for a quantity, the colour of each class.
+        classes: code to name and title; empty for a quantity.
+    """
+
+    name: str
+    text: str
+    palette: str | Mapping[int, Colour]
+    classes: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What a system publishes: one raster for each region and year.
+
+    Attributes:
+        name: of the system; its documents lie in `stac/<name>`.
+        title: what is mapped, for people; without a colon.
+        text: what the maps are, and how they may be read.
+        asset_title: what a raster holds.
+        lineage: how a raster is made of `{scenes}` scenes.
+        keywords: of the collection.
+        asset: that stores the rasters, by region and year.
+        report: asset that stores a page about each region; empty where there is none.
+        bands: of the rasters, in the order of the file.
+        thumbnail: bands of the small picture: one, or red, green and blue.
+        products: names of the products that the rasters of a study rest on.
+        span: first and last day of the imagery of a study's year, inclusive.
+        thumbnails: where the small pictures lie.
+        version: raise it when the same rasters would be described otherwise.
+    """
+
+    name: str
+    title: str
+    text: str
+    asset_title: str
+    lineage: str
+    keywords: tuple[str, ...]
+    asset: str
+    report: str
+    bands: tuple[Band, ...]
+    thumbnail: tuple[str, ...]
+    products: Callable[[Study], tuple[str, ...]]
+    span: Callable[[Study, int], tuple[dt.date, dt.date]]
+    thumbnails: str
+    version: str = "1"
+
+    @property
+    def items(self) -> str:
+        """Where its items lie, in folders by region."""
+        return f"stac/{self.name}"
+
+    @property
+    def palettes(self) -> Palettes:
+        """Colours by band."""
+        return {band.name: band.palette for band in self.bands}
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What a system publishes of one study: what all its documents share.
+
+    Attributes:
+        publication: of the system.
+        study: that is published.
+        synthetic: whether its imagery is simulated; every document then says so.
+    """
+
+    publication: Publication
+    study: Study
+    synthetic: bool = False
+
+    @property
+    def collection(self) -> str:
+        """Id of the collection."""
+        return f"{self.study.name}-{self.publication.name.replace('_', '-')}"
+
+    @property
+    def title(self) -> str:
+        """Of the study, for people."""
+        return self.study.title or self.study.name
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Names of the products that the rasters rest on."""
+        return self.publication.products(self.study)
+
+    @property
+    def caveat(self) -> str:
+        """Sentence that begins every description where imagery is simulated; else empty."""
+        return SYNTHETIC if self.synthetic else ""
+
+    def named(self, text: str) -> str:
+        """A title that says where imagery is simulated."""
+        return f"SYNTHETIC {text}" if self.synthetic else text
