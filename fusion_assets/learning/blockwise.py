@@ -50,15 +50,15 @@ def predict_dataset(model: saved_model.TrainedModel, stack: xr.Dataset, remedy: 
 
 def require_features(stack: xr.Dataset, features: Sequence[str], remedy: str, *, exact: bool = True) -> None:
     """Raise a FusionError unless the stack has these features, with `exact` no others and in this order."""
-    found = [str(name) for name in stack.data_vars if name != "observation_count"]
-    if found == list(features) or (not exact and set(features) <= set(found)):
+    names = [str(name) for name in stack.data_vars if name != "observation_count"]
+    if names == list(features) or (not exact and set(features) <= set(names)):
         return
-    missing = [name for name in features if name not in found]
-    other = [name for name in found if name not in features]
+    missing = [name for name in features if name not in names]
+    other = [name for name in names if name not in features]
     what = [f"lacks {', '.join(missing)}"] if missing else []
     what += [f"has {', '.join(other)} besides"] if other else []
     raise FusionError(
-        f"the stack {' and '.join(what) or 'has its features in another order'}: {', '.join(found)}",
+        f"the stack {' and '.join(what) or 'has its features in another order'}: {', '.join(names)}",
         f"the features of the model, in order: {', '.join(features)}",
         remedy,
     )

@@ -140,7 +140,7 @@ def without_time(path: Path) -> None:
         numbers: dict[bytes, bytes] = {}
         members["config.json"] = re.sub(
             rb'"shared_object_id": (\d+)',
-            lambda found: b'"shared_object_id": ' + numbers.setdefault(found[1], str(len(numbers) + 1).encode()),
+            lambda match: b'"shared_object_id": ' + numbers.setdefault(match[1], str(len(numbers) + 1).encode()),
             members["config.json"],
         )
     with zipfile.ZipFile(path, "w") as archive:

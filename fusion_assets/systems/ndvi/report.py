@@ -5,7 +5,7 @@ One HTML file that opens anywhere, offline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.reports.page import render
 from fusion_assets.reports.source_tables import software
-from fusion_assets.reports.tables import plain, table_of
+from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
 
 if TYPE_CHECKING:
@@ -112,11 +112,16 @@ def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, An
     chosen = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
     figures = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
-        (gap, *(plain(getattr(row, name)) + _ends(row, name) for name in figures), str(row.note))
-        for gap, row in zip(by_gap, chosen.itertuples(), strict=True)
+        (gap, *(_cell(row, name) for name in figures), str(row["note"]))
+        for gap, row in zip(by_gap, chosen.to_dict("records"), strict=True)
     ]
     columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
     yield table_of(f"The method of this page, {method}, with 95 % intervals", columns, rows)
+
+
+def _cell(row: Mapping[Any, Any], figure: str) -> str:
+    ends = {"value": row[figure], "low": row.get(f"{figure}_low"), "high": row.get(f"{figure}_high")}
+    return plain(row[figure]) if ends["low"] is None else with_interval(ends)
 
 
 def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
@@ -135,8 +140,3 @@ def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset |
         software(*_PACKAGES),
     ]
     return table_of("What it was made from", ("", ""), rows)
-
-
-def _ends(row: Any, figure: str) -> str:
-    low, high = (getattr(row, f"{figure}_{side}", float("nan")) for side in ("low", "high"))
-    return f" ({low:.3f} to {high:.3f})" if low == low else ""

@@ -94,7 +94,7 @@ def transfer(
     label, block = table.label[train], table.block[train]
 
     answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(int(train.sum())))
-    inner = {s: held_out(tests, found)[train] for s, found in answers.items()}
+    inner = {s: held_out(tests, each)[train] for s, each in answers.items()}
     setting = choose_setting(label, inner, block)
     threshold = choose_threshold(label, inner[setting], block)
     probability = table.fit(setting.level, [train], SEEDS, [setting.epochs])[setting.epochs][0][here]

@@ -69,7 +69,7 @@ def train(
     label, fold, block = table.label, table.fold, table.block
     tests = [fold == k for k in np.unique(fold)]
     answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(len(label)))
-    setting = choose_setting(label, {s: held_out(tests, found) for s, found in answers.items()}, block)
+    setting = choose_setting(label, {s: held_out(tests, each) for s, each in answers.items()}, block)
     everything = np.ones((len(seeds), len(label)), bool)
     members = fit_members(table.of(setting.level), label, everything, seeds, [setting.epochs])[setting.epochs]
     card = {

@@ -78,11 +78,11 @@ def sampled(clear: xr.Dataset, radar: xr.Dataset | None, polygon: BaseGeometry, 
         chosen = [chosen[k] for k in sorted(rng.choice(len(chosen), MOST_BLOCKS, replace=False))]
     parts: list[list[np.ndarray]] = []
     for i, j in chosen:
-        found = dask.compute(*(band.blocks[0, i, j] for band in bands))
-        pixels = inside[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] & np.isfinite(found[0]).any(axis=0)
+        block = dask.compute(*(band.blocks[0, i, j] for band in bands))
+        pixels = inside[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] & np.isfinite(block[0]).any(axis=0)
         places = np.flatnonzero(pixels)
         places = np.sort(rng.permutation(places)[: -(-count // len(chosen))])
-        parts.append([_flat(each)[:, places] for each in found])
+        parts.append([_flat(each)[:, places] for each in block])
     together = [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
     if not together or not together[0].size:
         raise FusionError(

@@ -114,19 +114,19 @@ class Fitted:
             if not len(pixel):
                 continue
             answer = METHODS[self.name].ready(self.state, series.take(block))(pixel, days[at])
-            known = np.isfinite(answer.value)
-            outside += int((np.abs(answer.value[known]) > 1).sum())
+            finite = np.isfinite(answer.value)
+            outside += int((np.abs(answer.value[finite]) > 1).sum())
             value = np.clip(answer.value, -1, 1)
             ends = self.intervals.around(value, answer.spread, answer.far)
-            for layer, found in zip((ndvi, low, high), (value, *ends), strict=True):
-                layer[at, start + pixel] = found
-            source[at, start + pixel] = np.where(known, np.where(answer.radar, RADAR, INTERPOLATED), NO_DATA)
+            for layer, end in zip((ndvi, low, high), (value, *ends), strict=True):
+                layer[at, start + pixel] = end
+            source[at, start + pixel] = np.where(finite, np.where(answer.radar, RADAR, INTERPOLATED), NO_DATA)
         return Estimate(ndvi, low, high, source, outside)
 
     def to_dict(self) -> dict[str, np.ndarray]:
         """Everything as arrays: `numpy.savez` stores them, `fitted_from_dict` reads them back."""
-        own = {"name": np.array(self.name), "interval_low": self.intervals.low, "interval_high": self.intervals.high}
-        return own | {f"state_{name}": np.asarray(value) for name, value in self.state.items()}
+        arrays = {"name": np.array(self.name), "interval_low": self.intervals.low, "interval_high": self.intervals.high}
+        return arrays | {f"state_{name}": np.asarray(value) for name, value in self.state.items()}
 
 
 def fitted_from_dict(arrays: dict[str, np.ndarray]) -> Fitted:
@@ -170,10 +170,10 @@ ESTIMATORS: dict[str, Estimator] = {name: NamedEstimator(name) for name in METHO
 
 def _observed(series: Series, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Clear values at the dates asked for, and their source."""
-    known = day_numbers(series.time)
+    dates = day_numbers(series.time)
     ndvi = np.full((len(days), series.pixels), np.nan, np.float32)
-    if len(known):
-        at = np.minimum(np.searchsorted(known, days), len(known) - 1)
-        same = known[at] == days
+    if len(dates):
+        at = np.minimum(np.searchsorted(dates, days), len(dates) - 1)
+        same = dates[at] == days
         ndvi[same] = series.ndvi[at[same]]
     return ndvi, np.where(np.isfinite(ndvi), OBSERVED, NO_DATA).astype(np.uint8)

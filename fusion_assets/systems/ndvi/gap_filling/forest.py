@@ -78,11 +78,11 @@ class Forest:
         nodes = mean, mean**2 + self.variance[origin]
         if fold is None:
             return walk(values, word, self.root, *nodes)
-        found = np.empty((2, len(values)), np.float32)
-        for own in np.unique(fold):
-            queries = fold == own
-            found[:, queries] = walk(values[queries], word, self.root[self.fold == own], *nodes)
-        return found[0], found[1]
+        out = np.empty((2, len(values)), np.float32)
+        for left_out in np.unique(fold):
+            queries = fold == left_out
+            out[:, queries] = walk(values[queries], word, self.root[self.fold == left_out], *nodes)
+        return out[0], out[1]
 
 
 def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, leaf: int, seed: int = 0) -> Forest:

@@ -86,7 +86,7 @@ class LinearFit:
         """Fit, and fit again without each fold of dates."""
         bands = _passes(gaps.series)(np.arange(len(gaps.day)), gaps.day)
         _require_radar(bands, gaps)
-        known = np.isfinite(bands).all(axis=1)
+        finite = np.isfinite(bands).all(axis=1)
         terms = _terms(bands)
 
         def solve(rows: np.ndarray) -> np.ndarray:
@@ -94,9 +94,9 @@ class LinearFit:
 
         value = np.full(len(gaps.day), np.nan)
         for fold in range(gaps.folds):
-            own = gaps.fold == fold
-            value[own] = terms[own] @ solve(known & ~own)
-        return {"coefficients": solve(known)}, _from_radar(value)
+            judged = gaps.fold == fold
+            value[judged] = terms[judged] @ solve(finite & ~judged)
+        return {"coefficients": solve(finite)}, _from_radar(value)
 
     def ready(self, state: State, series: Series) -> Ask:
         """Answer by the fit."""
@@ -111,10 +111,10 @@ class RadarForest:
         """Grow."""
         bands = _passes(gaps.series)(np.arange(len(gaps.day)), gaps.day)
         _require_radar(bands, gaps)
-        known = np.isfinite(bands).all(axis=1)
+        finite = np.isfinite(bands).all(axis=1)
         terms = _terms(bands)[:, 1:].astype(np.float32)
-        forest = grow(terms[known], gaps.truth[known], gaps.seen()[:, known], trees=6, leaf=20, seed=seed)
-        return forest.arrays(), self._answer(forest, terms, known, gaps.fold)
+        forest = grow(terms[finite], gaps.truth[finite], gaps.seen()[:, finite], trees=6, leaf=20, seed=seed)
+        return forest.arrays(), self._answer(forest, terms, finite, gaps.fold)
 
     def ready(self, state: State, series: Series) -> Ask:
         """Answer by all trees."""
@@ -128,9 +128,9 @@ class RadarForest:
         return ask
 
     @staticmethod
-    def _answer(forest: Forest, terms: np.ndarray, known: np.ndarray, fold: np.ndarray | None) -> Answer:
-        value, spread = forest.ask(np.where(known[:, None], terms, 0), fold)
-        return _from_radar(np.where(known, value, np.nan), spread + 0.01)
+    def _answer(forest: Forest, terms: np.ndarray, finite: np.ndarray, fold: np.ndarray | None) -> Answer:
+        value, spread = forest.ask(np.where(finite[:, None], terms, 0), fold)
+        return _from_radar(np.where(finite, value, np.nan), spread + 0.01)
 
 
 class Interpolation:
@@ -174,10 +174,10 @@ class Whittaker:
         days, ndvi = day_numbers(series.time), np.ascontiguousarray(series.ndvi.T, np.float32)
 
         def ask(pixel: np.ndarray, day: np.ndarray) -> Answer:
-            own, column = np.unique(pixel, return_inverse=True)
+            pixels, column = np.unique(pixel, return_inverse=True)
             first, last = min(days[0], day.min()), max(days[-1], day.max())
-            values = np.full((last - first + 1, len(own)), np.nan, np.float32)
-            values[days - first] = series.ndvi[:, own]
+            values = np.full((last - first + 1, len(pixels)), np.nan, np.float32)
+            values[days - first] = series.ndvi[:, pixels]
             curve = whittaker(np.arange(first, last + 1), values, float(state["smoothness"]))
             away = neighbours(days, ndvi, pixel, day).T[2:]
             return _from_neighbours(curve[day - first, column], remoteness(*away))
