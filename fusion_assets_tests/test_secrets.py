@@ -25,7 +25,7 @@ from fusion_assets.orchestration.engine_assets import with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets_tests.demo_study import demo_study
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.whole_studies import load_study
 
 MARK = "MARKED-SECRET"
@@ -74,11 +74,6 @@ class Place:
         for mark in self.marks:
             assert not found_in(self.folder / "data", mark.encode())
             assert not found_in(self.folder / "home", mark.encode())
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.settings import Settings
 from fusion_assets.systems.registry import SYSTEMS
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.test_secrets import MARK, Place
 from fusion_assets_tests.whole_studies import load_study
@@ -19,11 +18,6 @@ from fusion_assets_tests.whole_studies import load_study
 pytestmark = pytest.mark.slow
 
 NDVI = ("run", "--select", "group:ndvi")
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 class Person(Place):

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.http import free_port
 from fusion_assets_tests.web import PATIENCE_SECONDS, served
 
@@ -24,8 +23,7 @@ query {
 
 
 @pytest.fixture
-def server(tmp_path):
-    catalog = build_demo_archive(tmp_path / "archive", size_km=12, years=[2015])
+def server(catalog, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     # Runs are started by the server itself, so that the test needs no daemon.

@@ -14,12 +14,6 @@ from fusion_assets.cli.main import main
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.settings import Settings
 from fusion_assets_tests.demo_study import demo_regions, demo_study
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 @pytest.fixture

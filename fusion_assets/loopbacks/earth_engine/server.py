@@ -162,8 +162,9 @@ class EarthEngineService(Backend):
 
     def start(self) -> None:
         """Answer requests in threads; with a real clock, move operations along in another one."""
-        # Graphs made by client-side loops nest deeply.
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
+        # Graphs made by client-side loops nest deeply; whoever hosts the service gets the old limit back.
+        self._recursion_limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self._recursion_limit, _DEPTH))
         self._server.start()
         if not self.clock.manual:
             threading.Thread(target=self._tick, daemon=True).start()
@@ -172,6 +173,7 @@ class EarthEngineService(Backend):
         """Close the port."""
         self._stopped.set()
         self._server.stop()
+        sys.setrecursionlimit(self._recursion_limit)
 
     def _tick(self) -> None:
         while not self._stopped.wait(_TICK_SECONDS):

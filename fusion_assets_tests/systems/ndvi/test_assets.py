@@ -22,7 +22,6 @@ from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.gap_filling.cube_filling import SOURCES, target_days
 from fusion_assets.systems.ndvi.section import grid_of
 from fusion_assets.systems.registry import SYSTEMS
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.test_real_places import STUDIES
 from fusion_assets_tests.whole_studies import load_study, study_of
 
@@ -49,11 +48,6 @@ def study(catalog, **ndvi):
             "ndvi": {"resolution": 250, "years": [2016], "method": "interpolation", "sample": 500, **ndvi},
         }
     )
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 class Run:

@@ -22,12 +22,11 @@ from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import FIRST_DAY, GRID, bare_item, small_request, small_season, write_catalog
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    catalog = demo_catalog(tmp_path_factory)
+def running(catalog):
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         yield catalog, service
 

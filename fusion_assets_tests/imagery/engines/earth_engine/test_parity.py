@@ -20,14 +20,13 @@ from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import request_for
 from fusion_assets.systems.built_up.features import labels
 from fusion_assets_tests.imagery.archives import GRID, make_item, small_request, write_catalog, write_tif
-from fusion_assets_tests.imagery.engines.earth_engine.cases import allowed, assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import allowed, assert_same, demo_request
 from fusion_assets_tests.test_real_places import STUDIES
 from fusion_assets_tests.whole_studies import load_study
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    catalog = demo_catalog(tmp_path_factory)
+def demo(catalog):
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         # At native resolution nothing may come from a pyramid.
         service.control({"action": "options", "refuse_pyramid": True})

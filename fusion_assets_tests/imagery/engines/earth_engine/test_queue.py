@@ -13,14 +13,13 @@ from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import study_of
 from fusion_assets.study.earth_engine_use import workload_tag
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.study.samples import TODAY, changed
 
 
 @pytest.fixture
-def demo(tmp_path_factory, buckets, monkeypatch):
+def demo(catalog, buckets, monkeypatch):
     monkeypatch.setattr(retries, "sleep", lambda _: None)
-    catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10
         yield service, [demo_request(catalog, "viirs_monthly", 2), demo_request(catalog, "viirs_monthly", 4)]

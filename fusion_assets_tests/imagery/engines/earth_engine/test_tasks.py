@@ -13,13 +13,12 @@ from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, 
 from fusion_assets.imagery.engines.waiting import wait_for
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 
 
 @pytest.fixture
-def demo(tmp_path_factory, buckets, monkeypatch):
+def demo(catalog, buckets, monkeypatch):
     monkeypatch.setattr(retries, "sleep", lambda _: None)
-    catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10
         yield catalog, service
