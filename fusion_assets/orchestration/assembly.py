@@ -10,6 +10,7 @@ import dagster as dg
 
 from fusion_assets.orchestration import composites
 from fusion_assets.orchestration.automation import automation_sensor
+from fusion_assets.orchestration.catalog import catalog_asset
 from fusion_assets.orchestration.engine_assets import tickets_of
 from fusion_assets.orchestration.io_managers import io_managers
 from fusion_assets.orchestration.jobs import stage_jobs
@@ -45,7 +46,10 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     site = site_of(systems, study, settings)
     chosen_systems = present(systems, study)
     assets = composites.assets(site, roles_of(systems, study))
-    assets += [asset for system in chosen_systems for asset in system.assets(site.of(system.name))]
+    for system in chosen_systems:
+        assets += system.assets(site.of(system.name))
+        if system.publication is not None and system.publication().asset not in system.lacking(study):
+            assets.append(catalog_asset(site.of(system.name), system.publication()))
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}

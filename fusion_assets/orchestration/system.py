@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fusion_assets.imagery.engines.protocol import ExportRequest
     from fusion_assets.orchestration.site import Site
+    from fusion_assets.publishing.publication import Publication
     from fusion_assets.settings import Settings
     from fusion_assets.study import Role, Study
     from fusion_assets.study.sections import SystemSection
@@ -95,6 +96,7 @@ class System:
         looks: what `fusion doctor` looks at beside imagery.
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
         results: files for people, by what they are: `report`, `maps`.
+        publication: what it publishes for other software, by the asset `<name>_catalog`.
         commands: of its own.
     """
 
@@ -110,6 +112,7 @@ class System:
     looks: Callable[[Site], Iterable[Look]] = lambda site: ()
     summary: Callable[[Site, bool], str] = lambda site, synthetic: ""
     results: Callable[[Site], Iterable[tuple[str, str]]] = lambda site: ()
+    publication: Callable[[], Publication] | None = None
     commands: tuple[Command, ...] = ()
 
     @property

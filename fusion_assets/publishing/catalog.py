@@ -50,14 +50,14 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
     collection, catalog = _collection(storage, publication.items), storage.path("stac", "catalog", None, "json")
     for gone in set(storage.names(f"{publication.items}/{region}")) - {str(year) for year in years}:
         storage.remove(storage.path(publication.items, region, gone, "json"))
-        storage.remove(storage.path(publication.thumbnails, region, gone, "png"))
+        storage.remove(storage.path(publication.pictures, region, gone, "png"))
     targets = {"collection": collection, "root": catalog}
     if publication.report and storage.exists(page := storage.path(publication.report, region, None, "html")):
         targets["report"] = page
     for year in sorted(years):
         raster = storage.path(publication.asset, region, year, "tif")
         item = storage.path(publication.items, region, year, "json")
-        picture = storage.path(publication.thumbnails, region, year, "png")
+        picture = storage.path(publication.pictures, region, year, "png")
         linked = targets | {"map": raster, "thumbnail": picture}
         file = storage.open_local(raster)
         document = map_item(edition, file, region, year, {name: _relative(path, item) for name, path in linked.items()})

@@ -42,14 +42,14 @@ class Publication:
         text: what the maps are, and how they may be read.
         asset_title: what a raster holds.
         lineage: how a raster is made of `{scenes}` scenes.
-        keywords: of the collection.
         asset: that stores the rasters, by region and year.
-        report: asset that stores a page about each region; empty where there is none.
         bands: of the rasters, in the order of the file.
-        thumbnail: bands of the small picture: one, or red, green and blue.
         products: names of the products that the rasters of a study rest on.
         span: first and last day of the imagery of a study's year, inclusive.
-        thumbnails: where the small pictures lie.
+        thumbnail: bands of the small picture: one, or red, green and blue.
+        report: asset that stores a page about each region; empty where there is none.
+        keywords: of the collection.
+        thumbnails: where the small pictures lie; by default in a folder beside the items.
         version: raise it when the same rasters would be described otherwise.
     """
 
@@ -58,20 +58,25 @@ class Publication:
     text: str
     asset_title: str
     lineage: str
-    keywords: tuple[str, ...]
     asset: str
-    report: str
     bands: tuple[Band, ...]
-    thumbnail: tuple[str, ...]
     products: Callable[[Study], tuple[str, ...]]
     span: Callable[[Study, int], tuple[dt.date, dt.date]]
-    thumbnails: str
+    thumbnail: tuple[str, ...]
+    report: str = ""
+    keywords: tuple[str, ...] = ()
+    thumbnails: str = ""
     version: str = "1"
 
     @property
     def items(self) -> str:
         """Where its items lie, in folders by region."""
         return f"stac/{self.name}"
+
+    @property
+    def pictures(self) -> str:
+        """Where the small pictures lie, in folders by region."""
+        return self.thumbnails or f"{self.items}-thumbnails"
 
     @property
     def palettes(self) -> Palettes:

@@ -54,3 +54,13 @@ def export_tags(study: Study, export: Export, left_out: list[str]) -> dict[str, 
         scene_count=len(export.scenes) - len(left_out),
         scenes_left_out=len(left_out),
     )
+
+
+def rests_on_simulation(study: Study, settings: Settings) -> bool:
+    """Whether any imagery of a study comes from a simulated archive."""
+    if settings.engine != "archive":
+        return False
+    from fusion_assets.demo.truth import is_synthetic
+
+    own = [study.use(role).archive for role in roles_of(study)]
+    return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pystac
 import pytest
 import yaml
 
@@ -18,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "development.md"
 def systems():
     """Those there are, and the one of the page."""
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    assert len(code.splitlines()) <= 55
+    assert len(code.splitlines()) <= 75
     names = {}
     exec(compile(code, str(PAGE), "exec"), names)
     return (*SYSTEMS, names["BRIGHTNESS"])
@@ -54,11 +55,15 @@ def test_the_code_location_has_its_assets_and_its_job(person, systems):
     assert "brighten" in {job.name for job in definitions.jobs}
 
 
-def test_it_is_run_looked_at_and_summed_up(person):
+def test_it_is_run_looked_at_summed_up_and_published(person, tmp_path):
     assert "nothing is needed but red" in person("doctor")
-    assert "8 made" in person("run", "--select", "+group:brightness")
+    assert "9 made" in person("run", "--select", "+group:brightness")
     means = re.findall(r"brightness in (\d+): (0\.\d+)", person("brightness"))
     assert [year for year, _ in means] == ["2015", "2016"] and all(0.01 < float(mean) < 0.5 for _, mean in means)
+
+    catalog = pystac.Catalog.from_file(str(tmp_path / "data" / "stac" / "catalog.json"))
+    (collection,) = catalog.get_children()
+    assert collection.id == "small-brightness" and len(list(collection.get_items(recursive=True))) == 2
 
 
 def test_the_command_line_names_its_command(person, capsys):

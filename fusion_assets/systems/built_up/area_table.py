@@ -15,10 +15,10 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX
 from fusion_assets.study import Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
-from fusion_assets.systems.built_up.provenance import rests_on_simulation
 
 if TYPE_CHECKING:
     import pandas as pd

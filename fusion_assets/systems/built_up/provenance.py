@@ -25,13 +25,3 @@ def facts(study: Study, settings: Settings, asset: str, region: str, year: int |
         if study.lights_reference is not None:
             recipes.append(recipe_digest(study, settings, "night_lights", region, study.lights_reference))
     return common | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)}
-
-
-def rests_on_simulation(study: Study, settings: Settings) -> bool:
-    """Whether any imagery of a study comes from a simulated archive."""
-    if settings.engine != "archive":
-        return False
-    from fusion_assets.demo.truth import is_synthetic
-
-    own = [study.use(role).archive for role in roles_of(study)]
-    return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)

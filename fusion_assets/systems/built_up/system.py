@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from fusion_assets.orchestration.site import Site
+    from fusion_assets.publishing.publication import Publication
     from fusion_assets.settings import Settings
     from fusion_assets.study import Role, Study
 
@@ -38,6 +39,12 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
 
     kinds = label_assets, map_assets, accuracy_assets, area_assets, report_assets
     return [asset for assets in kinds for asset in assets(site)]
+
+
+def _publication() -> Publication:
+    from fusion_assets.systems.built_up.publication import MAPS
+
+    return MAPS
 
 
 def _checks(site: Site) -> list[dg.AssetChecksDefinition]:
@@ -136,6 +143,7 @@ BUILT_UP = System(
     stages=_STAGES,
     assets=_assets,
     checks=_checks,
+    publication=_publication,
     lacking=_lacking,
     roles=_roles,
     facts=_facts,

@@ -1,4 +1,4 @@
-"""What people and other software are given: a region's report, and the catalog of its maps."""
+"""What people are given: a region's report."""
 
 from typing import Any
 
@@ -9,20 +9,17 @@ from fusion_assets.imagery.engines.protocol import Export, digest
 from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.values import Raster, Table
+from fusion_assets.orchestration.values import Table
 from fusion_assets.reports.server import report_url
-from fusion_assets.storage.root import Storage
 from fusion_assets.study.provenance import EXPORT_ASSETS, roles_of
 from fusion_assets.systems.built_up import versions
-from fusion_assets.systems.built_up.provenance import rests_on_simulation
-from fusion_assets.systems.built_up.publication import MAPS
 
 REPORT = "built_up_report"
 
 
 def report_assets(site: Site) -> list[dg.AssetsDefinition]:
-    """Report and STAC catalog of each region; each writes its own items and keeps those of the others."""
-    return [_built_up_report(site), _built_up_catalog(site)] if site.study.products.labels is not None else []
+    """The report of each region."""
+    return [_built_up_report(site)] if site.study.products.labels is not None else []
 
 
 def _built_up_report(site: Site) -> dg.AssetsDefinition:
@@ -95,40 +92,3 @@ def _transferred(site: Site, region: str, evaluation: Table) -> dict[str, Any]:
     columns = ["x", "y", "label"]
     same = table[columns].reset_index(drop=True).equals(evaluation[columns].reset_index(drop=True))
     return dict(metrics) if same else {}
-
-
-def _built_up_catalog(site: Site) -> dg.AssetsDefinition:
-    study = site.study
-
-    @site.asset(
-        "catalogs",
-        site.partitions.region,
-        [MAPS.version, study.title, list(MAPS.products(study))],
-        ins={"built_up_prediction": dg.AssetIn(partition_mapping=site.partitions.to_region)},
-        deps=[REPORT],  # which its items link to
-        tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
-        automation_condition=automatic(),
-    )
-    def built_up_catalog(region: str, built_up_prediction: dict[str, Raster]) -> dg.Output[dict[str, Any]]:
-        """The maps **published for others**: a STAC collection with an item for each region and year.
-
-        It lies under `stac/` of the storage, links to the stored maps without copying them, and opens in
-        `odc.stac.load`, pystac, GDAL and QGIS. Stored for this asset itself is only the list of what was written.
-        """
-        from fusion_assets.publishing.catalog import publish_region
-        from fusion_assets.publishing.publication import Edition
-
-        storage, years = Storage(site.settings.storage), by_year(built_up_prediction)
-        edition = Edition(MAPS, study, synthetic=rests_on_simulation(study, site.settings))
-        written = publish_region(storage, edition, region, years)
-        return dg.Output(
-            written,
-            data_version=dg.DataVersion(digest(written)),
-            metadata={
-                "collection": dg.MetadataValue.path(f"{storage.root}/{written['collection']}"),
-                "catalog": dg.MetadataValue.path(f"{storage.root}/{written['catalog']}"),
-                "items": len(years),
-            },
-        )
-
-    return built_up_catalog

@@ -1,0 +1,53 @@
+"""What a system publishes, as an asset: any system with a `Publication` has one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.orchestration.automation import automatic
+from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster
+from fusion_assets.publishing.publication import Edition, Publication
+from fusion_assets.storage.root import Storage
+from fusion_assets.study.provenance import rests_on_simulation
+
+
+def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
+    """The asset `<system>_catalog`; each region writes its own items and keeps those of the others."""
+    study = site.study
+
+    @site.asset(
+        "catalogs",
+        site.partitions.region,
+        [publication.version, study.title, list(publication.products(study))],
+        name=f"{publication.name}_catalog",
+        ins={"rasters": dg.AssetIn(publication.asset, partition_mapping=site.partitions.to_region)},
+        deps=[publication.report] if publication.report else [],  # which its items link to
+        tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
+        automation_condition=automatic(),
+    )
+    def catalog(region: str, rasters: Mapping[str, Raster]) -> dg.Output[dict[str, Any]]:
+        """The maps **published for others**: a STAC collection with an item for each region and year.
+
+        It lies under `stac/` of the storage, links to the stored maps without copying them, and opens in
+        `odc.stac.load`, pystac, GDAL and QGIS. Stored for this asset itself is only the list of what was written.
+        """
+        from fusion_assets.publishing.catalog import publish_region
+
+        storage, years = Storage(site.settings.storage), by_year(rasters)
+        edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings))
+        written = publish_region(storage, edition, region, years)
+        return dg.Output(
+            written,
+            data_version=dg.DataVersion(digest(written)),
+            metadata={
+                "collection": dg.MetadataValue.path(f"{storage.root}/{written['collection']}"),
+                "catalog": dg.MetadataValue.path(f"{storage.root}/{written['catalog']}"),
+                "items": len(years),
+            },
+        )
+
+    return catalog
