@@ -39,22 +39,23 @@ def study_rows(study: str, archive: str) -> list[dict]:
 
 def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
     """One row for each variant of the method on the same folds."""
-    from fusion_assets.evaluation.bootstrap import Resamples, differences, interval, intervals, resampled_figures
+    from fusion_assets.evaluation.bootstrap import Resamples, differences, interval, intervals
+    from fusion_assets.evaluation.scores import two_classes
     from fusion_assets.systems.built_up.accuracy.nested import nested_forest
     from fusion_assets.systems.built_up.model.classifier import Channels
     from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     resamples = Resamples.of(samples["block"].to_numpy())
-    blocks, label, fold = resamples.weights.shape[1], samples["label"].to_numpy(), samples["fold"].to_numpy()
+    blocks, label, fold = resamples.groups, samples["label"].to_numpy(), samples["fold"].to_numpy()
     whole = None
     for name, fitted in variants(features):
         start = time.perf_counter()
         probability, predicted = fitted(samples, stack)
-        figures = resampled_figures(label, predicted.astype(bool), probability, resamples)
+        figures = two_classes(label, predicted.astype(bool), probability, resamples)
         seconds = time.perf_counter() - start
         whole = whole or figures
         yield _row(name, intervals(figures, blocks), interval(differences(figures, whole)["mcc"], blocks), seconds)
-    table = Channels(samples, stack, features)
+    table = Channels.of_region(samples, stack, features)
     for name in ("of the pixel", "of 3 x 3 pixels"):
         start = time.perf_counter()
         forest = nested_forest(table)
@@ -63,7 +64,7 @@ def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
             ("nested threshold", forest.predicted(fold)),
             ("at 0.5", forest.probability >= 0.5),
         ):
-            figures = resampled_figures(label, predicted.astype(bool), forest.probability, resamples)
+            figures = two_classes(label, predicted.astype(bool), forest.probability, resamples)
             gain = interval(differences(figures, whole or figures)["mcc"], blocks)
             yield _row(f"forest {name}, {rule}", intervals(figures, blocks), gain, seconds)
         table.values = table.of(LEVELS[1])  # what the networks see
@@ -83,7 +84,7 @@ def variants(features: list[str]) -> Iterator[tuple[str, Fitted]]:
     def plain(levels: Any = LEVELS, seeds: Any = SEEDS, patched: dict | None = None, isotonic: bool = False) -> Fitted:
         def fitted(samples: Any, stack: Any) -> tuple[np.ndarray, np.ndarray]:
             with replaced(patched or {}):
-                table = Channels(samples, stack, features)
+                table = Channels.of_region(samples, stack, features)
                 out = nested_model(table, levels, seeds=seeds)
             found = recalibrated(out, table) if isotonic else out
             return found.probability, found.predicted(table.fold)

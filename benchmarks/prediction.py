@@ -25,6 +25,7 @@ def run() -> list[dict]:
     """
     from sklearn.ensemble import RandomForestClassifier
 
+    from fusion_assets.learning.blockwise import predict_dataset
     from fusion_assets.systems.built_up.model import classifier
     from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
@@ -41,7 +42,7 @@ def run() -> list[dict]:
         print(
             f"level {level.name}: trained on {len(samples)} samples in {time.perf_counter() - start:.1f} s", flush=True
         )
-        maps[f"model, level {level.name}"] = classifier.predict_dataset(model, stack)
+        maps[f"model, level {level.name}"] = predict_dataset(model, stack, classifier.SAME_STUDY)
     for lazy in maps.values():
         lazy[:1024, :1024].compute()
     turns = [
@@ -81,6 +82,7 @@ def _map_to_file(edge: int) -> dict:
     from affine import Affine
 
     from fusion_assets.grids.grid import Grid
+    from fusion_assets.learning.blockwise import predict_dataset
     from fusion_assets.storage.raster_writing import write_raster
     from fusion_assets.systems.built_up.model import classifier
     from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
@@ -94,7 +96,7 @@ def _map_to_file(edge: int) -> dict:
     )
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        mapped = grid.dataset({"probability": classifier.predict_dataset(model, stack).data})
+        mapped = grid.dataset({"probability": predict_dataset(model, stack, classifier.SAME_STUDY).data})
         write_raster(mapped, nodata=-9999, tags={}, directory=folder)
     rate = edge * edge / (time.perf_counter() - start) / 1e6
     return {"mpixel_per_s": rate, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}

@@ -26,9 +26,9 @@ from fusion_assets.orchestration import engine_assets
 from fusion_assets.orchestration.engine_assets import with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study
 from fusion_assets_tests.demo_study import demo_study
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
+from fusion_assets_tests.whole_studies import load_study
 
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"
@@ -108,7 +108,7 @@ def signed_in(place, catalog, monkeypatch):
 
 def test_runs_on_earth_engine_leave_no_secret_behind(signed_in):
     place, service, tokens = signed_in
-    assert place.fusion("doctor")[0] == 0 and tokens.asked
+    assert place.fusion("doctor")[0] == 0 and tokens.requests
     service.faults.add("cut", endpoint="image.computePixels")
     service.faults.add("500", endpoint="value.compute")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)

@@ -35,7 +35,8 @@ def reference_sample(seed: int, frame: Frame, land: Land, settlements: Settlemen
     grid = Grid(frame.crs, transform, frame.size_km, frame.size_km)
     labelled = _labels_on(grid, seed, frame, land, settlements)
     strata = strata_of(labelled >= 2, np.ones(grid.shape, bool))
-    places = draw_points(grid, strata, min(POINTS, strata.size), int(stream(seed, "reference").integers(2**31)))
+    draw = int(stream(seed, "reference").integers(2**31))
+    places = draw_points(grid, strata, min(POINTS, strata.size), draw, "built_up")
     inverse = ~transform
     col, row = ((inverse @ (places["x"].to_numpy(), places["y"].to_numpy()))[i].astype(int) for i in (0, 1))
     area = tuple(slice(side.start // _PER_CELL, side.stop // _PER_CELL) for side in frame.inner)

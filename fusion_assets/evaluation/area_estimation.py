@@ -156,8 +156,8 @@ def _variance(part: pd.DataFrame, scale: float, least: float = 1.0) -> tuple[flo
     """Variance that one stratum adds, and its degrees of freedom."""
     count = len(part)
     free = max(count - 1, 1)  # a stratum of one pixel, drawn with certainty, adds nothing
-    found = scale * (1 - part["chance"].mean()) * count / free * float((part["residual"] ** 2).sum())
-    return max(found, least * _floor(part)), free
+    variance = scale * (1 - part["chance"].mean()) * count / free * float((part["residual"] ** 2).sum())
+    return max(variance, least * _floor(part)), free
 
 
 def _floor(part: pd.DataFrame) -> float:

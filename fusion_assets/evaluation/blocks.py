@@ -110,7 +110,7 @@ def lay_out(
         label_crs: CRS of the label raster.
         label_transform: its affine transform.
         where: pixel row and column of each sample.
-        label: 0 or 1 per sample.
+        label: class per sample.
         folds: folds wanted.
         seed: another number gives another grouping of blocks.
 
@@ -119,7 +119,7 @@ def lay_out(
         report: `edge` in pixels, `cell` (pixels per label cell), `blocks`, `folds`, `reduced`.
 
     Raises:
-        FusionError: fewer than two blocks, or labels of one class only.
+        FusionError: fewer than two blocks.
     """
     cells = label_cells(raster, label_crs, label_transform)
     cell = pixels_per_cell(*cells)
@@ -141,27 +141,12 @@ def lay_out(
     return block, cells, fold, report
 
 
-def check_classes(label: np.ndarray) -> None:
-    """Refuse labels that a model cannot tell apart.
-
-    Raises:
-        FusionError: labels of one class only.
-    """
-    if len(np.unique(label)) < 2:
-        kind = "built-up" if label.all() else "not built-up"
-        raise FusionError(
-            f"all {len(label)} labelled pixels are {kind}",
-            "both classes among the labels",
-            "choose a region that holds both, or another built_up_threshold or built_codes in the study",
-        )
-
-
-def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
-    """Fold of every sample: whole blocks, spread so that folds hold about as many samples and as many positives.
+def group_folds(block: np.ndarray, label: np.ndarray | None = None, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
+    """Fold of every sample: whole blocks, spread so that folds hold about as many samples, and as many of each class.
 
     Args:
         block: block number per sample.
-        label: 0 or 1 per sample.
+        label: class per sample, any numbers; None to spread samples alone.
         folds: folds wanted; a place with fewer blocks gets as many folds as it has blocks.
         seed: another number gives another grouping.
 
@@ -169,7 +154,7 @@ def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: 
         Fold number per sample, int32 from 0.
 
     Raises:
-        FusionError: fewer than two blocks, or labels of one class only.
+        FusionError: fewer than two blocks.
     """
     names, inverse = np.unique(block, return_inverse=True)
     if len(names) < 2:
@@ -178,18 +163,18 @@ def group_folds(block: np.ndarray, label: np.ndarray, folds: int = FOLDS, seed: 
             "at least 2 blocks, so that a model can be tested where it was not trained",
             "enlarge the region, or use labels with smaller cells",
         )
-    check_classes(label)
-    size = np.bincount(inverse) / len(label)
-    positive = np.bincount(inverse, weights=label) / label.sum()
+    shares = [np.bincount(inverse) / len(block)]
+    for value in [] if label is None else np.unique(label)[1:]:
+        shares.append(np.bincount(inverse, label == value) / (label == value).sum())
+    share = np.stack(shares, axis=1)
     count = min(folds, len(names))
     jitter = 1.0 if seed == 0 else np.random.default_rng(seed).uniform(0.5, 1.5, len(names))
-    load = np.zeros((count, 2))
+    load = np.zeros((count, share.shape[1]))
     fold_of = np.zeros(len(names), "int32")
-    for i in np.argsort(-(size + positive) * jitter, kind="stable"):  # the largest first, each where it fits best
-        added = np.array([size[i], positive[i]])
-        cost = ((load + added) ** 2 - load**2).sum(axis=1)
+    for i in np.argsort(-share.sum(axis=1) * jitter, kind="stable"):  # the largest first, each where it fits best
+        cost = ((load + share[i]) ** 2 - load**2).sum(axis=1)
         fold_of[i] = np.argmin(cost)
-        load[fold_of[i]] += added
+        load[fold_of[i]] += share[i]
     return fold_of[inverse]
 
 

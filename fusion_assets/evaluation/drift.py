@@ -59,13 +59,13 @@ def feature_drift(
     """
     if not reference:
         return {}
-    found = at_samples(stack[list(reference)], table)
-    known = np.logical_and.reduce([np.isfinite(values) for values in found.values()])
-    if not known.any():
+    bands = at_samples(stack[list(reference)], table)
+    finite = np.logical_and.reduce([np.isfinite(values) for values in bands.values()])
+    if not finite.any():
         return {}
     out = {}
     for name, then in reference.items():
-        column = found[name][known].astype("float64")
+        column = bands[name][finite].astype("float64")
         bins = np.searchsorted(np.asarray(then["edges"]), column, side="right")
         now = np.maximum(np.bincount(bins, minlength=len(then["share"])) / len(column), _FLOOR)
         before = np.maximum(np.asarray(then["share"]), _FLOOR)
@@ -83,22 +83,22 @@ def disagreement(mapped: xr.DataArray, table: pd.DataFrame) -> dict[str, float]:
     """Where a year's map and the labels, which are of the label year, say different things.
 
     Args:
-        mapped: 1 built-up, 0 not, NaN no data.
+        mapped: 1 the class that is mapped, 0 not, NaN no data.
         table: x, y and label of the samples.
 
     Returns:
         Shares of the samples that the map covers: `disagree`, of which `gained` (mapped, not labelled) and `lost`
-        (labelled, not mapped); `labelled`, the share labelled built-up. Empty where the map covers none.
+        (labelled, not mapped); `labelled`, the share labelled 1. Empty where the map covers none.
     """
     values = at_samples(mapped.to_dataset(name="mapped"), table)["mapped"]
-    known = np.isfinite(values)
-    if not known.any():
+    finite = np.isfinite(values)
+    if not finite.any():
         return {}
-    built, label = values[known] == 1, table["label"].to_numpy()[known] == 1
+    now, label = values[finite] == 1, table["label"].to_numpy()[finite] == 1
     return {
-        "disagree": float((built != label).mean()),
-        "gained": float((built & ~label).mean()),
-        "lost": float((~built & label).mean()),
+        "disagree": float((now != label).mean()),
+        "gained": float((now & ~label).mean()),
+        "lost": float((~now & label).mean()),
         "labelled": float(label.mean()),
     }
 

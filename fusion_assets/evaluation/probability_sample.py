@@ -1,7 +1,7 @@
 """Probability samples of pixels, stratified by a map: which pixels people are asked to look at.
 
-Design: stratified random, one sampling unit a pixel. Strata are what the map calls built-up, what lies near it (where
-maps err and towns grow), and the rest, what the map does not know included. Points are not spread in proportion to
+Design: stratified random, one sampling unit a pixel. Strata are what is mapped, what lies near it (where maps err and
+change begins), and the rest, what the map does not know included. Points are not spread in proportion to
 area, under which the small strata that decide the answer would get almost none, but by Neyman's rule with shares of
 error as one would guess them beforehand, and at least 50 a stratum (Olofsson et al. 2014,
 doi:10.1016/j.rse.2014.02.015, sections 5.1 and 5.2). Within a stratum the pixels are put in serpentine order and cut
@@ -24,35 +24,36 @@ from fusion_assets.grids.grid import Grid
 if TYPE_CHECKING:
     import pandas as pd
 
-STRATA = ("built_up", "near", "rest")
+AROUND = ("near", "rest")
+"""Strata beside that of what is mapped, which is called by its name."""
 FILE = "reference_sample.csv"
 """Beside the catalog of an archive that brings interpreted points of its own."""
 LEAST = 50
 """Points in every stratum, where it has as many pixels."""
 BUFFER = 2
-"""Pixels around mapped built-up land that count as near."""
-# Standard deviation of what people will say within each stratum: one in ten is unlike its stratum where land is mapped
-# built-up and near it, one in forty elsewhere.
+"""Pixels around what is mapped that count as near."""
+# Standard deviation of what people will say within each stratum: one in ten is unlike its stratum in the first two, one
+# in forty elsewhere.
 _SPREAD = (0.3, 0.3, 0.15)
 _NONE = 255
 
 
-def strata_of(built: np.ndarray, inside: np.ndarray, buffer: int = BUFFER) -> np.ndarray:
-    """Stratum of every pixel: an index into `STRATA`, 255 outside.
+def strata_of(mapped: np.ndarray, inside: np.ndarray, buffer: int = BUFFER) -> np.ndarray:
+    """Stratum of every pixel: 0 mapped, 1 near it, 2 the rest, 255 outside.
 
     Pixels that the map does not know belong to a stratum like all others: points that could not be drawn there would
     leave the sample silent about part of the region.
 
     Args:
-        built: (y, x) pixels that the map calls built-up.
+        mapped: (y, x) pixels that the map says are of the class.
         inside: (y, x) pixels of the region.
-        buffer: width of the stratum around built-up land, pixels, diagonals included.
+        buffer: width of the stratum around them, pixels, diagonals included.
     """
     from scipy.ndimage import binary_dilation
 
-    built = built & inside
-    near = binary_dilation(built, np.ones((3, 3)), iterations=buffer) if built.any() else built
-    strata = np.where(built, 0, np.where(near, 1, 2)).astype(np.uint8)
+    mapped = mapped & inside
+    near = binary_dilation(mapped, np.ones((3, 3)), iterations=buffer) if mapped.any() else mapped
+    strata = np.where(mapped, 0, np.where(near, 1, 2)).astype(np.uint8)
     strata[~inside] = _NONE
     return strata
 
@@ -82,7 +83,7 @@ def allocation(sizes: np.ndarray, points: int) -> np.ndarray:
     return given
 
 
-def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int) -> pd.DataFrame:
+def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int, mapped: str) -> pd.DataFrame:
     """Draw a stratified random sample of the pixels of a grid.
 
     Args:
@@ -90,6 +91,7 @@ def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int) -> pd.Da
         strata: (y, x), from `strata_of`.
         points: in all.
         seed: the same seed draws the same points.
+        mapped: name of the stratum of what is mapped.
 
     Returns:
         One row a point: `x`, `y` (pixel centre, the grid's CRS), `lon`, `lat`, `stratum` (name),
@@ -101,10 +103,10 @@ def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int) -> pd.Da
     import pandas as pd
 
     rng = np.random.default_rng(seed)
-    members = [_serpentine(strata == index, points) for index in range(len(STRATA))]
+    members = [_serpentine(strata == index, points) for index in range(len(_SPREAD))]
     given = allocation(np.array([len(pixels) for pixels in members]), points)
     rows, cols, names, chances = [], [], [], []
-    for pixels, count, name in zip(members, given, STRATA, strict=True):
+    for pixels, count, name in zip(members, given, (mapped, *AROUND), strict=True):
         drawn = pixels[_one_a_run(len(pixels), int(count), rng)]
         rows.append(drawn // grid.width)
         cols.append(drawn % grid.width)

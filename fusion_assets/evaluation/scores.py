@@ -1,6 +1,7 @@
-"""Figures of a binary map against labels: confusion, MCC, per-class errors, average precision, calibration, thresholds.
+"""Figures of a map or an estimate on the data and on every resample: two classes, many classes, regression.
 
-Agreement with labels is not accuracy on the ground: prevalence and the majority baseline stand beside every figure.
+Each function returns arrays by name, (draws + 1,): element 0 is the figure, `bootstrap.interval` makes its interval of
+the rest. So a figure and its interval come from one computation, and differences of two are paired.
 """
 
 from __future__ import annotations
@@ -9,22 +10,119 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fusion_assets.evaluation.bootstrap import Resamples, ratio
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
 
 DRAWS = 300
 BINS = 10
+_AT_ONCE = 4_000_000
 
 
-def confusion(label: np.ndarray, predicted: np.ndarray) -> dict[str, int]:
-    """Counts `tn`, `fp`, `fn`, `tp` of boolean predictions against 0/1 labels."""
-    label, predicted = label.astype(bool), predicted.astype(bool)
-    return {
-        "tn": int((~label & ~predicted).sum()),
-        "fp": int((~label & predicted).sum()),
-        "fn": int((label & ~predicted).sum()),
-        "tp": int((label & predicted).sum()),
+def confusion(label: np.ndarray, predicted: np.ndarray, resamples: Resamples, classes: int = 2) -> np.ndarray:
+    """Counts by label and predicted class, (draws + 1, classes, classes); both are numbered from 0."""
+    key = label.astype(int) * classes + predicted.astype(int)
+    return resamples.sums(np.ones(len(label)), key, classes**2).reshape(-1, classes, classes)
+
+
+def two_classes(
+    label: np.ndarray,
+    predicted: np.ndarray,
+    probability: np.ndarray | None,
+    resamples: Resamples,
+    rest: str = "rest",
+) -> dict[str, np.ndarray]:
+    """Figures of a binary map.
+
+    Args:
+        label: 0 or 1 per sample.
+        predicted: predicted class.
+        probability: of class 1; None leaves out average precision, Brier score and calibration error.
+        resamples: of the same samples.
+        rest: what class 0 is called in names.
+
+    Returns:
+        accuracy, mcc, precision, recall and f1 of class 1, the same of class 0 as `precision_<rest>` and so on, and
+        with probabilities average_precision, brier, ece (over equal-count bins).
+    """
+    tn, fp, fn, tp = confusion(label, predicted, resamples).reshape(-1, 4).T
+    total = tn + fp + fn + tp
+    out = {"accuracy": (tn + tp) / total, "mcc": mcc(tn, fp, fn, tp)}
+    out |= {
+        "precision": ratio(tp, tp + fp),
+        "recall": ratio(tp, tp + fn),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+        f"precision_{rest}": ratio(tn, tn + fn),
+        f"recall_{rest}": ratio(tn, tn + fp),
+        f"f1_{rest}": ratio(2 * tn, 2 * tn + fp + fn),
     }
+    if probability is None:
+        return out
+    out["average_precision"] = _average_precision(label, probability, resamples)
+    out["brier"] = resamples.sums((probability.astype("float64") - label) ** 2)[:, 0] / total
+    gap = resamples.sums(probability.astype("float64") - label, equal_count_bins(probability), BINS)
+    out["ece"] = np.abs(gap).sum(axis=1) / total
+    return out
+
+
+def many_classes(
+    label: np.ndarray, predicted: np.ndarray, names: Sequence[str], resamples: Resamples
+) -> dict[str, np.ndarray]:
+    """Figures of a map of many classes.
+
+    Args:
+        label: class per sample, an index into `names`.
+        predicted: predicted class, likewise.
+        names: of the classes.
+        resamples: of the same samples.
+
+    Returns:
+        accuracy (overall), average_accuracy (mean recall of the classes that are labelled), kappa, macro_f1 (mean over
+        the classes that are labelled or predicted); `precision_<name>` (user's accuracy), `recall_<name>` (producer's)
+        and `f1_<name>` of each class, 0 where there is nothing of it.
+    """
+    counts = confusion(label, predicted, resamples, len(names))
+    hit = np.diagonal(counts, axis1=1, axis2=2)
+    labelled, mapped, total = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
+    accuracy, chance = hit.sum(axis=1) / total, (labelled * mapped).sum(axis=1) / total**2
+    recall, f1 = ratio(hit, labelled), ratio(2 * hit, labelled + mapped)
+    out = {
+        "accuracy": accuracy,
+        "average_accuracy": recall.sum(axis=1) / (labelled > 0).sum(axis=1),
+        "kappa": ratio(accuracy - chance, 1 - chance),
+        "macro_f1": f1.sum(axis=1) / (labelled + mapped > 0).sum(axis=1),
+    }
+    for figure, values in (("precision", ratio(hit, mapped)), ("recall", recall), ("f1", f1)):
+        out |= {f"{figure}_{name}": values[:, number] for number, name in enumerate(names)}
+    return out
+
+
+def regression(truth: np.ndarray, estimate: np.ndarray, resamples: Resamples) -> dict[str, np.ndarray]:
+    """Errors of estimated numbers, in their unit.
+
+    Args:
+        truth: finite value per sample.
+        estimate: of it, finite.
+        resamples: of the same samples.
+
+    Returns:
+        bias (estimate minus truth), mae, rmse, r2 (share of the truth's variance that is explained, may be negative)
+        and correlation (Pearson); the last two are NaN where nothing varies.
+    """
+    truth, estimate = truth.astype("float64"), estimate.astype("float64")
+    error, middle = estimate - truth, truth.mean()
+    x, y = truth - middle, estimate - middle  # sums of squares of what is far from 0 would lose digits
+    bias, square, mean_x, mean_y = map(resamples.mean, (error, error**2, x, y))
+    variance_x, variance_y, shared = map(resamples.mean, (x**2, y**2, x * y))
+    variance_x, variance_y = np.maximum(variance_x - mean_x**2, 0), np.maximum(variance_y - mean_y**2, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r2 = np.where(variance_x > 0, 1 - square / variance_x, np.nan)
+        correlation = (shared - mean_x * mean_y) / np.sqrt(variance_x * variance_y)
+    mae, rmse = resamples.mean(np.abs(error)), np.sqrt(square)
+    return {"bias": bias, "mae": mae, "rmse": rmse, "r2": r2, "correlation": correlation}
 
 
 def mcc(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> np.ndarray:
@@ -32,49 +130,6 @@ def mcc(tn: ArrayLike, fp: ArrayLike, fn: ArrayLike, tp: ArrayLike) -> np.ndarra
     a, b, c, d = (np.asarray(v, dtype="float64") for v in (tn, fp, fn, tp))
     scale = np.sqrt((d + b) * (d + c) * (a + b) * (a + c))
     return np.where(scale > 0, (d * a - b * c) / np.where(scale > 0, scale, 1), 0.0)
-
-
-def scores(label: np.ndarray, predicted: np.ndarray, probability: np.ndarray | None = None) -> dict[str, object]:
-    """Figures of a map against labels, all JSON-able.
-
-    Args:
-        label: 0 or 1 per sample.
-        predicted: predicted class.
-        probability: of class 1, for average precision and Brier score.
-
-    Returns:
-        `confusion` (counts), `confusion_share` (each label class sums to 1), `accuracy`, `mcc`, precision, recall and
-        F1 of built-up land, and `not_built_up` with the same of the rest.
-    """
-    counts = confusion(label, predicted)
-    tn, fp, fn, tp = counts["tn"], counts["fp"], counts["fn"], counts["tp"]
-    out: dict[str, object] = {
-        "confusion": counts,
-        "confusion_share": {
-            "tn": tn / max(tn + fp, 1),
-            "fp": fp / max(tn + fp, 1),
-            "fn": fn / max(fn + tp, 1),
-            "tp": tp / max(fn + tp, 1),
-        },
-        "accuracy": (tn + tp) / max(len(label), 1),
-        "mcc": float(mcc(tn, fp, fn, tp)),
-        **_of_class(tp, fp, fn),
-        "not_built_up": _of_class(tn, fn, fp),
-    }
-    if probability is not None:
-        out["average_precision"] = average_precision(label, probability)
-        out["brier"] = float(((probability.astype("float64") - label) ** 2).mean())
-    return out
-
-
-def average_precision(label: np.ndarray, probability: np.ndarray) -> float:
-    """Mean precision over the recall steps of the ranking by probability; ties count as one step."""
-    order = np.argsort(-probability, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
-    hits = np.cumsum(label[order])[ends].astype("float64")
-    if not hits[-1]:
-        return 0.0
-    return float((np.diff(hits, prepend=0) / hits[-1] * hits / (ends + 1)).sum())
 
 
 def precision_recall(label: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,16 +148,11 @@ def equal_count_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
     return out
 
 
-def calibration(label: np.ndarray, probability: np.ndarray, bins: int = BINS) -> dict[str, object]:
-    """Reliability over equal-count bins: mean probability, share of positives and count per bin, and their ECE."""
-    number = equal_count_bins(probability, bins)
-    parts = [number == i for i in np.unique(number)]
-    rows = [
-        {"probability": float(probability[p].mean()), "observed": float(label[p].mean()), "count": int(p.sum())}
-        for p in parts
-    ]
-    ece = sum(abs(r["probability"] - r["observed"]) * r["count"] for r in rows) / len(label)
-    return {"bins": rows, "ece": float(ece)}
+def observed_shares(label: np.ndarray, probability: np.ndarray, resamples: Resamples) -> np.ndarray:
+    """Share of class 1 in each equal-count bin of probability, (draws + 1, bins)."""
+    bins = equal_count_bins(probability)
+    positive = resamples.sums(label.astype("float64"), bins, BINS)
+    return ratio(positive, resamples.sums(np.ones(len(label)), bins, BINS))
 
 
 def log_loss(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -136,15 +186,13 @@ def equal_thresholds(label: np.ndarray, probability: np.ndarray, block: np.ndarr
     """
     spread = np.quantile(probability, np.linspace(0.01, 0.99, 99))
     grid = np.unique(np.concatenate([np.linspace(0.02, 0.98, 97), np.clip(spread, 0.005, 0.995)]))
-    _, inverse = np.unique(block, return_inverse=True)
-    count = inverse.max() + 1
+    resamples = Resamples.of(block, DRAWS, seed)
+    weights, count = resamples.weights, resamples.groups
     level = np.searchsorted(grid, probability, side="right")  # thresholds a sample passes: grid[:level]
     passed = np.zeros((2, count, len(grid) + 1))
-    np.add.at(passed, (label.astype(int), inverse, level), 1)
+    np.add.at(passed, (label.astype(int), resamples.inverse, level), 1)
     totals = passed.sum(axis=2)
     passed = passed[:, :, ::-1].cumsum(axis=2)[:, :, ::-1][:, :, 1:]
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS).astype("float64")
-    weights = np.vstack([np.ones(count), draws])  # row 0 is the data as they are
     tp, fp = weights @ passed[1], weights @ passed[0]
     positives, negatives = (weights @ totals[1])[:, None], (weights @ totals[0])[:, None]
     value = mcc(negatives - fp, fp, positives - tp, tp)
@@ -154,10 +202,19 @@ def equal_thresholds(label: np.ndarray, probability: np.ndarray, block: np.ndarr
     return grid[equal]
 
 
-def _of_class(hit: int, false: int, missed: int) -> dict[str, float]:
-    """Precision (1 - commission error), recall (1 - omission error) and F1 of one class."""
-    return {
-        "precision": hit / max(hit + false, 1),
-        "recall": hit / max(hit + missed, 1),
-        "f1": 2 * hit / max(2 * hit + false + missed, 1),
-    }
+def _average_precision(label: np.ndarray, probability: np.ndarray, resamples: Resamples) -> np.ndarray:
+    """Mean precision over the recall steps of the ranking by probability; ties count as one step."""
+    order = np.argsort(-probability, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
+    inverse, positive = resamples.inverse[order], label[order].astype("float32")
+    weights = resamples.weights.astype("float32")  # counts: exact
+    out = np.empty(len(weights))
+    step = max(1, _AT_ONCE // len(label))
+    for start in range(0, len(weights), step):
+        drawn = weights[start : start + step, inverse]
+        seen = np.cumsum(drawn, axis=1)[:, ends]
+        hits = np.cumsum(drawn * positive, axis=1)[:, ends]
+        gained = np.diff(hits, axis=1, prepend=0)
+        value = (gained * ratio(hits, seen)).sum(axis=1, dtype="float64")
+        out[start : start + step] = ratio(value, hits[:, -1])
+    return out

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from fusion_assets.learning.saved_model import TrainedModel
     from fusion_assets.storage.raster_writing import RasterFile
-    from fusion_assets.systems.built_up.model.classifier import TrainedModel
 
     Raster = xr.Dataset
     Table = pd.DataFrame

@@ -10,8 +10,6 @@ import base64
 import io
 import json
 import math
-import re
-import zipfile
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path, PurePath
@@ -121,45 +119,6 @@ def read_pair(storage: Storage, path: str, command: str) -> tuple[dict[str, Any]
             f"a run was interrupted or a file replaced by hand; make both anew: {command}",
         )
     return document, facts
-
-
-def without_time(path: Path) -> None:
-    """Rewrite a `.keras` file without the moment and memory addresses of its saving: equal models are equal files."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in sorted(archive.namelist())}
-    if "metadata.json" in members:
-        metadata = json.loads(members["metadata.json"]) | {"date_saved": ""}
-        members["metadata.json"] = json.dumps(metadata, sort_keys=True).encode()
-    if "config.json" in members:
-        numbers: dict[bytes, bytes] = {}
-        members["config.json"] = re.sub(
-            rb'"shared_object_id": (\d+)',
-            lambda found: b'"shared_object_id": ' + numbers.setdefault(found[1], str(len(numbers) + 1).encode()),
-            members["config.json"],
-        )
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-
-
-def read_model(path: Path, shown: str, card: Mapping[str, Any], command: str) -> Any:
-    """Return a Keras model, after checking that it takes the features its card lists.
-
-    Raises:
-        FusionError: the file cannot be read, or the model has another number of inputs than the card has features.
-    """
-    from fusion_assets.learning.backend import keras
-
-    try:
-        model = keras().models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise FusionError(f"{shown} cannot be read: {error}", "a Keras model", f"make it anew: {command}") from error
-    features, width = list(card.get("features", ())), model.input_shape[-1]
-    if width != len(features):
-        raise FusionError(
-            f"{shown} takes {width} features", f"{len(features)}: {', '.join(features)}", f"make it anew: {command}"
-        )
-    return model
 
 
 def packed(arrays: Mapping[str, np.ndarray]) -> str:

@@ -80,6 +80,7 @@ class System:
         self.environment = {
             **ours,
             **Buckets(storage_address).variables,
+            "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",  # as `fusion ui` sets it
             "DAGSTER_HOME": str(self.home),
             "FUSION_STUDY": str(folder / "study.yaml"),
             "FUSION_STORAGE": str(folder / "data"),

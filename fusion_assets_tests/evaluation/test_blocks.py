@@ -79,11 +79,19 @@ def test_fewer_blocks_than_folds_give_fewer_folds():
     assert set(group_folds(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 0, 1, 0, 1]))) == {0, 1, 2}
 
 
-def test_one_block_or_one_class_is_an_error():
+def test_one_block_is_an_error():
     with pytest.raises(FusionError, match="1 spatial block"):
         group_folds(np.zeros(4, int), np.array([0, 1, 0, 1]))
-    with pytest.raises(FusionError, match="all 4 labelled pixels are not built-up"):
-        group_folds(np.arange(4), np.zeros(4, int))
+
+
+def test_every_class_is_spread_over_the_folds_and_none_is_needed():
+    block = np.arange(3000) // 30
+    label = np.random.default_rng(0).choice(3, 100, p=[0.6, 0.3, 0.1])[block]
+    fold = group_folds(block, label)
+    for value in range(3):
+        share = np.bincount(fold[label == value], minlength=5) / (label == value).sum()
+        assert share.min() > 0.1 and share.max() < 0.3
+    assert np.bincount(group_folds(block)).tolist() == [600] * 5
 
 
 def test_no_training_sample_lies_within_one_cell_of_a_test_sample():

@@ -1,8 +1,10 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from fusion_assets.evaluation.bootstrap import Resamples, bin_intervals, differences, intervals, resampled_figures
-from fusion_assets.evaluation.scores import calibration, scores
+from fusion_assets.evaluation.agreement import measured, scored
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
+from fusion_assets.evaluation.scores import two_classes
 
 
 def world(rng, blocks=30, size=60, shift=0.0):
@@ -18,19 +20,19 @@ def world(rng, blocks=30, size=60, shift=0.0):
 
 def known(label, good, bad, block, draws):
     resamples = Resamples.of(block, draws)
-    first, second = (resampled_figures(label, p >= 0.4, p, resamples) for p in (good, bad))
+    first, second = (two_classes(label, p >= 0.4, p, resamples) for p in (good, bad))
     return intervals(first, len(np.unique(block))), intervals(differences(first, second), len(np.unique(block)))
 
 
 def test_the_figure_itself_is_that_of_the_scores():
     label, good, bad, block = world(np.random.default_rng(0))
     found, _ = known(label, good, bad, block, 50)
-    expected = scores(label, good >= 0.4, good)
+    expected, figures = scored(label, good >= 0.4, good, Resamples.of(block, 0))
     for name in ("accuracy", "mcc", "precision", "recall", "f1", "average_precision", "brier"):
         assert found[name]["value"] == pytest.approx(expected[name])
         assert found[name]["low"] < found[name]["value"] < found[name]["high"]
-    assert found["recall_not_built_up"]["value"] == pytest.approx(expected["not_built_up"]["recall"])
-    assert found["ece"]["value"] == pytest.approx(calibration(label, good)["ece"])
+    assert found["recall_rest"]["value"] == pytest.approx(expected["rest"]["recall"])
+    assert found["ece"]["value"] == pytest.approx(figures["ece"][0])
 
 
 def test_a_resample_is_the_score_of_its_blocks():
@@ -38,10 +40,10 @@ def test_a_resample_is_the_score_of_its_blocks():
     label, good, _, block = world(np.random.default_rng(1), blocks=8)
     good = good.round(2)  # ties
     resamples = Resamples.of(block, 3)
-    found = resampled_figures(label, good >= 0.4, good, resamples)
+    found = two_classes(label, good >= 0.4, good, resamples)
     for draw in range(1, 4):
         rows = np.repeat(np.arange(len(label)), resamples.weights[draw].astype(int)[block])
-        expected = scores(label[rows], good[rows] >= 0.4, good[rows])
+        expected, _ = scored(label[rows], good[rows] >= 0.4, good[rows], Resamples.of(np.zeros(len(rows)), 0))
         for name in ("accuracy", "mcc", "precision", "recall", "f1", "average_precision", "brier"):
             assert found[name][draw] == pytest.approx(expected[name]), name
 
@@ -86,9 +88,16 @@ def test_a_better_map_is_told_from_an_equal_one():
     assert equal["mcc"] == {"value": 0, "low": 0, "high": 0}
 
 
-def test_bins_have_intervals_around_their_share():
-    label, good, _, block = world(np.random.default_rng(3))
-    bins = calibration(label, good)["bins"]
-    found = bin_intervals(label, good, Resamples.of(block, 200))
-    assert [row["value"] for row in found] == pytest.approx([row["observed"] for row in bins])
-    assert all(row["low"] <= row["value"] <= row["high"] for row in found)
+def test_bins_have_intervals_around_their_share_and_one_error():
+    label, good, bad, block = world(np.random.default_rng(3))
+    table = pd.DataFrame(
+        {"label": label, "block": block, "probability": good, "predicted": good > 0.5}
+        | {"baseline_probability": bad, "baseline_predicted": bad > 0.5}
+    )
+    document = measured(table)
+    bins = document["calibration"]["bins"]
+    assert [row["count"] for row in bins] == [180] * 10
+    assert all(row["low"] <= row["observed"] <= row["high"] for row in bins)
+    assert document["calibration"]["ece"] == document["intervals"]["model"]["ece"]["value"]
+    gaps = [abs(row["probability"] - row["observed"]) for row in bins]
+    assert document["calibration"]["ece"] == pytest.approx(np.mean(gaps))

@@ -5,9 +5,10 @@ import pytest
 from affine import Affine
 
 from fusion_assets.errors import FusionError
-from fusion_assets.evaluation.probability_sample import LEAST, STRATA, allocation, draw_points, strata_of
+from fusion_assets.evaluation.probability_sample import LEAST, allocation, draw_points, strata_of
 from fusion_assets.grids.grid import Grid
 
+STRATA = ("built_up", "near", "rest")
 GRID = Grid("EPSG:32645", Affine(1000, 0, 450_000, 0, -1000, 3_000_000), 40, 60)
 
 
@@ -51,7 +52,7 @@ def test_every_pixel_is_drawn_as_often_as_the_table_says():
     drawn = np.zeros(GRID.shape)
     repeats = 120
     for seed in range(repeats):
-        points = draw_points(GRID, strata, 200, seed)
+        points = draw_points(GRID, strata, 200, seed, "built_up")
         row = ((GRID.transform.f - points["y"]) // 1000).astype(int)
         col = ((points["x"] - GRID.transform.c) // 1000).astype(int)
         assert not points.duplicated(["x", "y"]).any()
@@ -66,15 +67,16 @@ def test_every_pixel_is_drawn_as_often_as_the_table_says():
 
 def test_what_the_points_stand_for_is_the_area():
     strata = strata_of(a_map(), np.ones(GRID.shape, bool))
-    points = draw_points(GRID, strata, 250, 1)
+    points = draw_points(GRID, strata, 250, 1, "built_up")
     assert (points["area_km2"] / points["inclusion_probability"]).sum() == pytest.approx(
         GRID.pixel_areas_km2().sum(), rel=1e-3
     )
-    assert points.equals(draw_points(GRID, strata, 250, 1)) and not points.equals(draw_points(GRID, strata, 250, 2))
+    again, other = (draw_points(GRID, strata, 250, seed, "built_up") for seed in (1, 2))
+    assert points.equals(again) and not points.equals(other)
 
 
 def test_points_do_not_cluster():
     """One point from each run: a half of the map gets close to half of the points."""
     strata = np.full(GRID.shape, 2, np.uint8)
-    left = [(draw_points(GRID, strata, 100, seed)["x"] < 480_000).sum() for seed in range(60)]
+    left = [(draw_points(GRID, strata, 100, seed, "built_up")["x"] < 480_000).sum() for seed in range(60)]
     assert np.std(left) < 0.6 * 5  # 5: without regard to place

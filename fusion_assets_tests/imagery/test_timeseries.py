@@ -130,7 +130,7 @@ def test_a_window_without_scenes_says_so(catalog, engine):
 
 
 def test_what_earth_engine_has_not_is_an_error():
-    from fusion_assets.imagery.engines.earth_engine import scenes as earth
+    from fusion_assets.imagery.engines.earth_engine import scene_lists as earth
 
     class Asked:
         product, collections, allow_deprecated = "sentinel1_rtc", PRODUCTS["sentinel1_rtc"].collections, False

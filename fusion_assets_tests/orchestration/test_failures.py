@@ -69,7 +69,7 @@ class EndpointConnectionError(ConnectionError):
      (FileNotFoundError(), False), (PermissionError(), False), (ValueError(), False)],
 )  # fmt: skip
 def test_storage_that_breaks_off_may_be_tried_again(error, transient):
-    with pytest.raises(FusionError) as caught, addresses.explained("read", "s3://bucket", "an object", "check it"):
+    with pytest.raises(FusionError) as caught, addresses.io_errors("read", "s3://bucket", "an object", "check it"):
         raise error
     assert caught.value.transient is transient and "secret" not in str(caught.value)
 

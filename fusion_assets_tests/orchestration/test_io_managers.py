@@ -291,7 +291,7 @@ def test_a_killed_run_leaves_nothing_readable_and_a_rerun_completes(tmp_path, co
 def test_models_go_round_with_their_card(tmp_path):
     keras = backend.keras()
 
-    from fusion_assets.systems.built_up.model.classifier import TrainedModel
+    from fusion_assets.learning.saved_model import TrainedModel
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
     card = {"features": ["B02", "avg_rad"], "epochs": np.int64(3)}

@@ -5,19 +5,22 @@ Everything within a gap is withheld from the training and from the features of e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from fusion_assets.errors import FusionError
+from fusion_assets.evaluation.bootstrap import Resamples, intervals
+from fusion_assets.evaluation.scores import regression
 from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS, SAMPLE, Estimate, Estimator
 from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 
 GAPS = (0, 15, 30, 60, 90)  # days; 0: single scenes
 MOST_FITS = 8  # trainings for every length of gap
 CLEAR_SHARE = 0.8  # of a scene's pixels, for it to be withheld and judged
+FIGURES = ("rmse", "bias", "r2", "coverage", "width")  # with an interval each
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,9 @@ def runs(series: Series, scenes: np.ndarray, length: int) -> list[Gap]:
     """
     days = day_numbers(series.time)
     run = np.arange(len(days)) if length == 0 else (days - days[0]) // length
-    found = [run == k for k in np.unique(run[scenes])]
-    fits = min(MOST_FITS, len(found))
-    return [Gap(scenes[mask[scenes]], mask, k % fits) for k, mask in enumerate(found)]
+    masks = [run == k for k in np.unique(run[scenes])]
+    fits = min(MOST_FITS, len(masks))
+    return [Gap(scenes[mask[scenes]], mask, k % fits) for k, mask in enumerate(masks)]
 
 
 def either_side(series: Series, scenes: np.ndarray, reach: int) -> list[Gap]:
@@ -83,42 +86,54 @@ def withheld_estimates(
         FusionError: there is too little left to fit on.
     """
     for group in sorted({gap.group for gap in gaps}):
-        own = [gap for gap in gaps if gap.group == group]
-        fitted = estimator.fit(series.without(np.any([gap.withheld for gap in own], axis=0)), sample, seed)
-        for gap in own:
+        together = [gap for gap in gaps if gap.group == group]
+        fitted = estimator.fit(series.without(np.any([gap.withheld for gap in together], axis=0)), sample, seed)
+        for gap in together:
             left = series.without(gap.withheld)
             for target in gap.targets:
                 yield int(target), fitted.fill(left, series.time[[target]])
 
 
-def scores(series: Series, estimates: Iterable[tuple[int, Estimate]]) -> dict[str, float]:
+def scores(series: Series, estimates: Iterable[tuple[int, Estimate]], gaps: Sequence[Gap] = ()) -> dict[str, float]:
     """Errors of estimates of withheld scenes.
+
+    Args:
+        series: the place.
+        estimates: of scenes, by their index.
+        gaps: that they were withheld in. What is estimated in one gap is wrong together, so intervals come from
+            resampling whole gaps; a scene of none is a gap by itself.
 
     Returns:
         `n` values compared in `scenes` scenes, `rmse`, `bias` (estimate minus truth), `r2`, `coverage` (share of truths
-        within the interval), `width` (mean width of the interval), `outside` (share clipped to [-1, 1]).
+        within the interval), `width` (mean width of the interval), `outside` (share clipped to [-1, 1]); and
+        `<figure>_low`, `<figure>_high`, the ends of 95 % intervals of all but the last, NaN where there is one gap.
     """
-    compared, outside, scenes = [np.empty((4, 0))], 0, 0
+    gap_of = {int(scene): -1 - number for number, gap in enumerate(gaps) for scene in gap.targets}
+    compared, outside, scenes = [np.empty((5, 0))], 0, 0
     for scene, estimate in estimates:
-        layers = np.stack([series.ndvi[scene], estimate.ndvi[0], estimate.low[0], estimate.high[0]])
-        both = np.isfinite(layers[:2]).all(axis=0)
+        group = np.full(series.pixels, gap_of.get(scene, scene))
+        layers = np.stack([group, series.ndvi[scene], estimate.ndvi[0], estimate.low[0], estimate.high[0]])
+        both = np.isfinite(layers[1:3]).all(axis=0)
         compared.append(layers[:, both].astype(np.float64))
         outside += estimate.outside
         scenes += bool(both.any())
-    true, found, lower, upper = np.concatenate(compared, axis=1)
+    group, true, value, lower, upper = np.concatenate(compared, axis=1)
     if not len(true):
-        none = dict.fromkeys(("rmse", "bias", "r2", "coverage", "width", "outside"), np.nan)
-        return {"n": 0, "scenes": 0, **none}
-    error, spread = found - true, ((true - true.mean()) ** 2).sum()
+        ends = {name: dict.fromkeys(("value", "low", "high"), np.nan) for name in FIGURES}
+    else:
+        resamples = Resamples.of(group)
+        inside = ((true >= lower) & (true <= upper)).astype(np.float64)
+        figures = regression(true, value, resamples)
+        figures |= {"coverage": resamples.mean(inside), "width": resamples.mean(upper - lower)}
+        ends = intervals({name: figures[name] for name in FIGURES}, resamples.groups)
+        if resamples.groups == 1:
+            ends = {name: {**end, "low": np.nan, "high": np.nan} for name, end in ends.items()}
     return {
         "n": len(true),
         "scenes": scenes,
-        "rmse": float(np.sqrt((error**2).mean())),
-        "bias": float(error.mean()),
-        "r2": float(1 - (error**2).sum() / spread) if spread else np.nan,
-        "coverage": float(((true >= lower) & (true <= upper)).mean()),
-        "width": float((upper - lower).mean()),
-        "outside": outside / len(true),
+        **{name: end["value"] for name, end in ends.items()},
+        "outside": outside / len(true) if len(true) else np.nan,
+        **{f"{name}_{side}": end[side] for name, end in ends.items() for side in ("low", "high")},
     }
 
 
@@ -151,8 +166,8 @@ def evaluate(
         for name, estimator in estimators.items():
             note = "" if gaps else "no clear scene"
             try:
-                found = scores(series, withheld_estimates(series, estimator, gaps, sample, seed))
+                figures = scores(series, withheld_estimates(series, estimator, gaps, sample, seed), gaps)
             except FusionError as problem:
-                found, note = scores(series, []), problem.found
-            rows.append({"estimator": name, "gap_days": length, **found, "note": note})
+                figures, note = scores(series, []), problem.found
+            rows.append({"estimator": name, "gap_days": length, **figures, "note": note})
     return pd.DataFrame(rows)

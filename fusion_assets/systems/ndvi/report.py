@@ -5,7 +5,7 @@ One HTML file that opens anywhere, offline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.reports.page import render
 from fusion_assets.reports.source_tables import software
-from fusion_assets.reports.tables import plain, table_of
+from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def build_report(
         errors=pictures.draw_errors(evaluation, subject.method),
         scenes=scenes,
         few_scenes=scenes < FEW_SCENES,
-        tables=[*error_tables(evaluation, subject.method), sourcestable_of(subject, clear, backscatter)],
+        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,
     )
@@ -112,14 +112,19 @@ def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, An
     chosen = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
     figures = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
-        (gap, *(plain(getattr(row, name)) for name in figures), str(row.note))
-        for gap, row in zip(by_gap, chosen.itertuples(), strict=True)
+        (gap, *(_cell(row, name) for name in figures), str(row["note"]))
+        for gap, row in zip(by_gap, chosen.to_dict("records"), strict=True)
     ]
     columns = ("gap", "values", "scenes", "RMSE", "bias", "R2", "coverage", "width", "clipped", "note")
-    yield table_of(f"The method of this page, {method}", columns, rows)
+    yield table_of(f"The method of this page, {method}, with 95 % intervals", columns, rows)
 
 
-def sourcestable_of(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+def _cell(row: Mapping[Any, Any], figure: str) -> str:
+    ends = {"value": row[figure], "low": row.get(f"{figure}_low"), "high": row.get(f"{figure}_high")}
+    return plain(row[figure]) if ends["low"] is None else with_interval(ends)
+
+
+def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
     """What the page was made from."""
     rows = []
     for request, series in zip(subject.requests, (clear, backscatter), strict=False):

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals, resampled_figures
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
 from fusion_assets.evaluation.drift import feature_reference
-from fusion_assets.evaluation.scores import scores
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.systems.built_up.accuracy import evaluation
@@ -120,10 +119,11 @@ def ablation(table):
     """The document of `ablation.ablate_features` for the predictions of `sensors`."""
     label, resamples = table["label"].to_numpy(), Resamples.of(table["block"].to_numpy())
     answers = sensors(table)
-    figures = {name: resampled_figures(label, *answer, resamples) for name, answer in answers.items()}
+    both = {name: evaluation.scored(label, *answer, resamples) for name, answer in answers.items()}
+    figures = {name: arrays for name, (_, arrays) in both.items()}
     sets = {}
-    for name, answer in answers.items():
-        sets[name] = {**scores(label, *answer), "intervals": intervals(figures[name], 20)}
+    for name, (document, arrays) in both.items():
+        sets[name] = {**document, "intervals": intervals(arrays, 20)}
         if name != "both":
             sets[name]["minus_both"] = intervals(differences(figures[name], figures["both"]), 20)
     return {"n": len(label), "prevalence": float(label.mean()), "blocks": 20, "sets": sets}

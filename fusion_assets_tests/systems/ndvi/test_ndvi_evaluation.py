@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from benchmarks import ndvi as benchmark
-from fusion_assets.systems.ndvi.evaluation import clear_scenes, either_side, evaluate, runs, scores, withheld_estimates
+from fusion_assets.systems.ndvi.evaluation import (
+    Gap,
+    clear_scenes,
+    either_side,
+    evaluate,
+    runs,
+    scores,
+    withheld_estimates,
+)
 from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS, Estimate
 from fusion_assets_tests.systems.ndvi.fields import fields
 
@@ -56,6 +64,9 @@ def test_the_table_has_a_row_for_each_estimator_and_length():
     table = evaluate(series, chosen, (0, 60), sample=1500)
     assert table[["estimator", "gap_days"]].values.tolist() == [[name, gap] for gap in (0, 60) for name in chosen]
     assert (table["note"] == "").all() and (table["rmse"] > 0).all() and table["n"].nunique() == 1
+    for figure in ("rmse", "bias", "r2", "coverage", "width"):
+        low, value, high = (table[name] for name in (f"{figure}_low", figure, f"{figure}_high"))
+        assert ((low <= value) & (value <= high) & (low < high)).all()
     rmse = table.set_index(["estimator", "gap_days"])["rmse"]
     assert rmse["interpolation", 60] > rmse["interpolation", 0]
 
@@ -82,6 +93,23 @@ def test_scores_by_hand():
     assert score["rmse"] == pytest.approx(np.sqrt(0.005), abs=1e-6) and score["bias"] == pytest.approx(0.05, abs=1e-6)
     assert score["r2"] == pytest.approx(0.5, abs=1e-5) and score["coverage"] == 0.5
     assert score["width"] == pytest.approx(0.1, abs=1e-6) and score["outside"] == 0.5
+
+
+def test_intervals_come_from_whole_gaps():
+    """Four scenes, each wrong by its own number throughout: pixels add nothing, gaps of two scenes leave two."""
+    series, wrong = fields(pixels=50), (0.0, 0.1, 0.2, 0.3)
+    scenes = clear_scenes(series, 0.4)[:4]
+    values = [series.ndvi[[scene]] + np.float32(error) for scene, error in zip(scenes, wrong, strict=True)]
+    estimates = [
+        (s, Estimate(v, v - 1, v + 1, np.ones(v.shape, np.uint8))) for s, v in zip(scenes, values, strict=True)
+    ]
+    alone, hidden = scores(series, estimates), np.zeros(len(series.time), bool)
+    assert alone["bias"] == pytest.approx(0.15, abs=0.02) and alone["bias_low"] < 0.05 and alone["bias_high"] > 0.25
+    pairs = scores(series, estimates, [Gap(scenes[:2], hidden, 0), Gap(scenes[2:], hidden, 0)])
+    assert pairs["bias"] == pytest.approx(alone["bias"])
+    assert pairs["bias_low"] == pytest.approx(0.05, abs=0.02) and pairs["bias_high"] == pytest.approx(0.25, abs=0.02)
+    one = scores(series, estimates, [Gap(scenes, hidden, 0)])
+    assert one["bias"] == pytest.approx(alone["bias"]) and np.isnan([one["bias_low"], one["bias_high"]]).all()
 
 
 def test_errors_on_the_real_place(real_archive):

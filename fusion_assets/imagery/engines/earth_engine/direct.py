@@ -109,8 +109,8 @@ def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Conn
     request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid}
     place = f"{what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
     answer: Callable[[], Any] = functools.partial(ee.data.computePixels, request)
-    found = connection.ask(answer, f"fetching {place}")
-    pixels = np.stack([found[name] for name in bands]).astype(np.float32)
+    layers = connection.ask(answer, f"fetching {place}")
+    pixels = np.stack([layers[name] for name in bands]).astype(np.float32)
     return np.where(pixels > NO_DATA / 2, pixels, np.float32(np.nan))
 
 

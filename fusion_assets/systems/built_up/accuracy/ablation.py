@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals, resampled_figures
-from fusion_assets.evaluation.scores import scores
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
+from fusion_assets.systems.built_up.accuracy.evaluation import scored
 from fusion_assets.systems.built_up.accuracy.nested import nested_model
 from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, Channels
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
@@ -52,23 +52,25 @@ def ablate_features(
     fold = evaluated["fold"].to_numpy()
     table = evaluated[["x", "y", "label", "block", "fold"]].copy()
     resamples = Resamples.of(block)
-    blocks = resamples.weights.shape[1]
+    blocks = resamples.groups
     both = evaluated["predicted"].to_numpy(bool), evaluated["probability"].to_numpy()
-    figures = {BOTH: resampled_figures(label, *both, resamples)}
+    document, figures_of_both = scored(label, *both, resamples)
     every = [name for names in sets.values() for name in names]
-    found: dict[str, Any] = {BOTH: {"features": every, **scores(label, *both)}}
+    entries: dict[str, Any] = {BOTH: {"features": every, **document, "intervals": intervals(figures_of_both, blocks)}}
     _add(table, BOTH, *both)
     for name, features in sets.items():
-        out = nested_model(Channels(samples, stack, features), levels, inner_seeds=INNER_SEEDS[:1])
+        out = nested_model(Channels.of_region(samples, stack, features), levels, inner_seeds=INNER_SEEDS[:1])
         answer = out.predicted(fold).astype(bool), out.probability
         _add(table, name, *answer)
-        figures[name] = resampled_figures(label, *answer, resamples)
-        found[name] = {"features": list(features), **scores(label, *answer)}
-        found[name]["levels"] = [setting.level.name for setting in out.settings]
-        found[name]["minus_both"] = intervals(differences(figures[name], figures[BOTH]), blocks)
-    for name, entry in found.items():
-        entry["intervals"] = intervals(figures[name], blocks)
-    return table, {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": found}
+        document, figures = scored(label, *answer, resamples)
+        entries[name] = {
+            "features": list(features),
+            **document,
+            "levels": [setting.level.name for setting in out.settings],
+            "minus_both": intervals(differences(figures, figures_of_both), blocks),
+            "intervals": intervals(figures, blocks),
+        }
+    return table, {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": entries}
 
 
 def _add(table: pd.DataFrame, name: str, predicted: np.ndarray, probability: np.ndarray) -> None:
@@ -82,11 +84,11 @@ def ablation_rows(ablation: Mapping[str, Any]) -> list[dict[str, str | float]]:
     for name, entry in ablation["sets"].items():
         row: dict[str, str | float] = {"features": name}
         for figure in ("mcc", "average_precision"):
-            known = entry["intervals"][figure]
-            row |= {figure: round(known["value"], 4), f"{figure}_95": f"{known['low']:.3f} to {known['high']:.3f}"}
-        known = entry.get("minus_both", {}).get("mcc")
+            value, low, high = entry["intervals"][figure].values()
+            row |= {figure: round(value, 4), f"{figure}_95": f"{low:.3f} to {high:.3f}"}
+        less = entry.get("minus_both", {}).get("mcc")
         row["mcc_minus_both"] = (
-            f"{known['value']:+.3f} ({known['low']:+.3f} to {known['high']:+.3f})" if known else "reference"
+            f"{less['value']:+.3f} ({less['low']:+.3f} to {less['high']:+.3f})" if less else "reference"
         )
         rows.append(row)
     return rows

@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals, resampled_figures
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
+from fusion_assets.evaluation.cross_validation import held_out
 from fusion_assets.evaluation.scores import choose_threshold
-from fusion_assets.systems.built_up.accuracy.evaluation import measured
-from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, fit_forest
-from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SEEDS, Channels, require_features
-from fusion_assets.systems.built_up.model.ensemble import (
-    Setting,
-    choose_setting,
-    epoch_candidates,
-    fit_members,
-    member_probabilities,
-)
-from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level, pixel_channels, sample_context
+from fusion_assets.learning.blockwise import require_features
+from fusion_assets.systems.built_up.accuracy.evaluation import measured, scored
+from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, forest_answers
+from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SAME_STUDY, SEEDS, Channels
+from fusion_assets.systems.built_up.model.ensemble import choose_setting, epoch_candidates
+from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,59 +30,27 @@ if TYPE_CHECKING:
 LIMIT = 100_000
 
 
-class RegionChannels(Channels):
-    """Samples of several regions as one table of channels; blocks and label cells of regions are kept apart.
+def region_channels(
+    tables: Sequence[gpd.GeoDataFrame], stacks: Sequence[xr.Dataset], features: Sequence[str]
+) -> Channels:
+    """Samples of several regions as one table of channels; its `samples` have the number of their `region` beside.
 
-    Attributes:
-        region: (n,) number of each sample's region, the one left out first, as 0.
+    Mini-batches are made of all regions but the first, which is left out: one that is larger than the others would else
+    leave next to nothing in a mini-batch. Folds are those of the only other region, or the other regions.
     """
+    import pandas as pd
 
-    def __init__(
-        self, tables: Sequence[gpd.GeoDataFrame], stacks: Sequence[xr.Dataset], features: Sequence[str]
-    ) -> None:
-        import pandas as pd
-
-        # The base class reads one stack; here every region has its own.
-        self.parts, self.features = list(zip(stacks, tables, strict=True)), list(features)
-        joined, rows, blocks = [], 0, 0
-        for number, table in enumerate(tables):
-            cells = {name: table[name] - table[name].min() for name in ("cell_row", "cell_col")}
-            part = pd.DataFrame(table.drop(columns="geometry")).assign(region=number, **cells)
-            part["cell_row"] += rows
-            part["block"] += blocks - part["block"].min()
-            rows, blocks = int(part["cell_row"].max()) + 100, int(part["block"].max()) + 1
-            joined.append(part)
-        self.samples = pd.concat(joined, ignore_index=True)
-        self.label, self.block, self.region = (self.samples[c].to_numpy() for c in ("label", "block", "region"))
-        others = self.region > 0
-        fold = self.samples["fold"].to_numpy() if len(tables) == 2 else self.region - 1
-        self.fold = np.where(others, fold, -1)
-        self.values = self.samples[self.features].to_numpy("float32")
-        pixel = pixel_channels(self.values[others], self.features)
-        self.scaling = (pixel.mean(axis=0).astype("float32"), pixel.std(axis=0).astype("float32") + 1e-6)
-        self._tables: dict[Level, np.ndarray] = {}
-
-    def of(self, level: Level) -> np.ndarray:
-        """Channels of a level, (n, channel), computed once."""
-        if level not in self._tables:
-            read = [sample_context(stack, table, self.features, level, self.scaling) for stack, table in self.parts]
-            self._tables[level] = np.concatenate(read)
-        return self._tables[level]
-
-    def fit(
-        self, level: Level, masks: Sequence[np.ndarray], seeds: Sequence[int], keep: Sequence[int]
-    ) -> dict[int, np.ndarray]:
-        """As in the base class, with mini-batches of the other regions alone.
-
-        A region left out that is larger than the others would else leave next to nothing in a mini-batch.
-        """
-        channels, others = self.of(level), self.region > 0
-        stacked = np.repeat(np.stack(masks)[:, others], len(seeds), axis=0)
-        fitted = fit_members(channels[others], self.label[others], stacked, list(seeds) * len(masks), keep)
-        return {
-            epochs: member_probabilities(found, channels).reshape(len(masks), len(seeds), -1).mean(axis=1)
-            for epochs, found in fitted.items()
-        }
+    joined, rows, blocks = [], 0, 0
+    for number, table in enumerate(tables):
+        cells = {name: table[name] - table[name].min() for name in ("cell_row", "cell_col")}
+        part = pd.DataFrame(table.drop(columns="geometry")).assign(region=number, **cells)
+        part["cell_row"] += rows
+        part["block"] += blocks - part["block"].min()
+        part["fold"] = -1 if number == 0 else part["fold"] if len(tables) == 2 else number - 1
+        rows, blocks = int(part["cell_row"].max()) + 100, int(part["block"].max()) + 1
+        joined.append(part)
+    samples = pd.concat(joined, ignore_index=True)
+    return Channels(samples, list(zip(stacks, tables, strict=True)), features, samples["region"].to_numpy() > 0)
 
 
 def transfer(
@@ -121,28 +85,23 @@ def transfer(
 
     others = [name for name in samples if name != region]
     for name in (region, *others):
-        require_features(stacks[name], features, exact=False)
+        require_features(stacks[name], features, SAME_STUDY, exact=False)
     most = LIMIT // len(others)
     drawn = [t if len(t) <= most else t.sample(most, random_state=0) for t in (samples[name] for name in others)]
-    table = RegionChannels([samples[region], *drawn], [stacks[name] for name in (region, *others)], features)
-    here, train = table.region == 0, table.region > 0
-    label, block = table.label, table.block
+    table = region_channels([samples[region], *drawn], [stacks[name] for name in (region, *others)], features)
+    here, train = ~table.batched, table.batched
     tests = [table.fold == k for k in np.unique(table.fold[train])]
-    masks = [table.trains(test) & train for test in tests]
+    label, block = table.label[train], table.block[train]
 
-    held_out: dict[Setting, np.ndarray] = {}
-    for level in levels:
-        for epochs, found in table.fit(level, masks, INNER_SEEDS, epoch_candidates(int(train.sum()))).items():
-            held_out[Setting(level, epochs)] = sum(p * test for p, test in zip(found, tests, strict=True))[train]
-    setting = choose_setting(label[train], held_out, block[train])
-    threshold = choose_threshold(label[train], held_out[setting], block[train])
+    answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(int(train.sum())))
+    inner = {s: held_out(tests, each)[train] for s, each in answers.items()}
+    setting = choose_setting(label, inner, block)
+    threshold = choose_threshold(label, inner[setting], block)
     probability = table.fit(setting.level, [train], SEEDS, [setting.epochs])[setting.epochs][0][here]
 
-    forest = np.zeros(len(label))
-    for mask, test in zip(masks, tests, strict=True):
-        forest[test] = fit_forest(table.values, label, mask, test, INNER_TREES)
-    forest_threshold = choose_threshold(label[train], forest[train], block[train])
-    baseline = fit_forest(table.values, label, train, here, TREES)
+    forest = held_out(tests, forest_answers(table, tests, INNER_TREES))[train]
+    forest_threshold = choose_threshold(label, forest, block)
+    baseline = forest_answers(table, [here], TREES)[0][here]
 
     result = pd.DataFrame(
         {
@@ -171,7 +130,7 @@ def _cost(stranger: pd.DataFrame, local: pd.DataFrame) -> dict[str, dict[str, fl
     """Paired intervals of the figures of the one less those of the other."""
     label, resamples = local["label"].to_numpy(), Resamples.of(local["block"].to_numpy())
     first, second = (
-        resampled_figures(label, t["predicted"].to_numpy(bool), t["probability"].to_numpy(), resamples)
+        scored(label, t["predicted"].to_numpy(bool), t["probability"].to_numpy(), resamples)[1]
         for t in (stranger, local)
     )
-    return intervals(differences(first, second), resamples.weights.shape[1])
+    return intervals(differences(first, second), resamples.groups)

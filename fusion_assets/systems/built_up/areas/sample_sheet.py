@@ -68,7 +68,7 @@ def write_sample(
     unknown = int((inside & ~np.isin(values, (0, 1))).sum())
     if unknown == inside.sum():
         raise FusionError(f"{BUILT_UP} of {source} is nowhere 1 or 0 in region {name}", "a map of it", "name another")
-    places = draw_points(grid, strata_of(values == 1, inside), points, seed)
+    places = draw_points(grid, strata_of(values == 1, inside), points, seed, BUILT_UP)
     years = study.prediction_years
     sheet = places.loc[places.index.repeat(len(years))].reset_index(drop=True)
     sheet.insert(0, "region", name)

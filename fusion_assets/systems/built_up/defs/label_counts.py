@@ -37,7 +37,7 @@ def count_labels(study: Study, settings: Settings) -> str:
 
 
 def _counted(study: Study, settings: Settings, region: str, year: int) -> str:
-    from fusion_assets.evaluation.blocks import check_classes
+    from fusion_assets.systems.built_up.features.labels import check_classes
 
     request = request_for(study, settings, "labels", region, year)
     pixels = request.grid.height * request.grid.width

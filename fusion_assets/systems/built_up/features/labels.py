@@ -50,8 +50,8 @@ def built_up_labels(
     """
     (name,) = [band for band in source.data_vars if band != "observation_count"]
     values = np.asarray(source[name].values, np.float32)
-    known = np.isfinite(values) & inside
-    if not known.any():
+    labelled = np.isfinite(values) & inside
+    if not labelled.any():
         raise FusionError(
             f"{product.title} has no data inside the region",
             "at least one labelled pixel",
@@ -61,7 +61,7 @@ def built_up_labels(
     code_name = str(name)
     dtype: type = np.int16
     if product.label == "fraction":
-        share = np.where(known, values / source_pixel_m2, np.nan)
+        share = np.where(labelled, values / source_pixel_m2, np.nan)
         if ((share > SLACK) | (share < 0)).any():
             worst = np.flatnonzero((share > SLACK) | (share < 0))[0]
             cell = float(np.broadcast_to(source_pixel_m2, share.shape).flat[worst])
@@ -69,11 +69,26 @@ def built_up_labels(
         built = share >= (threshold if threshold is not None else 0.5)
         code_name, code, dtype = FRACTION, np.clip(share, 0, 1), np.float32
     else:
-        _check_codes(values[known], product)
+        _check_codes(values[labelled], product)
         built = np.isin(values, built_codes or product.built_codes)
         code = values
     bands = {code_name: code, BUILT_UP: built}
-    return grid.dataset({key: np.where(known, band, NO_DATA).astype(dtype) for key, band in bands.items()})
+    return grid.dataset({key: np.where(labelled, band, NO_DATA).astype(dtype) for key, band in bands.items()})
+
+
+def check_classes(label: np.ndarray) -> None:
+    """Refuse labels that a model cannot tell apart.
+
+    Raises:
+        FusionError: labels of one class only.
+    """
+    if len(np.unique(label)) < 2:
+        kind = "built-up" if label.all() else "not built-up"
+        raise FusionError(
+            f"all {len(label)} labelled pixels are {kind}",
+            "both classes among the labels",
+            "choose a region that holds both, or another built_up_threshold or built_codes in the study",
+        )
 
 
 def source_cell_m2(grid: Grid, crs: str, transform: Affine) -> np.ndarray:

@@ -70,17 +70,17 @@ def fit(lights: Any, reference: Any | None, use: LightsUse) -> Standard:
     """
     step = int(np.ceil(np.sqrt(max(lights.size / SAMPLE, 1))))
     thin = [array[::step, ::step] for array in (lights, lights if reference is None else reference)]
-    year, known = (np.asarray(array, np.float64).ravel() for array in dask.compute(*thin))
+    year, base = (np.asarray(array, np.float64).ravel() for array in dask.compute(*thin))
     # From the reference alone, so that it is the same for every year.
-    background, noise = _background(known[np.isfinite(known)])
-    both = np.isfinite(year) & np.isfinite(known)
-    year, known = year[both], known[both]
+    background, noise = _background(base[np.isfinite(base)])
+    both = np.isfinite(year) & np.isfinite(base)
+    year, base = year[both], base[both]
     if reference is None or use.reference == "none":
         return Standard(background, noise)
-    dark = known <= min(background + 3 * noise, BRIGHTEST_BACKGROUND)
+    dark = base <= min(background + 3 * noise, BRIGHTEST_BACKGROUND)
     enough = dark.sum() >= FEWEST
-    offset = float(np.median(year[dark] - known[dark])) if enough else 0.0
-    gain, kept = _gain(year - offset - background, known - background) if use.reference == "linear" else (1.0, 0)
+    offset = float(np.median(year[dark] - base[dark])) if enough else 0.0
+    gain, kept = _gain(year - offset - background, base - background) if use.reference == "linear" else (1.0, 0)
     return Standard(background, noise, offset, gain, int(dark.sum()) if enough else 0, kept)
 
 
@@ -88,22 +88,22 @@ def _background(values: np.ndarray) -> tuple[float, float]:
     """Commonest value of the darker half (half-sample mode, Bickel & Frühwirth 2006), and the spread below it."""
     if not values.size:
         return 0.0, 0.0
-    found = darker = np.sort(values[values <= np.median(values)])
-    while len(found) > 3:
-        half = (len(found) + 1) // 2
-        start = int(np.argmin(found[half - 1 :] - found[: len(found) - half + 1]))
-        found = found[start : start + half]
-    level = float(found.mean())
+    densest = darker = np.sort(values[values <= np.median(values)])
+    while len(densest) > 3:
+        half = (len(densest) + 1) // 2
+        start = int(np.argmin(densest[half - 1 :] - densest[: len(densest) - half + 1]))
+        densest = densest[start : start + half]
+    level = float(densest.mean())
     below = level - darker[darker <= level]
     return (level, 1.4826 * float(np.median(below))) if level <= BRIGHTEST_BACKGROUND else (0.0, 0.0)
 
 
-def _gain(year: np.ndarray, known: np.ndarray) -> tuple[float, int]:
+def _gain(year: np.ndarray, base: np.ndarray) -> tuple[float, int]:
     """Typical ratio of lit pixels, those that changed otherwise than most left out, and how many agreed."""
-    lit = (known > 2 * FAINT) & (year > 0)
+    lit = (base > 2 * FAINT) & (year > 0)
     if lit.sum() < FEWEST:
         return 1.0, 0
-    ratio = np.log(year[lit] / known[lit])
+    ratio = np.log(year[lit] / base[lit])
     kept = np.ones(ratio.shape, bool)
     for _ in range(20):
         middle = np.median(ratio[kept])
@@ -158,10 +158,10 @@ def _without_fires(lights: da.Array, reference: da.Array, background: float, res
 
     def block(now: np.ndarray, then: np.ndarray) -> np.ndarray:
         # Comparisons with NaN are false: what is unknown is neither lit nor on fire.
-        known = np.where(np.isfinite(then), np.maximum(then - background, 0), 0) + FAINT
-        strongest = ndimage.maximum_filter(known, 2 * near + 1, mode="nearest")
+        light = np.where(np.isfinite(then), np.maximum(then - background, 0), 0) + FAINT
+        strongest = ndimage.maximum_filter(light, 2 * near + 1, mode="nearest")
         fire = np.isfinite(then) & (now - background >= np.maximum(FIRE, SUDDEN * strongest))
-        glow = ndimage.maximum_filter(fire, 2 * bloom + 1, mode="constant") & (now - background + FAINT > 2 * known)
+        glow = ndimage.maximum_filter(fire, 2 * bloom + 1, mode="constant") & (now - background + FAINT > 2 * light)
         return np.where(glow & np.isfinite(then), then, now)
 
     cleared = da.map_overlap(
@@ -182,9 +182,9 @@ def cleaned(
         use: which steps are wanted.
         resolution: pixel size in metres.
     """
-    raw, known = lights[BAND].data, None if reference is None else reference[BAND].data
-    standard = fit(raw, known, use)
-    steps = clean(raw, known, standard, use, resolution)
+    raw, base = lights[BAND].data, None if reference is None else reference[BAND].data
+    standard = fit(raw, base, use)
+    steps = clean(raw, base, standard, use, resolution)
     report, last = effects(steps, standard), list(steps.values())[-1]
     text = f"{table(report)}\n\n{picture(raw, last)}"
     return lights.assign({BAND: (("y", "x"), last)}), report, text

@@ -9,7 +9,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.blocks import FOLDS, lay_out
-from fusion_assets.systems.built_up.features.labels import source_cells
+from fusion_assets.systems.built_up.features.labels import check_classes, source_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,6 +87,7 @@ def draw_samples(
     x, y = stack.x.values[col].astype(float), stack.y.values[row].astype(float)
     lon, lat = Transformer.from_crs(stack.rio.crs, "EPSG:4326", always_xy=True).transform(x, y)
     label = target[row, col].astype("int8")
+    check_classes(label)
     crs, transform = source or source_cells(labels)
     block, (cell_row, cell_col), fold, layout = lay_out(stack, crs, transform, (row, col), label, folds, seed)
     table = gpd.GeoDataFrame(

@@ -22,10 +22,10 @@ def fuse(composites: Mapping[str, xr.Dataset], features: Sequence[str], grid: Gr
         FusionError: a composite on another grid, or a feature that none of them has.
     """
     for name, composite in composites.items():
-        found = Grid.of(composite)
-        if found.digest != grid.digest:
+        actual = Grid.of(composite)
+        if actual.digest != grid.digest:
             raise FusionError(
-                f"{name} lies on {_described(found)}",
+                f"{name} lies on {_described(actual)}",
                 f"the region's grid, {_described(grid)}",
                 f"materialize {name} again: it was made for another region or resolution",
             )

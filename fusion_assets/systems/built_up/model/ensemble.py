@@ -1,4 +1,4 @@
-"""Small networks fitted many at a time, and the choice among settings.
+"""Small networks fitted many at a time, and the choice among their settings.
 
 All members of a fit (folds x seeds) run as one batched product: each sees the same mini-batches, and a mask says which
 of the samples count for it. Same inputs give the same weights bit for bit on one machine: initial weights, order of
@@ -8,12 +8,14 @@ samples and dropout come from counted seeds, and TensorFlow runs its determinist
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.evaluation.scores import log_loss
+from fusion_assets.evaluation.cross_validation import simplest
 from fusion_assets.learning.backend import tensorflow
 from fusion_assets.systems.built_up.model.neighbourhood import Level
 
@@ -49,6 +51,10 @@ class Setting:
 
     level: Level
     epochs: int
+
+
+choose_setting = partial(simplest, family=attrgetter("level"))
+"""The simplest context level within a standard error of the best, at its best number of epochs."""
 
 
 def batch_size(count: int) -> int:
@@ -127,33 +133,6 @@ def member_probabilities(members: Members, channels: np.ndarray, chunk: int = 81
         for i in range(0, len(channels), chunk)
     ]
     return np.concatenate(parts, axis=1)
-
-
-def choose_setting(label: np.ndarray, candidates: dict[Setting, np.ndarray], block: np.ndarray) -> Setting:
-    """The simplest context level within a standard error of the best, at its best number of epochs.
-
-    Losses are compared pairwise per block, because few blocks tell apart only what differs on most of them.
-
-    Args:
-        label: 0 or 1 per sample.
-        candidates: held-out probability per sample of each setting, simpler levels before wider ones.
-        block: block number per sample.
-
-    Returns:
-        The setting to refit with.
-    """
-    _, inverse = np.unique(block, return_inverse=True)
-    count = inverse.max() + 1
-    loss = {s: np.bincount(inverse, log_loss(label, p), count) for s, p in candidates.items()}
-    best_of = {}
-    for level in dict.fromkeys(s.level for s in loss):
-        best_of[level] = min((s for s in loss if s.level == level), key=lambda s: loss[s].sum())
-    best = min(best_of.values(), key=lambda s: loss[s].sum())
-    for setting in best_of.values():
-        difference = loss[setting] - loss[best]
-        if difference.sum() <= difference.std(ddof=1 if count > 1 else 0) * np.sqrt(count):
-            return setting
-    return best
 
 
 def _initial(width: int, share: np.ndarray, seeds: Sequence[int]) -> list[np.ndarray]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.learning.backend import keras
+from fusion_assets.learning.saved_model import WITH_HALO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 TILE = 512
 LIGHTS = "avg_rad"
-WITH_HALO = "with_halo"
-"""Layer after which the graph only ever looks inwards: blocks that bring their halo enter the graph there."""
 RATIOS = (("B08", "B04"), ("B03", "B08"), ("B11", "B08"), ("B04", "B02"))
 """Normalised differences (a - b) / (a + b): vegetation, water, built-up (Zha et al. 2003), redness."""
 

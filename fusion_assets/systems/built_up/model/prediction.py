@@ -8,13 +8,15 @@ import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.learning.blockwise import predict_dataset
+from fusion_assets.learning.saved_model import TrainedModel
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
-from fusion_assets.systems.built_up.model import classifier
+from fusion_assets.systems.built_up.model.classifier import SAME_STUDY
 
 PROBABILITY = "probability"
 
 
-def predict(model: classifier.TrainedModel, stack: xr.Dataset, threshold: float, area: BaseGeometry) -> xr.Dataset:
+def predict(model: TrainedModel, stack: xr.Dataset, threshold: float, area: BaseGeometry) -> xr.Dataset:
     """Lazy map of built-up land, computed block by block.
 
     Args:
@@ -30,7 +32,7 @@ def predict(model: classifier.TrainedModel, stack: xr.Dataset, threshold: float,
     Raises:
         FusionError: the model was trained on other features.
     """
-    probability = classifier.predict_dataset(model, stack).data
+    probability = predict_dataset(model, stack, SAME_STUDY).data
     grid = Grid.of(stack)
     probability = da.where(_inside(grid, area, probability.chunks), probability, np.float32(np.nan))
     built = da.where(da.isnan(probability), np.float32(np.nan), (probability >= threshold).astype(np.float32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -79,11 +78,11 @@ def sampled(clear: xr.Dataset, radar: xr.Dataset | None, polygon: BaseGeometry, 
         chosen = [chosen[k] for k in sorted(rng.choice(len(chosen), MOST_BLOCKS, replace=False))]
     parts: list[list[np.ndarray]] = []
     for i, j in chosen:
-        found = dask.compute(*(band.blocks[0, i, j] for band in bands))
-        pixels = inside[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] & np.isfinite(found[0]).any(axis=0)
+        block = dask.compute(*(band.blocks[0, i, j] for band in bands))
+        pixels = inside[tops[i] : tops[i + 1], lefts[j] : lefts[j + 1]] & np.isfinite(block[0]).any(axis=0)
         places = np.flatnonzero(pixels)
         places = np.sort(rng.permutation(places)[: -(-count // len(chosen))])
-        parts.append([_flat(each)[:, places] for each in found])
+        parts.append([_flat(each)[:, places] for each in block])
     together = [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
     if not together or not together[0].size:
         raise FusionError(
@@ -183,8 +182,3 @@ def share_of_sources(source: xr.DataArray) -> dict[str, float]:
     total = np.asarray(counts.sum(axis=(0, 1)).compute(), float)
     total = total.reshape(-1, len(SOURCES)).sum(axis=0)
     return dict(zip(SOURCES, (total / max(total.sum(), 1)).tolist(), strict=True))
-
-
-def as_dates(days: np.ndarray) -> list[dt.date]:
-    """Days as Python's dates."""
-    return [day.item() for day in days.astype("datetime64[D]")]

@@ -8,7 +8,6 @@ from typing import Protocol
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.ndvi.gap_filling import formulas
 from fusion_assets.systems.ndvi.gap_filling.fused import Fused
 from fusion_assets.systems.ndvi.gap_filling.intervals import Intervals, calibrate
 from fusion_assets.systems.ndvi.gap_filling.methods import (
@@ -19,18 +18,19 @@ from fusion_assets.systems.ndvi.gap_filling.methods import (
     RadarForest,
     State,
     Whittaker,
+    published_formula,
+    seed_as_printed,
 )
 from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import draw_gaps
 
 NO_DATA, OBSERVED, RADAR, INTERPOLATED = range(4)
 SAMPLE = 20_000
-DEFAULT = "fused"
 _QUERIES = 200_000  # answered at once; bounds memory to some 100 MB
 
 METHODS: dict[str, Method] = {
-    "seed_as_printed": FixedFormula(lambda vv, vh, sign: formulas.seed_as_printed(vv, vh)),
-    "published_formula": FixedFormula(formulas.published_formula, signs=(1.0, -1.0)),
+    "seed_as_printed": FixedFormula(lambda vv, vh, sign: seed_as_printed(vv, vh)),
+    "published_formula": FixedFormula(published_formula, signs=(1.0, -1.0)),
     "linear": LinearFit(),
     "random_forest": RadarForest(),
     "interpolation": Interpolation(),
@@ -114,19 +114,19 @@ class Fitted:
             if not len(pixel):
                 continue
             answer = METHODS[self.name].ready(self.state, series.take(block))(pixel, days[at])
-            known = np.isfinite(answer.value)
-            outside += int((np.abs(answer.value[known]) > 1).sum())
+            finite = np.isfinite(answer.value)
+            outside += int((np.abs(answer.value[finite]) > 1).sum())
             value = np.clip(answer.value, -1, 1)
             ends = self.intervals.around(value, answer.spread, answer.far)
-            for layer, found in zip((ndvi, low, high), (value, *ends), strict=True):
-                layer[at, start + pixel] = found
-            source[at, start + pixel] = np.where(known, np.where(answer.radar, RADAR, INTERPOLATED), NO_DATA)
+            for layer, end in zip((ndvi, low, high), (value, *ends), strict=True):
+                layer[at, start + pixel] = end
+            source[at, start + pixel] = np.where(finite, np.where(answer.radar, RADAR, INTERPOLATED), NO_DATA)
         return Estimate(ndvi, low, high, source, outside)
 
     def to_dict(self) -> dict[str, np.ndarray]:
         """Everything as arrays: `numpy.savez` stores them, `fitted_from_dict` reads them back."""
-        own = {"name": np.array(self.name), "interval_low": self.intervals.low, "interval_high": self.intervals.high}
-        return own | {f"state_{name}": np.asarray(value) for name, value in self.state.items()}
+        arrays = {"name": np.array(self.name), "interval_low": self.intervals.low, "interval_high": self.intervals.high}
+        return arrays | {f"state_{name}": np.asarray(value) for name, value in self.state.items()}
 
 
 def fitted_from_dict(arrays: dict[str, np.ndarray]) -> Fitted:
@@ -170,10 +170,10 @@ ESTIMATORS: dict[str, Estimator] = {name: NamedEstimator(name) for name in METHO
 
 def _observed(series: Series, days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Clear values at the dates asked for, and their source."""
-    known = day_numbers(series.time)
+    dates = day_numbers(series.time)
     ndvi = np.full((len(days), series.pixels), np.nan, np.float32)
-    if len(known):
-        at = np.minimum(np.searchsorted(known, days), len(known) - 1)
-        same = known[at] == days
+    if len(dates):
+        at = np.minimum(np.searchsorted(dates, days), len(dates) - 1)
+        same = dates[at] == days
         ndvi[same] = series.ndvi[at[same]]
     return ndvi, np.where(np.isfinite(ndvi), OBSERVED, NO_DATA).astype(np.uint8)

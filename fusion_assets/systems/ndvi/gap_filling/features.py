@@ -125,10 +125,10 @@ def _features(
     narrow: np.ndarray,
     wide: np.ndarray,
 ) -> np.ndarray:
-    found = np.full((len(pixel), 23), np.nan, np.float32)
-    here = near = far = 0  # found from query to query: those of a pixel usually stand together, by date
+    out = np.full((len(pixel), 23), np.nan, np.float32)
+    here = near = far = 0  # sought from the last query on: those of a pixel usually stand together, by date
     for k in range(len(pixel)):
-        p, row = pixel[k], found[k]
+        p, row = pixel[k], out[k]
         here = after = first_from(days, here, day[k])
         near = first_from(radar_days, near, day[k] - len(narrow) + 1)
         far = first_from(radar_days, far, day[k] - len(wide) + 1)
@@ -175,4 +175,4 @@ def _features(
                 row[at + 3] = now - then
         for i in range(4):
             row[19 + i] = row[15 + i] - row[11 + i]
-    return found
+    return out

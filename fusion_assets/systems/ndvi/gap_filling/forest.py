@@ -2,8 +2,17 @@
 
 P. Geurts, D. Ernst and L. Wehenkel, "Extremely randomized trees", Machine Learning 63 (2006). Trees may be grown
 without a fold of dates each, so that for every date there are trees that have not seen it: their errors there are
-honest. Arrays rather than pickled objects: they are stored as they are, load anywhere, and are asked without the
-GIL (`forest_kernel`).
+honest. Arrays rather than pickled objects: they are stored as they are, load anywhere, and are asked without the GIL.
+
+How a forest is asked. A walk is a chain of loads, each waiting for the one before, with a turn at every node that no
+processor predicts. So a block of queries goes down one tree after the other, tree and block staying in cache; `ABREAST`
+of them walk side by side; and the turn is arithmetic instead of a branch. A node is one 64-bit number:
+
+    bits 63 to 32  its threshold, as a whole number that orders as the floats do
+    bits 31 to 24  the feature asked
+    bits 23 to 0   its left child, counted from the root; the right child is the next one
+
+so that a step takes two loads: the node, and the query's feature. Leaves lead to themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +21,12 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from fusion_assets.systems.ndvi.gap_filling.forest_kernel import ordered, packed, thresholds, walk
+from fusion_assets.systems.ndvi.gap_filling.kernels import compiled
+
+BLOCK, ABREAST, STEPS = 512, 8, 4  # queries, queries, steps between looks whether all have arrived
+_LEAF = np.uint64(0xFFFFFFFF)  # no value is above it
+_FEATURE, _CHILD, _HALF = np.uint64(24), np.uint64(0xFFFFFF), np.uint64(32)
+_BYTE = np.uint64(0xFF)
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,11 @@ class Forest:
         nodes = mean, mean**2 + self.variance[origin]
         if fold is None:
             return walk(values, word, self.root, *nodes)
-        found = np.empty((2, len(values)), np.float32)
-        for own in np.unique(fold):
-            queries = fold == own
-            found[:, queries] = walk(values[queries], word, self.root[self.fold == own], *nodes)
-        return found[0], found[1]
+        out = np.empty((2, len(values)), np.float32)
+        for left_out in np.unique(fold):
+            queries = fold == left_out
+            out[:, queries] = walk(values[queries], word, self.root[self.fold == left_out], *nodes)
+        return out[0], out[1]
 
 
 def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, leaf: int, seed: int = 0) -> Forest:
@@ -116,3 +130,95 @@ def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, l
         np.asarray(roots, np.int32),
         np.asarray(folds, np.int32),
     )
+
+
+def ordered(values: np.ndarray) -> np.ndarray:
+    """float32 values as uint32 that compare alike; not for NaN, and -0 is below 0."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    return np.where(bits >> np.uint32(31), ~bits, bits | np.uint32(1 << 31))
+
+
+def thresholds(values: np.ndarray) -> np.ndarray:
+    """float64 thresholds as the float32 that no other float32 lies between: at or below means the same for float32."""
+    near = values.astype(np.float32)
+    below = np.nextafter(near, np.float32(-np.inf), dtype=np.float32)
+    return np.where(near > values, below, near) + np.float32(0)  # no -0
+
+
+@compiled
+def packed(
+    feature: np.ndarray, threshold: np.ndarray, left: np.ndarray, right: np.ndarray, root: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """All nodes as the numbers above, and where each was before: siblings now stand side by side.
+
+    Args:
+        feature: (nodes,) int32, -1 at leaves.
+        threshold: (nodes,) uint32, `ordered`.
+        left: (nodes,) int32 among all nodes.
+        right: (nodes,) int32 among all nodes.
+        root: (trees,) int32, ascending; a tree's nodes follow its root.
+    """
+    word, origin = np.empty(len(feature), np.uint64), np.empty(len(feature), np.int64)
+    for first in root:
+        origin[first], at, free = first, first, first + 1
+        while at < free:
+            old = origin[at]
+            if feature[old] < 0:
+                word[at] = (_LEAF << _HALF) | np.uint64(at - first)
+            else:
+                word[at] = (
+                    (np.uint64(threshold[old]) << _HALF)
+                    | (np.uint64(feature[old]) << _FEATURE)
+                    | np.uint64(free - first)
+                )
+                origin[free], origin[free + 1] = left[old], right[old]
+                free += 2
+            at += 1
+    return word, origin
+
+
+@compiled
+def walk(
+    values: np.ndarray, word: np.ndarray, root: np.ndarray, mean: np.ndarray, square: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation at the leaves reached, (q,) float32 each.
+
+    Args:
+        values: (q, features) uint32, `ordered`, C order; at most 256 features.
+        word: (nodes,) of `packed`; at most 2**24 a tree.
+        root: (trees,) the trees to ask.
+        mean: (nodes,) float32, in the order of `packed`.
+        square: (nodes,) float32, mean square.
+    """
+    count, width = values.shape
+    flat = values.reshape(-1)
+    expected, deviation = np.empty(count, np.float32), np.empty(count, np.float32)
+    total, squares = np.empty(BLOCK), np.empty(BLOCK)
+    # Unsigned throughout: of a signed index the compiler must ask whether it counts from the end.
+    node, query = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
+    for start in range(0, count, BLOCK):
+        stop = min(start + BLOCK, count)
+        total[:], squares[:] = 0, 0
+        for first in root:
+            tree, means, mean_squares = word[first:], mean[first:], square[first:]
+            for group in range(start, stop, ABREAST):
+                for k in range(ABREAST):
+                    node[k], query[k] = 0, min(group + k, count - 1) * width
+                moved = np.uint64(1)
+                while moved != 0:
+                    for _ in range(STEPS):
+                        moved = np.uint64(0)
+                        for k in range(ABREAST):
+                            here = tree[node[k]]
+                            value = flat[query[k] + ((here >> _FEATURE) & _BYTE)]
+                            then = (here & _CHILD) + np.uint64(value > (here >> _HALF))
+                            moved |= then ^ node[k]
+                            node[k] = then
+                for k in range(min(ABREAST, stop - group)):
+                    total[group - start + k] += means[node[k]]
+                    squares[group - start + k] += mean_squares[node[k]]
+        for k in range(stop - start):
+            average = total[k] / len(root)
+            expected[start + k] = average
+            deviation[start + k] = np.sqrt(max(squares[k] / len(root) - average**2, 0.0))
+    return expected, deviation

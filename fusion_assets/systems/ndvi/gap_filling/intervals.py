@@ -64,13 +64,13 @@ def calibrate(error: np.ndarray, spread: np.ndarray, far: np.ndarray, fold: np.n
     Returns:
         Ends of error / spread per class of remoteness; classes with few folds take those of all.
     """
-    known = np.isfinite(error)
-    score, group, fold = (error / spread)[known], np.digitize(far[known], EDGES), fold[known]
+    finite = np.isfinite(error)
+    score, group, fold = (error / spread)[finite], np.digitize(far[finite], EDGES), fold[finite]
     ends = []
     for k in range(len(EDGES) + 1):
-        own = group == k
-        enough = len(np.unique(fold[own])) >= _FEWEST
-        ends.append(_ends(score[own], fold[own]) if enough else _ends(score, fold))
+        members = group == k
+        enough = len(np.unique(fold[members])) >= _FEWEST
+        ends.append(_ends(score[members], fold[members]) if enough else _ends(score, fold))
     low, high = np.array(ends).T
     return Intervals(low, high)
 
@@ -88,9 +88,9 @@ def _ends(score: np.ndarray, fold: np.ndarray) -> tuple[float, float]:
     low, middle, high = _quantiles(score)
     folds, needed = np.unique(fold), []
     for left_out in folds[: len(folds) if len(folds) > 1 else 0]:
-        own = fold == left_out
-        lower, centre, upper = _quantiles(score[~own])
-        away = score[own] - centre
+        judged = fold == left_out
+        lower, centre, upper = _quantiles(score[~judged])
+        away = score[judged] - centre
         needed.append(away / np.where(away < 0, min(lower - centre, -1e-6), max(upper - centre, 1e-6)))
     factor = np.clip(np.quantile(np.concatenate(needed), COVERED), 1, _WIDEST) if needed else _WIDEST
     return float(middle + factor * (low - middle)), float(middle + factor * (high - middle))

@@ -26,19 +26,19 @@ def neighbours(days: np.ndarray, ndvi: np.ndarray, pixel: np.ndarray, day: np.nd
 
     Values are NaN and distances infinite where there is none.
     """
-    found = np.full((len(pixel), 4), np.nan, np.float32)
+    out = np.full((len(pixel), 4), np.nan, np.float32)
     for k in range(len(pixel)):
         values, middle = ndvi[pixel[k]], np.searchsorted(days, day[k])
-        found[k, 2] = found[k, 3] = np.inf
+        out[k, 2] = out[k, 3] = np.inf
         for i in range(middle - 1, -1, -1):
             if np.isfinite(values[i]):
-                found[k, 0], found[k, 2] = values[i], day[k] - days[i]
+                out[k, 0], out[k, 2] = values[i], day[k] - days[i]
                 break
         for i in range(middle, len(days)):
             if days[i] > day[k] and np.isfinite(values[i]):
-                found[k, 1], found[k, 3] = values[i], days[i] - day[k]
+                out[k, 1], out[k, 3] = values[i], days[i] - day[k]
                 break
-    return found
+    return out
 
 
 @compiled
@@ -46,7 +46,7 @@ def nearest_pass(
     days: np.ndarray, vv: np.ndarray, vh: np.ndarray, pixel: np.ndarray, day: np.ndarray, reach: int
 ) -> np.ndarray:
     """(q, 2): VV and VH in dB of the pass nearest in time within `reach` days, the earlier of two; NaN if none."""
-    found = np.full((len(pixel), 2), np.nan, np.float32)
+    out = np.full((len(pixel), 2), np.nan, np.float32)
     for k in range(len(pixel)):
         p, best = pixel[k], reach + 1
         for i in range(np.searchsorted(days, day[k] - reach), len(days)):
@@ -54,8 +54,8 @@ def nearest_pass(
                 break
             distance = abs(days[i] - day[k])
             if distance < best and np.isfinite(vv[p, i]) and np.isfinite(vh[p, i]):
-                best, found[k, 0], found[k, 1] = distance, vv[p, i], vh[p, i]
-    return found
+                best, out[k, 0], out[k, 1] = distance, vv[p, i], vh[p, i]
+    return out
 
 
 @compiled
@@ -86,19 +86,19 @@ def local_mean(days: np.ndarray, values: np.ndarray, first: int, day: int, weigh
 
 
 @compiled
-def add_local_means(days: np.ndarray, rows: np.ndarray, day: int, weights: np.ndarray, found: np.ndarray) -> None:
+def add_local_means(days: np.ndarray, rows: np.ndarray, day: int, weights: np.ndarray, out: np.ndarray) -> None:
     """Put `local_mean` of every pixel of a strip into `found` (p,); `rows` is (days, p), of finite values and NaN."""
-    weight, reach = np.zeros(found.shape), len(weights) - 1
-    found[:] = 0
+    weight, reach = np.zeros(out.shape), len(weights) - 1
+    out[:] = 0
     for i in range(np.searchsorted(days, day - reach), len(days)):
         if days[i] > day + reach:
             break
         row, w = rows[i], weights[abs(days[i] - day)]
-        for p in range(len(found)):
-            found[p] += w * row[p] if row[p] == row[p] else 0.0
+        for p in range(len(out)):
+            out[p] += w * row[p] if row[p] == row[p] else 0.0
             weight[p] += w if row[p] == row[p] else 0.0
-    for p in range(len(found)):
-        found[p] = found[p] / weight[p] if weight[p] > 0 else np.nan
+    for p in range(len(out)):
+        out[p] = out[p] / weight[p] if weight[p] > 0 else np.nan
 
 
 @compiled
@@ -141,11 +141,11 @@ def level_orbits(days: np.ndarray, values: np.ndarray, orbit: np.ndarray, orbits
 @compiled
 def at_scenes(days: np.ndarray, values: np.ndarray, scene_days: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(n, t): local mean of the backscatter at the dates of the scenes."""
-    found = np.empty((len(values), len(scene_days)), np.float32)
+    out = np.empty((len(values), len(scene_days)), np.float32)
     for start in range(0, len(values), STRIP):
-        strip = found[start : start + STRIP]
+        strip = out[start : start + STRIP]
         rows, mean = values[start : start + STRIP].T.copy(), np.empty(len(strip))
         for i in range(len(scene_days)):
             add_local_means(days, rows, scene_days[i], weights, mean)
             strip[:, i] = mean
-    return found
+    return out

@@ -1,4 +1,9 @@
-"""The methods that the fusion is compared with: formulas, fits on radar alone, interpolation, smoothing."""
+"""The methods that the fusion is compared with: formulas, fits on radar alone, interpolation, smoothing.
+
+The published formula is that of R. Filgueiras, E. C. Mantovani, D. Althoff, E. I. Fernandes Filho and F. F. da Cunha,
+"Crop NDVI Monitoring Based on Sentinel 1", Remote Sensing 11 (2019) 1441, doi:10.3390/rs11121441, equations 3, 4 and 14
+as Sentinel Hub's example of data fusion cites them: fitted on soybean and maize in Bahia, four dates.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.ndvi.gap_filling import formulas
 from fusion_assets.systems.ndvi.gap_filling.forest import Forest, grow
 from fusion_assets.systems.ndvi.gap_filling.intervals import remoteness
 from fusion_assets.systems.ndvi.gap_filling.kernels import nearest_pass, neighbours
@@ -18,6 +22,7 @@ from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import Gaps
 from fusion_assets.systems.ndvi.gap_filling.smoothing import whittaker
 
 REACH = 12  # days: a pass farther away says nothing about a day; one full cycle of a satellite
+CONSTANT, PER_VH, PER_VV, PER_RATIO = 2.572, -0.05047, 0.176, 3.422
 
 State = dict[str, np.ndarray]
 
@@ -81,7 +86,7 @@ class LinearFit:
         """Fit, and fit again without each fold of dates."""
         bands = _passes(gaps.series)(np.arange(len(gaps.day)), gaps.day)
         _require_radar(bands, gaps)
-        known = np.isfinite(bands).all(axis=1)
+        finite = np.isfinite(bands).all(axis=1)
         terms = _terms(bands)
 
         def solve(rows: np.ndarray) -> np.ndarray:
@@ -89,9 +94,9 @@ class LinearFit:
 
         value = np.full(len(gaps.day), np.nan)
         for fold in range(gaps.folds):
-            own = gaps.fold == fold
-            value[own] = terms[own] @ solve(known & ~own)
-        return {"coefficients": solve(known)}, _from_radar(value)
+            judged = gaps.fold == fold
+            value[judged] = terms[judged] @ solve(finite & ~judged)
+        return {"coefficients": solve(finite)}, _from_radar(value)
 
     def ready(self, state: State, series: Series) -> Ask:
         """Answer by the fit."""
@@ -106,10 +111,10 @@ class RadarForest:
         """Grow."""
         bands = _passes(gaps.series)(np.arange(len(gaps.day)), gaps.day)
         _require_radar(bands, gaps)
-        known = np.isfinite(bands).all(axis=1)
+        finite = np.isfinite(bands).all(axis=1)
         terms = _terms(bands)[:, 1:].astype(np.float32)
-        forest = grow(terms[known], gaps.truth[known], gaps.seen()[:, known], trees=6, leaf=20, seed=seed)
-        return forest.arrays(), self._answer(forest, terms, known, gaps.fold)
+        forest = grow(terms[finite], gaps.truth[finite], gaps.seen()[:, finite], trees=6, leaf=20, seed=seed)
+        return forest.arrays(), self._answer(forest, terms, finite, gaps.fold)
 
     def ready(self, state: State, series: Series) -> Ask:
         """Answer by all trees."""
@@ -123,9 +128,9 @@ class RadarForest:
         return ask
 
     @staticmethod
-    def _answer(forest: Forest, terms: np.ndarray, known: np.ndarray, fold: np.ndarray | None) -> Answer:
-        value, spread = forest.ask(np.where(known[:, None], terms, 0), fold)
-        return _from_radar(np.where(known, value, np.nan), spread + 0.01)
+    def _answer(forest: Forest, terms: np.ndarray, finite: np.ndarray, fold: np.ndarray | None) -> Answer:
+        value, spread = forest.ask(np.where(finite[:, None], terms, 0), fold)
+        return _from_radar(np.where(finite, value, np.nan), spread + 0.01)
 
 
 class Interpolation:
@@ -169,15 +174,44 @@ class Whittaker:
         days, ndvi = day_numbers(series.time), np.ascontiguousarray(series.ndvi.T, np.float32)
 
         def ask(pixel: np.ndarray, day: np.ndarray) -> Answer:
-            own, column = np.unique(pixel, return_inverse=True)
+            pixels, column = np.unique(pixel, return_inverse=True)
             first, last = min(days[0], day.min()), max(days[-1], day.max())
-            values = np.full((last - first + 1, len(own)), np.nan, np.float32)
-            values[days - first] = series.ndvi[:, own]
+            values = np.full((last - first + 1, len(pixels)), np.nan, np.float32)
+            values[days - first] = series.ndvi[:, pixels]
             curve = whittaker(np.arange(first, last + 1), values, float(state["smoothness"]))
             away = neighbours(days, ndvi, pixel, day).T[2:]
             return _from_neighbours(curve[day - first, column], remoteness(*away))
 
         return ask
+
+
+def normalised_ratio(vv: np.ndarray, vh: np.ndarray) -> np.ndarray:
+    """(VH - VV) / (VH + VV), the paper's normalised ratio of polarisations; NaN where the sum is 0."""
+    total = vh + vv
+    return np.where(total == 0, np.nan, (vh - vv) / np.where(total == 0, 1, total))
+
+
+def seed_as_printed(vv: np.ndarray, vh: np.ndarray) -> np.ndarray:
+    """NDVI as Sentinel Hub's example computes it: 10 x ln 10 x linear backscatter stands where decibels should.
+
+    Args:
+        vv: backscatter in dB; turned into linear power first, as the example reads it.
+        vh: likewise.
+    """
+    vv, vh = (10 * np.log(10) * 10 ** (band / 10) for band in (vv, vh))
+    return CONSTANT + PER_VH * vh + PER_VV * vv + PER_RATIO * normalised_ratio(vv, vh)
+
+
+def published_formula(vv: np.ndarray, vh: np.ndarray, sign: float = 1.0) -> np.ndarray:
+    """NDVI by the published formula on true decibels.
+
+    Args:
+        vv: backscatter in dB.
+        vh: likewise.
+        sign: of the ratio's coefficient: +1 as cited. With it most fields come out far above 1, with -1 within the
+            range of NDVI, so that the printed sign is doubtful.
+    """
+    return CONSTANT + PER_VH * vh + PER_VV * vv + sign * PER_RATIO * normalised_ratio(vv, vh)
 
 
 def between(before: np.ndarray, after: np.ndarray, to_before: np.ndarray, to_after: np.ndarray) -> np.ndarray:
@@ -195,7 +229,7 @@ def _passes(series: Series) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 def _terms(bands: np.ndarray) -> np.ndarray:
     vv, vh = bands.T.astype(np.float64)
-    return np.stack([np.ones(len(vv)), vv, vh, vh - vv, formulas.normalised_ratio(vv, vh)], axis=1)
+    return np.stack([np.ones(len(vv)), vv, vh, vh - vv, normalised_ratio(vv, vh)], axis=1)
 
 
 def _require_radar(bands: np.ndarray, gaps: Gaps) -> None:

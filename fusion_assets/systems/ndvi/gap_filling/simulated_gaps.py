@@ -58,9 +58,9 @@ class Gaps:
         return np.array([self._outside(fold, apart) for fold in range(self.folds)])
 
     def _outside(self, fold: int, apart: int) -> np.ndarray:
-        own = self.fold == fold
-        first, last = self.day[own].min(), self.day[own].max()
-        far = ~own & ((self.day < first - apart) | (self.day > last + apart))
+        inside = self.fold == fold
+        first, last = self.day[inside].min(), self.day[inside].max()
+        far = ~inside & ((self.day < first - apart) | (self.day > last + apart))
         return far if apart == 0 or far.mean() >= _LEAST_SEEN else self._outside(fold, apart // 2)
 
 

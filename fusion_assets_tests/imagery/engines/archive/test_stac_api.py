@@ -12,8 +12,8 @@ from shapely.geometry import box
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery import retries
-from fusion_assets.imagery.engines.archive.catalog import find_items
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets_tests.imagery.archives import bare_item, write_catalog

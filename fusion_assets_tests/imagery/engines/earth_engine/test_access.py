@@ -12,7 +12,7 @@ from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, 
 from fusion_assets.imagery.engines.earth_engine.connection import earth_engine_error
 from fusion_assets.loopbacks.earth_engine.tokens import service_account_file, token_endpoint, user_file
 from fusion_assets.orchestration.resources import EngineResource
-from fusion_assets.study import load_study
+from fusion_assets_tests.whole_studies import load_study
 
 MARK = "MARKED-SECRET-4711"
 
@@ -163,7 +163,7 @@ KINDS = {
 def test_each_kind_of_credentials_is_tried_out_and_named(bare, tmp_path, endpoint, use):
     use(bare, tmp_path, endpoint)
     assert access.credentials(Connection()) == f"{KINDS[use]} may sign in"
-    assert endpoint.asked
+    assert endpoint.requests
 
 
 @pytest.mark.parametrize("use", KINDS)

@@ -15,7 +15,7 @@ from fusion_assets.imagery.engines.archive.engine import scenes_for
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, connection, direct
 from fusion_assets.imagery.engines.earth_engine.expressions import physical
 from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline, searched_area
-from fusion_assets.imagery.engines.earth_engine.scenes import find_scenes, listing
+from fusion_assets.imagery.engines.earth_engine.scene_lists import find_scenes, listing
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask

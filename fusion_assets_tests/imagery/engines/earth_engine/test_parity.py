@@ -17,12 +17,12 @@ from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
-from fusion_assets.study import load_study
 from fusion_assets.study.imagery_requests import request_for
 from fusion_assets.systems.built_up.features import labels
 from fusion_assets_tests.imagery.archives import GRID, make_item, small_request, write_catalog, write_tif
 from fusion_assets_tests.imagery.engines.earth_engine.cases import allowed, assert_same, demo_request
 from fusion_assets_tests.test_real_places import STUDIES
+from fusion_assets_tests.whole_studies import load_study
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import study_of
-from fusion_assets.study.earth_engine import workload_tag
+from fusion_assets.study.earth_engine_use import workload_tag
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.study.samples import TODAY, changed
 

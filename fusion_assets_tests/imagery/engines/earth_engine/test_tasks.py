@@ -147,6 +147,7 @@ def test_a_bucket_that_cannot_be_reached_costs_no_task(demo, tmp_path, monkeypat
     def refuse(*arguments, **options):
         raise PermissionError("https://storage.example/o?token=SECRET")
 
+    hasty = engine_for(service, tmp_path, files_grace=dt.timedelta(0))
     with monkeypatch.context() as patched:
         patched.setattr("fsspec.core.url_to_fs", refuse)
         seen = hasty.states([export])[0]

@@ -9,7 +9,7 @@ import pytest
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import CompositeEngine
 from fusion_assets.imagery.engines.sentinel_hub import Connection, SentinelHub
-from fusion_assets.imagery.engines.sentinel_hub.connection import Pace
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals, resampled_figures
-from fusion_assets.evaluation.scores import scores
+from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
 from fusion_assets.systems.built_up.accuracy import ablation, evaluation, nested
 from fusion_assets.systems.built_up.model import ensemble as network
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
@@ -61,8 +60,8 @@ def test_every_figure_can_be_recomputed_from_the_stored_predictions(ablated):
     figures = {}
     for name, entry in found["sets"].items():
         answer = table[f"predicted_{name}"].to_numpy(bool), table[f"probability_{name}"].to_numpy()
-        assert scores(label, *answer) == {key: entry[key] for key in scores(label, *answer)}
-        figures[name] = resampled_figures(label, *answer, resamples)
+        document, figures[name] = evaluation.scored(label, *answer, resamples)
+        assert document == {key: entry[key] for key in document}
         assert intervals(figures[name], found["blocks"]) == entry["intervals"]
     for name in SETS:
         difference = intervals(differences(figures[name], figures["both"]), found["blocks"])

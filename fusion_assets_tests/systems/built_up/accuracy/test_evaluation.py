@@ -127,7 +127,7 @@ def test_inner_models_have_seen_neither_fold(town, monkeypatch):
         return fit(self, level, masks, seeds, keep)
 
     monkeypatch.setattr(evaluation.Channels, "fit", spy)
-    table = evaluation.Channels(samples, stack, FEATURES)
+    table = evaluation.Channels.of_region(samples, stack, FEATURES)
     nested.nested_model(table, NEAR)
     pairs = [(a, b) for a in range(5) for b in range(a + 1, 5)]
     for (a, b), mask in zip(pairs, seen[0], strict=True):

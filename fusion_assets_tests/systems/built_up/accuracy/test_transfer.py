@@ -79,18 +79,19 @@ def test_one_other_region_is_held_out_by_blocks(regions):
 def test_regions_on_the_same_cells_do_not_buffer_each_other(regions):
     samples, stacks = regions
     order = ["north", "east", "west"]
-    table = transfer.RegionChannels([samples[n] for n in order], [stacks[n] for n in order], FEATURES)
-    assert table.trains(table.region == 0).sum() == (table.region > 0).sum()
+    table = transfer.region_channels([samples[n] for n in order], [stacks[n] for n in order], FEATURES)
+    region = table.samples["region"]
+    assert table.trains(~table.batched).sum() == (region > 0).sum() == table.batched.sum()
     assert len(np.unique(table.block)) == sum(samples[n]["block"].nunique() for n in order)
 
 
 def test_channels_of_a_region_are_its_own(regions):
     samples, stacks = regions
     order = ["north", "east", "west"]
-    table = transfer.RegionChannels([samples[n] for n in order], [stacks[n] for n in order], FEATURES)
-    alone = Channels(samples["east"], stacks["east"], FEATURES)
+    table = transfer.region_channels([samples[n] for n in order], [stacks[n] for n in order], FEATURES)
+    alone = Channels.of_region(samples["east"], stacks["east"], FEATURES)
     alone.scaling = table.scaling
-    assert np.array_equal(table.of(NEAR[0])[table.region == 1], alone.of(NEAR[0]))
+    assert np.array_equal(table.of(NEAR[0])[table.samples["region"] == 1], alone.of(NEAR[0]))
 
 
 def test_what_being_a_stranger_costs_is_paired(regions, of_north):

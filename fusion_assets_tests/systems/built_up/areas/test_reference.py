@@ -27,7 +27,7 @@ def outline():
 @pytest.fixture
 def table():
     strata = np.where(np.arange(30)[None, :] < 10, 0, 2) * np.ones((20, 1), int)
-    points = draw_points(GRID, strata, 120, 0)
+    points = draw_points(GRID, strata, 120, 0, "built_up")
     return pd.concat([points.assign(year=year, label=(points["x"] < 505_000).astype(int)) for year in YEARS])
 
 

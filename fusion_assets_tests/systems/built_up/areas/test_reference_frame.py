@@ -7,11 +7,12 @@ import shapely
 from affine import Affine
 
 from fusion_assets.errors import FusionError
-from fusion_assets.evaluation.probability_sample import STRATA, draw_points, strata_of
+from fusion_assets.evaluation.probability_sample import draw_points, strata_of
 from fusion_assets.grids.crs import to_lonlat
 from fusion_assets.grids.grid import Grid
 from fusion_assets.systems.built_up.areas.reference_checks import checked_reference
 
+STRATA = ("built_up", "near", "rest")
 GRID = Grid("EPSG:32645", Affine(1000, 0, 460_000, 0, -1000, 3_000_000), 50, 60)
 YEARS = (2016, 2017, 2018)
 WHOLE = np.ones(GRID.shape, bool)
@@ -31,7 +32,7 @@ def a_map(shift=0):
 
 
 def drawn(shift=0, seed=0, points=300, inside=WHOLE):
-    return draw_points(GRID, strata_of(a_map(shift), inside), points, seed)
+    return draw_points(GRID, strata_of(a_map(shift), inside), points, seed, "built_up")
 
 
 def yearly(each):

@@ -64,7 +64,7 @@ def interpreted(truth, old, seed, points=400, panel=True, drawable=None):
     strata = strata_of(old, np.ones(GRID.shape, bool) if drawable is None else drawable)
     parts = []
     for k, year in enumerate(YEARS):
-        drawn = draw_points(GRID, strata, points, seed if panel else 1000 * k + seed)
+        drawn = draw_points(GRID, strata, points, seed if panel else 1000 * k + seed, "built_up")
         row = ((GRID.transform.f - drawn["y"]) // 1000).astype(int).to_numpy()
         col = ((drawn["x"] - GRID.transform.c) // 1000).astype(int).to_numpy()
         parts.append(pd.DataFrame({

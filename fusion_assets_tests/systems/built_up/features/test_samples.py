@@ -58,6 +58,8 @@ def test_what_cannot_be_sampled_is_named():
         draw_samples(stack, labels, (*FEATURES, "B11"), source=source)
     with pytest.raises(FusionError, match="do not share their pixel centres"):
         draw_samples(stack, labels.isel(x=slice(1, None)), FEATURES, source=source)
+    with pytest.raises(FusionError, match="all 3840 labelled pixels are not built-up"):
+        draw_samples(stack, labels.assign(built_up=labels["built_up"] * 0), FEATURES, source=source)
     stack["B08"][:] = np.nan
     with pytest.raises(FusionError, match="B08 is absent at 3840"):
         draw_samples(stack, labels, FEATURES, source=source)

@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.learning import backend
+from fusion_assets.learning import backend, blockwise, saved_model
+from fusion_assets.learning.saved_model import TrainedModel
 from fusion_assets.systems.built_up.model import classifier
 from fusion_assets.systems.built_up.model import ensemble as network
-from fusion_assets.systems.built_up.model.classifier import TrainedModel, predict_dataset, train
+from fusion_assets.systems.built_up.model.classifier import train
 from fusion_assets.systems.built_up.model.ensemble import Setting, choose_setting
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 from fusion_assets_tests.systems.built_up.conftest import FEATURES
 
 NEAR = LEVELS[1:2]
+
+
+def predict_dataset(model, stack):
+    return blockwise.predict_dataset(model, stack, "train again")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +58,7 @@ def test_a_missing_feature_gives_no_probability_there_and_nowhere_else(town, mod
 def test_the_graph_is_the_mean_of_its_members(town, model):
     """The saved graph and the batched members that were trained give the same answer."""
     stack, samples = town
-    table = classifier.Channels(samples, stack, FEATURES)
+    table = classifier.Channels.of_region(samples, stack, FEATURES)
     every = np.ones((5, len(samples)), bool)
     epochs = model.card["epochs"]
     members = network.fit_members(table.of(NEAR[0]), table.label, every, range(5), [epochs])[epochs]
@@ -69,7 +74,7 @@ def test_streaming_in_blocks_equals_the_whole_array(town, monkeypatch):
     around = model.card["context"]
     values = np.pad(values, ((around, around), (around, around), (0, 0)), constant_values=np.nan)
     whole = model.probabilities(values)
-    monkeypatch.setattr(classifier, "BLOCK", 17)
+    monkeypatch.setattr(saved_model, "BLOCK", 17)
     lazy = predict_dataset(model, stack.chunk({"y": 13, "x": 60}))
     assert lazy.chunks is not None and max(lazy.chunks[0]) < 35
     np.testing.assert_allclose(lazy.values, whole, atol=1e-6)
@@ -86,8 +91,8 @@ def test_the_compiled_graph_of_large_rasters_predicts_the_same(town, tmp_path, m
     plain = predict_dataset(trained, stack).values
     trained.keras_model.save(tmp_path / "m.keras")
     loaded = TrainedModel(keras.models.load_model(tmp_path / "m.keras", compile=False), trained.card)
-    monkeypatch.setattr(classifier, "BLOCK", 40)
-    monkeypatch.setattr(classifier, "COMPILED_FROM", 1)
+    monkeypatch.setattr(saved_model, "BLOCK", 40)
+    monkeypatch.setattr(saved_model, "COMPILED_FROM", 1)
     lazy = predict_dataset(loaded, stack)
     assert lazy.data.numblocks == (2, 2)
     np.testing.assert_allclose(lazy.values, plain, atol=1e-5)

@@ -31,7 +31,7 @@ _PUBLIC = "projects/earthengine-public/assets/"
 
 
 @dataclass(frozen=True)
-class Found:
+class SceneGroups:
     """The scenes of a request.
 
     Attributes:
@@ -103,7 +103,7 @@ def deprecated() -> dict[str, str]:
     return {**DEPRECATED, **published}
 
 
-def find_scenes(request: ExportRequest, connection: Connection) -> Found:
+def find_scenes(request: ExportRequest, connection: Connection) -> SceneGroups:
     """The scenes that a request names.
 
     Raises:
@@ -118,7 +118,7 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
     if request.recipe.reducer == "latest":
         where = f"{request.asset} {request.region}|{request.year}"
         source = _lattice(request, name, indices[-1][0], connection, where)
-    return Found(name, indices, masked, source, lacking, flags)
+    return SceneGroups(name, indices, masked, source, lacking, flags)
 
 
 def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool, tuple[str, ...]]:
@@ -248,5 +248,5 @@ def _lattice(
 
     band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
     projection = ee.Image(f"{name}/{index}").select(band).projection()
-    found = connection.ask(projection.getInfo, f"looking up the cells of {where}")
-    return found.get("crs") or found["wkt"], tuple(float(term) for term in found["transform"])
+    facts = connection.ask(projection.getInfo, f"looking up the cells of {where}")
+    return facts.get("crs") or facts["wkt"], tuple(float(term) for term in facts["transform"])
