@@ -11,6 +11,7 @@ import sqlite3
 import zlib
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 
@@ -21,6 +22,7 @@ from fusion_assets.imagery.engines.protocol import Export, operation_id
 from fusion_assets.loopbacks.earth_engine import EarthEngineService
 from fusion_assets.loopbacks.earth_engine.tokens import private_key, service_account_file, token_endpoint, user_file
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
+from fusion_assets.orchestration import engine_assets
 from fusion_assets.orchestration.engine_assets import with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
@@ -78,6 +80,10 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path, catalog, capfd, monkeypatch):
+    """Where nobody waits between attempts, of requests or of runs."""
+    monkeypatch.setattr(retries, "sleep", lambda _: None)
+    at_once = dg.RetryPolicy(max_retries=engine_assets.NETWORK_RETRIES.max_retries)
+    monkeypatch.setattr(engine_assets, "NETWORK_RETRIES", at_once)
     for name in ("EE_PROJECT", "EE_URL", "FUSION_ARCHIVE", "FUSION_ENGINE", "FUSION_EE_BUCKET"):
         monkeypatch.delenv(name, raising=False)
     return Place(tmp_path, catalog, capfd, monkeypatch)
@@ -85,11 +91,10 @@ def place(tmp_path, catalog, capfd, monkeypatch):
 
 @pytest.fixture
 def signed_in(place, catalog, monkeypatch):
-    """Earth Engine on this machine, to which real credentials are sent for once; nobody waits between attempts."""
+    """Earth Engine on this machine, to which real credentials are sent for once."""
     right = connection.credentials_for
     for module in (connection, access):
         monkeypatch.setattr(module, "credentials_for", lambda url: right(""))
-    monkeypatch.setattr(retries, "sleep", lambda _: None)
     with token_endpoint(f"{MARK}-access-token") as tokens, EarthEngineService(catalog) as service:
         monkeypatch.setattr("google.oauth2.credentials._GOOGLE_OAUTH2_TOKEN_ENDPOINT", tokens.url)
         url = service.url.replace("//", f"//user:{MARK}-url@")
@@ -188,7 +193,6 @@ def test_signed_addresses_of_an_archive_are_not_kept(place, signed_archive):
 
 
 def test_signed_addresses_are_not_shown_where_files_cannot_be_read(place, signed_archive):
-    place.monkeypatch.setattr(retries, "sleep", lambda _: None)
     signed_archive.add("avg_rad")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)
     assert code == 1 and "cannot be read" in printed and "127.0.0.1" in printed

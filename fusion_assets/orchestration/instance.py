@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -17,11 +18,7 @@ import dagster as dg
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.instance_databases import check_databases, repair_databases
 
-PATIENCE_SECONDS = 120
-"""How long a process waits for another one to open the instance, which takes a few seconds at most."""
-
 PROCESS_TAG = "fusion/process"
-_SILENT_SECONDS = 3
 # Dagster's own note of the code server that launched a run.
 _SERVER_TAG = ".dagster/grpc_info"
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -61,14 +58,27 @@ def prepare_home(study_name: str) -> Path:
     return home
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long a process waits for another one to open the instance, which takes a few seconds at most.
+
+    Attributes:
+        silent: seconds until it says what it waits for.
+        longest: seconds more until it gives up.
+    """
+
+    silent: float = 3
+    longest: float = 120
+
+
 @contextmanager
-def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+def opened_instance(home: Path, patience: Patience = Patience()) -> Iterator[dg.DagsterInstance]:
     """The instance that a prepared home holds; processes that start together open it one after the other.
 
     Raises:
         FusionError: a database of it is not whole, or Dagster cannot open it.
     """
-    with alone(home):
+    with alone(home, patience):
         check_databases(home)
         instance = _opened(home)
     with instance:
@@ -107,20 +117,20 @@ def check_instance(study_name: str) -> str:
 
 
 @contextmanager
-def alone(home: Path) -> Iterator[None]:
+def alone(home: Path, patience: Patience = Patience()) -> Iterator[None]:
     """Keep other processes of this package from opening an instance; the lock of a process that dies is released."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(home / "opening.lock")
     try:
         try:
-            lock.acquire(timeout=_SILENT_SECONDS)
+            lock.acquire(timeout=patience.silent)
         except Timeout:
             print(f"waiting for another process, which is opening the Dagster instance {home}", file=sys.stderr)
-            lock.acquire(timeout=PATIENCE_SECONDS)
+            lock.acquire(timeout=patience.longest)
     except Timeout:
         raise FusionError(
-            f"another process has been opening the Dagster instance {home} for {PATIENCE_SECONDS} s",
+            f"another process has been opening the Dagster instance {home} for {patience.longest:g} s",
             "a few seconds at most",
             "end that process (another `fusion run`, `demo`, `ui` or `doctor` that is stuck), then start again",
         ) from None

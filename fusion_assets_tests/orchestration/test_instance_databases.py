@@ -11,8 +11,7 @@ import dagster as dg
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration import instance as module
-from fusion_assets.orchestration.instance import check_instance, opened_instance, prepare_home
+from fusion_assets.orchestration.instance import Patience, check_instance, opened_instance, prepare_home
 from fusion_assets.orchestration.instance_databases import check_databases
 
 DATABASES = ["history/runs.db", "history/runs/index.db", "schedules/schedules.db"]
@@ -165,10 +164,12 @@ def test_a_process_that_was_killed_while_opening_blocks_nobody(holder, used):
     assert runs_in(used) == [RUN]
 
 
-def test_waiting_ends_and_says_what_for(holder, home, monkeypatch, capsys):
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
-    monkeypatch.setattr(module, "_SILENT_SECONDS", 0.1)
-    with pytest.raises(FusionError, match="another process has been opening"), opened_instance(home):
+def test_waiting_ends_and_says_what_for(holder, home, capsys):
+    short = Patience(silent=0.1, longest=0.2)
+    with (
+        pytest.raises(FusionError, match=r"has been opening .* for 0\.2 s"),
+        opened_instance(home, short),
+    ):
         pass
     assert f"waiting for another process, which is opening the Dagster instance {home}" in capsys.readouterr().err
 

@@ -14,8 +14,6 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 from fusion_assets.systems.built_up.model.prediction import PROBABILITY
 
-TILE = 1024
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -50,6 +48,7 @@ def measure(
     thresholds: tuple[float, float],
     row: Sequence[int] | np.ndarray = (),
     col: Sequence[int] | np.ndarray = (),
+    tile: int = 1024,
 ) -> Measured:
     """Read the maps once, tile by tile.
 
@@ -59,6 +58,7 @@ def measure(
         thresholds: lowest and highest, of the sensitivity range.
         row: of the pixels wanted one by one.
         col: likewise.
+        tile: edge in pixels of what is held at once.
     """
     years = sorted(predictions)
     grid = Grid.of(predictions[years[0]])
@@ -66,8 +66,8 @@ def measure(
     sums = np.zeros(4 + 3 * len(years))
     valid, mean = np.zeros(len(row), bool), np.zeros(len(row))
     built = {year: np.zeros(len(row), bool) for year in years}
-    for top, left in product(range(0, grid.height, TILE), range(0, grid.width, TILE)):
-        rows, cols = slice(top, min(top + TILE, grid.height)), slice(left, min(left + TILE, grid.width))
+    for top, left in product(range(0, grid.height, tile), range(0, grid.width, tile)):
+        rows, cols = slice(top, min(top + tile, grid.height)), slice(left, min(left + tile, grid.width))
         window = grid.window(top, left, rows.stop - top, cols.stop - left)
         km2, inside = window.pixel_areas_km2(), window.inside(area)
         p = np.stack([np.asarray(predictions[year][PROBABILITY].data[rows, cols], np.float32) for year in years])

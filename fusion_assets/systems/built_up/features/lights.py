@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from fusion_assets.study.lights import LightsUse
 
 BAND = "avg_rad"
-SAMPLE = 1_000_000
-"""Pixels that numbers are estimated from, at most."""
 BRIGHTEST_BACKGROUND = 1.0
 """nW/cm2/sr. Airglow and sensor noise stay below; where the darker half has more, as in a city, there is no dark land
 to know the background from, and none is taken away."""
@@ -60,15 +58,16 @@ class Standard:
     invariant_pixels: int = 0
 
 
-def fit(lights: Any, reference: Any | None, use: LightsUse) -> Standard:
+def fit(lights: Any, reference: Any | None, use: LightsUse, sample: int = 1_000_000) -> Standard:
     """Estimate how a year differs from the reference year, from every n-th pixel.
 
     Args:
         lights: (y, x) radiance of the year, numpy or dask, NaN for no data.
         reference: the same of the reference year on the same grid; None where the year is its own reference.
         use: which steps are wanted.
+        sample: pixels that numbers are estimated from, at most.
     """
-    step = int(np.ceil(np.sqrt(max(lights.size / SAMPLE, 1))))
+    step = int(np.ceil(np.sqrt(max(lights.size / sample, 1))))
     thin = [array[::step, ::step] for array in (lights, lights if reference is None else reference)]
     year, base = (np.asarray(array, np.float64).ravel() for array in dask.compute(*thin))
     # From the reference alone, so that it is the same for every year.

@@ -92,11 +92,10 @@ def test_years_are_compared_on_the_pixels_valid_in_all_of_them_and_as_areas():
     assert np.ptp([1 / np.isfinite(values).sum() for values in cloudy.values()]) > 0
 
 
-def test_a_large_map_is_measured_in_tiles_as_if_whole(monkeypatch):
+def test_a_large_map_is_measured_in_tiles_as_if_whole():
     _, p, _ = world(1)
     whole = measure(maps(p), outline(), (0.4, 0.6), [3, 70], [79, 0])
-    monkeypatch.setattr("fusion_assets.systems.built_up.areas.measuring.TILE", 23)
-    tiled = measure(maps(p), outline(), (0.4, 0.6), [3, 70], [79, 0])
+    tiled = measure(maps(p), outline(), (0.4, 0.6), [3, 70], [79, 0], tile=23)
     assert tiled.mapped_km2 == pytest.approx(whole.mapped_km2) and tiled.n_valid == whole.n_valid
     assert tiled.mean_km2 == pytest.approx(whole.mean_km2) and (tiled.mean == whole.mean).all()
     least, most = tiled.range_km2[2016]

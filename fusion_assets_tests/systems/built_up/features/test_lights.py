@@ -125,11 +125,10 @@ def test_no_data_of_either_year_stays_out_of_it():
         np.testing.assert_array_equal(np.isnan(cleaned(*pair, every)[0]), np.isnan(pair[0]))
 
 
-def test_large_rasters_are_estimated_from_a_sample(monkeypatch):
+def test_large_rasters_are_estimated_from_a_sample():
     now, reference = year(1, airglow=0.5), year(2)
     whole = lights.fit(now, reference, use(reference="offset"))
-    monkeypatch.setattr(lights, "SAMPLE", 600)
-    thin = lights.fit(now, reference, use(reference="offset"))
+    thin = lights.fit(now, reference, use(reference="offset"), sample=600)
     assert thin.dark_pixels < whole.dark_pixels / 3
     assert thin.offset == pytest.approx(whole.offset, abs=0.02)
 
