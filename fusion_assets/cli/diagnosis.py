@@ -60,8 +60,8 @@ def usable(scenes: Sequence[Scene], request: ExportRequest, tolerance: float) ->
     Raises:
         FusionError: more cannot be used than the study tolerates.
     """
-    found = {scene.id: scene.problem for scene in scenes}
-    return len(found) - len(tolerated(found, request.partition, tolerance))
+    problems = {scene.id: scene.problem for scene in scenes}
+    return len(problems) - len(tolerated(problems, request.partition, tolerance))
 
 
 def _shown(answer: int | FusionError) -> str:
@@ -82,11 +82,11 @@ def counted(requests: Callable[[], list[ExportRequest]], count: Callable[[Export
         except FusionError as error:
             return error
 
-    asked = requests()
+    wanted = requests()
     with ThreadPoolExecutor(at_once) as pool:
-        answers = list(pool.map(number, asked))
+        answers = list(pool.map(number, wanted))
     lines: dict[str, list[str]] = {}
-    for request, answer in zip(asked, answers, strict=True):
+    for request, answer in zip(wanted, answers, strict=True):
         lines.setdefault(request.region, []).append(f"{_shown(answer)} in {request.year}")
     text = "; ".join(f"{region}: {', '.join(parts)}" for region, parts in lines.items())
     for answer in answers:

@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
         "FUSION_DASK_SCHEDULER.",
     )
-    own = [command for system in SYSTEMS for command in system.commands]
-    names = [*_OWN[:2], *(command.name for command in own), *_OWN[2:]]
+    of_systems = [command for system in SYSTEMS for command in system.commands]
+    names = [*_OWN[:2], *(command.name for command in of_systems), *_OWN[2:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(*flags, **keywords)
     run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
     run.set_defaults(command=_run)
-    for each in own:
+    for each in of_systems:
         added = commands.add_parser(each.name, help=each.help)
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)

@@ -210,16 +210,16 @@ def why_not_fresh(
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:
     """Assets and partitions that a step reads, by the mappings of its asset."""
     graph = definitions.resolve_asset_graph()
-    own = step.asset.partitions_def
-    assert own is not None
-    this = own.subset_with_partition_keys([step.partition])
+    partitions = step.asset.partitions_def
+    assert partitions is not None
+    this = partitions.subset_with_partition_keys([step.partition])
     for parent in graph.get(step.asset.key).parent_keys:
         upstream = graph.get(parent).partitions_def
         if upstream is None:
             continue
         mapping = graph.get_partition_mapping(step.asset.key, parent)
-        found = mapping.get_upstream_mapped_partitions_result_for_partitions(this, own, upstream)
-        yield from ((parent, str(key)) for key in found.partitions_subset.get_partition_keys())
+        upstream_keys = mapping.get_upstream_mapped_partitions_result_for_partitions(this, partitions, upstream)
+        yield from ((parent, str(key)) for key in upstream_keys.partitions_subset.get_partition_keys())
 
 
 def _years_of(partition: str, study: Study) -> set[int]:
@@ -232,15 +232,15 @@ def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: M
     if not select:
         return set(graph.executable_asset_keys)
     names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
-    found: set[dg.AssetKey] = set()
+    chosen: set[dg.AssetKey] = set()
     problem = "matches no asset of this study"
     try:
         clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
-        found = set().union(*clauses)
+        chosen = set().union(*clauses)
     except Exception as error:
         problem = f"is not an asset selection ({error})"
-    if found:
-        return found
+    if chosen:
+        return chosen
     for name, needed in lacking.items():
         if name in select and name not in names:
             raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
@@ -298,9 +298,11 @@ def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
     for event in result.all_events:
         if event.event_type is not DagsterEventType.ASSET_MATERIALIZATION:
             continue
-        told = event.step_materialization_data.materialization.metadata
+        metadata = event.step_materialization_data.materialization.metadata
         for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
-            lines = [line.removeprefix("- ") for line in str(told[name].value).splitlines()] if name in told else []
+            lines = (
+                [line.removeprefix("- ") for line in str(metadata[name].value).splitlines()] if name in metadata else []
+            )
             if lines and lines != [NOTHING]:
                 yield from lines[:_SHOWN]
                 if len(lines) > _SHOWN:

@@ -54,11 +54,11 @@ def _by_pyproj(crs: str, point: tuple[float, float]) -> tuple[float, float]:
     return pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(*point)
 
 
-def _misled(found: str) -> FusionError:
+def _misled(database: str) -> FusionError:
     names = [name for name in VARIABLES if name in os.environ]
     given = ", ".join(f"{name}={os.environ[name]}" for name in names)
     return FusionError(
-        found + (f"; the environment says {given}" if given else ""),
+        database + (f"; the environment says {given}" if given else ""),
         "the data of PROJ that came with rasterio and pyproj",
         f"run `unset {' '.join(names)}`, then start again" if names else "install rasterio and pyproj again",
     )

@@ -193,9 +193,9 @@ def _launched(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, fl
     if run.tags.get(PROCESS_TAG, "").startswith(run.run_id) or server.get("host") not in _HERE:
         return None
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        told = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
-        if "pid" in told and (entry.message or "").startswith("Started process for run"):
-            return int(str(told["pid"].value)), entry.timestamp
+        metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
+        if "pid" in metadata and (entry.message or "").startswith("Started process for run"):
+            return int(str(metadata["pid"].value)), entry.timestamp
     return None
 
 
@@ -207,9 +207,9 @@ def _alive(process: int, since: float) -> bool:
     import psutil
 
     try:
-        found = psutil.Process(process)
+        running = psutil.Process(process)
         # Where nobody collects the dead, as in many containers, they stay as zombies.
-        return found.status() != psutil.STATUS_ZOMBIE and found.create_time() < since + _CLOCK_STEP_SECONDS
+        return running.status() != psutil.STATUS_ZOMBIE and running.create_time() < since + _CLOCK_STEP_SECONDS
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

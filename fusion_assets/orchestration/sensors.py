@@ -184,5 +184,5 @@ def _reported(instance: dg.DagsterInstance, failure: dg.AssetObservation) -> boo
     partition = [failure.partition] if failure.partition else None
     wanted = dg.AssetRecordsFilter(asset_key=failure.asset_key, asset_partitions=partition)
     records = instance.fetch_observations(wanted, limit=1).records
-    told = records[0].event_log_entry.asset_observation if records else None
-    return told is not None and told.metadata == failure.metadata
+    observation = records[0].event_log_entry.asset_observation if records else None
+    return observation is not None and observation.metadata == failure.metadata

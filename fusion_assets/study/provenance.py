@@ -62,5 +62,5 @@ def rests_on_simulation(study: Study, settings: Settings) -> bool:
         return False
     from fusion_assets.demo.truth import is_synthetic
 
-    own = [study.use(role).archive for role in roles_of(study)]
-    return any(is_synthetic(archive.location if archive else settings.archive) for archive in own)
+    archives = [study.use(role).archive for role in roles_of(study)]
+    return any(is_synthetic(archive.location if archive else settings.archive) for archive in archives)

@@ -126,7 +126,7 @@ def prediction_check_results(
     moved: Mapping[str, Mapping[str, float]], differs: Mapping[str, float]
 ) -> list[dg.AssetCheckResult]:
     """Results of `prediction_check_specs` from `drift.feature_drift` and `drift.disagreement`."""
-    changed = {name: found["psi"] for name, found in moved.items() if not found["psi"] < _DRIFTED}
+    changed = {name: drift["psi"] for name, drift in moved.items() if not drift["psi"] < _DRIFTED}
     names = ", ".join(f"{name} ({psi:.2f})" for name, psi in sorted(changed.items(), key=lambda item: -item[1]))
     blank = min(differs["labelled"], 1 - differs["labelled"]) if differs else 0.0
     asset = "built_up_prediction"

@@ -75,8 +75,8 @@ def _lights_and_reference(loaded: Any, partition: str) -> tuple[Raster, Raster |
     """A year's lights and those of the reference year: a dict of both, or one that is its own reference."""
     if not isinstance(loaded, dict):
         return loaded, None
-    own = loaded.pop(str(partition))
-    return own, next(iter(loaded.values()))
+    present = loaded.pop(str(partition))
+    return present, next(iter(loaded.values()))
 
 
 def _training_samples(site: Site) -> dg.AssetsDefinition:
@@ -184,7 +184,7 @@ def _built_up_prediction(site: Site) -> dg.AssetsDefinition:
             "built_up_km2": area,
             "threshold": threshold,
             "scenes": scenes,
-            "largest_psi": max((found["psi"] for found in moved.values()), default=None),
+            "largest_psi": max((drifted["psi"] for drifted in moved.values()), default=None),
             "differs_from_labels": differs.get("disagree"),
             "feature_drift": moved,
         }

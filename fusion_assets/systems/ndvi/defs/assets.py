@@ -97,13 +97,13 @@ def _ndvi_clear(site: Site) -> dg.AssetsDefinition:
             optics = client.series(request, without=left_out)
             return _write(site, requests.CLEAR, region, year, clear_ndvi(optics), {NDVI: INDEX})
 
-        cube, told = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
+        cube, sources = realise_series(client, request, make, study.max_unreadable_share, context.log.warning)
         metadata = {
             "dates": cube.dates,
             "clear_share": cube.stats[NDVI]["valid_share"],
             "clear_classes": list(request.recipe.mask.values),
         }
-        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
+        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **sources})
         yield from ndvi_check_results(requests.CLEAR, cube.stats)
 
     return ndvi_clear
@@ -146,9 +146,9 @@ def _backscatter(site: Site) -> dg.AssetsDefinition:
             return _write(site, requests.BACKSCATTER, region, year, series, layers), orbits
 
         tolerance = study.max_unreadable_share
-        (cube, orbits), told = realise_series(client, request, make, tolerance, context.log.warning)
+        (cube, orbits), sources = realise_series(client, request, make, tolerance, context.log.warning)
         metadata = {"dates": cube.dates, "orbits": orbits, "speckle": use.speckle.filter}
-        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **told})
+        yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata={**readable(metadata), **sources})
         yield from ndvi_check_results(requests.BACKSCATTER, cube.stats)
 
     return backscatter
@@ -270,12 +270,12 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
             return client.series(requests.picture_request(study, settings, region, year, day))
 
         use, filled = requests.use_of(study), inputs[requests.FILLED]
-        asked = [requests.optics_request(study, settings, region, year)]
+        wanted = [requests.optics_request(study, settings, region, year)]
         if use.sentinel1 is not None:
-            asked.append(requests.radar_request(study, settings, region, year))
+            wanted.append(requests.radar_request(study, settings, region, year))
         page = report.build_report(
             report.Subject(
-                study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, asked
+                study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, wanted
             ),
             inputs[requests.CLEAR],
             inputs.get(requests.BACKSCATTER),
