@@ -23,6 +23,7 @@ lint: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 # Each stamp is newer than the files that say what to install.
 .venv/python:

@@ -19,6 +19,7 @@ def run() -> list[dict]:
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers
+    from fusion_assets.orchestration.system import sections_of
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study
     from fusion_assets.study.provenance import export_request
@@ -29,7 +30,7 @@ def run() -> list[dict]:
         catalog = build_demo_archive(Path(folder) / "archive")
         rows = [{"stage": "demo archive", "seconds": time.perf_counter() - start, "runs": 1}]
         os.environ["DAGSTER_HOME"] = str(Path(folder) / "home")
-        study = load_study("demo")
+        study = load_study("demo", sections=sections_of(SYSTEMS))
         prepare_home(study.name)
         storage = str(Path(folder) / "data")
         settings = Settings.from_environment({"study": study, "archive": str(catalog), "storage": storage})

@@ -35,6 +35,7 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers
+    from fusion_assets.orchestration.system import sections_of
     from fusion_assets.settings import Settings
     from fusion_assets.study import load_study, study_of
     from fusion_assets.study.file import find_study, read_yaml
@@ -43,11 +44,11 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="trend-coverage-") as folder:
         catalog = build_demo_archive(Path(folder) / "archive", seed=seed, growth=growth, size_km=size_km)
-        study = load_study("demo")
+        study = load_study("demo", sections=sections_of(SYSTEMS))
         if size_km != 100:
             region = json.loads((catalog.parent / "demo.json").read_text())["region"]
             regions = [{"name": "demo", "geometry": region["geometry"], "crs": region["crs"]}]
-            study = study_of(read_yaml(find_study("demo")) | {"regions": regions})
+            study = study_of(read_yaml(find_study("demo")) | {"regions": regions}, sections=sections_of(SYSTEMS))
         os.environ["DAGSTER_HOME"] = str(Path(folder) / "home")
         prepare_home(study.name)
         storage = str(Path(folder) / "data")

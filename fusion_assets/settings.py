@@ -47,11 +47,11 @@ class Settings:
             FusionError: an override that is no setting, or an engine that does not exist.
         """
         names = [field.name for field in fields(cls)]
-        found = {name: os.environ[key] for name in names if os.environ.get(key := _variable(name))}
+        given = {name: os.environ[key] for name in names if os.environ.get(key := _variable(name))}
         unknown = sorted(set(overrides or {}) - set(names))
         if unknown:
             raise FusionError(f"unknown settings {', '.join(unknown)}", ", ".join(names), "leave them out")
-        settings = replace(cls(), **{**found, **(overrides or {})})
+        settings = replace(cls(), **{**given, **(overrides or {})})
         if settings.engine not in ENGINES:
             raise FusionError(
                 f"FUSION_ENGINE is {settings.engine!r}", f"one of {', '.join(ENGINES)}", "set it to one of them"

@@ -1,10 +1,12 @@
-"""For all tests: where the real archive lies, a bucket, and what becomes of tests that would be skipped."""
+"""For all tests: the real archive, a demo archive, a bucket, and what becomes of tests that would be skipped."""
 
 import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
+from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.earth_engine import storage_emulator
 
 REAL_ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
@@ -49,6 +51,15 @@ def real_archive() -> Path:
     if not REAL_ARCHIVE.is_file():
         pytest.skip("the real archive (../shared/real-archive) is not there; set FUSION_REQUIRE_REAL=1 to insist on it")
     return REAL_ARCHIVE
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory) -> Path:
+    """catalog.json of a small demo archive, built once for the tests of all processes; nobody changes it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    with FileLock(folder / "demo-archive.lock"):
+        return build_demo_archive(folder / "demo-archive", seed=3, size_km=12, years=(2015, 2016))
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ class Project:
         self.folder = folder
         catalog = build_demo_archive(folder / "archive", size_km=45, seed=3, years=[2015, 2016])
         self.study = demo_study(catalog)
+        self.study["products"]["sentinel2"] = {"product": "sentinel2_l2a", "bands": ["B02", "B04", "B08", "B11"]}
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))
         } | {"FUSION_ARCHIVE": str(catalog), "FUSION_STUDY": "study.yaml"}

@@ -21,12 +21,12 @@ from fusion_assets.imagery.engines.protocol import Export, operation_id
 from fusion_assets.loopbacks.earth_engine import EarthEngineService
 from fusion_assets.loopbacks.earth_engine.tokens import private_key, service_account_file, token_endpoint, user_file
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
-from fusion_assets.orchestration.engine_assets import _with_login
+from fusion_assets.orchestration.engine_assets import with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study
 from fusion_assets_tests.demo_study import demo_study
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
+from fusion_assets_tests.whole_studies import load_study
 
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"
@@ -76,11 +76,6 @@ class Place:
             assert not found_in(self.folder / "home", mark.encode())
 
 
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
-
-
 @pytest.fixture
 def place(tmp_path, catalog, capfd, monkeypatch):
     for name in ("EE_PROJECT", "EE_URL", "FUSION_ARCHIVE", "FUSION_ENGINE", "FUSION_EE_BUCKET"):
@@ -103,12 +98,12 @@ def signed_in(place, catalog, monkeypatch):
         place.set(GOOGLE_APPLICATION_CREDENTIALS=service_account_file(place.folder, tokens))
         place.marks.append(private_key().splitlines()[3])
         yield place, service, tokens
-    connection._connected.clear()
+    connection.sign_out()
 
 
 def test_runs_on_earth_engine_leave_no_secret_behind(signed_in):
     place, service, tokens = signed_in
-    assert place.fusion("doctor")[0] == 0 and tokens.asked
+    assert place.fusion("doctor")[0] == 0 and tokens.requests
     service.faults.add("cut", endpoint="image.computePixels")
     service.faults.add("500", endpoint="value.compute")
     code, printed = place.fusion("run", "--years", "2015", "--select", SELECTION)
@@ -205,9 +200,9 @@ def test_a_ticket_finds_its_archive_again_without_keeping_the_login(catalog):
     kept = Export("op", login, ("a",), "SUCCEEDED", "archive", "2020-01-01", "2020-01-01").to_dict()
     assert MARK not in json.dumps(kept)
     read = Export.from_dict(kept)
-    assert _with_login(read, login).request.archive == login.archive
+    assert with_login(read, login).request.archive == login.archive
     elsewhere = dataclasses.replace(login, archive=f"https://user:{MARK}@other.example/v1")
-    assert _with_login(read, elsewhere).request.archive == "https://stac.example/v1"
+    assert with_login(read, elsewhere).request.archive == "https://stac.example/v1"
     assert operation_id(read.request, read.scenes) == operation_id(login, read.scenes)
 
 

@@ -10,20 +10,14 @@ from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study
 from fusion_assets.systems.registry import SYSTEMS
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.test_secrets import MARK, Place
+from fusion_assets_tests.whole_studies import load_study
 
 pytestmark = pytest.mark.slow
 
 NDVI = ("run", "--select", "group:ndvi")
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 class Person(Place):
@@ -88,7 +82,7 @@ def test_ndvi_is_that_of_the_archive_and_no_secret_is_left_behind(person, catalo
 def test_maps_are_refused_before_anything_is_asked_or_written(person):
     code, printed = person.fusion("run")
     assert code == 1 and "sentinel2_export, night_lights_export, ghsl_export: not made by the engine" in printed
-    assert "group:ndvi" in printed and not person.service.asked
+    assert "group:ndvi" in printed and not person.service.requests
     assert not (person.folder / "home").exists() and not list((person.folder / "data").rglob("*.json"))
     assert person.fusion("run", "--select", "ndvi_clear")[0] == 0
 
@@ -102,7 +96,7 @@ def test_an_export_from_the_ui_or_the_schedule_fails_at_once_and_says_why(person
         )
     (failure,) = [event.event_specific_data for event in done.all_events if event.is_step_failure]
     assert "sentinel2_composite here|2016: not made by the engine" in failure.user_failure_data.description
-    assert not any(event.is_step_up_for_retry for event in done.all_events) and not person.service.asked
+    assert not any(event.is_step_up_for_retry for event in done.all_events) and not person.service.requests
 
 
 def test_the_sensor_has_nothing_to_collect(person):

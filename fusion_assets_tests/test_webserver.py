@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from fusion_assets.demo import build_demo_archive
 from fusion_assets.loopbacks.http import free_port
-from fusion_assets_tests.web import served
+from fusion_assets_tests.web import PATIENCE_SECONDS, served
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +23,7 @@ query {
 
 
 @pytest.fixture
-def server(tmp_path):
-    catalog = build_demo_archive(tmp_path / "archive", size_km=12, years=[2015])
+def server(catalog, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     # Runs are started by the server itself, so that the test needs no daemon.
@@ -52,11 +50,9 @@ def test_a_partition_launched_through_the_api_succeeds(server, tmp_path):
     assert nodes["sentinel2_export"]["description"] and nodes["fused_stack"]["groupName"] == "built_up"
     assert nodes["sentinel2_composite"]["hasAssetChecks"]
     run = server.materialize(["sentinel2_export"], "demo", 2015)
-    status = ""
-    for _ in range(240):
-        status = server.ask(STATUS, id=run)["runOrError"]["status"]
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            break
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (status := server.ask(STATUS, id=run)["runOrError"]["status"]) not in ("SUCCESS", "FAILURE", "CANCELED"):
+        assert time.monotonic() < end, status
         time.sleep(0.25)
     assert status == "SUCCESS"
     assert (tmp_path / "data" / "sentinel2_export" / "demo" / "2015.json").is_file()

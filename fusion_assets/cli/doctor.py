@@ -20,7 +20,7 @@ from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import present
+from fusion_assets.orchestration.system import present, sections_of
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Region, Role, Study
@@ -45,7 +45,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     sites: list[Site] = []
 
     def read() -> str:
-        study = configured_study(settings)
+        study = configured_study(settings, sections_of(SYSTEMS))
         sites.append(site_of(SYSTEMS, study, settings))
         return f"{study.name}: {len(study.regions)} regions, {study.years[0]} to {study.years[-1]}"
 
@@ -84,7 +84,7 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None
 
 def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.earth_engine import access, shards
-    from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked, list_scenes
+    from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, is_linked, list_scenes
 
     connection = access.Once(settings.ee_project, settings.ee_url)
     look = diagnosis.look
@@ -131,7 +131,7 @@ def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site |
 
 def _look_at_sentinel_hub(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
     from fusion_assets.imagery.engines.sentinel_hub import check
-    from fusion_assets.imagery.engines.sentinel_hub.timeseries import scenes_for
+    from fusion_assets.imagery.engines.sentinel_hub.series import scenes_for
 
     diagnosis.look("Sentinel Hub", check)
     if site is None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.cli import loopback
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present
+from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
 from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _run_study(
     from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
-    study = configured_study(settings)
+    study = configured_study(settings, sections_of(SYSTEMS))
     Storage(settings.storage).check_writable()
     connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
@@ -191,7 +191,7 @@ def _of_a_system(command: Command, options: argparse.Namespace) -> int:
     from fusion_assets.study.stored_outlines import configured_study
 
     settings = Settings.from_environment()
-    print(command.run(site_of(SYSTEMS, configured_study(settings), settings), options))
+    print(command.run(site_of(SYSTEMS, configured_study(settings, sections_of(SYSTEMS)), settings), options))
     return 0
 
 
@@ -217,7 +217,7 @@ def _ui(options: argparse.Namespace) -> int:
     from fusion_assets.study import load_study
 
     settings = Settings.from_environment()
-    home = prepare_home(load_study(settings.study).name)
+    home = prepare_home(load_study(settings.study, sections=sections_of(SYSTEMS)).name)
     with opened_instance(home) as instance:
         settle_dead_runs(instance)
     print(f"Dagster instance: {home}")

@@ -170,12 +170,12 @@ def run_steps(
             run_config=quiet,
             tags={"fusion/by": "fusion run"},
         )
-        warnings = (*_failed_attempts(result), *_failed_checks(result))
+        warnings = (*failed_attempts(result), *_failed_checks(result))
         if result.success:
             yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "failed", _failure_text(result), warnings)
+            yield Outcome(step, "failed", failure_text(result), warnings)
 
 
 def why_not_fresh(
@@ -259,7 +259,7 @@ def _check(what: str, given: Sequence[object], known: Sequence[object], option: 
         )
 
 
-def _failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
+def failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
     """Why the step was tried again, in one line an attempt."""
     errors = [
         event.step_retry_data.error
@@ -307,7 +307,7 @@ def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
                     yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
 
 
-def _failure_text(result: dg.ExecuteInProcessResult) -> str:
+def failure_text(result: dg.ExecuteInProcessResult) -> str:
     """The message of the FusionError behind a failed run, or the innermost error's first lines."""
     for event in result.all_events:
         if event.event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
-from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.scenes import SceneFile
 
 if TYPE_CHECKING:

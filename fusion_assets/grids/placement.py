@@ -110,26 +110,26 @@ class Places:
         """Nothing is computed yet."""
         self.grid = grid
         self._lock = threading.Lock()
-        self._known: dict[tuple, Nearest | Bilinear | None] = {}
+        self._placements: dict[tuple, Nearest | Bilinear | None] = {}
         self._projected: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     def nearest(self, source: Lattice) -> Nearest | None:
         """Nearest source pixels; None when the source lies outside the grid."""
         with self._lock:
-            if (key := ("nearest", source)) not in self._known:
-                self._known[key] = self._nearest(source)
-            found = self._known[key]
-        assert found is None or isinstance(found, Nearest)
-        return found
+            if (key := ("nearest", source)) not in self._placements:
+                self._placements[key] = self._nearest(source)
+            placement = self._placements[key]
+        assert placement is None or isinstance(placement, Nearest)
+        return placement
 
     def bilinear(self, source: Lattice) -> Bilinear | None:
         """Surrounding source pixels; None when the source lies outside the grid."""
         with self._lock:
-            if (key := ("bilinear", source)) not in self._known:
-                self._known[key] = self._bilinear(source)
-            found = self._known[key]
-        assert found is None or isinstance(found, Bilinear)
-        return found
+            if (key := ("bilinear", source)) not in self._placements:
+                self._placements[key] = self._bilinear(source)
+            placement = self._placements[key]
+        assert placement is None or isinstance(placement, Bilinear)
+        return placement
 
     def fractional(self, source: Lattice) -> tuple[np.ndarray, np.ndarray] | None:
         """Source row and column of every pixel centre, in pixels from the outer corner.
@@ -151,10 +151,10 @@ class Places:
         return to_pixels(on_sheet(xs, source), ys, source.transform)
 
     def _nearest(self, source: Lattice) -> Nearest | None:
-        found = self.fractional(source)
-        if found is None:
+        places = self.fractional(source)
+        if places is None:
             return None
-        rows, cols = (np.floor(axis + EDGE).astype(np.intp) for axis in found)
+        rows, cols = (np.floor(axis + EDGE).astype(np.intp) for axis in places)
         in_rows, in_cols = (rows >= 0) & (rows < source.height), (cols >= 0) & (cols < source.width)
         if rows.ndim == 1:
             if not (in_rows.any() and in_cols.any()):
@@ -173,10 +173,10 @@ class Places:
         return Nearest(window, flat, None, None if inside.all() else inside, False)
 
     def _bilinear(self, source: Lattice) -> Bilinear | None:
-        found = self.fractional(source)
-        if found is None:
+        places = self.fractional(source)
+        if places is None:
             return None
-        rows, cols = found if found[0].ndim == 2 else np.meshgrid(*found, indexing="ij")
+        rows, cols = places if places[0].ndim == 2 else np.meshgrid(*places, indexing="ij")
         inside = (rows >= -EDGE) & (rows <= source.height + EDGE) & (cols >= -EDGE) & (cols <= source.width + EDGE)
         if not inside.any():
             return None

@@ -15,7 +15,7 @@ VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 """Where PROJ and GDAL look for what they bring along, instead of beside themselves."""
 
 # CRS, longitude and latitude, x and y: from defining formulas, so the same in every version.
-_KNOWN = (
+_POINTS = (
     ("EPSG:32645", (85.0, 27.0), (301545.766, 2988008.138)),
     ("EPSG:32733", (15.5, -33.25), (546575.984, 6320886.047)),
     ("ESRI:54009", (-70.5, -12.25), (-6965965.000, -1510222.331)),
@@ -31,13 +31,13 @@ def check_projections() -> str:
         FusionError: a library cannot project them, or is off; names the variables that may be why.
     """
     for library, project in (("rasterio", _by_rasterio), ("pyproj", _by_pyproj)):
-        for crs, point, known in _KNOWN:
+        for crs, point, expected in _POINTS:
             try:
                 x, y = project(crs, point)
             except Exception as error:  # of PROJ or GDAL, each in its own words
                 raise _misled(f"{library} cannot project to {crs} ({str(error).strip()})") from error
-            if not (abs(x - known[0]) < _METRES and abs(y - known[1]) < _METRES):  # not a number is wrong, too
-                raise _misled(f"{library} projects {point} to {x, y} in {crs}, which is {known}")
+            if not (abs(x - expected[0]) < _METRES and abs(y - expected[1]) < _METRES):  # not a number is wrong, too
+                raise _misled(f"{library} projects {point} to {x, y} in {crs}, which is {expected}")
     return "rasterio and pyproj project alike and rightly"
 
 

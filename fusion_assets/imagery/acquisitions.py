@@ -50,8 +50,8 @@ def gathered(scenes: Sequence[Scene]) -> tuple[str, ...]:
     ids: dict[str, list[str]] = {}
     for scene in scenes:
         for flag in scene.flags:
-            own = flag.startswith(f"{scene.id}: ")
-            ids.setdefault(flag.removeprefix(f"{scene.id}: "), []).extend([scene.id] if own else [])
+            of_scene = flag.startswith(f"{scene.id}: ")
+            ids.setdefault(flag.removeprefix(f"{scene.id}: "), []).extend([scene.id] if of_scene else [])
     return tuple(f"{_listed(names)}: {text}" if names else text for text, names in ids.items())
 
 

@@ -119,6 +119,6 @@ def _declared(asset: pystac.Asset, position: int | None) -> dict[str, Any]:
     bands = _bands(asset)
     whole = {name.removeprefix("raster:"): value for name, value in asset.extra_fields.items()}
     # Without a position, one description stands for the one band that a file has.
-    own = bands[position or 0] if (position or 0) < len(bands) else {}
-    found = {name: own.get(name, whole.get(name)) for name in (*_NUMBERS, "unit")}
-    return {name: value for name, value in found.items() if value is not None}
+    of_band = bands[position or 0] if (position or 0) < len(bands) else {}
+    numbers = {name: of_band.get(name, whole.get(name)) for name in (*_NUMBERS, "unit")}
+    return {name: value for name, value in numbers.items() if value is not None}

@@ -135,7 +135,7 @@ def scene_from_item(
     flags: list[str] = []
     mask_file = _mask_file(item, product, mask, start, assets.get("mask", ""))
     files = {name: _file(item, name, product, assets.get(name, ""), mask_file is None, flags) for name in bands}
-    known = item.properties
+    properties = item.properties
     return Scene(
         item.id,
         start,
@@ -145,8 +145,8 @@ def scene_from_item(
         mask_file,
         tuple(flags),
         _orbit(item),
-        str(known.get("sat:orbit_state") or "").lower(),
-        tile_of(item.id, known),
+        str(properties.get("sat:orbit_state") or "").lower(),
+        tile_of(item.id, properties),
         _version(item),
         outline=footprint(item),
     )
@@ -191,8 +191,8 @@ def platform_named(item: pystac.Item) -> str:
     said = str(item.properties.get("platform") or "")
     if not said and (landsat := re.match(r"L[COTEM]\d\d(?=_)", item.id)):
         return landsat[0]
-    if re.fullmatch(r"(?i)|sentinel-?2", said) and (found := re.search(r"(?:^|/|_)S2([A-D])_", item.id)):
-        return f"sentinel-2{found[1].lower()}"
+    if re.fullmatch(r"(?i)|sentinel-?2", said) and (letter := re.search(r"(?:^|/|_)S2([A-D])_", item.id)):
+        return f"sentinel-2{letter[1].lower()}"
     return said
 
 

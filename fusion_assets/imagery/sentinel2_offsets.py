@@ -43,14 +43,14 @@ class Evidence:
     Attributes:
         removed: the endpoint's own word on whether it has taken the shift off.
         declared: offset of the asset's band.
-        told: processing baseline that a property gives.
+        stated: processing baseline that a property gives.
         named: processing baseline in the name of ESA's product.
         day: of the acquisition; None for what is made of several.
     """
 
     removed: bool | None = None
     declared: float | None = None
-    told: float | None = None
+    stated: float | None = None
     named: float | None = None
     day: dt.date | None = None
 
@@ -86,8 +86,8 @@ def offset_by(evidence: Evidence) -> tuple[float, str]:
     5. Acquired on or after 25 January 2022: -0.1, as ESA delivers it; doubtful.
     6. Nothing is known: 0, as before baseline 04.00; doubtful.
     """
-    told, named = _shift(evidence.told), _shift(evidence.named)
-    by_baseline = named if told is None else told
+    stated, named = _shift(evidence.stated), _shift(evidence.named)
+    by_baseline = named if stated is None else stated
     declared = evidence.declared
     others: tuple[float | None, ...]
     if evidence.removed:
@@ -96,7 +96,7 @@ def offset_by(evidence: Evidence) -> tuple[float, str]:
     if evidence.removed is False and by_baseline is not None:
         chosen, reason, others = by_baseline, "boa_offset_applied is false", (declared, named)
     elif declared is not None:
-        chosen, reason, others = declared, "declared", (told, named)
+        chosen, reason, others = declared, "declared", (stated, named)
     elif by_baseline is not None:
         chosen, reason, others = by_baseline, "by processing baseline", (named,)
     elif evidence.day is not None and evidence.day >= FIRST_SHIFTED_DAY:
@@ -116,7 +116,7 @@ def evidence_of(item: pystac.Item, key: str, declared: Mapping) -> Evidence:
     return Evidence(
         None if original else next((answer for answer in said if answer is not None), None),
         float(declared["offset"]) if "offset" in declared else None,
-        _told(item.properties),
+        _stated(item.properties),
         _named(item, asset.href),
         _day(item),
     )
@@ -124,8 +124,8 @@ def evidence_of(item: pystac.Item, key: str, declared: Mapping) -> Evidence:
 
 def baseline_of(item: pystac.Item) -> float | None:
     """The processing baseline that an item gives in a property, or in its product's name; None where it gives none."""
-    told = _told(item.properties)
-    return _named(item, "") if told is None else told
+    stated = _stated(item.properties)
+    return _named(item, "") if stated is None else stated
 
 
 def baseline(value: object) -> float | None:
@@ -134,8 +134,8 @@ def baseline(value: object) -> float | None:
         return None
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         value = f"{int(value)}"
-    found = _SPELT.match(str(value).strip())
-    return _number(found.group(1) or found.group(3), found.group(2) or found.group(4) or "0") if found else None
+    parts = _SPELT.match(str(value).strip())
+    return _number(parts.group(1) or parts.group(3), parts.group(2) or parts.group(4) or "0") if parts else None
 
 
 def _number(major: str, minor: str) -> float | None:
@@ -148,7 +148,7 @@ def _shift(number: float | None) -> float | None:
     return None if number is None else SHIFTED if number >= _FIRST_SHIFTED_BASELINE else 0.0
 
 
-def _told(properties: Mapping) -> float | None:
+def _stated(properties: Mapping) -> float | None:
     """The baseline from a property made for it, whatever its prefix, else from the processing extension."""
     given = (baseline(value) for name, value in properties.items() if _ending(name) == "processing_baseline")
     number = next((each for each in given if each is not None), None)
@@ -159,14 +159,14 @@ def _told(properties: Mapping) -> float | None:
     if isinstance(software, Mapping):
         versions += [version for name, version in software.items() if "IPF" in str(name)]
     spelt = (_SPELT_IN_FULL.match(str(version).strip()) for version in versions)
-    return next((_number(*found.groups()) for found in spelt if found), None)
+    return next((_number(*match.groups()) for match in spelt if match), None)
 
 
 def _named(item: pystac.Item, href: str) -> float | None:
     """The baseline from the product's name, which stands in properties, the item's id, or the path of the file."""
     ordered = [value for end in _NAMES for name, value in item.properties.items() if _ending(name) == end]
-    found = (_IN_A_NAME.search(str(text)) for text in (*ordered, item.id, href))
-    return next((_number(*match.groups()) for match in found if match), None)
+    matches = (_IN_A_NAME.search(str(text)) for text in (*ordered, item.id, href))
+    return next((_number(*match.groups()) for match in matches if match), None)
 
 
 def _ending(name: str) -> str:

@@ -54,11 +54,11 @@ def dates_of(scenes: Sequence[Scene], product: Product) -> list[Date]:
     """
     apart = product.role == "sentinel1"
     tracks = _tracks(scenes) if apart else {}
-    found: dict[tuple[np.datetime64, int], list[Scene]] = {}
+    groups: dict[tuple[np.datetime64, int], list[Scene]] = {}
     for group in acquisitions(scenes):
         orbit = tracks[group[0].id] if apart else 0
-        found.setdefault((Date(tuple(group), orbit).day, orbit), []).extend(group)
-    dates = [Date(tuple(group), orbit) for (_, orbit), group in found.items()]
+        groups.setdefault((Date(tuple(group), orbit).day, orbit), []).extend(group)
+    dates = [Date(tuple(group), orbit) for (_, orbit), group in groups.items()]
     return sorted(dates, key=lambda date: (date.day, date.scenes[0].start, date.orbit))
 
 
@@ -207,17 +207,17 @@ def assembled(
     def piece(row: int, col: int) -> da.Array:
         shape, reach = (rows[row], cols[col]), treatment.reach if treatment else 0
         window = grid.window(row * edge - reach, col * edge - reach, shape[0] + 2 * reach, shape[1] + 2 * reach)
-        found = [read(first, number, window) for first, number in groups]
+        read_dates = [read(first, number, window) for first, number in groups]
         if treatment is not None:
             # Read in large windows, for files' blocks are decoded whole; treated in small ones, which takes memory.
             tops, lefts = (range(0, length, inner) for length in shape)
-            return da.block([[treated(found, top, left, shape) for left in lefts] for top in tops])
-        layers = zip(found, groups, strict=True)
+            return da.block([[treated(read_dates, top, left, shape) for left in lefts] for top in tops])
+        layers = zip(read_dates, groups, strict=True)
         return da.concatenate([da.from_delayed(layer, (number, count, *shape), kind) for layer, (_, number) in layers])
 
-    def treated(found: list[Any], top: int, left: int, shape: tuple[int, int]) -> da.Array:
+    def treated(read_dates: list[Any], top: int, left: int, shape: tuple[int, int]) -> da.Array:
         size = min(inner, shape[0] - top), min(inner, shape[1] - left)
-        made = treat(found, orbits, treatment, (top, left, *size))
+        made = treat(read_dates, orbits, treatment, (top, left, *size))
         return da.from_delayed(made, (len(dates), count, *size), kind)
 
     stack = da.block([[[[piece(row, col) for col in range(len(cols))] for row in range(len(rows))]]])
@@ -225,11 +225,11 @@ def assembled(
 
 
 def _treated(
-    found: list[np.ndarray], orbits: np.ndarray, treatment: Treatment, part: tuple[int, int, int, int]
+    dates: list[np.ndarray], orbits: np.ndarray, treatment: Treatment, part: tuple[int, int, int, int]
 ) -> np.ndarray:
     """A part (row, column, height, width) of what was read, all dates."""
     top, left, height, width = part
     around = slice(top, top + height + 2 * treatment.reach), slice(left, left + width + 2 * treatment.reach)
-    values = treatment.apply(np.concatenate([each[..., *around] for each in found]), orbits)
+    values = treatment.apply(np.concatenate([each[..., *around] for each in dates]), orbits)
     inner = slice(treatment.reach, -treatment.reach or None)
     return np.ascontiguousarray(values[..., inner, inner])

@@ -65,8 +65,8 @@ def lay_out(block: np.ndarray, size: int, step: int, valid: np.ndarray | None = 
         least: share of a window's pixels that must be valid.
     """
     if min(block.shape) < size:
-        none = np.zeros(0, np.int64)
-        return Patches(none, none, none, size)
+        empty = np.zeros(0, np.int64)
+        return Patches(empty, empty, empty, size)
     windows = np.lib.stride_tricks.sliding_window_view(block, (size, size))[::step, ::step]
     kept = windows.min(axis=(2, 3)) == windows.max(axis=(2, 3))
     if valid is not None:

@@ -21,8 +21,6 @@ from fusion_assets.storage.root import Storage
 
 Expected = Callable[[str, str | None, str | None], dict[str, str]]
 """(asset, region, year) -> facts the stored artifact must carry, for example grid_digest and recipe_digest."""
-Stored = Callable[[str, str], dict[str, Any]]
-"""(IO manager, kind) -> what all assets of a room share."""
 
 
 @dataclass(frozen=True)

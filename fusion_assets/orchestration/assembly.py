@@ -17,7 +17,7 @@ from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.schedules import yearly_exports
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import System, present
+from fusion_assets.orchestration.system import System, present, sections_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import Role, Study
 from fusion_assets.study.stored_outlines import configured_study
@@ -41,7 +41,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     chosen = dict(overrides or {})
     resources = chosen.pop("resources", {})
     settings = Settings.from_environment(chosen)
-    study = configured_study(settings)
+    study = configured_study(settings, sections_of(systems))
     site = site_of(systems, study, settings)
     chosen_systems = present(systems, study)
     assets = composites.assets(site, roles_of(systems, study))

@@ -123,7 +123,7 @@ def pixel_asset(
     ) -> dg.Output[RasterFile]:
         export, current = Export.from_dict(ticket), request(region, year)
         _check_same_request(export.request, current, upstream)
-        export = _with_login(export, current)
+        export = with_login(export, current)
         client = _composites(engine, current)
         engine.connect_dask()
         export = _finished(client, export, context.log.info)
@@ -164,11 +164,11 @@ def _composites(engine: EngineResource, request: ExportRequest) -> CompositeEngi
     return client
 
 
-def _with_login(export: Export, asked: ExportRequest) -> Export:
+def with_login(export: Export, current: ExportRequest) -> Export:
     """The export with the address of its archive as the settings have it: tickets are stored without logins."""
-    if export.request.archive != public_url(asked.archive):
+    if export.request.archive != public_url(current.archive):
         return export
-    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=asked.archive))
+    return dataclasses.replace(export, request=dataclasses.replace(export.request, archive=current.archive))
 
 
 def _finished(client: CompositeEngine, export: Export, say: Callable[[str], None]) -> Export:

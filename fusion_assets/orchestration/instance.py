@@ -68,7 +68,7 @@ def opened_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     Raises:
         FusionError: a database of it is not whole, or Dagster cannot open it.
     """
-    with _alone(home):
+    with alone(home):
         check_databases(home)
         instance = _opened(home)
     with instance:
@@ -98,7 +98,7 @@ def check_instance(study_name: str) -> str:
         raise _unusable(home, OSError(f"{nearest} is no directory that can be written"))
     if nearest != home:
         return f"none at {home} yet; `fusion run` makes one"
-    with _alone(home):
+    with alone(home):
         repaired = repair_databases(home)
         count = check_databases(home)
         if (home / "dagster.yaml").exists():
@@ -107,7 +107,7 @@ def check_instance(study_name: str) -> str:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
     """Keep other processes of this package from opening an instance; the lock of a process that dies is released."""
     from filelock import FileLock, Timeout
 

@@ -72,7 +72,7 @@ def _databases(home: Path) -> dict[Path, MetaData]:
     from dagster._core.storage.runs.schema import RunStorageSqlMetadata
     from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 
-    folder = _folder(home)
+    folder = databases_folder(home)
     if folder is None:
         return {}
     known = {
@@ -83,7 +83,7 @@ def _databases(home: Path) -> dict[Path, MetaData]:
     return {path: tables for path, tables in known.items() if path.exists()}
 
 
-def _folder(home: Path) -> Path | None:
+def databases_folder(home: Path) -> Path | None:
     """Where the instance keeps its SQLite databases; None where its dagster.yaml names another storage.
 
     Raises:

@@ -122,19 +122,21 @@ class DocumentIOManager(ArtifactIOManager):
         path, html = super().path(artifact, extension), super().path(artifact, "html")
         return html if extension is None and not self.storage.exists(path) and self.storage.exists(html) else path
 
+    def document(self, artifact: Artifact) -> tuple[dict[str, Any], dict[str, str]]:
+        """The JSON and its facts, not compared."""
+        path = self.path(artifact)
+        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """What the JSON says of itself; nothing for HTML."""
-        path = self.path(artifact)
-        if path.endswith(".html"):
-            return {}
-        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[1]
+        return {} if self.path(artifact).endswith(".html") else self.document(artifact)[1]
 
-    def load(self, artifact: Artifact) -> dict[str, Any] | str:
+    def load(self, artifact: Artifact) -> Any:
         """Return the dict or the HTML text."""
         path = self.path(artifact)
         if path.endswith(".html"):
             return self.storage.read_bytes(path).decode()
-        document, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        document, facts = self.document(artifact)
         self.compare(artifact, path, facts)
         return document
 
@@ -142,10 +144,9 @@ class DocumentIOManager(ArtifactIOManager):
 class CatalogIOManager(DocumentIOManager):
     """Catalogs: the JSON says what was published under the root, and is worth nothing without that."""
 
-    def load(self, artifact: Artifact) -> dict[str, Any] | str:
+    def load(self, artifact: Artifact) -> Any:
         """Return the dict, after looking at every document it names."""
         written = super().load(artifact)
-        assert isinstance(written, dict)
         expected = {written["catalog"]: None, written["collection"]: None}
         expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
         for name, sha256 in expected.items():
@@ -194,16 +195,14 @@ class ModelIOManager(ArtifactIOManager):
         return saved_model.TrainedModel(model, card)
 
 
-class CubeIOManager(ArtifactIOManager):
+class CubeIOManager(DocumentIOManager):
     """Series of rasters as Zarr: takes the Cube of `store.write_cube`, gives a lazy Dataset.
 
     What lies at the artifact's path is a small JSON that names the store; it is placed last, so that a store which is
     not whole is never loaded, and whoever reads the one before goes on reading it.
     """
 
-    extension = "json"
-
-    def save(self, value: store.Cube, artifact: Artifact) -> dict[str, Any]:
+    def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
         """Place the JSON, and remove stores that nobody can be reading any more."""
         from fusion_assets.storage import cubes as store
 
@@ -227,25 +226,16 @@ class CubeIOManager(ArtifactIOManager):
         }
 
     def _record(self, artifact: Artifact) -> dict[str, Any]:
-        path = self.path(artifact)
         try:
-            return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[0]
+            return self.document(artifact)[0]
         except FusionError:
             return {}
-
-    def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
-        """What the JSON says of itself."""
-        path = self.path(artifact)
-        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)[1]
 
     def load(self, artifact: Artifact) -> Any:
         """Open the store lazily, after comparing its facts and counting its files."""
         from fusion_assets.storage import cubes as store
 
-        path = self.path(artifact)
-        record, facts = artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
-        self.compare(artifact, path, facts)
-        return store.open_cube(self.storage, path, record, artifact.command)
+        return store.open_cube(self.storage, self.path(artifact), super().load(artifact), artifact.command)
 
 
 KINDS: dict[str, type[ArtifactIOManager]] = {

@@ -15,7 +15,7 @@ from fusion_assets.settings import Settings
 from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import EarthEngineUse, Study
-from fusion_assets.study.earth_engine import workload_tag
+from fusion_assets.study.earth_engine_use import workload_tag
 
 
 class EngineResource(dg.ConfigurableResource):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
     from fusion_assets.study import Role, Study
+    from fusion_assets.study.sections import SystemSection
 
 Stages = Mapping[str, tuple[Sequence[str], str]]
 """Job to its assets, all with the same partitions, and what it does."""
@@ -87,6 +88,7 @@ class System:
         assets: those that a study has.
         lacking: by asset, what a study would have to have for it; under the system's name where there is nothing of it.
         checks: of its assets, beside those that assets answer themselves.
+        section: of the study file, under the system's name.
         roles: imagery it needs as composites or labels.
         facts: (study, settings, asset, region, year) to what a stored artifact must say.
         series: that it asks of an engine.
@@ -101,6 +103,7 @@ class System:
     assets: Callable[[Site], list[dg.AssetsDefinition]]
     lacking: Callable[[Study], Mapping[str, str]] = lambda study: {}
     checks: Callable[[Site], list[dg.AssetChecksDefinition]] = lambda site: []
+    section: Callable[[], SystemSection] | None = None
     roles: Callable[[Study], tuple[Role, ...]] = lambda study: ()
     facts: Callable[[Study, Settings, str, str, int | None], dict[str, str]] | None = None
     series: Callable[[Site], Iterable[Series]] = lambda site: ()
@@ -118,6 +121,11 @@ class System:
 def present(systems: Iterable[System], study: Study) -> list[System]:
     """The systems that a study has something of."""
     return [system for system in systems if system.name not in system.lacking(study)]
+
+
+def sections_of(systems: Iterable[System]) -> dict[str, SystemSection]:
+    """Sections of study files, by key."""
+    return {system.name: system.section() for system in systems if system.section is not None}
 
 
 def needs_of(systems: Iterable[System], study: Study) -> dict[str, str]:

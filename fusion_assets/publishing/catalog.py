@@ -95,7 +95,7 @@ def _items(storage: Storage, edition: Edition) -> dict[tuple[str, str], int]:
     """Items of the study's regions, each with a fingerprint of its document."""
     items = edition.publication.items
     stamps = {region.name: storage.stamps(f"{items}/{region.name}") for region in edition.study.regions}
-    return {(region, year): stamp for region, found in stamps.items() for year, stamp in found.items()}
+    return {(region, year): stamp for region, years in stamps.items() for year, stamp in years.items()}
 
 
 def _over_items(storage: Storage, edition: Edition, places: Iterable[tuple[str, str]]) -> dict[str, Any]:

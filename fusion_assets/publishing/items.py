@@ -35,13 +35,7 @@ _TAGS = ("engine", "features", "model", "study", "study_digest", "grid_digest", 
 _STATISTICS = {"minimum": "STATISTICS_MINIMUM", "maximum": "STATISTICS_MAXIMUM", "mean": "STATISTICS_MEAN"}
 
 
-def map_item(
-    edition: Edition,
-    file: Path,
-    region: str,
-    year: int,
-    hrefs: Mapping[str, str],
-) -> pystac.Item:
+def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mapping[str, str]) -> pystac.Item:
     """Describe one raster.
 
     Args:
@@ -91,13 +85,8 @@ def map_item(
     title = edition.named(publication.asset_title)
     item.add_asset(MAP, pystac.Asset(hrefs["map"], title, None, pystac.MediaType.COG, ["data"], about))
     item.add_asset("thumbnail", pystac.Asset(hrefs["thumbnail"], "Map", None, pystac.MediaType.PNG, ["thumbnail"]))
-    item.add_links(
-        [
-            pystac.Link("root", hrefs["root"], pystac.MediaType.JSON),
-            pystac.Link("parent", hrefs["collection"], pystac.MediaType.JSON),
-            pystac.Link("collection", hrefs["collection"], pystac.MediaType.JSON),
-        ]
-    )
+    for rel, target in (("root", "root"), ("parent", "collection"), ("collection", "collection")):
+        item.add_link(pystac.Link(rel, hrefs[target], pystac.MediaType.JSON))
     if "report" in hrefs:
         item.add_link(pystac.Link("describedby", hrefs["report"], pystac.MediaType.HTML, f"Report on {region}"))
     return item
@@ -118,13 +107,9 @@ def _band(band: Band, kind: str, statistics: Mapping[str, str]) -> dict[str, Any
     if isinstance(band.palette, str):
         about["unit"] = "1"
     else:
+        hints = {value: "{:02X}{:02X}{:02X}".format(*colour) for value, colour in band.palette.items()}
         about["classification:classes"] = [
-            {
-                "value": value,
-                "name": name,
-                "title": title,
-                "color_hint": "{:02X}{:02X}{:02X}".format(*band.palette[value]),
-            }
+            {"value": value, "name": name, "title": title, "color_hint": hints[value]}
             for value, (name, title) in band.classes.items()
         ]
     return about | ({"statistics": figures} if figures else {})

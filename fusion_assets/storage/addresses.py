@@ -38,7 +38,7 @@ def public_url(text: str) -> str:
 
 
 @contextmanager
-def explained(action: str, url: str, expected: str, remedy: str) -> Iterator[None]:
+def io_errors(action: str, url: str, expected: str, remedy: str) -> Iterator[None]:
     """Turn whatever a file system raises into a FusionError without credentials.
 
     Args:
@@ -81,7 +81,7 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
 
     protocol = url.split("://", 1)[0] if "://" in url else "file"
     try:
-        with explained("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
+        with io_errors("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
             # Other processes write too: a listing that was true once is never looked up again.
             return fsspec.core.url_to_fs(url, use_listings_cache=False)
     except FusionError as error:
@@ -125,7 +125,7 @@ def downloaded(fs: fsspec.AbstractFileSystem, path: str) -> Path:
     if cache.stat().st_uid != os.getuid():
         raise FusionError(f"{cache} belongs to another user", "a directory of yours", "set TMPDIR to one")
     sweep(cache, "*")
-    with explained("read", url, "a readable object", "check the address, the network and your credentials"):
+    with io_errors("read", url, "a readable object", "check the address, the network and your credentials"):
         name = hashlib.sha256(f"{url} {fs.ukey(path)}".encode()).hexdigest()[:32]
         copy = cache / f"{name}{Path(path).suffix}"
         if not copy.exists():

@@ -22,7 +22,7 @@ SHOWN, SHOWN_EDGE = 3, 240  # dates and pixels along an edge of the preview
 
 @dataclass(frozen=True)
 class Piece:
-    """What is known of a piece once it is written: digest, counts and sums by layer, its part of the preview."""
+    """What a piece leaves when it is written: digest, counts and sums by layer, its part of the preview."""
 
     digest: bytes
     stats: dict[str, tuple[int, int, float, float, float]]
@@ -30,7 +30,7 @@ class Piece:
 
 
 def written(target: Any, series: xr.Dataset) -> list[Piece]:
-    """Compute and write all pieces, a batch at a time; returns what is known of each, row by row.
+    """Compute and write all pieces, a batch at a time; returns them row by row.
 
     All at once, the scheduler would read ahead over the whole region: memory would grow with it. A batch is optimised
     as a whole: pieces by themselves would have what they share, such as a block of a file, as tasks of their own, and
@@ -38,22 +38,22 @@ def written(target: Any, series: xr.Dataset) -> list[Piece]:
     """
     if not series.sizes["time"]:
         return []
-    found: list[Piece] = []
+    done: list[Piece] = []
     for rows in _slices(0, series.sizes["y"], BATCH[0] * PIECE):
         line: dict[tuple[int, int], Piece] = {}
         for cols in _slices(0, series.sizes["x"], BATCH[1] * PIECE):
             line |= _write_batch(target, series, rows, cols)
-        found += [line[place] for place in sorted(line)]
-    return found
+        done += [line[place] for place in sorted(line)]
+    return done
 
 
 def _write_batch(target: Any, series: xr.Dataset, rows: slice, cols: slice) -> dict[tuple[int, int], Piece]:
-    """Write the pieces of a window; returns what is known of each, by its upper left corner."""
+    """Write the pieces of a window; returns them by their upper left corners."""
     attributes = {str(name): band.attrs for name, band in series.data_vars.items()}
     batch = series.isel(y=rows, x=cols).chunk({"time": -1, "y": PIECE, "x": PIECE})
     (batch,) = dask.optimize(batch)  # its layers together, for they share tasks too
     blocks = [batch[name].data.to_delayed(optimize_graph=False)[0] for name in attributes]
-    write = dask.delayed(_write, pure=False)
+    write = dask.delayed(write_piece, pure=False)
     writes = {
         (y.start, x.start): write(
             target,
@@ -73,7 +73,7 @@ def _slices(start: int, stop: int, step: int) -> list[slice]:
     return [slice(first, min(first + step, stop)) for first in range(start, stop, step)]
 
 
-def _write(
+def write_piece(
     target: Any,
     layers: Mapping[str, np.ndarray],
     attributes: Mapping[str, Mapping[str, Any]],
@@ -85,9 +85,9 @@ def _write(
     digest, stats = hashlib.sha256(), {}
     for name, values in layers.items():
         digest.update(np.ascontiguousarray(values).data)
-        known = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
-        ends = (float(known.min()), float(known.max())) if known.size else (np.inf, -np.inf)
-        stats[name] = (values.size, known.size, float(known.sum(dtype=np.float64)), *ends)
+        valid = values[np.isfinite(values)] if values.dtype.kind == "f" else values.reshape(-1)
+        ends = (float(valid.min()), float(valid.max())) if valid.size else (np.inf, -np.inf)
+        stats[name] = (values.size, valid.size, float(valid.sum(dtype=np.float64)), *ends)
     piece = xr.Dataset({name: (("time", "y", "x"), values, attributes[name]) for name, values in layers.items()})
     piece.to_zarr(target, region={"y": y, "x": x}, consolidated=True, zarr_format=2)
     first = next(iter(layers.values()))
@@ -97,13 +97,13 @@ def _write(
 
 def combined(parts: list[tuple[int, int, float, float, float]]) -> dict[str, float]:
     """Valid share, least, mean and largest value of one layer, from the counts and sums of its pieces."""
-    size, known, total = (sum(part[i] for part in parts) for i in range(3))
-    if not known:
+    size, valid, total = (sum(part[i] for part in parts) for i in range(3))
+    if not valid:
         return {"valid_share": 0.0}
     return {
-        "valid_share": known / size,
+        "valid_share": valid / size,
         "min": min(part[3] for part in parts),
-        "mean": total / known,
+        "mean": total / valid,
         "max": max(part[4] for part in parts),
     }
 

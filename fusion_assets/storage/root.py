@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import downloaded, explained, file_system, public_url
+from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 
 
@@ -79,8 +79,8 @@ class Storage:
         directory = self._inner(f"{self.root}/{asset}")
         with self._reading(directory):
             listed = self._fs.ls(directory, detail=True) if self._fs.isdir(directory) else []
-        found = ((str(entry["name"]).rstrip("/").rsplit("/", 1)[-1], entry) for entry in listed)
-        return {name.rsplit(".", 1)[0]: hash(str(entry)) for name, entry in found if not name.startswith(".")}
+        entries = ((str(entry["name"]).rstrip("/").rsplit("/", 1)[-1], entry) for entry in listed)
+        return {name.rsplit(".", 1)[0]: hash(str(entry)) for name, entry in entries if not name.startswith(".")}
 
     def size(self, path: str) -> int:
         """Return the size of an artifact in bytes."""
@@ -141,8 +141,8 @@ class Storage:
         """Return the size in bytes of every file under a directory, by its path below it; empty where there is none."""
         inner = self._inner(path).rstrip("/")
         with self._reading(path):
-            found = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {}
-        return {name.removeprefix(inner).lstrip("/"): int(about["size"]) for name, about in found.items()}
+            files = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {}
+        return {name.removeprefix(inner).lstrip("/"): int(about["size"]) for name, about in files.items()}
 
     def directories(self, path: str) -> list[str]:
         """Return the names of the directories directly under a directory, sorted."""
@@ -177,11 +177,11 @@ class Storage:
         return path if self.is_local else str(self._fs._strip_protocol(path))
 
     def _reading(self, path: str) -> AbstractContextManager[None]:
-        return explained("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
+        return io_errors("read", path, "a readable storage root", "check FUSION_STORAGE and your credentials")
 
     def _writing(self, path: str) -> AbstractContextManager[None]:
         remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
-        return explained("write to", path, "a writable storage root", remedy)
+        return io_errors("write to", path, "a writable storage root", remedy)
 
 
 def _place_locally(source: Path, target: Path) -> None:

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import shapely
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -16,14 +16,14 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
-from fusion_assets.study.earth_engine import EarthEngineUse
-from fusion_assets.study.errors import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.earth_engine_use import EarthEngineUse
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
-from fusion_assets.study.ndvi import NdviUse
-from fusion_assets.study.products import Products, ProductUse, Role
-from fusion_assets.study.regions import Metres, OutlineOf, Region, Section, Share, checked_name
-from fusion_assets.study.years import WHOLE_YEAR, Season, prediction_years, season_of, year_of
+from fusion_assets.study.mistakes import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.product_use import Products, ProductUse, Role
+from fusion_assets.study.regions import Metres, Name, OutlineOf, Region, Section, Share
+from fusion_assets.study.sections import Sections, study_model
+from fusion_assets.study.years import WHOLE_YEAR, Season, SeasonOfYear, Year, prediction_years
 
 __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
 
@@ -52,19 +52,25 @@ class Study(Section):
         reference_sample: absolute path or URL of the table of interpreted points, `archive` for the one beside the
             archive's catalog, None for none. No digest of pixels depends on it.
         earth_engine: how exports are run there; no digest depends on it.
-        ndvi: how gap-free NDVI is made; None for none. Only digests that ask for it depend on it.
+
+    The systems' own sections are fields of subclasses, None where the file has none (see `study.sections`). Only
+    digests that ask for one depend on it.
     """
 
-    name: str = Field(description="name of the study", examples=["bagmati"])
+    sections: ClassVar[Sections] = {}
+
+    name: Name = Field(description="name of the study", examples=["bagmati"])
     title: str = Field("", description="for people", examples=["Built-up land in Bagmati"])
     regions: tuple[Region, ...] = Field(
         description="list of regions", examples=[[{"name": "bagmati", "bbox": [84.5, 27.5, 85.5, 28.5]}]]
     )
     resolution: Metres = Field(description="pixel size in metres, above 0", examples=[1000])
     working_resolution: Metres | None = Field(None, description="metres, above 0; divides resolution", examples=[250])
-    label_year: int | None = Field(None, description="year of the labels", examples=[2015])
+    label_year: Year | None = Field(None, description="year of the labels", examples=[2015])
     prediction_years: tuple[int, ...] = Field(description="years to predict", examples=[[2016, 2017, 2018, 2019]])
-    season: Season = Field(WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}])
+    season: SeasonOfYear = Field(
+        WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}]
+    )
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
     features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
     lights: LightsUse = Field(
@@ -82,17 +88,6 @@ class Study(Section):
         description="how exports are run on Earth Engine",
         examples=[{"way": "batch", "most_tasks": 20}],
     )
-    ndvi: NdviUse | None = Field(None, description="gap-free NDVI", examples=[{"resolution": 10, "years": [2018]}])
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _name(cls, value: object) -> str:
-        return checked_name(value)
-
-    @field_validator("label_year", mode="before")
-    @classmethod
-    def _label_year(cls, value: object) -> int | None:
-        return None if value is None else year_of(value, "2015")
 
     @field_validator("prediction_years", mode="before")
     @classmethod
@@ -113,14 +108,10 @@ class Study(Section):
         folder = (info.context or {}).get("folder", Path())
         return value if "://" in value else str((folder / Path(value).expanduser()).resolve())
 
-    @field_validator("season", mode="before")
-    @classmethod
-    def _season(cls, value: object) -> Season:
-        return season_of(value)
-
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Study:
-        problems = problems_in(self, _today(info))
+        rules = [section.problems for section in self.sections.values()]
+        problems = problems_in(self, _today(info), rules)
         if problems:
             raise Problems(problems)
         return self
@@ -181,20 +172,14 @@ class Study(Section):
         """Outline of a region in WGS84 degrees."""
         return self.region(region_name).polygon
 
-    def grid(self, region_name: str) -> Grid:
-        """The grid that every raster of a region lies on."""
+    def grid(self, region_name: str, resolution: float | None = None) -> Grid:
+        """The grid that every raster of a region lies on, or the same at another resolution (metres)."""
         region = self.region(region_name)
-        return _grid(region.polygon.wkb, region.grid_crs, self.resolution)
+        return _grid(region.polygon.wkb, region.grid_crs, resolution or self.resolution)
 
-    @property
-    def ndvi_years(self) -> tuple[int, ...]:
-        """Years that NDVI is made for, ascending; none without the section `ndvi`."""
-        return () if self.ndvi is None else self.ndvi.years or self.prediction_years
-
-    def ndvi_grid(self, region_name: str) -> Grid:
-        """The grid of a region's NDVI: that of its other rasters, at the resolution of the section `ndvi`."""
-        region, own = self.region(region_name), self.ndvi.resolution if self.ndvi else None
-        return _grid(region.polygon.wkb, region.grid_crs, own or self.resolution)
+    def section(self, name: str) -> Any:
+        """The section of a system; None where the study has none."""
+        return getattr(self, name, None)
 
     def window(self, role: Role, year: int) -> tuple[dt.date, dt.date]:
         """First and last day, inclusive, from which a product is made for a year.
@@ -229,7 +214,7 @@ class Study(Section):
             FusionError: a section that does not exist.
         """
         content = self.model_dump(mode="json", exclude={"title", "reference_sample", "earth_engine"})
-        whole = {key: value for key, value in content.items() if key != "ndvi"}
+        whole = {key: value for key, value in content.items() if key not in self.sections}
         chosen = {path: _section(content, path) for path in sections} if sections else whole
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -259,6 +244,7 @@ def study_of(
     folder: Path = Path(),
     today: dt.date | None = None,
     outlines: OutlineOf | None = None,
+    sections: Sections | None = None,
 ) -> Study:
     """A study from parsed YAML.
 
@@ -268,6 +254,7 @@ def study_of(
         folder: folder that paths in the study are relative to.
         today: what `latest` is reckoned from; by default the present day (UTC).
         outlines: looks up an outline that Earth Engine keeps, when it is first needed.
+        sections: of the systems, by key; others are unknown keys.
 
     Raises:
         FusionError: every problem found, with key, value and remedy.
@@ -276,22 +263,29 @@ def study_of(
         raise FusionError(
             f"{source} holds {shown(content)}", "a mapping of keys such as name and regions", "see studies/demo.yaml"
         )
+    model = study_model(Study, sections or {})
     try:
-        return Study.model_validate(content, context={"today": today, "folder": folder, "outlines": outlines})
+        return model.model_validate(content, context={"today": today, "folder": folder, "outlines": outlines})
     except ValidationError as error:
-        raise as_error(source, problems_of(error, Study)) from None
+        raise as_error(source, problems_of(error, model)) from None
 
 
-def load_study(name_or_path: str | Path, today: dt.date | None = None, outlines: OutlineOf | None = None) -> Study:
+def load_study(
+    name_or_path: str | Path,
+    today: dt.date | None = None,
+    outlines: OutlineOf | None = None,
+    sections: Sections | None = None,
+) -> Study:
     """Read a study by name (a file of `fusion_assets/studies/`) or by the path of a YAML file.
 
     Args:
         name_or_path: `demo`, or `my/study.yaml`.
         today: what `latest` is reckoned from; by default the present day (UTC).
         outlines: looks up an outline that Earth Engine keeps, when it is first needed.
+        sections: of the systems, by key; others are unknown keys.
 
     Raises:
         FusionError: no such file, not YAML, or a problem in the study: names file, key, value and remedy.
     """
     path = find_study(name_or_path)
-    return study_of(read_yaml(path), str(path), path.parent, today, outlines)
+    return study_of(read_yaml(path), str(path), path.parent, today, outlines, sections)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import Problem, close_to
-from fusion_assets.study.ndvi import UNUSED
-from fusion_assets.study.products import CloudScore, MaskClasses, MinCoverage, known_products
+from fusion_assets.study.mistakes import Problem, close_to
+from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
-    from fusion_assets.study.products import ProductUse
+    from fusion_assets.study.product_use import ProductUse
 
+Rule = Callable[["Study", dt.date], Iterator[Problem]]
 MOST_PIXELS = 2**31
 MOST_SUBPIXELS = 255
 """Sub-pixels per edge of a pixel: their count must fit the kernel's uint16."""
 
 
-def problems_in(study: Study, today: dt.date) -> list[Problem]:
-    """Everything that does not fit together in a study whose parts are valid."""
-    return [problem for rule in RULES for problem in rule(study, today)]
+def problems_in(study: Study, today: dt.date, more: Iterable[Rule] = ()) -> list[Problem]:
+    """Everything that does not fit together in a study whose parts are valid.
+
+    Args:
+        study: to look at.
+        today: what is not in the future.
+        more: rules of the systems' own sections.
+    """
+    return [problem for rule in (*RULES, *more) for problem in rule(study, today)]
 
 
 def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
@@ -114,35 +120,37 @@ def _products(study: Study, _: dt.date) -> Iterator[Problem]:
             yield Problem(
                 f"{key}.product",
                 f"is {use.product}, a {use.recipe.role} product",
-                _products_for(role),
+                products_for(role),
                 f"choose one of these, or move it to products.{use.recipe.role}",
             )
             continue
         yield from _bands(key, use)
-        yield from _assets(key, use)
-        yield from _mask(key, use)
+        yield from asset_problems(key, use)
+        yield from mask_problems(key, use)
         yield from _label(key, use)
 
 
-def _products_for(role: str) -> str:
+def products_for(role: str) -> str:
+    """Products of a role, in words."""
     return "one of " + ", ".join(name for name, product in known_products().items() if product.role == role)
 
 
 def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
-    known = use.recipe.band_names
+    names = use.recipe.band_names
     for index, band in enumerate(use.bands or ()):
-        if band not in known:
-            close = close_to(band, known) or next((name for name in known if name.replace("B0", "B") == band), "")
+        if band not in names:
+            close = close_to(band, names) or next((name for name in names if name.replace("B0", "B") == band), "")
             remedy = f"did you mean {close}?" if close else "choose from the list"
-            yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(known), remedy)
+            yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(names), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
     if use.bands == ():
         yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
 
 
-def _assets(key: str, use: ProductUse) -> Iterator[Problem]:
-    known = use.recipe.band_names
+def asset_problems(key: str, use: ProductUse) -> Iterator[Problem]:
+    """What is wrong with a product's `assets`."""
+    names = use.recipe.band_names
     places = list(use.assets.values())
     for index, (band, place) in enumerate(use.assets.items()):
         if place in places[:index]:
@@ -152,15 +160,16 @@ def _assets(key: str, use: ProductUse) -> Iterator[Problem]:
                 "an asset, or a band of its file, for each",
                 "correct one of them: `key#2` is the second band of a file",
             )
-        if band not in (*known, "mask"):
-            close = close_to(band, known)
+        if band not in (*names, "mask"):
+            close = close_to(band, names)
             remedy = f"did you mean {close}?" if close else "choose from the list"
             yield Problem(
-                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*known, "mask")), remedy
+                f"{key}.assets.{band}", "is not a band of " + use.product, ", ".join((*names, "mask")), remedy
             )
 
 
-def _mask(key: str, use: ProductUse) -> Iterator[Problem]:
+def mask_problems(key: str, use: ProductUse) -> Iterator[Problem]:
+    """What is wrong with a product's `mask`."""
     if isinstance(use.mask, CloudScore) and not use.recipe.earth_engine.startswith("COPERNICUS/S2"):
         found, remedy = f"is a cloud score, which {use.product} has none of", "; Cloud Score+ is for Sentinel-2"
     elif isinstance(use.mask, MinCoverage) and use.recipe.mask.kind != "positive":
@@ -228,8 +237,8 @@ def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
 
 
 def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
-    asked = study.lights.model_fields_set
-    if study.label_year is None and "reference" in asked and study.lights.reference != "none":
+    given = study.lights.model_fields_set
+    if study.label_year is None and "reference" in given and study.lights.reference != "none":
         yield Problem(
             "lights.reference",
             f"is {study.lights.reference}, but there is no label year to refer to",
@@ -238,56 +247,4 @@ def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
         )
 
 
-def _ndvi(study: Study, _: dt.date) -> Iterator[Problem]:
-    if study.ndvi is None:
-        return
-    years = [year for year in study.ndvi_years if year not in study.years]
-    if years:
-        yield Problem(
-            "ndvi.years",
-            f"holds {', '.join(map(str, years))}, which the study does not cover",
-            f"years among {', '.join(map(str, study.years))}",
-            "add them to prediction_years, or remove them here",
-        )
-    for role, use in (("sentinel2", study.ndvi.sentinel2), ("sentinel1", study.ndvi.sentinel1)):
-        if use is not None:
-            yield from _ndvi_use(role, use)
-    for index, region in enumerate(study.regions):
-        if not region.outline_is_local:
-            continue
-        try:
-            grid = study.ndvi_grid(region.name)
-        except FusionError:
-            continue  # the study's own grid has been refused as well
-        if grid.height * grid.width > MOST_PIXELS:
-            yield Problem(
-                f"regions[{index}]",
-                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {grid.height} x {grid.width} pixels",
-                f"at most {MOST_PIXELS} pixels",
-                "raise ndvi.resolution (metres), or split the region",
-            )
-
-
-def _ndvi_use(role: str, use: ProductUse) -> Iterator[Problem]:
-    key = f"ndvi.{role}"
-    if use.recipe.role != role:
-        yield Problem(
-            f"{key}.product", f"is {use.product}, a {use.recipe.role} product", _products_for(role), "change it"
-        )
-        return
-    missing = {"B04", "B08"} - set(use.recipe.band_names)
-    if role == "sentinel2" and missing:
-        fitting = [name for name, product in known_products().items() if {"B04", "B08"} <= set(product.band_names)]
-        yield Problem(
-            f"{key}.product",
-            f"is {use.product}, which has no band {', '.join(sorted(missing))}",
-            "one of " + ", ".join(fitting),
-            "NDVI is made of red and near infrared of Sentinel-2: choose one of these",
-        )
-    for unused in sorted(use.model_fields_set & set(UNUSED)):
-        yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
-    yield from _assets(key, use)
-    yield from _mask(key, use)
-
-
-RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights, _ndvi)
+RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights)

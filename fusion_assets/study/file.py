@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import close_to
+from fusion_assets.study.mistakes import close_to
 
 STUDIES = Path(__file__).parent.parent / "studies"
 _ENDINGS = (".yaml", ".yml")
@@ -30,12 +30,12 @@ def find_study(name_or_path: str | Path) -> Path:
         path = STUDIES / f"{text}.yaml"
     if text and path.is_file():
         return path
-    known = sorted(file.stem for file in STUDIES.glob("*.yaml"))
-    close = close_to(text, known)
+    names = sorted(file.stem for file in STUDIES.glob("*.yaml"))
+    close = close_to(text, names)
     what = "is a folder" if path.is_dir() and not is_name else "does not exist"
     raise FusionError(
         f"study {text!r} {what}" + ("" if is_name else f" (looked for {path.absolute()})"),
-        f"the path of a .yaml file, or a name: {', '.join(known)}",
+        f"the path of a .yaml file, or a name: {', '.join(names)}",
         f"did you mean {close}?" if close and close != text else "set FUSION_STUDY to the path of your study file",
     )
 

@@ -18,7 +18,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Role, Study
-from fusion_assets.study.products import CloudScore, MinCoverage
+from fusion_assets.study.product_use import CloudScore, MinCoverage
 
 # Asset that holds the pixels of each role.
 PIXEL_ASSETS: dict[Role, str] = {

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from fusion_assets.study.errors import shown, wrong
+from fusion_assets.study.mistakes import shown, wrong
 from fusion_assets.study.regions import Section
 
 

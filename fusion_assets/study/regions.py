@@ -9,12 +9,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import shapely
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study.errors import shown, wrong
-from fusion_assets.study.outlines import BBOX_FORM, checked_bbox, checked_crs, checked_geometry, crs_reaches, utm_crs
+from fusion_assets.study.mistakes import shown, wrong
+from fusion_assets.study.outline_checks import (
+    BBOX_FORM,
+    checked_bbox,
+    checked_crs,
+    checked_geometry,
+    crs_reaches,
+    utm_crs,
+)
 
 WIDEST_UTM_DEGREES = 20
 """A wider region is stretched by more than 1.5 % at its edges when drawn in one UTM zone."""
@@ -65,13 +81,18 @@ def checked_name(value: object) -> str:
     return value
 
 
+Name = Annotated[str, BeforeValidator(checked_name)]
+Bbox = Annotated[tuple[float, float, float, float], BeforeValidator(checked_bbox)]
+Crs = Annotated[str, BeforeValidator(checked_crs)]
+
+
 class FeatureSelection(Section):
     """Features of an Earth Engine table, by the value of one property."""
 
     collection: str = Field(description="Earth Engine table id", examples=["FAO/GAUL/2015/level2"])
     property: str = Field(description="property to compare", examples=["ADM2_NAME"])
     value: str | int | float = Field(description="its value", examples=["Bagmati"])
-    bbox: tuple[float, float, float, float] | None = Field(None, description=BBOX_FORM)
+    bbox: Bbox | None = Field(None, description=BBOX_FORM)
 
     @field_validator("value", mode="before")
     @classmethod
@@ -79,11 +100,6 @@ class FeatureSelection(Section):
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise wrong(f"is {shown(value)}", "text or a number", "write for example `value: Bagmati`")
         return value
-
-    @field_validator("bbox", mode="before")
-    @classmethod
-    def _bbox(cls, value: object) -> Any:
-        return value if value is None else checked_bbox(value)
 
 
 OutlineOf = Callable[[FeatureSelection], BaseGeometry]
@@ -100,22 +116,12 @@ class Region(Section):
         crs: CRS of the region's grid; by default the UTM zone of the outline's centroid.
     """
 
-    name: str = Field(description="name of the region", examples=["bagmati"])
-    bbox: tuple[float, float, float, float] | None = Field(None, description=BBOX_FORM)
+    name: Name = Field(description="name of the region", examples=["bagmati"])
+    bbox: Bbox | None = Field(None, description=BBOX_FORM)
     geometry: dict[str, Any] | None = Field(None, description="GeoJSON polygon in degrees, or the path of a .geojson")
     ee_features: FeatureSelection | None = Field(None, description="selection of Earth Engine features")
-    crs: str | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
+    crs: Crs | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
     _outlines: OutlineOf | None = PrivateAttr(None)
-
-    @field_validator("name", mode="before")
-    @classmethod
-    def _name(cls, value: object) -> str:
-        return checked_name(value)
-
-    @field_validator("bbox", mode="before")
-    @classmethod
-    def _bbox(cls, value: object) -> Any:
-        return value if value is None else checked_bbox(value)
 
     @field_validator("geometry", mode="before")
     @classmethod
@@ -124,11 +130,6 @@ class Region(Section):
             return None
         folder = (info.context or {}).get("folder", Path())
         return shapely.geometry.mapping(checked_geometry(value, folder))
-
-    @field_validator("crs", mode="before")
-    @classmethod
-    def _crs(cls, value: object) -> str | None:
-        return None if value is None else checked_crs(value)
 
     @model_validator(mode="after")
     def _one_outline(self, info: ValidationInfo) -> Region:

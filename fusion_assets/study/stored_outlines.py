@@ -13,21 +13,26 @@ from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study, load_study
 from fusion_assets.study.regions import FeatureSelection
+from fusion_assets.study.sections import Sections
 
 _FOLDER = "_outlines"
 _TOLERANCE_DEGREES = 1e-4
 """About 10 m. Administrative outlines have many more corners than pixels can show, and all travel with each request."""
 
 
-def configured_study(settings: Settings) -> Study:
+def configured_study(settings: Settings, sections: Sections | None = None) -> Study:
     """The study that the settings name; its outlines on Earth Engine are looked up when they are first needed.
+
+    Args:
+        settings: of the code location.
+        sections: of the systems.
 
     Raises:
         FusionError: see `study.load_study`.
     """
     if isinstance(settings.study, Study):
         return settings.study
-    return load_study(settings.study, outlines=partial(stored_outline, settings))
+    return load_study(settings.study, outlines=partial(stored_outline, settings), sections=sections)
 
 
 def stored_outline(settings: Settings, selection: FeatureSelection) -> shapely.Geometry:

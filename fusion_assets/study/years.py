@@ -6,8 +6,11 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Mapping
+from typing import Annotated
 
-from fusion_assets.study.errors import shown, wrong
+from pydantic import BeforeValidator
+
+from fusion_assets.study.mistakes import shown, wrong
 from fusion_assets.study.regions import Section
 
 EARLIEST_YEAR, LATEST_YEAR = 1975, 2100
@@ -64,7 +67,10 @@ def season_of(value: object) -> Season:
     return Season.model_construct(start=value["start"], end=value["end"])
 
 
-def year_of(value: object, example: str) -> int:
+SeasonOfYear = Annotated[Season, BeforeValidator(season_of)]
+
+
+def year_of(value: object, example: str = "2015") -> int:
     """A year as a number; raises PydanticCustomError."""
     try:
         year = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else 0
@@ -75,6 +81,9 @@ def year_of(value: object, example: str) -> int:
             f"is {shown(value)}", f"a year from {EARLIEST_YEAR} to {LATEST_YEAR}", f"write for example {example}"
         )
     return year
+
+
+Year = Annotated[int, BeforeValidator(year_of)]
 
 
 def prediction_years(value: object, last_complete: int) -> tuple[int, ...]:

@@ -42,7 +42,7 @@ def run(
     kills: list[tuple[float, str, float, float]],
     choices: dict[str, Any] = WHOLE,
     size_km: int = 45,
-    patience: float = 300,
+    patience: float = 1200,
 ) -> list[str]:
     """Play a schedule on a new system in `folder`; returns what was wrong in the end.
 

@@ -80,6 +80,7 @@ class System:
         self.environment = {
             **ours,
             **Buckets(storage_address).variables,
+            "DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR": "1",  # as `fusion ui` sets it
             "DAGSTER_HOME": str(self.home),
             "FUSION_STUDY": str(folder / "study.yaml"),
             "FUSION_STORAGE": str(folder / "data"),
@@ -141,7 +142,7 @@ class System:
         workers = self.workers()
         if name in ("worker", "machine"):
             # Where no run is under way there is nothing to see; then some moment of the next run's life.
-            end = time.monotonic() + 10
+            end = time.monotonic() + 60
             while not workers and time.monotonic() < end:
                 time.sleep(0.1)
                 workers = self.workers()
@@ -174,7 +175,7 @@ class System:
     def ask_for(self, asset: str, partitions: Iterable[str]) -> None:
         """Launch a backfill, as a click on `Materialize` does; asked again while a component is down."""
         params = {"assetSelection": [{"path": [asset]}], "partitionNames": sorted(partitions), "fromFailure": False}
-        for _ in range(120):
+        for _ in range(600):
             with contextlib.suppress(requests.RequestException, KeyError, TypeError):
                 # The web server looks for a code server that was started after it only when told to.
                 self._graphql(_RELOAD)
@@ -187,12 +188,12 @@ class System:
 
     def _graphql(self, query: str, **variables: Any) -> Any:
         url = f"http://127.0.0.1:{self._ports['web']}/graphql"
-        return requests.post(url, json={"query": query, "variables": variables}, timeout=30).json()
+        return requests.post(url, json={"query": query, "variables": variables}, timeout=300).json()
 
     def operations(self) -> list[dict[str, Any]]:
         """The loopback's own list of operations."""
         url = f"{self.environment['EE_URL']}/control"
-        return requests.post(url, json={"action": "operations"}, timeout=30).json()["operations"]
+        return requests.post(url, json={"action": "operations"}, timeout=300).json()["operations"]
 
     def instance(self) -> dg.DagsterInstance:
         """The Dagster instance that the processes share."""
@@ -216,7 +217,7 @@ def _kill(process: int) -> None:
 def _settings() -> dict[str, Any]:
     """The project's own dagster.yaml, only in a hurry."""
     told = yaml.safe_load((_ROOT / "dagster.yaml").read_text())
-    told["run_monitoring"] |= {"poll_interval_seconds": 5, "start_timeout_seconds": 30}
+    told["run_monitoring"] |= {"poll_interval_seconds": 5, "start_timeout_seconds": 120}
     told["run_queue"]["user_code_failure_retry_delay"] = 3
     told["concurrency"]["runs"]["max_concurrent_runs"] = 3
     return told

@@ -14,12 +14,6 @@ from fusion_assets.cli.main import main
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.settings import Settings
 from fusion_assets_tests.demo_study import demo_regions, demo_study
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 @pytest.fixture
@@ -105,10 +99,9 @@ def test_a_reference_sample_is_read_and_checked(look, tmp_path, catalog):
     assert failing(found) == ["reference sample"] and "inclusion_probability" in found["reference sample"].text
 
 
-def test_an_endpoint_that_is_down_is_said_once_and_soon(look):
-    started = time.monotonic()
+def test_an_endpoint_that_is_down_is_said_once_and_soon(look, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s to ask again"))
     found = look(ee_url="http://127.0.0.1:9")
-    assert time.monotonic() - started < 5
     assert failing(found) == ["endpoint"] and "EE_URL" in found["endpoint"].text
     assert found["scenes of labels"].state == "--" and "not tried" in found["scenes of labels"].text
     assert not found["scenes of labels"].fine
@@ -142,10 +135,8 @@ def test_a_project_that_may_not_be_used(look, service, fault, remedy):
 def test_a_diagnosis_asks_once(look, service, fault):
     look()  # signs in
     rule = service.faults.add(fault, endpoint="value.compute", times=None)
-    started = time.monotonic()
     found = look()
     assert failing(found) == ["Earth Engine"] and rule.hits == 1
-    assert time.monotonic() - started < 5
 
 
 def test_a_bucket_is_written_read_and_left_as_it_was(look, buckets):

@@ -13,7 +13,7 @@ from fusion_assets_tests.demo_study import demo_regions
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
-    return build_demo_archive(tmp_path_factory.mktemp("demo") / "archive", size_km=30, seed=5, years=[2015, 2016, 2017])
+    return build_demo_archive(tmp_path_factory.mktemp("demo") / "archive", size_km=20, seed=5, years=[2015, 2016, 2017])
 
 
 def test_labels_are_the_truth_and_places_are_a_panel(archive):

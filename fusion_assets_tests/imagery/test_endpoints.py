@@ -7,7 +7,7 @@ import pytest
 from shapely.geometry import box
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import platform_named, scene_from_item

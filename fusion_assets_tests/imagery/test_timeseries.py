@@ -17,15 +17,10 @@ from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 
 CLEAR = Mask("classes", ("scl", "SCL"), "SCL", (4, 5, 6))
 WINDOW = (dt.date(2016, 7, 1), dt.date(2016, 9, 30))
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 def asked(catalog, product="sentinel2_l2a", bands=("B04", "B08"), mask=CLEAR, **changes):
@@ -135,7 +130,7 @@ def test_a_window_without_scenes_says_so(catalog, engine):
 
 
 def test_what_earth_engine_has_not_is_an_error():
-    from fusion_assets.imagery.engines.earth_engine import scenes as earth
+    from fusion_assets.imagery.engines.earth_engine import scene_lists as earth
 
     class Asked:
         product, collections, allow_deprecated = "sentinel1_rtc", PRODUCTS["sentinel1_rtc"].collections, False

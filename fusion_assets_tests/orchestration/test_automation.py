@@ -132,14 +132,14 @@ def test_what_finishes_while_a_tick_is_under_way_is_not_made_twice(tmp_path, mon
         assert "model_evaluation here|2015" in world.tick()
         world.bodies["model_evaluation"] = lambda: (begun.set(), go_on.wait(60))
         run = pool.submit(world.made, "model_evaluation", year=2015)
-        assert begun.wait(60)
+        assert begun.wait(600)
         assert "model_evaluation here|2015" not in world.tick(), "it is being made"
         learn = CachingInstanceQueryer.prefetch_asset_records
 
         def learn_and_then_finish(queryer, keys):
             learn(queryer, keys)
             go_on.set()
-            run.result(60)
+            run.result(600)
             finished.set()
 
         with monkeypatch.context() as patch:

@@ -11,8 +11,8 @@ from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.partitions import place_of
 from fusion_assets.orchestration.system import needs_of
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study, study_of
 from fusion_assets.systems.registry import SYSTEMS
+from fusion_assets_tests.whole_studies import load_study, study_of
 
 PRODUCTS = {"sentinel2": "sentinel2_l2a", "night_lights": "viirs_monthly", "labels": "ghsl_smod_p2016"}
 YEARS = {"ghsl_export", "ghsl_labels", "training_samples", "built_up_model", "model_evaluation", "feature_ablation"}

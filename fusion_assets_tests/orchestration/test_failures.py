@@ -5,7 +5,7 @@ import pickle
 import dagster as dg
 import pytest
 
-from fusion_assets.cli.runner import _failed_attempts, _failure_text
+from fusion_assets.cli.runner import failed_attempts, failure_text
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnreadableFile
@@ -37,7 +37,7 @@ def busy(number):
 def test_what_may_pass_is_tried_again_and_said():
     result, tries = run([busy(1), busy(2)])
     assert result.success and tries == 3
-    first, second = _failed_attempts(result)
+    first, second = failed_attempts(result)
     assert first.startswith("attempt 1 failed") and "the archive is busy (1)" in first
     assert second.startswith("attempt 2 failed") and "the archive is busy (2)" in second and "\n" not in second
 
@@ -45,13 +45,13 @@ def test_what_may_pass_is_tried_again_and_said():
 def test_what_does_not_pass_fails_with_its_own_text():
     result, tries = run([busy(number) for number in range(1, 9)])
     assert not result.success and tries == 1 + NETWORK_RETRIES.max_retries
-    assert _failure_text(result) == str(busy(3)) and len(_failed_attempts(result)) == 2
+    assert failure_text(result) == str(busy(3)) and len(failed_attempts(result)) == 2
 
 
 def test_what_stays_wrong_is_not_tried_again():
     result, tries = run([FusionError("there is no such collection", "one", "choose one")])
-    assert not result.success and tries == 1 and not _failed_attempts(result)
-    assert _failure_text(result).startswith("there is no such collection")
+    assert not result.success and tries == 1 and not failed_attempts(result)
+    assert failure_text(result).startswith("there is no such collection")
 
 
 def test_errors_stay_transient_on_their_way_through_processes():
@@ -69,7 +69,7 @@ class EndpointConnectionError(ConnectionError):
      (FileNotFoundError(), False), (PermissionError(), False), (ValueError(), False)],
 )  # fmt: skip
 def test_storage_that_breaks_off_may_be_tried_again(error, transient):
-    with pytest.raises(FusionError) as caught, addresses.explained("read", "s3://bucket", "an object", "check it"):
+    with pytest.raises(FusionError) as caught, addresses.io_errors("read", "s3://bucket", "an object", "check it"):
         raise error
     assert caught.value.transient is transient and "secret" not in str(caught.value)
 

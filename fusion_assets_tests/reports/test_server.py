@@ -22,13 +22,13 @@ def served(tmp_path, monkeypatch):
 
 
 def test_the_link_of_the_asset_opens_the_report(served):
-    answer = requests.get(report_url("built_up_report", "here"), timeout=10)
+    answer = requests.get(report_url("built_up_report", "here"), timeout=60)
     assert (answer.status_code, answer.text) == (200, "<p>page</p>")
     assert served.server_address[0] == "127.0.0.1"
 
 
 def test_the_link_of_one_year_opens_its_report(served):
-    assert requests.get(report_url("ndvi_report", "here", "2018"), timeout=10).text == "<p>2018</p>"
+    assert requests.get(report_url("ndvi_report", "here", "2018"), timeout=60).text == "<p>2018</p>"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_nothing_else_is_served(served, path):
     with requests.Session() as session:
         request = requests.Request("GET", "http://x").prepare()
         request.url = f"http://127.0.0.1:{served.server_port}/{path}"
-        assert session.send(request, timeout=10).status_code == 404
+        assert session.send(request, timeout=60).status_code == 404
 
 
 def test_a_taken_port_is_no_reason_to_fail(served, tmp_path, monkeypatch):

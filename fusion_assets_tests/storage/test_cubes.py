@@ -161,8 +161,8 @@ def test_later_batches_wait(manager, monkeypatch):
         lambda block, block_info=None: events.append("read") or block, dtype=np.float32, meta=np.empty((0, 0, 0))
     )
     made["ndvi"] = made["ndvi"].copy(data=layer)
-    write = pieces._write
-    monkeypatch.setattr(pieces, "_write", lambda *args: events.append("write") or write(*args))
+    write = pieces.write_piece
+    monkeypatch.setattr(pieces, "write_piece", lambda *args: events.append("write") or write(*args))
     events.clear()
     placed_nowhere(manager, made)
     assert events == ["read", "write"] * layer.npartitions

@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study import load_study, study_of
-from fusion_assets.study.errors import as_date
+from fusion_assets.study.mistakes import as_date
 from fusion_assets_tests.study.samples import REGION, SELECTION, TODAY, changed, region
+from fusion_assets_tests.whole_studies import load_study, study_of
 
 
 def square(*corners):

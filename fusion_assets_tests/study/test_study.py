@@ -8,8 +8,8 @@ import pytest
 import shapely
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study import load_study, study_of
 from fusion_assets_tests.study.samples import BASE, REGION, SELECTION, TODAY, changed, region
+from fusion_assets_tests.whole_studies import load_study, study_of
 
 STUDIES = Path(__file__).parent.parent / "studies"
 

@@ -10,7 +10,6 @@ from fusion_assets.cli import doctor, main
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.demo_study import demo_study
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 
 PAGE = Path(__file__).parents[2] / "docs" / "development.md"
 
@@ -26,9 +25,8 @@ def systems():
 
 
 @pytest.fixture
-def person(systems, tmp_path, tmp_path_factory, monkeypatch, capsys):
+def person(systems, tmp_path, catalog, monkeypatch, capsys):
     """Someone at the command line, with a study of two years: the output of a command that ends well."""
-    catalog = demo_catalog(tmp_path_factory)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(demo_study(catalog)))
     for name, value in {
         "FUSION_STUDY": tmp_path / "study.yaml",

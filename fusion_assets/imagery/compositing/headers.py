@@ -251,8 +251,8 @@ def _check_beside(file: SceneFile, header: Header) -> None:
             "Scale": (1.0, header.scale) if "scale" in file.assumed else (),
             "Offset": (0.0, header.offset) if "offset" in file.assumed else (),
         }
-        told = re.findall(rf"<({'|'.join(open_to)})\b[^>]*>\s*([^<\s]+)\s*<", bands)
-        if any(open_to[name] and _number(text) not in open_to[name] for name, text in told):
+        declarations = re.findall(rf"<({'|'.join(open_to)})\b[^>]*>\s*([^<\s]+)\s*<", bands)
+        if any(open_to[name] and _number(text) not in open_to[name] for name, text in declarations):
             beside = more
     if beside is not None:
         raise UnusableScene(

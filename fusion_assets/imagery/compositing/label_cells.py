@@ -61,11 +61,11 @@ def most_surface(crs: str, transform: Affine) -> float:
     return SLACK * abs(transform.determinant) * _metres(crs) ** 2
 
 
-def impossible_surface(found: float, most: float) -> FusionError:
+def impossible_surface(surface: float, most: float) -> FusionError:
     """The error of a cell with more built-up surface than it has surface."""
     return FusionError(
-        f"a cell of {most / SLACK:.0f} m2 has {found:.0f} m2 of built-up surface: no-data fill that nothing declares, "
-        "or another unit",
+        f"a cell of {most / SLACK:.0f} m2 has {surface:.0f} m2 of built-up surface: no-data fill that nothing "
+        "declares, or another unit",
         "0 to the area of the cell",
         "declare the no-data number in the file (gdal_edit.py -a_nodata, for GHSL 65535) or in `raster:bands` of the "
         "item; a share or percentage of built-up land is not this product",

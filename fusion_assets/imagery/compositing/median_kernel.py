@@ -47,7 +47,7 @@ def _sorting_network(length: int) -> list[tuple[int, int]]:
     return comparators
 
 
-def _middle_network(length: int) -> list[tuple[int, int, int]]:
+def middle_network(length: int) -> list[tuple[int, int, int]]:
     """The part of the sorting network that the two middle ranks, length // 2 - 1 and length // 2, depend on.
 
     Returns:
@@ -70,9 +70,9 @@ def networks(times: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     step = math.ceil(times / NETWORK_SIZES)
     lengths = [*range(step, times, step), times]
-    found = [_middle_network(length) for length in lengths]
-    starts = np.cumsum([0, *(len(network) for network in found)])
-    comparators = np.array([comparator for network in found for comparator in network], np.int64).reshape(-1, 3)
+    comparisons = [middle_network(length) for length in lengths]
+    starts = np.cumsum([0, *(len(network) for network in comparisons)])
+    comparators = np.array([comparator for network in comparisons for comparator in network], np.int64).reshape(-1, 3)
     return np.array(lengths, np.int64), starts.astype(np.int64), comparators
 
 
@@ -172,10 +172,10 @@ def median_strips(
         for time in range(times):
             at = mask_start + time * mask_time + row * mask_row + left
             _ask_for(mask, at + mask_time, size)
-            found = np.uint8(0)
+            any_clear = np.uint8(0)
             for flag in mask[at : at + size]:
-                found |= flag
-            if found:
+                any_clear |= flag
+            if any_clear:
                 seen[used] = time
                 used += 1
         if used == 0:

@@ -79,8 +79,8 @@ def survey(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe, gri
         UnreadableFile: for the first file that cannot be opened, or used.
         FusionError: scenes whose scales differ, which cannot share one median.
     """
-    known = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
-    acquisitions, headers = settled_scenes(acquisitions, known)
+    headers = read_headers(acquisitions, recipe, grid.refine(recipe.subdivision))
+    acquisitions, headers = settled_scenes(acquisitions, headers)
     encodings = {band: _encoding(acquisitions, band, recipe, headers) for band in recipe.bands}
     return Season(acquisitions, recipe, headers, encodings)
 

@@ -113,14 +113,14 @@ def _clear_values(
         clear = mask[1] & is_clear(mask[0], recipe.mask, headers[scene.mask].nodata)
     if not clear.any():
         return {}
-    found = {}
+    values = {}
     for band in recipe.bands:
         file = scene.bands[band]
         read = read_nearest(file, window, header=headers[file], places=places)
         if read is not None:
             numbers = read[0][read[1] & clear]
-            found[band] = (numbers * np.float64(file.scale) + file.offset).astype(np.float32)
-    return found
+            values[band] = (numbers * np.float64(file.scale) + file.offset).astype(np.float32)
+    return values
 
 
 def _reflectance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
@@ -203,8 +203,8 @@ def _radiance(scene: Scene, values: Mapping[str, np.ndarray]) -> Verdict:
     )
 
 
-def _impossible(scene: Scene, found: str, remedy: str) -> Verdict:
-    return Verdict(UnusableScene(f"scene {scene.id}", found, "values of the product's unit", remedy))
+def _impossible(scene: Scene, what: str, remedy: str) -> Verdict:
+    return Verdict(UnusableScene(f"scene {scene.id}", what, "values of the product's unit", remedy))
 
 
 _LOOKS_AT: dict[tuple[str, str], Callable[[Scene, Mapping[str, np.ndarray]], Verdict]] = {

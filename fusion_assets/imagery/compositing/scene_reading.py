@@ -46,15 +46,15 @@ def read_nearest(
     if header is None:
         header = read_header(file, grid, overviews=not any_number)
         file = file if any_number else settled(file, header)
-    found = (places or Places(grid)).nearest(header.lattice)
-    if found is None:
+    placement = (places or Places(grid)).nearest(header.lattice)
+    if placement is None:
         return None
-    data, known = _read_window(file.href, header, found.window, with_mask=not any_number)
-    valid = None if any_number else _valid(data, file, known)
-    there = np.ones(grid.shape, bool) if valid is None else found.take(valid)
-    if found.inside is not None:
-        there &= found.inside
-    return found.take(data if dtype is None else data.astype(dtype, copy=False)), there
+    data, observed = read_window(file.href, header, placement.window, with_mask=not any_number)
+    valid = None if any_number else _valid(data, file, observed)
+    there = np.ones(grid.shape, bool) if valid is None else placement.take(valid)
+    if placement.inside is not None:
+        there &= placement.inside
+    return placement.take(data if dtype is None else data.astype(dtype, copy=False)), there
 
 
 def read_bilinear(
@@ -68,18 +68,18 @@ def read_bilinear(
     if header is None:
         header = read_header(file, grid)
         file = settled(file, header)
-    found = (places or Places(grid)).bilinear(header.lattice)
-    if found is None:
+    placement = (places or Places(grid)).bilinear(header.lattice)
+    if placement is None:
         return None
-    data, known = _read_window(file.href, header, found.window)
-    valid = _valid(data, file, known)
+    data, observed = read_window(file.href, header, placement.window)
+    valid = _valid(data, file, observed)
     physical = data * np.float64(file.scale) + file.offset
     if valid is not None:
         physical[~valid] = np.nan
     flat, total = physical.reshape(-1), np.zeros(grid.shape)
-    for position, weight in found.corners:
+    for position, weight in placement.corners:
         total += flat.take(position) * weight
-    total[~found.inside] = np.nan
+    total[~placement.inside] = np.nan
     return total.astype(np.float32), np.isfinite(total)
 
 
@@ -93,10 +93,10 @@ def read_part(file: SceneFile, grid: Grid, header: Header | None = None) -> None
     for top in range(row // step * step, row + height, step):
         first, last = max(top, row), min(top + step, row + height)
         if width > 0:
-            _read_window(file.href, header, (first, col, last - first, width))
+            read_window(file.href, header, (first, col, last - first, width))
 
 
-def _read_window(
+def read_window(
     href: str, header: Header, window: tuple[int, int, int, int], with_mask: bool = True
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Stored numbers of a part of a file, and where its mask or alpha band says there is data (None: it has none)."""
@@ -109,13 +109,13 @@ def _read_window(
             options["GEOREF_SOURCES"] = "NONE"
         with rasterio.open(href, driver=header.driver, **options) as source:
             part = rasterio.windows.Window(col, row, width, height)
-            known = source.read_masks(header.band, window=part) > 0 if header.masked and with_mask else None
-            return source.read(header.band, window=part), known
+            observed = source.read_masks(header.band, window=part) > 0 if header.masked and with_mask else None
+            return source.read(header.band, window=part), observed
 
     return with_retries(href, read)
 
 
-def _valid(values: np.ndarray, file: SceneFile, known: np.ndarray | None) -> np.ndarray | None:
+def _valid(values: np.ndarray, file: SceneFile, observed: np.ndarray | None) -> np.ndarray | None:
     """Where numbers are data; None when that is everywhere."""
     valid = np.isfinite(values) if values.dtype.kind == "f" else None
     for number in (file.nodata, file.unobserved):
@@ -130,6 +130,6 @@ def _valid(values: np.ndarray, file: SceneFile, known: np.ndarray | None) -> np.
             # Fill of this size is declared in rounded decimals, and nothing measured comes near it.
             different &= np.abs(values) < _FILL
         valid = different if valid is None else valid & different
-    if known is not None:
-        valid = known if valid is None else valid & known
+    if observed is not None:
+        valid = observed if valid is None else valid & observed
     return valid

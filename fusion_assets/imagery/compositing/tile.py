@@ -109,18 +109,18 @@ def _band_stack(
                 read = read_nearest(file, places.grid, encoding.dtype, header=header, places=places)
             if read is None:
                 continue
-            numbers, known = read
+            numbers, there = read
             if mask is not _ALL_CLEAR:
-                known &= np.unpackbits(mask, count=known.size).reshape(known.shape).view(bool)
+                there &= np.unpackbits(mask, count=there.size).reshape(there.shape).view(bool)
             if season.recipe.resampling != "bilinear":
                 numbers = _shifted(numbers, encoding.shift(file))
             if begun:
                 # Another granule of the same pass: what is already clear stays.
-                known &= ~valid[layer]
-                np.copyto(values[layer], numbers, where=known)
-                valid[layer] |= known
+                there &= ~valid[layer]
+                np.copyto(values[layer], numbers, where=there)
+                valid[layer] |= there
             else:
-                values[layer], valid[layer], begun = numbers, known, True
+                values[layer], valid[layer], begun = numbers, there, True
 
     _each(pool, season, fill, range(len(present)))
     return values, valid
@@ -138,8 +138,8 @@ def _shifted(numbers: np.ndarray, shift: float) -> np.ndarray:
 def _latest(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Newest valid value at each pixel, as float32 with NaN, and 1 where there is one."""
     out = np.full(values.shape[1:], np.nan, np.float32)
-    for layer, known in zip(values, valid, strict=True):
-        out = np.where(known, layer, out).astype(np.float32)
+    for layer, there in zip(values, valid, strict=True):
+        out = np.where(there, layer, out).astype(np.float32)
     return out, np.isfinite(out).astype(np.uint16)
 
 

@@ -64,10 +64,10 @@ def recent(storage: Storage, since: str) -> Iterator[dict[str, Any]]:
         since: ISO 8601, UTC; empty for all.
     """
     stamps = storage.stamps(OPERATIONS)
-    known = _settled.setdefault(storage.root, {})
-    for gone in known.keys() - stamps.keys():
-        known.pop(gone, None)
-    wanted = [name for name, stamp in stamps.items() if not _is_old(known.get(name), stamp, since)]
+    settled = _settled.setdefault(storage.root, {})
+    for gone in settled.keys() - stamps.keys():
+        settled.pop(gone, None)
+    wanted = [name for name, stamp in stamps.items() if not _is_old(settled.get(name), stamp, since)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # Threads help where each read is a journey.
         each = map if storage.is_local else pool.map
@@ -75,10 +75,10 @@ def recent(storage: Storage, since: str) -> Iterator[dict[str, Any]]:
             names = wanted[start : start + _CHUNK]
             for name, facts in zip(names, each(lambda name: read(storage, name), names), strict=True):
                 if facts is None or facts["state"] in ("PENDING", "RUNNING"):
-                    known.pop(name, None)
+                    settled.pop(name, None)
                 else:
-                    known[name] = (stamps[name], facts["finished"] or "")
-                if facts is not None and (name not in known or known[name][1] >= since):
+                    settled[name] = (stamps[name], facts["finished"] or "")
+                if facts is not None and (name not in settled or settled[name][1] >= since):
                     yield facts
 
 
@@ -113,5 +113,5 @@ def in_order(exports: Iterable[Export]) -> list[Export]:
     return sorted(exports, key=lambda export: (export.finished or "", export.id))
 
 
-def _is_old(known: tuple[int, str] | None, stamp: int, since: str) -> bool:
-    return known is not None and known[0] == stamp and known[1] < since
+def _is_old(record: tuple[int, str] | None, stamp: int, since: str) -> bool:
+    return record is not None and record[0] == stamp and record[1] < since

@@ -157,8 +157,8 @@ class Export:
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Export:
         """Restore an export from `to_dict`."""
-        known = {item.name for item in dataclasses.fields(cls)}
-        kept = {key: value for key, value in facts.items() if key in known}
+        names = {item.name for item in dataclasses.fields(cls)}
+        kept = {key: value for key, value in facts.items() if key in names}
         request = ExportRequest.from_dict(facts["request"])
         return cls(**{**kept, "request": request, "scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])})
 

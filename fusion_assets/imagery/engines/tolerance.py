@@ -46,11 +46,11 @@ def tolerating(
     return make(left_out), list(left_out.values())
 
 
-def tolerated(found: Mapping[str, UnreadableFile | None], place: str, tolerance: float) -> dict[str, str]:
+def tolerated(readability: Mapping[str, UnreadableFile | None], place: str, tolerance: float) -> dict[str, str]:
     """Scenes that are left out, each with a line saying why.
 
     Args:
-        found: every scene by id, and why it cannot be read or None.
+        readability: every scene by id, and why it cannot be read or None.
         place: for the error: which partition.
         tolerance: see `tolerating`.
 
@@ -58,15 +58,15 @@ def tolerated(found: Mapping[str, UnreadableFile | None], place: str, tolerance:
         Unreachable: more than tolerated, some of which may be readable later.
         FusionError: more than tolerated; names the files.
     """
-    problems = {scene: problem for scene, problem in sorted(found.items()) if problem}
+    problems = {scene: problem for scene, problem in sorted(readability.items()) if problem}
     left_out = {scene: f"{scene}: {problem.found}" for scene, problem in problems.items()}
-    if not left_out or len(left_out) / len(found) <= tolerance:
+    if not left_out or len(left_out) / len(readability) <= tolerance:
         return left_out
     lines = list(left_out.values())
     shown = "\n    ".join(lines[:_SHOWN] + ([f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []))
     kind = Unreachable if any(problem.transient for problem in problems.values()) else FusionError
     raise kind(
-        f"{len(lines)} of {len(found)} scenes of {place} cannot be read:\n    {shown}",
+        f"{len(lines)} of {len(readability)} scenes of {place} cannot be read:\n    {shown}",
         f"at most {tolerance:.0%} unreadable scenes (max_unreadable_share in the study)",
         next(iter(problems.values())).remedy,
     )

@@ -45,18 +45,18 @@ def asset(catalog: Catalog, name: str) -> dict[str, Any]:
 
 def described(image: Image, full: bool) -> dict[str, Any]:
     """An image as the assets endpoints show it."""
-    found: dict[str, Any] = {"type": "IMAGE", "name": _PUBLIC + (image.id or ""), "id": image.id}
-    found["startTime"] = timestamp(image.properties["system:time_start"] / 1000)
-    found["endTime"] = timestamp(image.properties["system:time_end"] / 1000)
+    facts: dict[str, Any] = {"type": "IMAGE", "name": _PUBLIC + (image.id or ""), "id": image.id}
+    facts["startTime"] = timestamp(image.properties["system:time_start"] / 1000)
+    facts["endTime"] = timestamp(image.properties["system:time_end"] / 1000)
     if not full:
-        return found
-    found["properties"] = {name: value for name, value in image.properties.items() if not name.startswith("system:")}
-    found["geometry"] = geometry(image.geometry)
-    found["bands"] = [
+        return facts
+    facts["properties"] = {name: value for name, value in image.properties.items() if not name.startswith("system:")}
+    facts["geometry"] = geometry(image.geometry)
+    facts["bands"] = [
         {"id": band["id"], "dataType": band["data_type"], "grid": {"crsCode": band["crs"]}}
         for band in encode(image)["bands"]
     ]
-    return found
+    return facts
 
 
 def listed(catalog: Catalog, parent: str, query: dict[str, str]) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def listed(catalog: Catalog, parent: str, query: dict[str, str]) -> dict[str, An
     images = [image for image in catalog.image_collection(parent).elements if _passes(image, query.get("filter", ""))]
     start, size = int(query.get("pageToken") or 0), min(int(query.get("pageSize") or _LARGEST_PAGE), _LARGEST_PAGE)
     page = images[start : start + size]
-    found: dict[str, Any] = {"assets": [described(image, query.get("view") != "BASIC") for image in page]}
+    answer: dict[str, Any] = {"assets": [described(image, query.get("view") != "BASIC") for image in page]}
     if start + size < len(images):
-        found["nextPageToken"] = str(start + size)
-    return found
+        answer["nextPageToken"] = str(start + size)
+    return answer
 
 
 def _passes(image: Image, text: str) -> bool:

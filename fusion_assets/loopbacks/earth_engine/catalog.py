@@ -118,13 +118,13 @@ class Catalog:
         return [_image(name, dataset, item, facts) for item, facts in zip(items, properties, strict=True)]
 
     def _cloud_scores(self) -> list[Image]:
-        found: dict[str, Image] = {}
+        scores: dict[str, Image] = {}
         for name in ("COPERNICUS/S2_SR_HARMONIZED", "COPERNICUS/S2_HARMONIZED"):
             for image in self.image_collection(name).elements:
                 score = _cloud_score(image)
                 if score is not None:
-                    found.setdefault(image.properties["system:index"], score)
-        return list(found.values())
+                    scores.setdefault(image.properties["system:index"], score)
+        return list(scores.values())
 
 
 def asset_id(name: str) -> str:
@@ -199,9 +199,9 @@ def _cloud_score(image: Image) -> Image | None:
     name, mask = next(iter(masks.items()))
 
     def pixels(grid: Any) -> Any:
-        found = mask.pixels(grid)
-        clear = np.isin(found.values, CLEAR_CLASSES) if name == "SCL" else (found.values & CLOUD_BITS) == 0
-        return found._replace(values=np.where(clear, CLEAR_SCORE, CLOUDY_SCORE))
+        classes = mask.pixels(grid)
+        clear = np.isin(classes.values, CLEAR_CLASSES) if name == "SCL" else (classes.values & CLOUD_BITS) == 0
+        return classes._replace(values=np.where(clear, CLEAR_SCORE, CLOUDY_SCORE))
 
     bands = tuple(Band(score, DOUBLE, mask.projection, pixels, mask.size) for score in ("cs", "cs_cdf"))
     facts = {key: image.properties[key] for key in ("system:index", "system:time_start", "system:time_end")}

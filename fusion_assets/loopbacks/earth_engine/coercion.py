@@ -40,13 +40,13 @@ def coerce(value: Any, kind: str, where: str) -> Any:
         ServiceError: it cannot be one.
     """
     base = kind.split("<")[0]
-    found = _COERCIONS.get(base, lambda v: v)(value)
-    if base in _PLAIN and not isinstance(found, _PLAIN[base]):
-        found = None
-    if found is None:
-        told = f"Expected type: {kind}.\nActual type: {type_name(value)}.\nActual value: {value!r}"
-        raise ServiceError(f"{where}: Invalid type.\n{told[:500]}")
-    return found
+    converted = _COERCIONS.get(base, lambda v: v)(value)
+    if base in _PLAIN and not isinstance(converted, _PLAIN[base]):
+        converted = None
+    if converted is None:
+        details = f"Expected type: {kind}.\nActual type: {type_name(value)}.\nActual value: {value!r}"
+        raise ServiceError(f"{where}: Invalid type.\n{details[:500]}")
+    return converted
 
 
 def type_name(value: Any) -> str:
@@ -122,10 +122,10 @@ def _collection(value: Any) -> Collection | None:
 def _images(value: Any) -> Collection | None:
     if isinstance(value, Image):
         return Collection((value,), "ImageCollection")
-    found = _collection(value)
-    if found is None or not all(isinstance(item, Image) for item in found.elements):
+    collection = _collection(value)
+    if collection is None or not all(isinstance(item, Image) for item in collection.elements):
         return None
-    return Collection(found.elements, "ImageCollection", found.properties, found.id)
+    return Collection(collection.elements, "ImageCollection", collection.properties, collection.id)
 
 
 def _projection(value: Any) -> Projection | None:

@@ -57,6 +57,6 @@ class Counters:
         """All counts, with totals."""
         with self._lock:
             names = ("requests", "statuses", "bytes_in", "bytes_out", "faults", "most_at_once")
-            found: dict[str, Any] = {name: dict(getattr(self, name)) for name in names}
-        totals = {f"total_{name}": sum(found[name].values()) for name in ("requests", "bytes_in", "bytes_out")}
-        return {**found, **totals}
+            counts: dict[str, Any] = {name: dict(getattr(self, name)) for name in names}
+        totals = {f"total_{name}": sum(counts[name].values()) for name in ("requests", "bytes_in", "bytes_out")}
+        return {**counts, **totals}

@@ -32,9 +32,9 @@ def deprecated() -> dict[str, Any]:
 
 def document(address: str) -> dict[str, Any]:
     """The discovery document for a server at `address` (without a trailing slash)."""
-    found = json.loads(carried("cloud_api_discovery_document.json").replace("v1alpha", "v1"))
-    found["rootUrl"] = found["baseUrl"] = address + "/"
-    projects = found["resources"]["projects"]
+    description = json.loads(carried("cloud_api_discovery_document.json").replace("v1alpha", "v1"))
+    description["rootUrl"] = description["baseUrl"] = address + "/"
+    projects = description["resources"]["projects"]
     methods = projects["resources"]["assets"]["methods"]
     methods["get"]["parameters"]["name"]["pattern"] = "^projects/[^/]+/assets/.*$"
     for name in ("filter", "view"):
@@ -52,7 +52,7 @@ def document(address: str) -> dict[str, Any]:
         "description": "",
     }
     projects["methods"]["getConfig"] = _like(methods["get"], config)
-    return found
+    return description
 
 
 def _like(model: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

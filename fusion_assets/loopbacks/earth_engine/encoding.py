@@ -44,10 +44,10 @@ def geometry(value: Geometry | None) -> Any:
         return None
     if value.shape is None:
         return {"type": "LinearRing", "coordinates": [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]}
-    found = shapely.geometry.mapping(value.shape)
-    result: dict[str, Any] = {"geodesic": False, "type": found["type"]}
-    result["coordinates" if "coordinates" in found else "geometries"] = _lists(
-        found.get("coordinates", found.get("geometries"))
+    shape = shapely.geometry.mapping(value.shape)
+    result: dict[str, Any] = {"geodesic": False, "type": shape["type"]}
+    result["coordinates" if "coordinates" in shape else "geometries"] = _lists(
+        shape.get("coordinates", shape.get("geometries"))
     )
     if value.crs != WORLD:
         result["crs"] = {"type": "name", "properties": {"name": value.crs}}
@@ -66,40 +66,40 @@ def _lists(nested: Any) -> Any:
 
 def _band(value: Band) -> dict[str, Any]:
     lattice = projection(value.projection)
-    found: dict[str, Any] = {"id": value.name, "data_type": value.type.to_json()}
+    answer: dict[str, Any] = {"id": value.name, "data_type": value.type.to_json()}
     if value.size:
-        found["dimensions"] = list(value.size)
-    found["crs"] = lattice.get("crs") or lattice["wkt"]
-    found["crs_transform"] = lattice["transform"]
-    return found
+        answer["dimensions"] = list(value.size)
+    answer["crs"] = lattice.get("crs") or lattice["wkt"]
+    answer["crs_transform"] = lattice["transform"]
+    return answer
 
 
 def _image(value: Image) -> dict[str, Any]:
-    found: dict[str, Any] = {"type": "Image", "bands": [_band(band) for band in value.bands]}
+    answer: dict[str, Any] = {"type": "Image", "bands": [_band(band) for band in value.bands]}
     if value.id:
-        found |= {"id": value.id, "version": 1}
+        answer |= {"id": value.id, "version": 1}
     facts = encode(value.properties)
     if value.geometry is not None and value.geometry.shape is not None:
         facts["system:footprint"] = geometry(value.geometry)
-    return {**found, "properties": facts} if facts else found
+    return {**answer, "properties": facts} if facts else answer
 
 
 def _feature(value: Feature) -> dict[str, Any]:
     facts = {name: item for name, item in value.properties.items() if name != "system:index"}
     index = value.properties.get("system:index", value.id)
-    found = {"type": "Feature", "geometry": geometry(value.geometry), "properties": encode(facts)}
-    return {**found, "id": index} if index is not None else found
+    answer = {"type": "Feature", "geometry": geometry(value.geometry), "properties": encode(facts)}
+    return {**answer, "id": index} if index is not None else answer
 
 
 def _collection(value: Collection) -> dict[str, Any]:
     if len(value.elements) > LARGEST_COLLECTION:
         raise ServiceError(f"Collection query aborted after accumulating over {LARGEST_COLLECTION} elements.")
-    found: dict[str, Any] = {"type": value.kind, "features": [encode(item) for item in value.elements]}
+    answer: dict[str, Any] = {"type": value.kind, "features": [encode(item) for item in value.elements]}
     if value.kind == "ImageCollection":
-        found["bands"] = []
+        answer["bands"] = []
     else:
-        found["columns"] = {}
-    return {**found, "id": value.id} if value.id else found
+        answer["columns"] = {}
+    return {**answer, "id": value.id} if value.id else answer
 
 
 _ENCODERS: dict[type, Callable[[Any], Any]] = {

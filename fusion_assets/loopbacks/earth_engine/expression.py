@@ -114,7 +114,7 @@ class Evaluator:
             return self._arguments_in(body)
         if kind == "functionDefinitionValue":
             return self._arguments_in(body["body"]) - frozenset(body.get("argumentNames", []))
-        found = frozenset().union(*(self._free_in(child) for child in children(node)))
+        free = frozenset().union(*(self._free_in(child) for child in children(node)))
         if kind == "functionInvocationValue" and "functionReference" in body:
-            found |= self._arguments_in(body["functionReference"])
-        return found
+            free |= self._arguments_in(body["functionReference"])
+        return free

@@ -59,9 +59,9 @@ class Operation:
             metadata["destinationUris"] = self.uris
         if self.bare:
             del metadata["description"]
-        found: dict[str, Any] = {"name": self.name, "metadata": metadata}
+        answer: dict[str, Any] = {"name": self.name, "metadata": metadata}
         if self.state in DONE:
-            found["done"] = True
+            answer["done"] = True
             outcome = {"response": {"@type": "type.googleapis.com/google.protobuf.Empty"}}
-            found |= {"error": self.error} if self.error else outcome
-        return found
+            answer |= {"error": self.error} if self.error else outcome
+        return answer

@@ -91,8 +91,8 @@ class Operations:
         with self._lock:
             now = self._clock.now()
             name = f"projects/{project}/operations/{''.join(secrets.choice(_LETTERS) for _ in range(24))}"
-            known = {"name": name, "type": "EXPORT_IMAGE", "description": "", "request": {}, "created": now}
-            operation = Operation(**{**known, "updated": now, "sequence": len(self._by_name), **facts})
+            defaults = {"name": name, "type": "EXPORT_IMAGE", "description": "", "request": {}, "created": now}
+            operation = Operation(**{**defaults, "updated": now, "sequence": len(self._by_name), **facts})
             self._remember(operation)
             if "request" not in facts:
                 self._save(operation)
@@ -115,15 +115,17 @@ class Operations:
         A token holds its place while new operations arrive.
         """
         with self._lock:
-            known = [o for o in self._by_name.values() if not o.forgotten and o.name.startswith(f"projects/{project}/")]
-            known.sort(key=lambda o: -o.sequence)
+            listed = [
+                o for o in self._by_name.values() if not o.forgotten and o.name.startswith(f"projects/{project}/")
+            ]
+            listed.sort(key=lambda o: -o.sequence)
             if token:
                 if not token.isdigit():
                     raise ServiceError("Invalid page token.")
-                known = [operation for operation in known if operation.sequence < int(token)]
+                listed = [operation for operation in listed if operation.sequence < int(token)]
             size = min(size or 500, LARGEST_PAGE)
-            page = known[:size]
-            return page, str(page[-1].sequence) if len(known) > size else None
+            page = listed[:size]
+            return page, str(page[-1].sequence) if len(listed) > size else None
 
     def cancel(self, name: str) -> None:
         """Ask an operation to stop; what is done stays done."""

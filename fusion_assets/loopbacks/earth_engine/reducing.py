@@ -131,9 +131,9 @@ def _mode(values: np.ndarray, weights: np.ndarray) -> Result:
 
 def _moment(root: bool) -> Callable[[np.ndarray, np.ndarray], Result]:
     def apply(values: np.ndarray, weights: np.ndarray) -> Result:
-        middle, known = _mean(values, weights)
+        middle, valid = _mean(values, weights)
         variance, _ = _mean((values - middle) ** 2, weights)
-        return np.sqrt(variance) if root else variance, known
+        return np.sqrt(variance) if root else variance, valid
 
     return apply
 

@@ -64,15 +64,15 @@ def compute_pixels(image: Image, body: dict[str, Any]) -> tuple[bytes, str]:
     return file.getvalue(), "application/octet-stream"
 
 
-def _requested_grid(image: Image, asked: dict[str, Any]) -> PixelGrid:
+def _requested_grid(image: Image, request: dict[str, Any]) -> PixelGrid:
     base = image.projection
-    if "crsCode" in asked or "crsWkt" in asked:
-        base = Projection(crs_name(asked.get("crsCode") or asked["crsWkt"]), base.transform, base.fixed)
-    terms = asked.get("affineTransform")
+    if "crsCode" in request or "crsWkt" in request:
+        base = Projection(crs_name(request.get("crsCode") or request["crsWkt"]), base.transform, base.fixed)
+    terms = request.get("affineTransform")
     if terms:
         names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
         base = Projection(base.crs, tuple(float(terms.get(name, 0)) for name in names))
-    dimensions = asked.get("dimensions")
+    dimensions = request.get("dimensions")
     if dimensions:
         return PixelGrid(base, int(dimensions["width"]), int(dimensions["height"]))
     return natural_grid(image, base)
@@ -98,9 +98,9 @@ def render(band: Band, grid: PixelGrid) -> Pixels:
     for row in range(0, grid.height, _TILE):
         for col in range(0, grid.width, _TILE):
             height, width = min(_TILE, grid.height - row), min(_TILE, grid.width - col)
-            found = pixels_of(band, grid.window(row, col, height, width))
-            values[row : row + height, col : col + width] = found.values
-            valid[row : row + height, col : col + width] = found.valid
+            tile = pixels_of(band, grid.window(row, col, height, width))
+            values[row : row + height, col : col + width] = tile.values
+            valid[row : row + height, col : col + width] = tile.valid
     return Pixels(values, valid)
 
 

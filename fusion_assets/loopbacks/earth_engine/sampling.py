@@ -78,8 +78,8 @@ class Source:
         bottom, right = min((row + height) * step, self.size[1]), min((col + width) * step, self.size[0])
         with rasterio.open(self.path) as file:
             stored = file.read(1, window=rasterio.windows.Window(left, top, right - left, bottom - top))
-            told = (self.nodata, file.nodata, self.usual_nodata)
-            nodata = next((number for number in told if number is not None), None)
+            declared = (self.nodata, file.nodata, self.usual_nodata)
+            nodata = next((number for number in declared if number is not None), None)
         mask = np.ones(stored.shape, bool) if stored.dtype.kind != "f" else np.isfinite(stored)
         if nodata is not None and math.isfinite(nodata):
             mask &= stored != nodata
@@ -154,9 +154,9 @@ def nearest(
     if not inside.any():
         return Pixels(np.zeros(shape, kind.dtype), np.zeros(shape, bool))
     window = bounds_of(rows[inside], cols[inside])
-    found = read(*window)
+    source = read(*window)
     rows, cols = np.where(inside, rows - window[0], 0), np.where(inside, cols - window[1], 0)
-    return Pixels(found.values[rows, cols], np.where(inside, found.mask[rows, cols], 0).astype(found.mask.dtype))
+    return Pixels(source.values[rows, cols], np.where(inside, source.mask[rows, cols], 0).astype(source.mask.dtype))
 
 
 def bilinear(
@@ -182,16 +182,16 @@ def bilinear(
         np.clip(np.r_[top[usable], top[usable] + 1], first, limits[1] - 1),
         np.clip(np.r_[left[usable], left[usable] + 1], first, limits[0] - 1),
     )
-    found = read(*window)
-    values, known = found.values.astype(np.float64), found.valid
+    source = read(*window)
+    values, present = source.values.astype(np.float64), source.valid
     for step_down, step_right in ((0, 0), (0, 1), (1, 0), (1, 1)):
         weight = (down if step_down else 1 - down) * (right if step_right else 1 - right)
         row, col = top + step_down - window[0], left + step_right - window[1]
         there = (row >= 0) & (row < window[2]) & (col >= 0) & (col < window[3])
         row, col = np.where(there, row, 0), np.where(there, col, 0)
         counts = weight > _EDGE
-        valid &= ~counts | (there & known[row, col])
-        total += np.where(counts & there & known[row, col], values[row, col] * weight, 0)
+        valid &= ~counts | (there & present[row, col])
+        total += np.where(counts & there & present[row, col], values[row, col] * weight, 0)
     return Pixels(total, valid)
 
 

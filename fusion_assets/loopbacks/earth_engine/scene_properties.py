@@ -32,12 +32,12 @@ def properties_of(items: Sequence[pystac.Item], dataset: Dataset) -> list[dict[s
         start, end = start_and_end(item)
         facts.append({"system:index": item.id, "system:time_start": _millis(start), "system:time_end": _millis(end)})
     if dataset.sentinel1:
-        for item, known in zip(items, facts, strict=True):
-            known.update(_sentinel1(item))
+        for item, properties in zip(items, facts, strict=True):
+            properties.update(_sentinel1(item))
     if dataset.sentinel2:
         takes = _datatakes(items)
-        for item, known in zip(items, facts, strict=True):
-            known.update(_sentinel2(item), DATATAKE_IDENTIFIER=takes[item.id])
+        for item, properties in zip(items, facts, strict=True):
+            properties.update(_sentinel2(item), DATATAKE_IDENTIFIER=takes[item.id])
     return facts
 
 
@@ -76,7 +76,7 @@ def _spacecraft(item: pystac.Item) -> str:
 
 def _datatakes(items: Sequence[pystac.Item]) -> dict[str, str]:
     """One identifier for all granules of a pass, named after its first moment."""
-    found: dict[str, str] = {}
+    takes: dict[str, str] = {}
     platform, last, name = "", None, ""
     for item in sorted(items, key=lambda item: (_spacecraft(item), start_and_end(item)[0], item.id)):
         start = start_and_end(item)[0]
@@ -85,8 +85,8 @@ def _datatakes(items: Sequence[pystac.Item]) -> dict[str, str]:
             baseline = item.properties.get("s2:processing_baseline", "00.00")
             name = f"GS{_spacecraft(item)[-2:] or '2A'}_{start:%Y%m%dT%H%M%S}_{orbit:06d}_N{baseline}"
         platform, last = _spacecraft(item), start
-        found[item.id] = name
-    return found
+        takes[item.id] = name
+    return takes
 
 
 def _utc(moment: dt.datetime) -> dt.datetime:

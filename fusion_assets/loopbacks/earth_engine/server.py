@@ -59,8 +59,8 @@ def _export_table(service: EarthEngineService, path: dict, query: dict, body: di
 
 def _list_operations(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
     page, token = service.operations.page(path["project"], int(query.get("pageSize") or 0), query.get("pageToken"))
-    found: dict[str, Any] = {"operations": [operation.to_json() for operation in page]} if page else {}
-    return {**found, "nextPageToken": token} if token else found
+    answer: dict[str, Any] = {"operations": [operation.to_json() for operation in page]} if page else {}
+    return {**answer, "nextPageToken": token} if token else answer
 
 
 def _cancel(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
@@ -69,8 +69,8 @@ def _cancel(service: EarthEngineService, path: dict, query: dict, body: dict) ->
 
 
 def _list_images(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
-    found = assets.listed(service.catalog, path["name"], query)
-    return {"images": found.pop("assets"), **found}
+    answer = assets.listed(service.catalog, path["name"], query)
+    return {"images": answer.pop("assets"), **answer}
 
 
 def _get_operation(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
@@ -162,8 +162,9 @@ class EarthEngineService(Backend):
 
     def start(self) -> None:
         """Answer requests in threads; with a real clock, move operations along in another one."""
-        # Graphs made by client-side loops nest deeply.
-        sys.setrecursionlimit(max(sys.getrecursionlimit(), _DEPTH))
+        # Graphs made by client-side loops nest deeply; whoever hosts the service gets the old limit back.
+        self._recursion_limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self._recursion_limit, _DEPTH))
         self._server.start()
         if not self.clock.manual:
             threading.Thread(target=self._tick, daemon=True).start()
@@ -172,6 +173,7 @@ class EarthEngineService(Backend):
         """Close the port."""
         self._stopped.set()
         self._server.stop()
+        sys.setrecursionlimit(self._recursion_limit)
 
     def _tick(self) -> None:
         while not self._stopped.wait(_TICK_SECONDS):

@@ -57,7 +57,7 @@ def carried(name: str) -> str:
 @functools.cache
 def signatures() -> dict[str, Signature]:
     """All algorithms by name."""
-    found = {}
+    by_name = {}
     for item in json.loads(carried("algorithms.json"))["algorithms"]:
         arguments = tuple(
             Argument(
@@ -69,8 +69,8 @@ def signatures() -> dict[str, Signature]:
             for argument in item.get("arguments", [])
         )
         name = item["name"].removeprefix("algorithms/")
-        found[name] = Signature(name, arguments, item["returnType"].split("<unknown")[0])
-    return found
+        by_name[name] = Signature(name, arguments, item["returnType"].split("<unknown")[0])
+    return by_name
 
 
 def validate(expression: dict[str, Any]) -> set[str]:
@@ -112,9 +112,9 @@ def _check_invocation(body: dict[str, Any], values: dict[str, Any]) -> None:
     signature = signatures().get(body.get("functionName", ""))
     if signature is None:
         raise ServiceError(f"Unrecognized function name: '{body.get('functionName')}'.")
-    known = {argument.name for argument in signature.arguments}
+    names = {argument.name for argument in signature.arguments}
     for name in arguments:
-        if name not in known:
+        if name not in names:
             raise ServiceError(
                 f"{signature.name}: Unrecognized argument name: '{name}'. Expected: {_listed(signature)}."
             )

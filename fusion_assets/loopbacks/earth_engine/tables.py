@@ -48,7 +48,7 @@ _TABLES = {
 
 def tables(extra: dict[str, dict]) -> dict[str, Collection]:
     """Built-in tables, and those given as GeoJSON; a given one replaces a built-in one of the same id."""
-    found = {
+    collections = {
         name: Collection(
             tuple(
                 Feature(
@@ -68,5 +68,5 @@ def tables(extra: dict[str, dict]) -> dict[str, Collection]:
             index = str(item.get("id", f"{number:020x}"))
             shape = shapely.geometry.shape(item["geometry"])
             features.append(Feature({**item["properties"], "system:index": index}, Geometry(shape), index))
-        found[name] = Collection(tuple(features), id=name)
-    return found
+        collections[name] = Collection(tuple(features), id=name)
+    return collections

@@ -24,32 +24,32 @@ EDGE = 8
 
 def values(number: int) -> np.ndarray:
     """Reflectance numbers of scene `number` as a harmonised collection has them; 0 is no data, top left in scene 1."""
-    found = (np.arange(EDGE * EDGE).reshape(EDGE, EDGE) + 1000 * (number + 1)).astype(np.uint16)
+    numbers = (np.arange(EDGE * EDGE).reshape(EDGE, EDGE) + 1000 * (number + 1)).astype(np.uint16)
     if number == 1:
-        found[0, 0] = 0
-    return found
+        numbers[0, 0] = 0
+    return numbers
 
 
 def scl(number: int) -> np.ndarray:
     """Scene classes at 20 m: vegetation, in scene 2 cloud in the left half."""
-    found = np.full((EDGE // 2, EDGE // 2), 4, np.uint8)
+    classes = np.full((EDGE // 2, EDGE // 2), 4, np.uint8)
     if number == 2:
-        found[:, : EDGE // 4] = 9
-    return found
+        classes[:, : EDGE // 4] = 9
+    return classes
 
 
 def qa60() -> np.ndarray:
     """Bits at 10 m: cloud in the first row, cirrus in the second, clear below."""
-    found = np.zeros((EDGE, EDGE), np.uint16)
-    found[0], found[1] = 1 << 10, 1 << 11
-    return found
+    bits = np.zeros((EDGE, EDGE), np.uint16)
+    bits[0], bits[1] = 1 << 10, 1 << 11
+    return bits
 
 
 def lights(month: int) -> np.ndarray:
     """Radiance on 4 x 4 pixels of 40 m around the scenes: rows rise by 4, months by 100; one NaN at (0, 3)."""
-    found = (np.arange(16).reshape(4, 4) + 100 * month).astype(np.float32)
-    found[0, 3] = np.nan
-    return found
+    radiance = (np.arange(16).reshape(4, 4) + 100 * month).astype(np.float32)
+    radiance[0, 3] = np.nan
+    return radiance
 
 
 def write(folder: Path) -> str:

@@ -21,16 +21,16 @@ class TokenEndpoint:
         refusal: error code answered instead, such as `invalid_grant`; empty hands out tokens.
         words: description beside the refusal.
         lifetime: of tokens, seconds.
-        asked: number of requests.
+        requests: how many.
     """
 
     def __init__(self, url: str, token: str) -> None:
         self.url, self.token = url, token
-        self.refusal, self.words, self.lifetime, self.asked = "", "", 3600, 0
+        self.refusal, self.words, self.lifetime, self.requests = "", "", 3600, 0
 
     def answer(self) -> tuple[int, dict[str, Any]]:
         """Status and body of the next answer."""
-        self.asked += 1
+        self.requests += 1
         if self.refusal:
             return 400, {"error": self.refusal, "error_description": self.words}
         return 200, {"access_token": self.token, "expires_in": self.lifetime, "token_type": "Bearer"}

@@ -77,13 +77,13 @@ class Archive:
     ) -> list[Scene]:
         """Scenes of a collection in a time and a box of degrees, oldest first."""
         west, south, east, north = bbox
-        found = []
+        scenes = []
         for scene in self.scenes:
             w, s, e, n = scene.item.bbox or (0, 0, 0, 0)
             touches = w < east and west < e and s < north and south < n
             if scene.item.collection_id == collection and first <= scene.start <= last and touches:
-                found.append(scene)
-        return found
+                scenes.append(scene)
+        return scenes
 
 
 def _start(item: pystac.Item) -> dt.datetime:
@@ -99,9 +99,9 @@ def _file(path: str) -> tuple[np.ndarray, Any, str]:
 
 
 def _at(path: str, x: np.ndarray, y: np.ndarray, crs: str) -> tuple[np.ndarray, np.ndarray]:
-    values, inverse, own = _file(path)
-    if own != crs:
-        x, y = pyproj.Transformer.from_crs(crs, own, always_xy=True).transform(x, y)
+    values, inverse, stored_crs = _file(path)
+    if stored_crs != crs:
+        x, y = pyproj.Transformer.from_crs(crs, stored_crs, always_xy=True).transform(x, y)
     col, row = inverse * (np.asarray(x), np.asarray(y))
     col, row = np.floor(col).astype(int), np.floor(row).astype(int)
     inside = (row >= 0) & (row < values.shape[0]) & (col >= 0) & (col < values.shape[1])

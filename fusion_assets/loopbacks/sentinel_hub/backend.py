@@ -24,7 +24,7 @@ class Backend:
 
     Attributes:
         faults: rules of what goes wrong.
-        asked: number of requests by endpoint.
+        requests: how many, by endpoint.
         bodies: JSON bodies of all process and search requests, in order of arrival.
         token_mark: every token begins with it.
         lifetime: of tokens, seconds.
@@ -35,7 +35,7 @@ class Backend:
     def __init__(self, catalog: str | Path, client: tuple[str, str], prefix: str) -> None:
         self.archive, self.client = Archive(catalog, prefix), client
         self.faults = Faults()
-        self.asked: collections.Counter[str] = collections.Counter()
+        self.requests: collections.Counter[str] = collections.Counter()
         self.bodies: list[dict[str, Any]] = []
         self.token_mark, self.lifetime, self.page = "token", 3600.0, 100
         self.per_second: float | None = None

@@ -84,7 +84,7 @@ def _strings(text: str, key: str) -> tuple[str, ...]:
 
 
 def _one(pattern: str, text: str) -> str:
-    found = re.search(pattern, text)
-    if found is None:
+    match = re.search(pattern, text)
+    if match is None:
         raise ServiceError(f"Evalscript lacks {pattern}.", code="RENDERER_EXCEPTION")
-    return found[1]
+    return match[1]

@@ -39,10 +39,10 @@ def rendered(archive: Archive, body: dict[str, Any]) -> tuple[np.ndarray, dict[s
     width, height = output["width"], output["height"]
     if not (1 <= width <= MOST_PIXELS and 1 <= height <= MOST_PIXELS):
         raise ServiceError(f"The image size must be between 1 and {MOST_PIXELS} pixels, not {width} x {height}.")
-    known = re.fullmatch(_CRS, bounds["properties"]["crs"])
-    if known is None:
+    code = re.fullmatch(_CRS, bounds["properties"]["crs"])
+    if code is None:
         raise ServiceError(f"Unsupported CRS {bounds['properties']['crs']}.", code="COMMON_UNSUPPORTED_CRS")
-    crs, transform = f"EPSG:{known[1]}", from_bounds(*bounds["bbox"], width, height)
+    crs, transform = f"EPSG:{code[1]}", from_bounds(*bounds["bbox"], width, height)
     scenes = _scenes(archive, data, transform_bounds(crs, "EPSG:4326", *bounds["bbox"]))
     samples = _orbits(scenes) if script.mosaicking == "ORBIT" else [[scene] for scene in scenes]
     x, y = np.meshgrid(transform.c + transform.a * (np.arange(width) + 0.5),
@@ -85,15 +85,15 @@ def _check_processing(data: dict[str, Any]) -> None:
 
 
 def _scenes(archive: Archive, data: dict[str, Any], box: tuple[float, float, float, float]) -> list[Scene]:
-    asked = data["dataFilter"]
-    first, last = moment(asked["timeRange"]["from"]), moment(asked["timeRange"]["to"])
-    found = archive.find(data["type"], first, last, box)
-    direction = asked.get("orbitDirection", "").lower()
+    wanted = data["dataFilter"]
+    first, last = moment(wanted["timeRange"]["from"]), moment(wanted["timeRange"]["to"])
+    scenes = archive.find(data["type"], first, last, box)
+    direction = wanted.get("orbitDirection", "").lower()
     if direction:
-        found = [scene for scene in found if scene.item.properties.get("sat:orbit_state") == direction]
-    if "maxCloudCoverage" in asked:
-        found = [scene for scene in found if scene.item.properties["eo:cloud_cover"] <= asked["maxCloudCoverage"]]
-    return found if asked.get("mosaickingOrder") == "leastRecent" else found[::-1]
+        scenes = [scene for scene in scenes if scene.item.properties.get("sat:orbit_state") == direction]
+    if "maxCloudCoverage" in wanted:
+        scenes = [scene for scene in scenes if scene.item.properties["eo:cloud_cover"] <= wanted["maxCloudCoverage"]]
+    return scenes if wanted.get("mosaickingOrder") == "leastRecent" else scenes[::-1]
 
 
 def _orbits(scenes: list[Scene]) -> list[list[Scene]]:

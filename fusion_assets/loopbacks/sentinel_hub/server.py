@@ -118,7 +118,7 @@ class _Handler(LoopbackHandler):
         endpoint = _ENDPOINTS.get((self.command, urlsplit(self.path).path), "unknown")
         rule = service.faults.strike(endpoint)
         with service.lock:
-            service.asked[endpoint] += 1
+            service.requests[endpoint] += 1
         if rule and rule.kind == "drop":
             self.hang_up()
             return

@@ -42,12 +42,12 @@ def write(folder: Path) -> str:
     def sweep(name: str, moment: str, orbit: str, decibels: bool) -> None:
         bands = {}
         for band in ("vv", "vh"):
-            found = random.normal(-12, 3, (HEIGHT, WIDTH)).astype(np.float32)
-            found[3, 4] = np.nan
+            power = random.normal(-12, 3, (HEIGHT, WIDTH)).astype(np.float32)
+            power[3, 4] = np.nan
             if not decibels:
-                found = (10 ** (found / 10)).astype(np.float32)
-                found[0, :2] = 0, -1e-5
-            bands[band] = (found, 10, {"nodata": "nan", **({"unit": "dB"} if decibels else {})})
+                power = (10 ** (power / 10)).astype(np.float32)
+                power[0, :2] = 0, -1e-5
+            bands[band] = (power, 10, {"nodata": "nan", **({"unit": "dB"} if decibels else {})})
         radar.add_item(_item(folder, name, moment, bands, {"platform": "sentinel-1a", "sat:orbit_state": orbit}, 0))
 
     granule("S2_A", "2018-07-01T10:50:00", 0, 5, 0, WIDTH)

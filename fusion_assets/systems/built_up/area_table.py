@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from math import isclose, nan
 from pathlib import Path
@@ -11,16 +13,22 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
+from fusion_assets.storage.leftovers import PARTIAL_SUFFIX
 from fusion_assets.study import Study
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
-from fusion_assets.systems.built_up.export_files import check_target, write_tables
 from fusion_assets.systems.built_up.provenance import rests_on_simulation
 
 if TYPE_CHECKING:
     import pandas as pd
+    from shapely.geometry.base import BaseGeometry
 
+FORMATS = (".gpkg", ".csv")
+_ONE_VALUE = [
+    "study", "region_km2", "compared_share", "n_valid", "kind", "low_high_meaning", "labels", "label_year", "note",
+]  # fmt: skip
+_BY_YEAR = ("area_km2", "low_km2", "high_km2", "mapped_km2")
 _TREND, _MAP, _EVALUATION = "built_up_trend", "built_up_prediction", "model_evaluation"
 _MEANING = {
     ADJUSTED: "95 % confidence interval",
@@ -74,21 +82,21 @@ def export_areas(
     import pandas as pd
 
     study, settings = site.study, site.settings
-    target = check_target(Path(output), force)
+    target = _writable(Path(output), force)
     unknown = sorted(set(years) - set(study.prediction_years))
     if unknown:
-        known = ", ".join(map(str, study.prediction_years))
+        years_of_study = ", ".join(map(str, study.prediction_years))
         raise FusionError(
-            f"study {study.name} does not predict {', '.join(map(str, unknown))}", known, "correct --years"
+            f"study {study.name} does not predict {', '.join(map(str, unknown))}", years_of_study, "correct --years"
         )
     chosen = [study.region(name).name for name in regions] or [region.name for region in study.regions]
     parts, statements, missing = [], {}, []
     for region in dict.fromkeys(chosen):
-        found = _of_region(site, region)
-        if found is None:
+        rows = _of_region(site, region)
+        if rows is None:
             missing.append(f"{region} has no maps stored and is left out")
             continue
-        table, statement = found
+        table, statement = rows
         parts.append(table[table["year"].isin(years)] if years else table)
         statements[region] = statement
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -98,7 +106,7 @@ def export_areas(
         table["note"] = ("SYNTHETIC: from a simulated archive, no place looks like this. " + table["note"]).str.strip()
     about = [*COLUMNS.items(), *((f"statement on {region}", text) for region, text in statements.items())]
     outlines = {region: study.polygon(region) for region in statements}
-    write_tables(target, table, outlines, pd.DataFrame(about, columns=["name", "meaning"]))
+    _write_tables(target, table, outlines, pd.DataFrame(about, columns=["name", "meaning"]))
     notes = sorted({note for note in table["note"] if note})
     return "\n".join([f"{output}: {len(table)} rows, {len(statements)} regions", *notes, *missing])
 
@@ -112,7 +120,7 @@ def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, str] | None:
         return stored.load(artifact) if stored.storage.exists(stored.path(artifact)) else None
 
     maps = {year: load("rasters", _MAP, year) for year in study.prediction_years}
-    maps = {year: found for year, found in maps.items() if found is not None}
+    maps = {year: mapped for year, mapped in maps.items() if mapped is not None}
     trend = load("tables", _TREND, None)
     if not maps and trend is None:
         return None
@@ -178,7 +186,7 @@ def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFra
     """Mapped area where no trend is stored: on the pixels valid in every stored year, without any range."""
     import pandas as pd
 
-    found = measure(maps, study.polygon(region), (0.5, 0.5))
+    areas = measure(maps, study.polygon(region), (0.5, 0.5))
     years = sorted(maps)
     absent = sorted(set(study.prediction_years) - set(maps))
     without = f"; no map of {', '.join(map(str, absent))}" if absent else ""
@@ -186,16 +194,92 @@ def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFra
     table = pd.DataFrame(
         {
             "year": years,
-            "area_km2": [found.mapped_km2[year] for year in years],
-            "mapped_km2": [found.mapped_km2[year] for year in years],
+            "area_km2": [areas.mapped_km2[year] for year in years],
+            "mapped_km2": [areas.mapped_km2[year] for year in years],
             "low_km2": nan,
             "high_km2": nan,
             "low_high_meaning": "none",
             "kind": MAPPED,
-            "region_km2": found.region_km2,
-            "compared_share": found.valid_km2 / found.region_km2 if found.region_km2 else nan,
-            "n_valid": found.n_valid,
+            "region_km2": areas.region_km2,
+            "compared_share": areas.valid_km2 / areas.region_km2 if areas.region_km2 else nan,
+            "n_valid": areas.n_valid,
             "note": note,
         }
     )
     return table, "The data cannot tell whether built-up land grew or shrank: only mapped areas are stored."
+
+
+def _writable(target: Path, force: bool) -> Path:
+    """Find out whether a file can be written before anything is computed.
+
+    Raises:
+        FusionError: an unknown extension, a file that exists (unless `force`), a folder that does not.
+    """
+    if target.suffix.lower() not in FORMATS:
+        raise FusionError(f"{target} is no known format", " or ".join(FORMATS), "end the name with one of these")
+    if target.is_dir() or (target.exists() and not force):
+        raise FusionError(f"{target} exists", "a new file", "choose another name, or replace it with --force")
+    if not target.parent.is_dir():
+        raise FusionError(f"there is no folder {target.parent}", "a folder that exists", "make it, or choose another")
+    return target
+
+
+def _write_tables(target: Path, table: pd.DataFrame, outlines: Mapping[str, BaseGeometry], about: pd.DataFrame) -> None:
+    """Write the table, and in a GeoPackage what belongs to it.
+
+    A CSV is the table: UTF-8, comma, decimal point, units in the column names. A GeoPackage holds `regions`, one
+    polygon a region in longitude and latitude (EPSG:4326) with a column for each year, such as `area_km2_2016`, to be
+    drawn as it is; `area_by_year`, the table itself; and `about`, what the columns mean. The last two have no geometry.
+
+    Args:
+        target: file with a known extension; replaced.
+        table: one row a region and year.
+        outlines: by region, degrees.
+        about: `name` and `meaning`.
+
+    Raises:
+        FusionError: the file cannot be written.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    partial = folder / f"export{target.suffix.lower()}"
+    try:
+        if partial.suffix == ".csv":
+            table.to_csv(partial, index=False, encoding="utf-8")
+        else:
+            _write_geopackage(partial, table, outlines, about)
+        partial.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_geopackage(
+    path: Path, table: pd.DataFrame, outlines: Mapping[str, BaseGeometry], about: pd.DataFrame
+) -> None:
+    import geopandas
+    import pyogrio
+    from shapely.geometry import MultiPolygon, Polygon
+
+    wide = table.groupby("region", sort=False)[list(_ONE_VALUE)].first().reset_index()
+    by_year = table.pivot(index="region", columns="year", values=list(_BY_YEAR)).loc[wide["region"]]
+    for name in _BY_YEAR:
+        for year in sorted(table["year"].unique()):
+            wide[f"{name}_{year}"] = by_year[name][year].to_numpy(float)
+    polygons = [outlines[region] for region in wide["region"]]
+    # One geometry type a layer: a lone polygon is a multipolygon of one.
+    many = [MultiPolygon([shape]) if isinstance(shape, Polygon) else shape for shape in polygons]
+    layers = {
+        "regions": geopandas.GeoDataFrame(wide, geometry=many, crs="EPSG:4326"),
+        "area_by_year": table,
+        "about": about,
+    }
+    for layer, content in layers.items():
+        pyogrio.write_dataframe(content, path, layer=layer, driver="GPKG", append=path.exists())
+
+
+def _unwritable(target: Path, error: OSError) -> FusionError:
+    return FusionError(f"{target} cannot be written: {error}", "a writable folder with free space", "choose another")

@@ -35,9 +35,9 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
     lines = []
     for region in (region.name for region in study.regions):
         path = storage.path("model_evaluation", region, study.label_year, "json")
-        found = _evaluation_lines(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
-        found += _area_lines(study, storage, region, truth_km2 or {})
-        lines += ["", region, *found] if found else []
+        block = _evaluation_lines(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
+        block += _area_lines(study, storage, region, truth_km2 or {})
+        lines += ["", region, *block] if block else []
     return "\n".join(lines)
 
 
@@ -61,10 +61,10 @@ _ANSWERS = {
 def _evaluation_lines(metrics: dict) -> list[str]:
     rows: list[tuple[str, ...]] = [("", "accuracy", "MCC", "95 %", "average precision", "95 %")]
     for name, title in _ANSWERS.items():
-        scores, known = metrics[name], metrics["intervals"][name]
-        cells = [f"{scores['mcc']:.3f}", _ends(known["mcc"]) if name != "majority" else ""]
-        if "average_precision" in known:
-            cells += [f"{scores['average_precision']:.3f}", _ends(known["average_precision"])]
+        scores, intervals = metrics[name], metrics["intervals"][name]
+        cells = [f"{scores['mcc']:.3f}", _ends(intervals["mcc"]) if name != "majority" else ""]
+        if "average_precision" in intervals:
+            cells += [f"{scores['average_precision']:.3f}", _ends(intervals["average_precision"])]
         rows.append((title, f"{scores['accuracy']:.3f}", *cells, *[""] * (4 - len(cells))))
     lines = [f"  {a:<22}{b:>8}{c:>8}  {d:<14}{e:>17}  {f}".rstrip() for a, b, c, d, e, f in rows]
     for name, title in (("baseline", "forest"), ("baseline_at_half", "forest at 0.5")):
@@ -87,12 +87,12 @@ def _evaluation_lines(metrics: dict) -> list[str]:
     ]
 
 
-def _ends(known: dict) -> str:
-    return f"{known['low']:.2f} to {known['high']:.2f}"
+def _ends(interval: dict) -> str:
+    return f"{interval['low']:.2f} to {interval['high']:.2f}"
 
 
-def _paired(known: dict) -> str:
-    return f"{known['value']:+.3f} ({known['low']:+.3f} to {known['high']:+.3f})"
+def _paired(difference: dict) -> str:
+    return f"{difference['value']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})"
 
 
 def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[str, int], float]) -> list[str]:
@@ -105,9 +105,8 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
     for year in study.prediction_years:
         path = storage.path("built_up_prediction", region, year, "tif")
         if storage.exists(path):
-            known = truth.get((region, year))
             (area,) = square_kilometres(built_up_km2(open_raster(storage.open_local(path))))
-            lines.append(f"  built-up in {year}: {area:>7} km2{_beside(known)}")
+            lines.append(f"  built-up in {year}: {area:>7} km2{_beside(truth.get((region, year)))}")
     return lines
 
 
@@ -116,16 +115,16 @@ def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[t
     adjusted = table["kind"].iloc[0] == ADJUSTED
     lines = [f"  built-up land, {table['kind'].iloc[0]}, on {table['share'].iloc[0]:.1%} of the region's area:"]
     for row in table.to_dict("records"):
-        known = truth.get((region, row["year"]))
+        beside = _beside(truth.get((region, row["year"])))
         area, low, high, drawn = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
         reach = f"{'95 % interval' if adjusted else 'thresholds'} {low} to {high}"
         mapped = f", mapped {drawn}" if adjusted else ""
-        lines.append(f"  built-up in {row['year']}: {area:>6} km2 ({reach}{mapped}){_beside(known)}")
+        lines.append(f"  built-up in {row['year']}: {area:>6} km2 ({reach}{mapped}){beside}")
     return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
 
 
-def _beside(known: float | None) -> str:
-    return "" if known is None else f"   synthetic truth {square_kilometres(known)[0]} km2"
+def _beside(truth: float | None) -> str:
+    return "" if truth is None else f"   synthetic truth {square_kilometres(truth)[0]} km2"
 
 
 def reports(study: Study, settings: Settings) -> list[str]:

@@ -11,7 +11,7 @@ from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import mask_of, use_request
-from fusion_assets.study.ndvi import NdviUse
+from fusion_assets.systems.ndvi.section import NdviUse, grid_of, section_of
 
 CLEAR, BACKSCATTER, MODEL, FILLED = "ndvi_clear", "backscatter", "ndvi_model", "ndvi_filled"
 EVALUATION, REPORT = "ndvi_evaluation", "ndvi_report"
@@ -29,8 +29,9 @@ on it is stale."""
 
 def use_of(study: Study) -> NdviUse:
     """The section `ndvi` of a study that has one."""
-    assert study.ndvi is not None
-    return study.ndvi
+    section = section_of(study)
+    assert section is not None
+    return section
 
 
 def optics_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
@@ -71,7 +72,7 @@ def _request(
     margin = dt.timedelta(days=use_of(study).margin_days)
     window = (dt.date(year, 1, 1) - margin, dt.date(year, 12, 31) + margin)
     recipe = CompositeRecipe(bands, mask, reducer="none")
-    return use_request(study, settings, asset, use, region, year, study.ndvi_grid(region), window, recipe)
+    return use_request(study, settings, asset, use, region, year, grid_of(study, region), window, recipe)
 
 
 def recipes(study: Study, settings: Settings, asset: str, region: str, year: int) -> str:
@@ -91,5 +92,5 @@ def recipes(study: Study, settings: Settings, asset: str, region: str, year: int
 
 def facts_of(study: Study, settings: Settings, asset: str, region: str, year: int) -> dict[str, str]:
     """What a stored artifact must say to belong to this study: its name, grid and recipe."""
-    grid = study.ndvi_grid(region).digest
+    grid = grid_of(study, region).digest
     return {"study": study.name, "grid_digest": grid, "recipe_digest": recipes(study, settings, asset, region, year)}

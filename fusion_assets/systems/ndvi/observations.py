@@ -46,7 +46,7 @@ def treatment(unit: str, method: Filter, window: int) -> Treatment | None:
 
     Args:
         unit: of the product: `dB`, or `1` for linear power.
-        method: see `study.ndvi.Speckle`.
+        method: see `section.Speckle`.
         window: edge in pixels, odd.
     """
     if unit == "dB" and method == "none":
@@ -85,12 +85,12 @@ def filtered(values: np.ndarray, orbits: np.ndarray, method: Filter, window: int
         total, count = np.zeros(values.shape[1:], np.float32), np.zeros(values.shape[1:], np.float32)
         for layer in layers:
             power = np.power(np.float32(10), values[layer] / np.float32(10))
-            known = np.isfinite(power)
+            valid = np.isfinite(power)
             # The local mean; it is kept where the result will lie.
-            out[layer] = np.where(known, _local_mean(power, known, window), np.nan)
+            out[layer] = np.where(valid, _local_mean(power, valid, window), np.nan)
             ratio = power / out[layer]
-            total += np.where(known, ratio, 0)
-            count += known
+            total += np.where(valid, ratio, 0)
+            count += valid
         if method == "multitemporal":
             # Where one date is alone, this gives that date back: nothing can be told from one look.
             out[layers] *= total / np.maximum(count, 1)
@@ -98,12 +98,12 @@ def filtered(values: np.ndarray, orbits: np.ndarray, method: Filter, window: int
     return out
 
 
-def _local_mean(power: np.ndarray, known: np.ndarray, window: int) -> np.ndarray:
-    """Mean of the known pixels in a window around each."""
+def _local_mean(power: np.ndarray, valid: np.ndarray, window: int) -> np.ndarray:
+    """Mean of the valid pixels in a window around each."""
     from scipy.ndimage import uniform_filter
 
-    share = uniform_filter(known.astype(np.float32), window, mode="constant")
-    total = uniform_filter(np.where(known, power, 0), window, mode="constant")
+    share = uniform_filter(valid.astype(np.float32), window, mode="constant")
+    total = uniform_filter(np.where(valid, power, 0), window, mode="constant")
     # A running sum is rounded: no mean below the least power, nor of nothing.
     share = np.maximum(share, 0.5 / window**2)
     return np.maximum(total, _LEAST_POWER * share) / share

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,8 @@ class Pictures:
 def before_and_after(clear: xr.Dataset, filled: xr.Dataset, true_colour: TrueColour) -> list[Pictures]:
     """Filled dates with gaps of different size: about a third, two thirds and almost all of the pixels."""
     shares = clear["ndvi"].notnull().mean(("y", "x")).compute()
-    known = {day: float(share) for day, share in zip(clear["time"].values, shares.values, strict=True)}
-    days = [day for day in filled["time"].values if day in known]
+    share_of = {day: float(share) for day, share in zip(clear["time"].values, shares.values, strict=True)}
+    days = [day for day in filled["time"].values if day in share_of]
     if not days:
         return []
     wanted = (0.65, 0.35, 0.02)
@@ -66,14 +66,14 @@ def before_and_after(clear: xr.Dataset, filled: xr.Dataset, true_colour: TrueCol
     for share in wanted:
         rest = [day for day in days if day not in chosen]
         if rest:
-            chosen.append(min(rest, key=lambda day: abs(known[day] - share)))
+            chosen.append(min(rest, key=lambda day: abs(share_of[day] - share)))
     made = []
     for day in sorted(chosen):
         date = day.astype("datetime64[D]").item()
         made.append(
             Pictures(
                 date,
-                known[day],
+                share_of[day],
                 _colour_picture(date, true_colour),
                 _ndvi_picture(clear["ndvi"].sel(time=day)),
                 _ndvi_picture(filled["ndvi"].sel(time=day)),
@@ -101,29 +101,20 @@ def _ndvi_picture(ndvi: xr.DataArray) -> str:
 
 def sampled_places(clear: xr.Dataset, count: int = FIELDS) -> list[tuple[int, int]]:
     """Rows and columns of pixels that differ in how green they are, from the middle block of the region."""
-    block = clear["ndvi"].isel(
-        {
-            axis: slice(size // 2 - min(size, 256) // 2, size // 2 + (min(size, 256) + 1) // 2)
-            for axis, size in _edges(clear)
-        }
-    )
-    values = block.values
-    known = np.isfinite(values).sum(axis=0)
-    level = np.where(known > 0, np.where(np.isfinite(values), values, 0).sum(axis=0) / np.maximum(known, 1), np.nan)
-    usable = known >= max(1, np.percentile(known, 25))
+    edge = 256
+    top, left = (size // 2 - min(size, edge) // 2 for size in (clear.sizes["y"], clear.sizes["x"]))
+    values = clear["ndvi"].isel(y=slice(top, top + edge), x=slice(left, left + edge)).values
+    dates = np.isfinite(values).sum(axis=0)
+    level = np.where(dates > 0, np.where(np.isfinite(values), values, 0).sum(axis=0) / np.maximum(dates, 1), np.nan)
+    usable = dates >= max(1, np.percentile(dates, 25))
     if not usable.any():
         return []
     limits = np.nanquantile(level[usable], np.linspace(0.1, 0.9, count))
-    top, left = (clear.sizes[axis] // 2 - min(clear.sizes[axis], 256) // 2 for axis in ("y", "x"))
     places = []
     for limit in limits:
         row, col = np.unravel_index(np.nanargmin(np.where(usable, np.abs(level - limit), np.nan)), level.shape)
         places.append((int(row) + top, int(col) + left))
     return list(dict.fromkeys(places))
-
-
-def _edges(clear: xr.Dataset) -> Sequence[tuple[str, int]]:
-    return [(axis, clear.sizes[axis]) for axis in ("y", "x")]
 
 
 def draw_fields(clear: xr.Dataset, filled: xr.Dataset) -> str:
@@ -155,19 +146,19 @@ def draw_errors(evaluation: pd.DataFrame, method: str) -> str:
         evaluation: of `evaluation.evaluate`.
         method: name of the chosen estimator.
     """
-    known = evaluation[evaluation["n"] > 0]
-    if known.empty:
+    measured = evaluation[evaluation["n"] > 0]
+    if measured.empty:
         return ""
     figure = new_figure(9, 3.4)
     panels = (("rmse", "RMSE (NDVI)"), ("coverage", "share inside the 90 % interval"))
     axes = figure.subplots(1, len(panels))
     styles = iter(_STYLES)
-    looks = {name: ("#000000", "-", "o") if name == method else next(styles) for name in known["estimator"].unique()}
+    looks = {name: ("#000000", "-", "o") if name == method else next(styles) for name in measured["estimator"].unique()}
     for axis, (figure_name, title) in zip(axes, panels, strict=True):
         for name, (colour, line, marker) in looks.items():
-            own, look = known[known["estimator"] == name], {"color": colour, "marker": marker, "markersize": 4}
+            errors, look = measured[measured["estimator"] == name], {"color": colour, "marker": marker, "markersize": 4}
             width = 2.4 if name == method else 1.1
-            axis.plot(own["gap_days"], own[figure_name], line, linewidth=width, label=name, **look)
+            axis.plot(errors["gap_days"], errors[figure_name], line, linewidth=width, label=name, **look)
         axis.set_title(title, fontsize=9, loc="left")
         axis.set_xlabel("length of the gap, days (0: single scenes)", fontsize=8)
         axis.tick_params(labelsize=8)

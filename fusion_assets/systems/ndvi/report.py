@@ -91,7 +91,7 @@ def build_report(
         errors=pictures.draw_errors(evaluation, subject.method),
         scenes=scenes,
         few_scenes=scenes < FEW_SCENES,
-        tables=[*error_tables(evaluation, subject.method), sourcestable_of(subject, clear, backscatter)],
+        tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,
     )
@@ -124,7 +124,7 @@ def _cell(row: Mapping[Any, Any], figure: str) -> str:
     return plain(row[figure]) if ends["low"] is None else with_interval(ends)
 
 
-def sourcestable_of(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
+def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset | None) -> dict[str, Any]:
     """What the page was made from."""
     rows = []
     for request, series in zip(subject.requests, (clear, backscatter), strict=False):

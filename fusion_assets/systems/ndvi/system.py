@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
     from fusion_assets.study import Study
+    from fusion_assets.study.sections import SystemSection
 
 _ASSETS = ("ndvi_clear", "backscatter", "ndvi_model", "ndvi_filled", "ndvi_evaluation", "ndvi_report")
 
@@ -25,9 +26,10 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
-    if study.ndvi is None:
+    section = study.section("ndvi")
+    if section is None:
         return dict.fromkeys(("ndvi", *_ASSETS), "a section `ndvi`")
-    return {} if study.ndvi.sentinel1 is not None else {"backscatter": "`sentinel1` in its section `ndvi`"}
+    return {} if section.sentinel1 is not None else {"backscatter": "`sentinel1` in its section `ndvi`"}
 
 
 def _facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
@@ -38,12 +40,19 @@ def _facts(study: Study, settings: Settings, asset: str, region: str, year: int 
 
 def _series(site: Site) -> Iterator[Series]:
     from fusion_assets.systems.ndvi.imagery_requests import optics_request, radar_request, use_of
+    from fusion_assets.systems.ndvi.section import years_of
 
     study, settings = site.study, site.settings
-    yield Series("passes of sentinel2", partial(optics_request, study, settings), study.ndvi_years)
+    yield Series("passes of sentinel2", partial(optics_request, study, settings), years_of(study))
     if use_of(study).sentinel1 is not None:  # the gaps of a year without radar are filled without it
         request = partial(radar_request, study, settings)
-        yield Series("passes of sentinel1", request, study.ndvi_years, optional=True)
+        yield Series("passes of sentinel1", request, years_of(study), optional=True)
+
+
+def _section() -> SystemSection:
+    from fusion_assets.systems.ndvi.section import NDVI_SECTION
+
+    return NDVI_SECTION
 
 
 NDVI = System(
@@ -51,6 +60,7 @@ NDVI = System(
     stages={"fill_ndvi": (_ASSETS, "Make a year's gap-free NDVI, from scenes to report.")},
     assets=_assets,
     lacking=_lacking,
+    section=_section,
     facts=_facts,
     series=_series,
 )

@@ -325,9 +325,9 @@ def test_files_outside_a_tile_and_scenes_without_a_clear_pixel_are_not_read(seas
         make_scene("east", {"B02": east}, east, on_day(51)),
         make_scene("cloudy", {"B02": cloudy}, cloud, on_day(52)),
     ]
-    read, real = set(), reading._read_window
+    read, real = set(), reading.read_window
     monkeypatch.setattr(
-        reading, "_read_window", lambda href, *rest, **more: read.add(Path(href).name) or real(href, *rest, **more)
+        reading, "read_window", lambda href, *rest, **more: read.add(Path(href).name) or real(href, *rest, **more)
     )
     recipe, scenes = CompositeRecipe(("B02",), SCL), season[0]
     with_extra = compute(scenes + extra, recipe, make_grid()).B02

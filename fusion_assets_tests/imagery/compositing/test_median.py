@@ -8,7 +8,7 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.compositing.median import masked_median
-from fusion_assets.imagery.compositing.median_kernel import _middle_network
+from fusion_assets.imagery.compositing.median_kernel import middle_network
 
 DTYPES = ("uint16", "int16", "float32")
 
@@ -62,7 +62,7 @@ def test_network_is_right_for_every_input(length):
     """A network that selects every sequence of zeros and ones rightly selects any sequence rightly."""
     rows = (np.arange(2**length) >> np.arange(length)[:, None]) & 1
     right = np.sort(rows, axis=0)
-    for i, j, wanted in _middle_network(length):
+    for i, j, wanted in middle_network(length):
         low, high = np.minimum(rows[i], rows[j]), np.maximum(rows[i], rows[j])
         rows[i] = low if wanted & 1 else -1  # a value nobody may use later
         rows[j] = high if wanted & 2 else -1

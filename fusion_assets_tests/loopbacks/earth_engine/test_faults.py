@@ -56,7 +56,7 @@ def test_faults_of_tasks_reach_the_bucket_and_the_list(service):
 
 def test_too_many_computations_at_once_are_turned_away(service):
     service.control({"action": "options", "concurrency_limit": 3})
-    service.faults.add("slow", endpoint="value.compute", seconds=0.3, times=None)
+    service.faults.add("slow", endpoint="value.compute", seconds=3, times=None)
     body = {"expression": json.loads(ee.Number(1).serialize())}
     start = threading.Barrier(6)
 

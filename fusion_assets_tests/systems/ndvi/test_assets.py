@@ -18,12 +18,12 @@ from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.settings import Settings
-from fusion_assets.study import load_study, study_of
 from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.gap_filling.cube_filling import SOURCES, target_days
+from fusion_assets.systems.ndvi.section import grid_of
 from fusion_assets.systems.registry import SYSTEMS
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog
 from fusion_assets_tests.test_real_places import STUDIES
+from fusion_assets_tests.whole_studies import load_study, study_of
 
 BEFORE = {"ndvi_clear": set(), "backscatter": set(), "ndvi_model": {"ndvi_clear", "backscatter"}}
 GRAPH = {
@@ -48,11 +48,6 @@ def study(catalog, **ndvi):
             "ndvi": {"resolution": 250, "years": [2016], "method": "interpolation", "sample": 500, **ndvi},
         }
     )
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 class Run:
@@ -119,7 +114,7 @@ def test_partitions_are_the_years_of_the_section(catalog):
 def test_filled_series(run):
     clear, filled = run.load("ndvi_clear"), run.load("ndvi_filled").compute()
     assert filled.rio.crs == clear.rio.crs and filled.attrs["Conventions"].startswith("CF")
-    assert dict(filled.sizes) == dict(run.study.ndvi_grid("here").dataset({}).sizes) | {"time": filled.sizes["time"]}
+    assert dict(filled.sizes) == dict(grid_of(run.study, "here").dataset({}).sizes) | {"time": filled.sizes["time"]}
     np.testing.assert_array_equal(
         filled["time"].values.astype("datetime64[D]"), target_days(clear, 2016, None), "every date of Sentinel-2"
     )

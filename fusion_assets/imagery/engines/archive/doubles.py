@@ -56,8 +56,8 @@ def _content(item: pystac.Item) -> dict[str, Any]:
 
 
 def _place_and_time(item: pystac.Item) -> list[Any]:
-    known = item.properties
-    return [item.geometry, item.bbox, item.datetime, known.get("start_datetime"), known.get("end_datetime")]
+    properties = item.properties
+    return [item.geometry, item.bbox, item.datetime, properties.get("start_datetime"), properties.get("end_datetime")]
 
 
 def _updated(item: pystac.Item) -> dt.datetime:

@@ -22,7 +22,7 @@ from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
 from fusion_assets.imagery.compositing.plausibility import Verdict, is_judged, looked_at, verdict
 from fusion_assets.imagery.compositing.scene_reading import read_part
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.engines.archive.series import timeseries
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.footprints import footprint
@@ -49,15 +49,15 @@ class ArchiveEngine:
 
     def submit(self, request: ExportRequest) -> Export:
         """Find the scenes and record the operation; see `CompositeEngine.submit`."""
-        found = scenes_for(request)
-        ids = tuple(scene.id for scene in found)
+        scenes = scenes_for(request)
+        ids = tuple(scene.id for scene in scenes)
         export_id = operation_id(request, ids)
-        known = operations.read(self._storage, export_id)
-        if known is not None:
-            return self._noted(operations.renewed(Export.from_dict(known)))
+        record = operations.read(self._storage, export_id)
+        if record is not None:
+            return self._noted(operations.renewed(Export.from_dict(record)))
         now = operations.now()
-        flags = gathered(found)
-        flags += tuple(f"left out if the study allows it: {scene.problem.found}" for scene in found if scene.problem)
+        flags = gathered(scenes)
+        flags += tuple(f"left out if the study allows it: {scene.problem.found}" for scene in scenes if scene.problem)
         return self._noted(Export(export_id, request, ids, "SUCCEEDED", self.name, now, now, flags=flags))
 
     def _noted(self, export: Export) -> Export:
@@ -77,8 +77,8 @@ class ArchiveEngine:
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Read all that the grid needs of every file once; see `CompositeEngine.unreadable`."""
-        found = self._readability(self._scenes(export), export.request)
-        return {scene: problem for scene, problem in found.items() if problem}
+        problems = self._readability(self._scenes(export), export.request)
+        return {scene: problem for scene, problem in problems.items() if problem}
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
@@ -93,9 +93,9 @@ class ArchiveEngine:
 
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
         """What items and pixels say against each other; see `SeriesEngine.doubts`."""
-        seen = {scene: found for (scene, *asked), found in self._verdicts.items() if asked == _asked(request)}
+        seen = {scene: verdict for (scene, *key), verdict in self._verdicts.items() if key == _key(request)}
         by_pixels = (doubt for scene in sorted(seen) for doubt in seen[scene].doubts)
-        return (*self._flags.get(tuple(_asked(request)), ()), *by_pixels)
+        return (*self._flags.get(tuple(_key(request)), ()), *by_pixels)
 
     def resubmit(self, export: Export) -> Export:
         """Operations of this engine do not fail; see `CompositeEngine.resubmit`."""
@@ -112,32 +112,32 @@ class ArchiveEngine:
         ordered; the sensor's run keys make the repetition harmless.
         """
         seen = operations.now()
-        found = operations.recent(self._storage, operations.since(cursor))
-        return operations.in_order(Export.from_dict(facts) for facts in found if facts["engine"] == self.name), seen
+        records = operations.recent(self._storage, operations.since(cursor))
+        return operations.in_order(Export.from_dict(facts) for facts in records if facts["engine"] == self.name), seen
 
-    def _usable(self, found: Sequence[Scene], request: ExportRequest, without: Collection[str]) -> list[Scene]:
+    def _usable(self, scenes: Sequence[Scene], request: ExportRequest, without: Collection[str]) -> list[Scene]:
         """Scenes that are not left out.
 
         Raises:
             UnreadableFile: one of them cannot be used.
         """
-        kept = [scene for scene in found if scene.id not in without]
+        kept = [scene for scene in scenes if scene.id not in without]
         if not kept:
-            raise _none_readable(len(found), request)
+            raise _none_readable(len(scenes), request)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for problem in pool.map(lambda scene: scene.problem or self._look(scene, request).problem, kept):
                 if problem:
                     raise problem
         if request.recipe.reducer == "none":
             # A series has no ticket that would show them.
-            self._flags[tuple(_asked(request))] = gathered(kept)
+            self._flags[tuple(_key(request))] = gathered(kept)
         return kept
 
     def _look(self, scene: Scene, request: ExportRequest) -> Verdict:
         """What a scene's pixels say of its item; looked at once."""
         if not is_judged(PRODUCTS[request.product]):
             return Verdict()
-        key = (scene.id, *_asked(request))
+        key = (scene.id, *_key(request))
         if key not in self._verdicts:
             recipe, working = looked_at(request.recipe), request.grid.refine(request.recipe.subdivision)
             ((present,),), headers = settled_scenes([[scene]], read_headers([[scene]], recipe, working))
@@ -150,8 +150,8 @@ class ArchiveEngine:
 
         def problem(scene: Scene) -> UnreadableFile | None:
             try:
-                if known := scene.problem or self._look(scene, request).problem:
-                    return known
+                if doubt := scene.problem or self._look(scene, request).problem:
+                    return doubt
                 headers = read_headers([[scene]], request.recipe, working)
                 settled_scenes([[scene]], headers)
                 with gdal_environment(request.recipe.requester_pays):
@@ -166,8 +166,8 @@ class ArchiveEngine:
 
     def _scenes(self, export: Export) -> list[Scene]:
         wanted = set(export.scenes)
-        found = {scene.id: scene for scene in scenes_for(export.request)}
-        missing = sorted(wanted - set(found))
+        scenes = {scene.id: scene for scene in scenes_for(export.request)}
+        missing = sorted(wanted - set(scenes))
         if missing:
             raise FusionError(
                 f"{len(missing)} scenes of {_partition(export.request)} are no longer in "
@@ -175,7 +175,7 @@ class ArchiveEngine:
                 "the scenes that were there when the export was submitted",
                 f"materialize the export of {_partition(export.request)} again, then {export.request.asset}",
             )
-        return [found[name] for name in export.scenes]
+        return [scenes[name] for name in export.scenes]
 
 
 def scenes_for(request: ExportRequest) -> list[Scene]:
@@ -185,8 +185,8 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
         FusionError: there are none, or none that can be used.
     """
     product = PRODUCTS[request.product]
-    found = find_items(request.archive, request.collections, request.area, request.window, request.sign)
-    items = [item for item in found if product.takes(platform_named(item))]
+    in_window = find_items(request.archive, request.collections, request.area, request.window, request.sign)
+    items = [item for item in in_window if product.takes(platform_named(item))]
     kept = [item for item in items if not _too_cloudy(item, request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]
@@ -216,7 +216,7 @@ def _scene(item: pystac.Item, request: ExportRequest) -> Scene:
         return unusable(item, problem)
 
 
-def _asked(request: ExportRequest) -> list[str]:
+def _key(request: ExportRequest) -> list[str]:
     return [request.recipe_digest, request.archive]
 
 

@@ -69,8 +69,8 @@ def _read(shared: _Shared, layer: int, window: Grid) -> np.ndarray:
     """One date of one piece: (1, bands, y, x); a pixel comes from one scene, the first that has all bands clear."""
     recipe, places = shared.recipe, _places(window)
     with gdal_environment(recipe.requester_pays):
-        found = (_scene(scene, shared, places) for scene in shared.dates[layer].scenes)
-        return first_clear(filter(None, found), len(recipe.bands), window)[None]
+        passes = (_scene(scene, shared, places) for scene in shared.dates[layer].scenes)
+        return first_clear(filter(None, passes), len(recipe.bands), window)[None]
 
 
 def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, np.ndarray] | None:

@@ -58,11 +58,11 @@ def search(
     sizes = list(limits.page_sizes)
     with deadline(limits.search_seconds):
         while True:
-            asked: ItemSearch = client.search(
+            query: ItemSearch = client.search(
                 method=method, collections=[collection], datetime=[first, last], limit=sizes[0], **where
             )
             try:
-                features = _every_feature(asked, collection, limits.most_items)
+                features = _every_feature(query, collection, limits.most_items)
                 return [_item(feature, client) for feature in features]
             except Refusal as refusal:
                 if refusal.status in (405, 501) and method == "POST":
@@ -85,46 +85,46 @@ def _page_refused(refusal: Refusal) -> bool:
     return refusal.status in _TOO_LARGE or bool(said)
 
 
-def _every_feature(asked: ItemSearch, collection: str, most: int) -> list[dict[str, Any]]:
-    web = asked._stac_io
+def _every_feature(query: ItemSearch, collection: str, most: int) -> list[dict[str, Any]]:
+    web = query._stac_io
     assert isinstance(web, Web)
     features: list[dict[str, Any]] = []
-    known: set[tuple[str, str]] = set()
+    ids: set[tuple[str, str]] = set()
     matched: int | None = None
     page: Mapping[str, Any] = {}
     pages = 0
     try:
-        for page in web.get_pages(asked.url, asked.method, asked.get_parameters()):
+        for page in web.get_pages(query.url, query.method, query.get_parameters()):
             pages += 1
             matched = max((count for count in (matched, _matched(page)) if count is not None), default=None)
-            found = page.get("features") or []
-            names = {_name(feature, collection) for feature in found}
-            if found and names <= known and next_link(page, str(asked.method)):
+            on_page = page.get("features") or []
+            names = {_name(feature, collection) for feature in on_page}
+            if on_page and names <= ids and next_link(page, str(query.method)):
                 raise Circle("its next page brings the items of pages before it again")
-            known |= names
-            features += found
-            if len(known) > most:
+            ids |= names
+            features += on_page
+            if len(ids) > most:
                 raise Refusal(f"more than {most} items match")
     except Circle as circle:
-        if matched is None or len(known) < matched:
+        if matched is None or len(ids) < matched:
             of_all = "" if matched is None else f" of {matched}"
-            raise Refusal(f"{circle.words}, after {len(known)}{of_all} items", circle.status) from None
-    if matched is not None and len(known) < matched:
-        raise Refusal(f"it says that {matched} items match and gave {len(known)}: {matched - len(known)} are missing")
+            raise Refusal(f"{circle.words}, after {len(ids)}{of_all} items", circle.status) from None
+    if matched is not None and len(ids) < matched:
+        raise Refusal(f"it says that {matched} items match and gave {len(ids)}: {matched - len(ids)} are missing")
     if matched is None and pages == 1 and len(features) >= 2:
-        _check_pages(asked, web, len(features))
+        _check_pages(query, web, len(features))
     return features
 
 
-def _check_pages(asked: ItemSearch, web: Web, count: int) -> None:
+def _check_pages(query: ItemSearch, web: Web, count: int) -> None:
     """Refuse a full page that leads nowhere, of a server that shows no more than one page: how many more are unknown.
 
     Such a server cuts a page of one item fewer off as well, and says nothing.
     """
-    parameters = {**asked.get_parameters(), "limit": count - 1}
-    page = next(web.get_pages(asked.url, asked.method, parameters))
+    parameters = {**query.get_parameters(), "limit": count - 1}
+    page = next(web.get_pages(query.url, query.method, parameters))
     given = len(page.get("features") or [])
-    if given < count and next_link(page, str(asked.method)) is None:
+    if given < count and next_link(page, str(query.method)) is None:
         raise Refusal(f"it gave {count} items, a full page, and neither says how many match nor where the others are")
 
 

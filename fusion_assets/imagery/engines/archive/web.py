@@ -126,13 +126,13 @@ class Web(StacApiIO):
         """
         first = _Request(url, (method or "GET").upper(), parameters or {})
         following: _Request | None = first
-        asked: set[str] = set()
+        visited: set[str] = set()
         empty = 0
         while following is not None:
             name = json.dumps([following.url, following.method, dict(following.parameters), dict(following.headers)])
-            if name in asked:
+            if name in visited:
                 raise Circle("its next page is one that was read already")
-            asked.add(name)
+            visited.add(name)
             page = self._page(following)
             yield page
             empty = 0 if page.get("features") or page.get("collections") else empty + 1
@@ -231,13 +231,13 @@ def _said(response: requests.Response) -> str:
     if "html" in response.headers.get("Content-Type", ""):
         return _printable(str(response.reason))
     try:
-        told = json.loads(text)
+        content = json.loads(text)
     except ValueError:
-        told = text
-    if isinstance(told, dict):
+        content = text
+    if isinstance(content, dict):
         names = ("description", "detail", "message", "error", "title", "code")
-        told = next((told[name] for name in names if told.get(name)), told)
-    return _printable(told if isinstance(told, str) else json.dumps(told)) or _printable(str(response.reason))
+        content = next((content[name] for name in names if content.get(name)), content)
+    return _printable(content if isinstance(content, str) else json.dumps(content)) or _printable(str(response.reason))
 
 
 def _printable(text: str) -> str:

@@ -1,7 +1,7 @@
 """The engine `earth_engine`: the same composites as from an archive, computed by Google Earth Engine.
 
-`engine.py` is the way in; `connection.py` signs in and retries, `scenes.py` lists scenes, `expressions.py` says
-what is computed, `direct.py` and `tasks.py` with `shards.py` are the two ways out, `registry.py` remembers
+`engine.py` is the way in; `connection.py` signs in and retries, `scene_lists.py` lists scenes, `expressions.py` says
+what is computed, `direct.py` and `tasks.py` with `shards.py` are the two ways out, `records.py` remembers
 operations and `polling.py` follows them, `imagery/engines/waiting.py` waits for them, `outlines.py` looks up
 regions. Recipes belong to `products.py`.
 

@@ -22,7 +22,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import (
     stored_sign_in,
 )
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
-from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, collection_of, deprecated
+from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.storage.addresses import public_url
 
@@ -96,20 +96,20 @@ def credentials(connection: Connection) -> str:
 
 def identity(connection: Connection) -> str:
     """Whose credentials are used, by kind; a service account by its address."""
-    found = _found(connection)
-    kind = type(found).__module__
+    account = _account(connection)
+    kind = type(account).__module__
     if kind == "google.auth.credentials":
         return "none are sent to an EE_URL on this machine"
     source = "GOOGLE_APPLICATION_CREDENTIALS" if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS") else ""
-    if getattr(found, "service_account_email", None):
-        return f"service account {found.service_account_email} ({source or 'application default credentials'})"
+    if getattr(account, "service_account_email", None):
+        return f"service account {account.service_account_email} ({source or 'application default credentials'})"
     if kind == "google.oauth2.credentials":
         stored = "`earthengine authenticate`" if stored_sign_in() else "application default credentials"
         return f"a user's account ({source or stored})"
     return f"{kind.rsplit('.', 1)[-1].replace('_', ' ')} credentials ({source or 'application default credentials'})"
 
 
-def _found(connection: Connection) -> Any:
+def _account(connection: Connection) -> Any:
     try:
         return within(partial(credentials_for, connection.url), "looking for credentials")
     except FusionError as error:
@@ -126,12 +126,12 @@ def _signed(connection: Connection) -> bool:
     from google.auth.exceptions import GoogleAuthError, RefreshError
     from google.auth.transport.requests import Request
 
-    found = _found(connection)
-    if type(found).__module__ == "google.auth.credentials":
+    account = _account(connection)
+    if type(account).__module__ == "google.auth.credentials":
         return False
     request = partial(Request(), timeout=LIMIT_SECONDS / 2)
     try:
-        within(partial(found.refresh, request), "asking for a token")
+        within(partial(account.refresh, request), "asking for a token")
         return True
     except RefreshError as error:
         # The server's words may quote what was sent: only the codes of the standard are repeated.
@@ -167,9 +167,9 @@ def answers(connection: Connection) -> str:
     import ee
 
     connection.open()
-    found = connection.ask(ee.Number(1).add(1).getInfo, "computing 1 + 1")
-    if found != 2:
-        raise FusionError(f"1 + 1 is {found} there", "2", "correct EE_URL")
+    answer = connection.ask(ee.Number(1).add(1).getInfo, "computing 1 + 1")
+    if answer != 2:
+        raise FusionError(f"1 + 1 is {answer} there", "2", "correct EE_URL")
     return "computes"
 
 
@@ -188,11 +188,11 @@ def queue(connection: Connection, most: int | None, waits: bool) -> str:
     states = [(entry.get("metadata") or {}).get("state") for entry in listed]
     mine = sum(operation.state in ("PENDING", "RUNNING") for operation in tasks.ours(listed))
     tasks.check_queue(listed, None if waits else most)
-    own = f"{mine} of this package's" + ("" if most is None else f" (at most {most} by the study)")
+    share = f"{mine} of this package's" + ("" if most is None else f" (at most {most} by the study)")
     at_once = _config(connection).get("maxConcurrentExports", "an unknown number")
     return (
         f"{states.count('PENDING')} wait (at most {tasks.QUEUE_LIMIT:,}) and {states.count('RUNNING')} run (at once: "
-        f"{at_once}), {own}; requests at once: {REQUESTS_AT_ONCE}"
+        f"{at_once}), {share}; requests at once: {REQUESTS_AT_ONCE}"
     )
 
 
@@ -219,9 +219,9 @@ def readable(name: str, connection: Connection) -> str:
     import ee
 
     connection.open()
-    found = connection.ask(partial(ee.data.getAsset, name), f"looking up {name}")
-    if found.get("type") != "IMAGE_COLLECTION":
-        raise FusionError(f"{name} is of type {found.get('type')}", "IMAGE_COLLECTION", "correct `collection`")
+    asset = connection.ask(partial(ee.data.getAsset, name), f"looking up {name}")
+    if asset.get("type") != "IMAGE_COLLECTION":
+        raise FusionError(f"{name} is of type {asset.get('type')}", "IMAGE_COLLECTION", "correct `collection`")
     return f"{name} can be read"
 
 
@@ -237,8 +237,8 @@ def scores(request: ExportRequest, connection: Connection) -> int:
     first, last = (day.isoformat() for day in request.window)
     images = ee.ImageCollection(CLOUD_SCORE_PLUS).filterDate(first, ee.Date(last).advance(1, "day"))
     images = images.filterBounds(searched_area(request))
-    found = int(connection.ask(images.size().getInfo, f"counting images of {CLOUD_SCORE_PLUS}"))
-    if not found:
+    count = int(connection.ask(images.size().getInfo, f"counting images of {CLOUD_SCORE_PLUS}"))
+    if not count:
         remedy = "choose another mask for this product, or other years: Cloud Score+ begins in July 2015"
         raise FusionError(f"{CLOUD_SCORE_PLUS} has nothing for {request.partition}", "scores of its scenes", remedy)
-    return found
+    return count

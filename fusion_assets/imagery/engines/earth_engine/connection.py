@@ -89,6 +89,11 @@ class Connection:
         return _patiently(with_slot, about)
 
 
+def sign_out() -> None:
+    """Forget who is signed in: the next request signs in anew."""
+    _connected.clear()
+
+
 def _patiently(work: Callable[[], _T], about: str) -> _T:
     def attempt() -> _T:
         try:
@@ -182,11 +187,11 @@ def credentials_for(url: str) -> Any:
     try:
         return ee.data.get_persistent_credentials()
     except ee.EEException:
-        found = "there are no credentials for Earth Engine"
+        problem = "there are no credentials for Earth Engine"
     except Exception as error:
         # The client tries them out before it hands them over.
-        found = f"the credentials for Earth Engine could not be checked ({type(error).__name__})"
-    raise FusionError(found, "the credentials of an account that may use it", remedy)
+        problem = f"the credentials for Earth Engine could not be checked ({type(error).__name__})"
+    raise FusionError(problem, "the credentials of an account that may use it", remedy)
 
 
 def stored_sign_in() -> Any:

@@ -83,7 +83,7 @@ def _fetch_block(shared: tuple[Plan, Connection, int], block: tuple[int, int, in
 def fetch(plan: Plan, window: Grid, connection: Connection) -> np.ndarray:
     """Pixels of a part of the grid: (bands, height, width) float32 with NaN for no data."""
     connection.open()
-    return fetch_image(_image(plan), plan.bands, window, connection, plan.product)
+    return fetch_image(image_of(plan), plan.bands, window, connection, plan.product)
 
 
 def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Connection, what: str) -> np.ndarray:
@@ -109,12 +109,13 @@ def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Conn
     request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid}
     place = f"{what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
     answer: Callable[[], Any] = functools.partial(ee.data.computePixels, request)
-    found = connection.ask(answer, f"fetching {place}")
-    pixels = np.stack([found[name] for name in bands]).astype(np.float32)
+    layers = connection.ask(answer, f"fetching {place}")
+    pixels = np.stack([layers[name] for name in bands]).astype(np.float32)
     return np.where(pixels > NO_DATA / 2, pixels, np.float32(np.nan))
 
 
 @functools.lru_cache(maxsize=8)
-def _image(plan: Plan) -> Any:
+def image_of(plan: Plan) -> Any:
+    """The composite as Earth Engine is asked for it, kept for the tiles that follow."""
     with _SERIALIZE:
         return composite_image(plan).unmask(NO_DATA, False).toFloat()

@@ -13,11 +13,11 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.earth_engine import direct, shards, tasks, timeseries
+from fusion_assets.imagery.engines.earth_engine import direct, series, shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.polling import FILES_GRACE, is_overdue, plan_of, refreshed, verified
-from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
-from fusion_assets.imagery.engines.earth_engine.scenes import Found, find_scenes, list_scenes
+from fusion_assets.imagery.engines.earth_engine.records import Record, Registry
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups, find_scenes, list_scenes
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.engines.operations import now, renewed
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest, operation_id
@@ -58,7 +58,7 @@ class EarthEngine:
 
     def __init__(self, storage: Storage, connection: Connection, options: ExportOptions | None = None) -> None:
         """Keep the list of operations under `storage`."""
-        self._registry, self._connection = Registry(storage), connection
+        self._registry, self.connection = Registry(storage), connection
         self._options = options or ExportOptions()
         self._listed: Callable[[], list[dict[str, Any]]] = lambda: tasks.listed(connection)
 
@@ -67,34 +67,34 @@ class EarthEngine:
 
         A failed export is tried anew: a new task, the same id.
         """
-        found = find_scenes(request, self._connection)
-        export_id = _identity(request, found)
-        known = self._registry.read(export_id)
-        if known is not None:
+        scenes = find_scenes(request, self.connection)
+        export_id = _identity(request, scenes)
+        earlier = self._registry.read(export_id)
+        if earlier is not None:
             # A failure may not have been noticed yet, and files may have been removed since.
-            known = verified(self._present([known])[0], self._registry, self._folder)
-            present = known.export
+            earlier = verified(self._present([earlier])[0], self._registry, self.folder)
+            present = earlier.export
             if present.state == "FAILED":
                 return self.resubmit(present)
             if present.state != "SUCCEEDED":
                 return present
-            return self._registry.write(dataclasses.replace(known, export=renewed(present))).export
+            return self._registry.write(dataclasses.replace(earlier, export=renewed(present))).export
         moment = now()
-        export = Export(export_id, request, found.ids, "SUCCEEDED", self.name, moment, moment, flags=found.flags)
-        if self._way(request, found) == "direct":
-            return self._registry.write(Record(export, found, "direct")).export
-        record = Record(dataclasses.replace(export, state="PENDING", finished=None), found, "batch")
+        export = Export(export_id, request, scenes.ids, "SUCCEEDED", self.name, moment, moment, flags=scenes.flags)
+        if self._way(request, scenes) == "direct":
+            return self._registry.write(Record(export, scenes, "direct")).export
+        record = Record(dataclasses.replace(export, state="PENDING", finished=None), scenes, "batch")
         return self._start(record).export
 
     def series(
         self, request: ExportRequest, treatment: Treatment | None = None, without: Collection[str] = ()
     ) -> xr.Dataset:
         """Every pass by itself, lazily, always fetched directly; see `SeriesEngine.series`."""
-        return timeseries.lazy_series(request, self._connection, treatment, without, self._options.sizes)
+        return series.lazy_series(request, self.connection, treatment, without, self._options.sizes)
 
     def readability(self, request: ExportRequest) -> dict[str, UnreadableFile | None]:
         """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
-        return {scene.id: scene.problem for scene in list_scenes(request, self._connection)[1]}
+        return {scene.id: scene.problem for scene in list_scenes(request, self.connection)[1]}
 
     def doubts(self, request: ExportRequest) -> tuple[str, ...]:
         """Nothing: Earth Engine keeps the numbers of its collections in one form."""
@@ -107,14 +107,14 @@ class EarthEngine:
             export: failed.
             tile_scale: above 1 computes in smaller pieces; by default as before, twice that for what ran out of memory.
         """
-        known = self._record(export)
-        if known.way == "direct" or known.export.state != "FAILED":
-            return known.export
-        pending = dataclasses.replace(known.export, state="PENDING", finished=None, message="", submitted=now())
-        out_of_memory = kind_of(known.export.message).name == "memory"
-        usual = min(known.tile_scale * (2 if out_of_memory else 1), _LARGEST_TILE_SCALE)
+        record = self._record(export)
+        if record.way == "direct" or record.export.state != "FAILED":
+            return record.export
+        pending = dataclasses.replace(record.export, state="PENDING", finished=None, message="", submitted=now())
+        out_of_memory = kind_of(record.export.message).name == "memory"
+        usual = min(record.tile_scale * (2 if out_of_memory else 1), _LARGEST_TILE_SCALE)
         scale = usual if tile_scale is None else tile_scale
-        again = Record(pending, known.found, "batch", attempt=known.attempt + 1, tile_scale=scale)
+        again = Record(pending, record.scenes, "batch", attempt=record.attempt + 1, tile_scale=scale)
         return self._start(again).export
 
     def states(self, exports: Sequence[Export]) -> list[Export]:
@@ -137,23 +137,23 @@ class EarthEngine:
                 if record.export.state == "FAILED"
                 else "wait; the sensor finished_exports requests it when it is ready",
             )
-        for scene, problem in record.found.problems().items():
+        for scene, problem in record.scenes.problems().items():
             if scene not in without:
                 raise problem
-        plan = plan_of(request, record.found, record.tile_scale, without)
+        plan = plan_of(request, record.scenes, record.tile_scale, without)
         if record.way == "direct":
-            pixels = direct.lazy_pixels(plan, self._connection)
+            pixels = direct.lazy_pixels(plan, self.connection)
         else:
-            files = shards.find_shards(self._folder, record.prefix, plan.grid, plan.bands)
+            files = shards.find_shards(self.folder, record.prefix, plan.grid, plan.bands)
             pixels = shards.lazy_pixels(files, plan.grid, plan.bands)
-        if record.found.source is None:
+        if record.scenes.source is None:
             return pixels
-        crs, terms = record.found.source
+        crs, terms = record.scenes.source
         return pixels.assign_attrs(source_crs=crs, source_transform=" ".join(map(repr, terms)))
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Scenes that lack something; Earth Engine reads the others itself, and fails as a whole where it cannot."""
-        return dict(self._record(export).found.problems())
+        return dict(self._record(export).scenes.problems())
 
     def finished_since(self, cursor: str | None) -> tuple[list[Export], str]:
         """Exports that were seen to finish after `cursor`, oldest first; see `CompositeEngine.finished_since`.
@@ -170,7 +170,7 @@ class EarthEngine:
             else:
                 settled.append(record.export)
         # Resubmissions that follow count the same listing.
-        self._listed = functools.cache(lambda: tasks.listed(self._connection))
+        self._listed = functools.cache(lambda: tasks.listed(self.connection))
         present = self._present(still_open, self._listed)
         settled += [record.export for record in present if not record.open]
         overdue = [record.export for record in present if is_overdue(record, self._options.files_grace)]
@@ -179,20 +179,21 @@ class EarthEngine:
     def facts(self, export: Export) -> dict[str, object]:
         """What is worth recording of an export: way, collection, task, attempt, tile scale, times, EECU-seconds."""
         record = self._record(export)
-        told = {"way": record.way, "collection": record.found.collection, "attempt": record.attempt, **record.facts}
-        if "eecu_seconds" in told:
+        facts = {"way": record.way, "collection": record.scenes.collection, "attempt": record.attempt, **record.facts}
+        if "eecu_seconds" in facts:
             # One kind of number throughout, so that the UI plots it.
-            told["eecu_seconds"] = float(told["eecu_seconds"])
+            facts["eecu_seconds"] = float(facts["eecu_seconds"])
         if record.way == "batch":
-            told |= {
+            facts |= {
                 "task": record.operation.rsplit("/", 1)[-1],
-                "destination": f"{self._folder}/{record.prefix}",
+                "destination": f"{self.folder}/{record.prefix}",
                 "tile_scale": record.tile_scale,
             }
-        return told
+        return facts
 
     @property
-    def _folder(self) -> str:
+    def folder(self) -> str:
+        """Address in Cloud Storage that tasks write to."""
         bucket = self._options.bucket.rstrip("/")
         return bucket if "://" in bucket else f"gs://{bucket}"
 
@@ -200,30 +201,30 @@ class EarthEngine:
         self, records: Sequence[Record], listed: Callable[[], list[dict[str, Any]]] | None = None
     ) -> list[Record]:
         grace = self._options.files_grace
-        return refreshed(records, self._registry, self._connection, self._folder, grace, listed)
+        return refreshed(records, self._registry, self.connection, self.folder, grace, listed)
 
-    def _way(self, request: ExportRequest, found: Found) -> Literal["direct", "batch"]:
+    def _way(self, request: ExportRequest, scenes: SceneGroups) -> Literal["direct", "batch"]:
         if self._options.way == "batch" and not self._options.bucket:
             raise FusionError("no bucket for tasks to write to", "the name of one", "set FUSION_EE_BUCKET")
         if self._options.way != "auto":
             return self._options.way
-        return "batch" if self._options.bucket and not direct.is_small(plan_of(request, found)) else "direct"
+        return "batch" if self._options.bucket and not direct.is_small(plan_of(request, scenes)) else "direct"
 
     def _start(self, record: Record) -> Record:
         wait = self._options.when_full == "wait"
         listed = self._listed()
         tasks.check_queue(listed, self._options.most_tasks, wait)
         export, attempt = record.export, record.attempt
-        bucket, _, folder = self._folder.removeprefix("gs://").partition("/")
+        bucket, _, folder = self.folder.removeprefix("gs://").partition("/")
         name = tasks.description(export.request, export.id, attempt)
         prefix = f"fusion/{export.request.asset}/{export.id}-{attempt}"
         operation = tasks.start(
-            plan_of(export.request, record.found, record.tile_scale),
+            plan_of(export.request, record.scenes, record.tile_scale),
             bucket,
             f"{folder}/{prefix}" if folder else prefix,
             name,
-            tasks.request_id(export.id, attempt, self._folder),
-            self._connection,
+            tasks.request_id(export.id, attempt, self.folder),
+            self.connection,
             self._options.priority,
         )
         listed.append({"name": operation, "metadata": {"state": "PENDING", "description": name}})
@@ -231,12 +232,12 @@ class EarthEngine:
 
     def _record(self, export: Export) -> Record:
         """What is known of an export; asked again where the list of operations is not at hand."""
-        known = self._registry.read(export.id)
-        if known is not None:
-            return known
-        found = find_scenes(export.request, self._connection)
-        missing = sorted(set(export.scenes) - set(found.ids))
-        if missing or _identity(export.request, found) != export.id:
+        record = self._registry.read(export.id)
+        if record is not None:
+            return record
+        scenes = find_scenes(export.request, self.connection)
+        missing = sorted(set(export.scenes) - set(scenes.ids))
+        if missing or _identity(export.request, scenes) != export.id:
             where = _partition(export.request)
             raise FusionError(
                 f"the export {export.id} of {where} is not in the list of operations, and Earth Engine's scenes have "
@@ -244,17 +245,17 @@ class EarthEngine:
                 "the scenes that were there when the export was submitted",
                 f"materialize the export of {where} again, then {export.request.asset}",
             )
-        way = self._way(export.request, found)
+        way = self._way(export.request, scenes)
         if way == "direct":
-            return self._registry.write(Record(export, found, way))
+            return self._registry.write(Record(export, scenes, way))
         # The request id finds the task that was started then, if there was one.
-        return self._start(Record(dataclasses.replace(export, state="PENDING", finished=None), found, way))
+        return self._start(Record(dataclasses.replace(export, state="PENDING", finished=None), scenes, way))
 
 
-def _identity(request: ExportRequest, found: Found) -> str:
+def _identity(request: ExportRequest, scenes: SceneGroups) -> str:
     # Where an archive lies is of no interest to Earth Engine: moving it must not start anything.
-    asked = dataclasses.replace(request, archive="", collections=(found.collection,), sign=None)
-    return digest([operation_id(asked, found.ids), EarthEngine.name])
+    placeless = dataclasses.replace(request, archive="", collections=(scenes.collection,), sign=None)
+    return digest([operation_id(placeless, scenes.ids), EarthEngine.name])
 
 
 def _partition(request: ExportRequest) -> str:

@@ -15,7 +15,7 @@ import pyproj
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.composite import OBSERVATION_COUNT
-from fusion_assets.imagery.engines.earth_engine.scenes import CLOUD_SCORE_PLUS, is_linked
+from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, is_linked
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 

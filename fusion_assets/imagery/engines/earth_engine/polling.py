@@ -14,8 +14,8 @@ from fusion_assets.imagery.compositing.label_cells import averaged
 from fusion_assets.imagery.engines.earth_engine import shards, tasks
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.expressions import Plan
-from fusion_assets.imagery.engines.earth_engine.registry import Record, Registry
-from fusion_assets.imagery.engines.earth_engine.scenes import Found
+from fusion_assets.imagery.engines.earth_engine.records import Record, Registry
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
 from fusion_assets.imagery.engines.operations import now
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
@@ -71,7 +71,7 @@ def verified(record: Record, registry: Registry, folder: str) -> Record:
     """A record that has succeeded, or FAILED where its files are no longer in the bucket."""
     if record.way == "direct" or record.export.state != "SUCCEEDED":
         return record
-    plan = plan_of(record.export.request, record.found)
+    plan = plan_of(record.export.request, record.scenes)
     problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands), folder)
     if problem is None or isinstance(problem, shards.BucketUnreachable):
         return record
@@ -83,16 +83,16 @@ def is_overdue(record: Record, grace: dt.timedelta) -> bool:
     return record.open and bool(record.succeeded) and _age(record.succeeded) > grace
 
 
-def plan_of(request: ExportRequest, found: Found, tile_scale: float = 1, without: Collection[str] = ()) -> Plan:
+def plan_of(request: ExportRequest, scenes: SceneGroups, tile_scale: float = 1, without: Collection[str] = ()) -> Plan:
     """What is computed for a request from the scenes found, some of them left out."""
-    groups = tuple(tuple(name for name in group if name not in without) for group in found.groups)
+    groups = tuple(tuple(name for name in group if name not in without) for group in scenes.groups)
     # The gap has been enforced when the scenes were listed.
     recipe = dataclasses.replace(request.recipe, mask=dataclasses.replace(request.recipe.mask, gap=None))
     kept = tuple(group for group in groups if group)
-    if found.source is not None and PRODUCTS[request.product].label == "fraction":
-        crs, terms = found.source
+    if scenes.source is not None and PRODUCTS[request.product].label == "fraction":
+        crs, terms = scenes.source
         recipe = averaged(recipe, request.grid, crs, Affine(*terms))
-    return Plan(request.product, found.collection, kept, found.masked, recipe, request.grid, tile_scale)
+    return Plan(request.product, scenes.collection, kept, scenes.masked, recipe, request.grid, tile_scale)
 
 
 def _seen(record: Record, operation: tasks.Operation | None, folder: str, grace: dt.timedelta) -> Record:
@@ -102,7 +102,7 @@ def _seen(record: Record, operation: tasks.Operation | None, folder: str, grace:
     facts = record.facts if operation is None else operation.facts
     if operation is not None and operation.state == "FAILED":
         return _ended(record, "FAILED", operation.message, facts)
-    plan = plan_of(record.export.request, record.found)
+    plan = plan_of(record.export.request, record.scenes)
     problem = _trouble(lambda: shards.find_shards(folder, record.prefix, plan.grid, plan.bands), folder)
     if problem is None:
         return _ended(record, "SUCCEEDED", "", facts)

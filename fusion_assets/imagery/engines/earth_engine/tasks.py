@@ -104,8 +104,8 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
 
 def ours(operations: list[dict[str, Any]]) -> list[Operation]:
     """Those that this engine has started; foreign ones and ones without description are none of its business."""
-    found = (_operation(entry) for entry in operations)
-    return [operation for operation in found if operation is not None]
+    tasks = (_operation(entry) for entry in operations)
+    return [operation for operation in tasks if operation is not None]
 
 
 def get(name: str, connection: Connection) -> Operation | None:
@@ -120,18 +120,18 @@ def get(name: str, connection: Connection) -> Operation | None:
                 return None
             raise
 
-    found = connection.ask(ask, f"looking up the task {name}")
-    return None if found is None else _operation(found)
+    entry = connection.ask(ask, f"looking up the task {name}")
+    return None if entry is None else _operation(entry)
 
 
 def _operation(entry: dict[str, Any]) -> Operation | None:
-    told = entry.get("metadata") or {}
-    match = _OURS.fullmatch(told.get("description") or "")
+    metadata = entry.get("metadata") or {}
+    match = _OURS.fullmatch(metadata.get("description") or "")
     if match is None:
         return None
-    state = _STATES.get(told.get("state", ""), "RUNNING")
+    state = _STATES.get(metadata.get("state", ""), "RUNNING")
     message = str((entry.get("error") or {}).get("message", ""))
-    if told.get("state") == "CANCELLED":
+    if metadata.get("state") == "CANCELLED":
         message = message or "Cancelled."
     names = {
         "createTime": "created",
@@ -140,7 +140,7 @@ def _operation(entry: dict[str, Any]) -> Operation | None:
         "attempt": "attempt_on_earth_engine",
         "batchEecuUsageSeconds": "eecu_seconds",
     }
-    facts = {ours: told[theirs] for theirs, ours in names.items() if theirs in told}
+    facts = {ours: metadata[theirs] for theirs, ours in names.items() if theirs in metadata}
     return Operation(entry["name"], match[1], int(match[2]), state, message, facts)
 
 

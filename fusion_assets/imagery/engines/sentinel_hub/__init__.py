@@ -6,7 +6,7 @@
 - `recipes.py`: what each product is there
 - `evalscripts.py`: what the service computes for each pixel
 - `tiles.py`: pixels of one pass on a part of the grid, the answer checked
-- `timeseries.py`: from scenes found to a lazy series on a grid
+- `series.py`: from scenes found to a lazy series on a grid
 - `engine.py`: the engine itself, a `SeriesEngine`
 
 Only this package knows Sentinel Hub. It has been tested against a loopback service that speaks the protocol, and

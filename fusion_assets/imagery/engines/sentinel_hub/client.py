@@ -18,7 +18,7 @@ from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubS
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import status_of
 from fusion_assets.imagery.engines.services import TRANSIENT_CODES
 from fusion_assets.imagery.retries import bounded, deadline
@@ -33,21 +33,21 @@ for _name in ("requests_oauthlib", "oauthlib"):
 warnings.filterwarnings("ignore", category=SHRateLimitWarning)
 
 
-def configuration(connection: Connection, client_id: str, client_secret: str) -> SHConfig:
+def configuration(url: str, token_url: str, pace: Pace, client_id: str, client_secret: str) -> SHConfig:
     """Settings that are neither read from disk nor written there.
 
     Without `use_defaults`, the package writes a config.toml where there is none, and takes credentials from it.
     """
     return SHConfig(
         use_defaults=True,
-        sh_base_url=connection.url,
-        sh_token_url=connection.token_url,
+        sh_base_url=url,
+        sh_token_url=token_url,
         sh_client_id=client_id,
         sh_client_secret=client_secret,
-        max_download_attempts=connection.pace.retries.attempts,
-        download_sleep_time=connection.pace.retries.pause,
-        download_timeout_seconds=connection.pace.request_seconds,
-        max_retries=connection.pace.most_refusals,
+        max_download_attempts=pace.retries.attempts,
+        download_sleep_time=pace.retries.pause,
+        download_timeout_seconds=pace.request_seconds,
+        max_retries=pace.most_refusals,
     )
 
 

@@ -11,14 +11,14 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import sentinel_hub_error
 from fusion_assets.imagery.engines.services import check_address, package_version, within
-from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.storage.addresses import public_url
 
 if TYPE_CHECKING:
@@ -35,41 +35,9 @@ TOKEN_URLS = {
 }
 """Where the deployments that are known hand out tokens."""
 _PACKAGE = ("sentinelhub", "Sentinel Hub", "sentinel-hub")
-_RETRIES, _PARTIAL_RETRIES = RetryPolicy(growth=3), RetryPolicy(attempts=3, pause=0)
 _LOCK = threading.Lock()
 _clients: dict[tuple[Connection, str, str], Client] = {}
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How much is asked of the service, and how patiently.
-
-    Attributes:
-        retries: of a request that meets an error of the server or the network.
-        partial_retries: of a request whose answer is not whole.
-        most_refusals: answers 429 that one request takes.
-        longest_wait: seconds; a wait beyond it is for a quota, which people must know about.
-        between_requests: seconds from one request to the next, of all threads together.
-        slowest_between: the same, after many answers 429.
-        at_once: requests under way.
-        request_seconds: for an answer.
-        token_seconds: for a token.
-        check_seconds: for a look at package, credentials and collections.
-        most_scenes: of one search.
-    """
-
-    retries: RetryPolicy = _RETRIES
-    partial_retries: RetryPolicy = _PARTIAL_RETRIES
-    most_refusals: int = 20
-    longest_wait: float = 600.0
-    between_requests: float = 0.05
-    slowest_between: float = 2.0
-    at_once: int = 8
-    request_seconds: float = 120.0
-    token_seconds: float = 60.0
-    check_seconds: float = 30.0
-    most_scenes: int = 20_000
 
 
 class PartialAnswer(Exception):
@@ -91,7 +59,7 @@ class Connection:
 
     url: str = PUBLIC_URL
     token_url: str = TOKEN_URLS[PUBLIC_URL]
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
         """Refuse addresses without TLS and such that carry a login."""
@@ -134,7 +102,7 @@ class Connection:
         key = (self, client_id, secret)
         with _LOCK:
             if key not in _clients:
-                _clients[key] = Client(configuration(self, client_id, secret), self.pace)
+                _clients[key] = Client(configuration(self.url, self.token_url, self.pace, client_id, secret), self.pace)
             return _clients[key]
 
     def ask(self, work: Callable[[Client], _T], about: str) -> _T:
@@ -203,8 +171,8 @@ class Connection:
             catalog = SentinelHubCatalog(config=client.config)
             catalog.client = client  # its own would sign in again, and wait without bounds
             where = BBox(bbox, crs=CRS.WGS84)
-            found = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
-            return list(itertools.islice(found, most + 1))
+            features = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
+            return list(itertools.islice(features, most + 1))
 
         most, about = self.pace.most_scenes, f"searching {collection} from {interval[0]} to {interval[1]}"
         scenes = self.ask(pages, about)
@@ -245,9 +213,9 @@ def check(connection: Connection | None = None) -> str:
 
     def look() -> str:
         path = f"{chosen.url}/api/v1/catalog/1.0.0/collections"
-        told = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
-        known = {collection.get("id") for collection in told.get("collections", [])}
-        missing = {"sentinel-2-l2a", "sentinel-1-grd"} - known
+        listing = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
+        ids = {collection.get("id") for collection in listing.get("collections", [])}
+        missing = {"sentinel-2-l2a", "sentinel-1-grd"} - ids
         if missing:
             raise FusionError(
                 f"{chosen.url} has no collection {', '.join(sorted(missing))}",

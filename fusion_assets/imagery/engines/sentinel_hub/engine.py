@@ -1,7 +1,7 @@
 """The engine itself: series of dates alone.
 
 The service reduces scenes on its side only by scripts and within limits of its own; medians that equal the archive
-engine's are not made there. How a series is made is in `timeseries.py`.
+engine's are not made there. How a series is made is in `series.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import xarray as xr
 
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection
-from fusion_assets.imagery.engines.sentinel_hub.timeseries import series
+from fusion_assets.imagery.engines.sentinel_hub.series import series
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile
 

@@ -58,12 +58,12 @@ def evalscript(units: Mapping[str, str], clear: Sequence[int] = ()) -> str:
             reflectance, 0 to 1), `LINEAR_POWER` (Sentinel-1 backscatter, a power ratio), `DN` (codes).
         clear: scene classes to choose granules by; empty leaves the choice to the service.
     """
-    asked = {**units, DATA_MASK: "DN"}
+    inputs = {**units, DATA_MASK: "DN"}
     return _TEMPLATE % {
-        "bands": ", ".join(f'"{band}"' for band in asked),
-        "units": ", ".join(f'"{unit}"' for unit in asked.values()),
-        "values": ", ".join(f"sample.{band}" for band in asked),
-        "count": len(asked),
+        "bands": ", ".join(f'"{band}"' for band in inputs),
+        "units": ", ".join(f'"{unit}"' for unit in inputs.values()),
+        "values": ", ".join(f"sample.{band}" for band in inputs),
+        "count": len(inputs),
         "mosaicking": "TILE" if clear else "ORBIT",
         "clear": f"[{', '.join(map(str, clear))}].includes(sample.{SCENE_CLASSES})" if clear else "true",
     }

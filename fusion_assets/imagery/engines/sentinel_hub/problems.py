@@ -9,7 +9,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.services import TRANSIENT_CODES, service_error
 
 if TYPE_CHECKING:
-    from fusion_assets.imagery.engines.sentinel_hub.client import Client
+    from sentinelhub import SentinelHubDownloadClient
 
 # Part of a message (lower case) -> what to do about it.
 _REMEDIES = {
@@ -30,7 +30,7 @@ def status_of(error: BaseException) -> int | None:
     return None if response is None else int(response.status_code)
 
 
-def sentinel_hub_error(error: BaseException, about: str, client: Client) -> FusionError:
+def sentinel_hub_error(error: BaseException, about: str, client: SentinelHubDownloadClient) -> FusionError:
     """An error of the client in our form: the service's own message and what to do, even if it repeats secrets.
 
     Args:
@@ -59,8 +59,8 @@ def _message(error: BaseException) -> str:
     behind: Any = getattr(error, "request_exception", None) or error
     response = behind.response
     try:
-        told = json.loads(response.content)["error"]
-        return str(told["message"] if isinstance(told, dict) else told)[:300]
+        content = json.loads(response.content)["error"]
+        return str(content["message"] if isinstance(content, dict) else content)[:300]
     except (ValueError, KeyError, TypeError):
         return str(response.reason)
 
@@ -74,7 +74,7 @@ def _in_words(error: BaseException) -> str:
     return "it cannot be reached, or hangs up" if behind is not None else f"an answer it does not document ({name})"
 
 
-def _secrets(client: Client) -> list[str]:
+def _secrets(client: SentinelHubDownloadClient) -> list[str]:
     config = client.config
     session: Any = client.session
     return [config.sh_client_secret, str(session._token.get("access_token", "")), config.sh_client_id]

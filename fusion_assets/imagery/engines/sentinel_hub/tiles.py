@@ -103,7 +103,7 @@ def download_request(asking: Asking, scenes: Sequence[Scene], part: Grid) -> Any
         responses=[SentinelHubRequest.output_response("default", MimeType.TIFF)],
         bbox=BBox(part.bounds, crs=CRS(part.crs)),
         size=(part.width, part.height),
-        config=configuration(asking.connection, "", ""),
+        config=configuration(asking.connection.url, asking.connection.token_url, asking.connection.pace, "", ""),
     ).download_list[0]
 
 
@@ -115,10 +115,10 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
     """
     try:
         with MemoryFile(content) as memory, memory.open() as file:
-            found = file.count, file.height, file.width
-            if found != (count, *part.shape):
+            size = file.count, file.height, file.width
+            if size != (count, *part.shape):
                 expected = f"{count} of {part.height} x {part.width}"
-                raise PartialAnswer(f"{found[0]} bands of {found[1]} x {found[2]} pixels, not {expected}")
+                raise PartialAnswer(f"{size[0]} bands of {size[1]} x {size[2]} pixels, not {expected}")
             if file.crs and not file.transform.almost_equals(part.transform, part.resolution * 1e-3):
                 raise PartialAnswer(f"pixels at {file.transform.c}, {file.transform.f}, not where they were asked for")
             return file.read(out_dtype=np.float32)

@@ -126,11 +126,11 @@ def _binary(name: str) -> Callable[[Image, Image], Image]:
 
 
 def _unary(name: str) -> Callable[[Image], Image]:
-    def compute(found: Pixels) -> Pixels:
+    def compute(pixels: Pixels) -> Pixels:
         with np.errstate(all="ignore"):
-            result = np.asarray(_UNARY[name](_wide(found.values)))
+            result = np.asarray(_UNARY[name](_wide(pixels.values)))
         finite = np.isfinite(result)
-        return Pixels(np.where(finite, result, 0), found.mask if finite.all() else both(found.mask, finite))
+        return Pixels(np.where(finite, result, 0), pixels.mask if finite.all() else both(pixels.mask, finite))
 
     def kind(given: PixelType) -> PixelType:
         if name in ("sqrt", "exp", "log", "log10"):
@@ -141,7 +141,7 @@ def _unary(name: str) -> Callable[[Image], Image]:
 
 
 def _cast(to: PixelType) -> Callable[[Image], Image]:
-    return lambda image: image.with_bands(derived(b.name, to, (b,), lambda found: found) for b in image.bands)
+    return lambda image: image.with_bands(derived(b.name, to, (b,), lambda pixels: pixels) for b in image.bands)
 
 
 def _plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Date, 
 
 def chosen(image: Image, selectors: list[Any], where: str) -> list[Band]:
     """Bands by name, regular expression or index, in the order of the selectors."""
-    found = []
+    bands = []
     for selector in selectors:
         if isinstance(selector, int | float):
             matches = [image.bands[int(selector)]] if -len(image.bands) <= selector < len(image.bands) else []
@@ -29,15 +29,15 @@ def chosen(image: Image, selectors: list[Any], where: str) -> list[Band]:
         if not matches:
             have = ", ".join(band.name for band in image.bands)
             raise ServiceError(f"{where}: Band pattern '{selector}' did not match any bands. Available bands: [{have}]")
-        found += matches
-    return found
+        bands += matches
+    return bands
 
 
 @algorithm("Image.select")
 def select(image: Image, selectors: list[Any], names: list[str] | None) -> Image:
     """Some bands, perhaps renamed."""
-    found = chosen(image, selectors, "Image.select")
-    return rename(image.with_bands(found), names) if names is not None else image.with_bands(found)
+    bands = chosen(image, selectors, "Image.select")
+    return rename(image.with_bands(bands), names) if names is not None else image.with_bands(bands)
 
 
 @algorithm("Image.rename")
@@ -70,13 +70,13 @@ def cat(images: list[Any]) -> Image:
 
 
 def _distinct(bands: list[Band]) -> list[Band]:
-    found: dict[str, Band] = {}
+    named: dict[str, Band] = {}
     for band in bands:
         name, number = band.name, 1
-        while name in found:
+        while name in named:
             name, number = f"{band.name}_{number}", number + 1
-        found[name] = band.renamed(name)
-    return list(found.values())
+        named[name] = band.renamed(name)
+    return list(named.values())
 
 
 @algorithm("Image.slice")
@@ -137,14 +137,14 @@ def remap(image: Image, source: list, target: list, default: float | None, name:
     band = chosen(image, [name], "Image.remap")[0] if name else image.bands[0]
     kind = types.union(*(types.type_of_number(number) for number in (*target, *([] if default is None else [default]))))
 
-    def compute(found: Pixels) -> Pixels:
-        values, known = np.zeros(found.values.shape, np.float64), np.zeros(found.values.shape, bool)
+    def compute(pixels: Pixels) -> Pixels:
+        values, listed = np.zeros(pixels.values.shape, np.float64), np.zeros(pixels.values.shape, bool)
         for old, new in zip(source, target, strict=True):
-            hit = found.values == old
-            values[hit], known[hit] = new, True
+            hit = pixels.values == old
+            values[hit], listed[hit] = new, True
         if default is None:
-            return Pixels(values, both(found.mask, known))
-        return Pixels(np.where(known, values, default), found.mask)
+            return Pixels(values, both(pixels.mask, listed))
+        return Pixels(np.where(listed, values, default), pixels.mask)
 
     return image.with_bands([derived("remapped", kind, (band,), compute)])
 
@@ -169,8 +169,8 @@ def link_collection(image: Image, others: Collection, bands: Any, facts: Any, ke
         models = chosen(others.elements[0], wanted, "Image.linkCollection")
         added = [Band(band.name, band.type, image.projection, _nothing(band)) for band in models]
     linked = {name: match.properties.get(name) if match else None for name in names}
-    found = add_bands(image, Image(bands=tuple(added)), None, True)
-    return dataclasses.replace(found, properties={**image.properties, **linked})
+    joined = add_bands(image, Image(bands=tuple(added)), None, True)
+    return dataclasses.replace(joined, properties={**image.properties, **linked})
 
 
 def _nothing(band: Band) -> Any:

@@ -104,12 +104,12 @@ def to_list(given: Collection, count: int, offset: int) -> list:
 @algorithm("Collection.merge", "ImageCollection.merge")
 def merge(one: Collection, other: Collection) -> Collection:
     """Both collections; indices are told apart by 1_ and 2_."""
-    found = []
+    merged = []
     for number, given in ((1, one), (2, other)):
         for item in given.elements:
             index = f"{number}_{item.properties.get('system:index')}"
-            found.append(item.with_properties({**item.properties, "system:index": index}))
-    return Collection(tuple(found), one.kind)
+            merged.append(item.with_properties({**item.properties, "system:index": index}))
+    return Collection(tuple(merged), one.kind)
 
 
 @algorithm("Collection.flatten")
@@ -124,10 +124,10 @@ def flatten(given: Collection) -> Collection:
 def distinct(given: Collection, names: Any) -> Collection:
     """The first element of each combination of properties."""
     keys = [names] if isinstance(names, str) else names
-    found: dict[str, Any] = {}
+    firsts: dict[str, Any] = {}
     for item in given.elements:
-        found.setdefault(repr([_comparable(field(item, key)) for key in keys]), item)
-    return given.of(found.values())
+        firsts.setdefault(repr([_comparable(field(item, key)) for key in keys]), item)
+    return given.of(firsts.values())
 
 
 def _comparable(value: Any) -> Any:

@@ -53,17 +53,17 @@ def _without_measure(measure: str | None) -> dict[str, Any]:
 @algorithm("Join.apply")
 def apply(join: Join, primary: Collection, secondary: Collection, condition: Filter) -> Collection:
     """The joined collection, in the order of the primaries."""
-    facts, found = join.parameters, []
+    facts, results = join.parameters, []
     for element in primary.elements:
         matches = [other for other in secondary.elements if condition.test(element, other)]
         if facts.get("ordering"):
             matches.sort(key=lambda other: field(other, facts["ordering"]), reverse=not facts["ascending"])
         if join.kind in ("simple", "inverted"):
-            found += [element] if bool(matches) == (join.kind == "simple") else []
+            results += [element] if bool(matches) == (join.kind == "simple") else []
         elif join.kind == "inner":
             names = (facts["primary"], facts["secondary"])
-            found += [Feature(dict(zip(names, (element, other), strict=True))) for other in matches]
+            results += [Feature(dict(zip(names, (element, other), strict=True))) for other in matches]
         elif matches or facts["outer"]:
             saved = matches if join.kind == "all" else (matches[0] if matches else None)
-            found.append(element.with_properties({**element.properties, facts["key"]: saved}))
-    return Collection(tuple(found), "FeatureCollection" if join.kind == "inner" else primary.kind)
+            results.append(element.with_properties({**element.properties, facts["key"]: saved}))
+    return Collection(tuple(results), "FeatureCollection" if join.kind == "inner" else primary.kind)

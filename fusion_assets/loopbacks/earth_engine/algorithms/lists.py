@@ -12,8 +12,8 @@ from fusion_assets.loopbacks.earth_engine.values import Filter, Function
 @algorithm("List.map")
 def mapped(items: list, function: Function, drop: bool) -> list:
     """A function of every item."""
-    found = [function.call(item) for item in items]
-    return [item for item in found if item is not None] if drop else found
+    results = [function.call(item) for item in items]
+    return [item for item in results if item is not None] if drop else results
 
 
 @algorithm("List.iterate")

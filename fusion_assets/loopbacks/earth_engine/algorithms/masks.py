@@ -26,8 +26,8 @@ from fusion_assets.loopbacks.earth_engine.values import Band, Geometry, Image, P
 def update_mask(image: Image, mask: Image) -> Image:
     """Masked wherever it was, and where the mask's values are 0; other values weigh."""
 
-    def compute(found: Pixels, given: Pixels) -> Pixels:
-        return Pixels(found.values, scaled(found.mask, as_mask(given)))
+    def compute(pixels: Pixels, given: Pixels) -> Pixels:
+        return Pixels(pixels.values, scaled(pixels.mask, as_mask(given)))
 
     pairs = paired(image, mask, "Image.updateMask")[: len(image.bands)]
     return image.with_bands(_like(band, given, compute) for band, given in pairs)
@@ -45,15 +45,15 @@ def mask(image: Image, given: Image | None) -> Image:
     if given is None:
         return image.with_bands(_mask_band(band) for band in image.bands)
 
-    def compute(found: Pixels, new: Pixels) -> Pixels:
-        return Pixels(np.where(found.valid, found.values, 0), as_mask(new))
+    def compute(pixels: Pixels, new: Pixels) -> Pixels:
+        return Pixels(np.where(pixels.valid, pixels.values, 0), as_mask(new))
 
     return image.with_bands(_like(band, new, compute) for band, new in paired(image, given, "Image.mask"))
 
 
 def _mask_band(band: Band) -> Band:
-    def compute(found: Pixels) -> Pixels:
-        return Pixels(found.mask.astype(np.float32), np.ones(found.mask.shape, bool))
+    def compute(pixels: Pixels) -> Pixels:
+        return Pixels(pixels.mask.astype(np.float32), np.ones(pixels.mask.shape, bool))
 
     return derived(band.name, types.FLOAT, (band,), compute, band.projection)
 
@@ -73,12 +73,12 @@ def unmask(image: Image, value: Image | None, same_footprint: bool) -> Image:
         kind = types.union(band.type, fill.type)
 
         def pixels(grid: PixelGrid) -> Pixels:
-            found, other = pixels_of(band, grid), pixels_of(fill, grid)
-            replace = ~found.valid
+            base, other = pixels_of(band, grid), pixels_of(fill, grid)
+            replace = ~base.valid
             if inside is not None and inside.shape is not None:
                 replace &= covered(inside, grid)
-            values = np.where(replace, cast(other.values, kind), cast(found.values, kind))
-            return Pixels(values, np.where(replace, other.mask, found.mask))
+            values = np.where(replace, cast(other.values, kind), cast(base.values, kind))
+            return Pixels(values, np.where(replace, other.mask, base.mask))
 
         return Band(band.name, kind, band.projection, pixels, band.size)
 
@@ -92,9 +92,9 @@ def where(image: Image, test: Image, value: Image) -> Image:
     def made(band: Band, check: Band, other: Band) -> Band:
         kind = types.union(band.type, other.type)
 
-        def compute(found: Pixels, asked: Pixels, given: Pixels) -> Pixels:
-            use = (asked.values != 0) & asked.valid & given.valid
-            return Pixels(np.where(use, cast(given.values, kind), cast(found.values, kind)), found.mask)
+        def compute(base: Pixels, condition: Pixels, given: Pixels) -> Pixels:
+            use = (condition.values != 0) & condition.valid & given.valid
+            return Pixels(np.where(use, cast(given.values, kind), cast(base.values, kind)), base.mask)
 
         return derived(band.name, kind, (band, check, other), compute, band.projection)
 
@@ -111,8 +111,8 @@ def clip(image: Image, region: Any) -> Image:
 
     def made(band: Band) -> Band:
         def pixels(grid: PixelGrid) -> Pixels:
-            found = pixels_of(band, grid)
-            return Pixels(found.values, scaled(found.mask, covered(geometry, grid)))
+            whole = pixels_of(band, grid)
+            return Pixels(whole.values, scaled(whole.mask, covered(geometry, grid)))
 
         return dataclasses.replace(band, pixels=pixels)
 

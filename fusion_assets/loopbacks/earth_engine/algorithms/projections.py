@@ -112,8 +112,8 @@ def resample(image: Image, mode: str) -> Image:
             def read(row: int, col: int, height: int, width: int) -> Pixels:
                 return pixels_of(band, PixelGrid(lattice, 0, 0).window(row, col, height, width))
 
-            found = bilinear(grid, lattice, size, read)
-            return Pixels(cast(found.values, kind), found.mask)
+            smooth = bilinear(grid, lattice, size, read)
+            return Pixels(cast(smooth.values, kind), smooth.mask)
 
         kind = types.FLOAT if band.type.precision == "float" else types.DOUBLE
         return dataclasses.replace(band, type=kind, pixels=pixels)

@@ -50,17 +50,17 @@ def reduce_region(
     """A reducer over all pixels of a region, band by band."""
     projection = chosen_projection(crs or image.projection, transform, scale, "Image.reduceRegion")
     grid, region = _grid(image, geometry, projection, max_pixels, "Image.reduceRegion")
-    inside, outputs, found = covered(region, grid), output_names(reducer), {}
+    inside, outputs, reduced = covered(region, grid), output_names(reducer), {}
     for band in image.bands:
         pixels = pixels_of(band, grid)
         weights = scaled(pixels.mask, inside).reshape(-1)
-        for output, (value, known) in zip(
+        for output, (value, valid) in zip(
             outputs, reduce_stack(reducer, pixels.values.reshape(-1), weights), strict=True
         ):
             counts = reducer.name == "count"
             name = band.name if len(outputs) == 1 else f"{band.name}_{output}"
-            found[name] = value.item() if known or counts else None
-    return found
+            reduced[name] = value.item() if valid or counts else None
+    return reduced
 
 
 @algorithm("Image.sample")
@@ -99,7 +99,7 @@ def sample_regions(
 ) -> Collection:
     """A feature for each pixel of each region, with the region's properties."""
     lattice = chosen_projection(projection or image.projection, None, scale, "Image.sampleRegions")
-    found: list[Feature] = []
+    features: list[Feature] = []
     for element in collection.elements:
         point = element.geometry.in_crs(lattice.crs)
         around = Geometry(point.buffer(lattice.pixel_size * 1e-3), lattice.crs) if point.area == 0 else element.geometry
@@ -108,8 +108,8 @@ def sample_regions(
         rows, cols = np.nonzero(inside)
         kept = element.properties if names is None else {n: element.properties.get(n) for n in names}
         facts = {name: value for name, value in kept.items() if not name.startswith("system:")}
-        found += _features(image, grid, rows, cols, True, geometries, [facts] * len(rows)).elements
-    return Collection(tuple(found))
+        features += _features(image, grid, rows, cols, True, geometries, [facts] * len(rows)).elements
+    return Collection(tuple(features))
 
 
 def _features(
@@ -118,14 +118,14 @@ def _features(
     columns = {}
     for band in image.bands:
         pixels = pixels_of(band, grid)
-        known = pixels.valid[rows, cols]
-        columns[band.name] = [v if k else None for v, k in zip(pixels.values[rows, cols].tolist(), known, strict=True)]
+        valid = pixels.valid[rows, cols]
+        columns[band.name] = [v if k else None for v, k in zip(pixels.values[rows, cols].tolist(), valid, strict=True)]
     xs, ys = centres_in(grid, WORLD)
-    found = []
+    features = []
     for i, (row, col) in enumerate(zip(rows, cols, strict=True)):
         values = {name: column[i] for name, column in columns.items()}
         if drop and any(value is None for value in values.values()):
             continue
         place = Geometry(shapely.Point(xs[row, col], ys[row, col])) if geometries else None
-        found.append(Feature({**facts[i], **values, "system:index": str(i)}, place))
-    return Collection(tuple(found))
+        features.append(Feature({**facts[i], **values, "system:index": str(i)}, place))
+    return Collection(tuple(features))

@@ -49,8 +49,8 @@ def _combined(band: Band, reducer: Reducer, output: int, max_pixels: int, kind: 
         ratio = pixels_per_pixel(grid, band.projection) if band.projection.fixed else 0
         if ratio <= 1 + 1e-6:
             # Nothing to combine: the input is as coarse as the request, or computed wherever it is asked for.
-            found = pixels_of(band, grid)
-            return Pixels(cast(found.values, kind), found.mask)
+            same = pixels_of(band, grid)
+            return Pixels(cast(same.values, kind), same.mask)
         if ratio**2 > max_pixels * (1 + 1e-6):
             raise ServiceError(
                 "Image.reduceResolution: Too many input pixels per output pixel: "
@@ -74,14 +74,14 @@ def _block(band: Band, reducer: Reducer, grid: PixelGrid) -> list[tuple[np.ndarr
     rows, cols = _edges(grid, band.projection)
     top, left = math.floor(rows.min() + 1e-6), math.floor(cols.min() + 1e-6)
     height, width = math.ceil(rows.max() - 1e-6) - top, math.ceil(cols.max() - 1e-6) - left
-    found = pixels_of(band, PixelGrid(band.projection, 0, 0).window(top, left, height, width))
-    weights = found.mask.astype(np.float64)
+    source = pixels_of(band, PixelGrid(band.projection, 0, 0).window(top, left, height, width))
+    weights = source.mask.astype(np.float64)
     down, across = _overlap(rows - top, height), _overlap(cols - left, width)
     cover = down @ weights @ across.T
     mask = (cover > 1e-12) if WHOLE_MASKS[0] else np.clip(cover, 0, 1).astype(np.float32)
     mask = mask > 0 if np.isin(mask, (0, 1)).all() else mask
     if reducer.name == "mean":
-        total = down @ np.where(weights > 0, found.values * weights, 0) @ across.T
+        total = down @ np.where(weights > 0, source.values * weights, 0) @ across.T
         return [(total / np.where(cover > 1e-12, cover, 1), mask)]
     k, m = height // grid.height, width // grid.width
     if (
@@ -99,7 +99,7 @@ def _block(band: Band, reducer: Reducer, grid: PixelGrid) -> list[tuple[np.ndarr
             array.reshape(grid.height, k, grid.width, m).transpose(1, 3, 0, 2).reshape(k * m, grid.height, grid.width)
         )
 
-    results = reduce_stack(reducer, blocks(found.values), blocks(found.mask))
+    results = reduce_stack(reducer, blocks(source.values), blocks(source.mask))
     return [(values, mask) for values, _ in results]
 
 

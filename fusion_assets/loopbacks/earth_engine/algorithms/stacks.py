@@ -23,11 +23,11 @@ _ROWS_AT_ONCE = 1 << 18
 
 def matching(collection: Collection) -> dict[str, list[Band]]:
     """Bands of all images by name, in the order in which the names first occur."""
-    found: dict[str, list[Band]] = {}
+    groups: dict[str, list[Band]] = {}
     for image in collection.elements:
         for band in image.bands:
-            found.setdefault(band.name, []).append(band)
-    return found
+            groups.setdefault(band.name, []).append(band)
+    return groups
 
 
 def reduced(
@@ -42,8 +42,8 @@ def reduced(
             step = max(1, _ROWS_AT_ONCE // max(grid.width, 1))
             parts = [_rows(bands, reducer, grid.window(r, 0, min(step, grid.height - r), grid.width), joint)[output]
                      for r in range(0, grid.height, step)]  # fmt: skip
-            values, known = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-            return Pixels(cast(values, kind), known)
+            values, mask = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+            return Pixels(cast(values, kind), mask)
 
         return compute
 
@@ -52,10 +52,10 @@ def reduced(
 
 
 def _rows(bands: Sequence[Band], reducer: Reducer, grid: PixelGrid, joint: PixelType) -> list:
-    found = [pixels_of(band, grid) for band in bands]
+    stack = [pixels_of(band, grid) for band in bands]
     unweighted = reducer.parameters.get("unweighted")
-    masks = [f.valid if unweighted else f.mask for f in found]
-    return reduce_stack(reducer, np.stack([cast(f.values, joint) for f in found]), np.stack(masks))
+    masks = [f.valid if unweighted else f.mask for f in stack]
+    return reduce_stack(reducer, np.stack([cast(f.values, joint) for f in stack]), np.stack(masks))
 
 
 def _reduce_named(name: str) -> Callable[[Collection], Image]:
@@ -106,11 +106,11 @@ def quality_mosaic(collection: Collection, quality: str) -> Image:
 
         def pixels(grid: PixelGrid) -> Pixels:
             scores = [pixels_of(band, grid) for band in groups[quality]]
-            found = [pixels_of(band, grid) for band in groups[name]]
+            layers = [pixels_of(band, grid) for band in groups[name]]
             score = np.stack([np.where(s.valid, s.values.astype(np.float64), -np.inf) for s in scores])
             index = score.argmax(0)[None]
-            values = np.take_along_axis(np.stack([cast(f.values, kind) for f in found]), index, 0)[0]
-            valid = np.take_along_axis(np.stack([f.valid for f in found]), index, 0)[0]
+            values = np.take_along_axis(np.stack([cast(f.values, kind) for f in layers]), index, 0)[0]
+            valid = np.take_along_axis(np.stack([f.valid for f in layers]), index, 0)[0]
             return Pixels(values, valid & np.isfinite(score.max(0)))
 
         return Band(name, kind, UNPROJECTED, pixels)
@@ -132,7 +132,7 @@ def from_images(images: list) -> Collection:
     """A collection of the images in a list; those without an index get their position."""
     if not all(isinstance(image, Image) for image in images):
         raise ServiceError("ImageCollection.fromImages, argument 'images': Invalid type.\nExpected type: List<Image>.")
-    found = [
+    indexed = [
         image.with_properties({"system:index": str(number), **image.properties}) for number, image in enumerate(images)
     ]
-    return Collection(tuple(found), "ImageCollection")
+    return Collection(tuple(indexed), "ImageCollection")

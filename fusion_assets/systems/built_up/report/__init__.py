@@ -82,19 +82,19 @@ class Findings:
     transfer: Mapping[str, Any] | None = None
 
 
-def build_report(subject: Subject, found: Findings) -> str:
+def build_report(subject: Subject, findings: Findings) -> str:
     """The page, below 8 MB.
 
     Args:
         subject: what it is about.
-        found: what is shown.
+        findings: what is shown.
     """
-    years = sorted(found.predictions)
-    grid = Grid.of(found.predictions[years[0]])
-    layers = maps.layers(found.predictions, found.stacks, _MAPS_BYTES)
-    table, document = found.trend
-    evaluation, metrics = found.evaluation
-    synthetic = any("SYNTHETIC" in scene for export in found.exports for scene in export.scenes)
+    years = sorted(findings.predictions)
+    grid = Grid.of(findings.predictions[years[0]])
+    layers = maps.layers(findings.predictions, findings.stacks, _MAPS_BYTES)
+    table, document = findings.trend
+    evaluation, metrics = findings.evaluation
+    synthetic = any("SYNTHETIC" in scene for export in findings.exports for scene in export.scenes)
     # A sample beside a synthetic archive was drawn from its truth.
     from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
     study = f"{subject.study}, digest {subject.digest}"
@@ -117,19 +117,19 @@ def build_report(subject: Subject, found: Findings) -> str:
         trend_caption=words.trend_caption(document["kind"]),
         trend_tables=list(tables.trend_tables(table, document)),
         trend_notes=list(words.trend_notes(table, document, from_truth=from_truth)),
-        change=_change(found.change, subject.region, years, document) if len(years) > 1 else None,
+        change=_change(findings.change, subject.region, years, document) if len(years) > 1 else None,
         quality_notes=list(words.quality_notes(metrics, subject.sensors)),
-        quality_tables=list(quality_tables.quality_tables(metrics, found.ablation)),
-        plots=list(_plots(found.evaluation, found.ablation, grid)),
-        transfer_notes=[] if found.transfer is None else list(words.transfer_notes(found.transfer)),
-        transfer_tables=list(quality_tables.transfer_tables(found.transfer)) if found.transfer else [],
+        quality_tables=list(quality_tables.quality_tables(metrics, findings.ablation)),
+        plots=list(_plots(findings.evaluation, findings.ablation, grid)),
+        transfer_notes=[] if findings.transfer is None else list(words.transfer_notes(findings.transfer)),
+        transfer_tables=list(quality_tables.transfer_tables(findings.transfer)) if findings.transfer else [],
         year_note=words.year_notes(),
-        year_tables=list(source_tables.year_tables(found.stacks, found.predictions, evaluation, metrics)),
+        year_tables=list(source_tables.year_tables(findings.stacks, findings.predictions, evaluation, metrics)),
         source_tables=[
-            sources.exports_table(found.exports),
-            source_tables.versions_table(study, found.predictions, found.exports),
+            sources.exports_table(findings.exports),
+            source_tables.versions_table(study, findings.predictions, findings.exports),
         ],
-        scene_lists=sources.scene_lists(found.exports),
+        scene_lists=sources.scene_lists(findings.exports),
         caveats=list(words.caveats(document["kind"], subject.label_year, table, metrics, from_truth=from_truth)),
     )
 

@@ -39,9 +39,9 @@ def of_reliability(metrics: Mapping[str, Any]) -> str:
 def of_precision_recall(metrics: Mapping[str, Any]) -> str:
     """Average precision, and where the chosen thresholds lie."""
     parts = "; ".join(
-        f"{title}: average precision {known['average_precision']:.3f}, at its threshold precision "
-        f"{known['precision']:.3f} and recall {known['recall']:.3f}"
-        for title, known in (("model", metrics["model"]), ("random forest", metrics["baseline"]))
+        f"{title}: average precision {scores['average_precision']:.3f}, at its threshold precision "
+        f"{scores['precision']:.3f} and recall {scores['recall']:.3f}"
+        for title, scores in (("model", metrics["model"]), ("random forest", metrics["baseline"]))
     )
     return f"Precision and recall over all thresholds. {parts}; prevalence {metrics['prevalence']:.3f}"
 

@@ -62,25 +62,25 @@ def _scores_table(caption: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
     columns = list(_ANSWERS.values())
     if "labels" in metrics:
         columns.append("labels")
-        known = metrics["labels"]
+        labels = metrics["labels"]
         rows = [
-            (*row, f"{known[key]:.3f}" if key in known else UNKNOWN) for row, key in zip(rows, _FIGURES, strict=True)
+            (*row, f"{labels[key]:.3f}" if key in labels else UNKNOWN) for row, key in zip(rows, _FIGURES, strict=True)
         ]
     return table_of(caption, ("", *columns), rows, range(1, 1 + len(columns)))
 
 
 def _figure(metrics: Mapping[str, Any], answer: str, figure: str) -> str:
-    known = metrics["intervals"][answer].get(figure)
+    interval = metrics["intervals"][answer].get(figure)
     counts = metrics[answer]["confusion"]
     nothing = figure == "precision" and counts["tp"] + counts["fp"] == 0
-    return UNKNOWN if nothing else with_interval(known)
+    return UNKNOWN if nothing else with_interval(interval)
 
 
 def _differences_table(caption: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
     others = [name for name in _ANSWERS if name != "model"]
-    known = [metrics["intervals"][f"model_minus_{other}"] for other in others]
+    pairs = [metrics["intervals"][f"model_minus_{other}"] for other in others]
     rows = [
-        (_FIGURES[figure], *(with_interval(differences.get(figure), signed=True) for differences in known))
+        (_FIGURES[figure], *(with_interval(differences.get(figure), signed=True) for differences in pairs))
         for figure in ("accuracy", "mcc", "average_precision")
     ]
     return table_of(caption, ("", *(f"minus {_ANSWERS[other]}" for other in others)), rows, (1, 2, 3))
@@ -91,8 +91,8 @@ def _errors_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
     for title, (figure, parts) in _ERRORS.items():
         cells = []
         for answer in _ANSWERS:
-            known, counts = metrics["intervals"][answer][figure], metrics[answer]["confusion"]
-            error = {"value": 1 - known["value"], "low": 1 - known["high"], "high": 1 - known["low"]}
+            right, counts = metrics["intervals"][answer][figure], metrics[answer]["confusion"]
+            error = {"value": 1 - right["value"], "low": 1 - right["high"], "high": 1 - right["low"]}
             cells.append(with_interval(error if sum(counts[part] for part in parts) else None))
         rows.append((title, *cells))
     return table_of("Errors by class, with 95 % intervals", ("", *_ANSWERS.values()), rows, (1, 2, 3, 4))

@@ -22,7 +22,7 @@ _PACKAGES = ("fusion-assets", "dagster", "tensorflow", "scikit-learn", "rasterio
 
 def versions_table(study: str, predictions: Mapping[int, xr.Dataset], exports: Sequence[Export]) -> dict[str, Any]:
     """Study, archive, maps and software."""
-    told = {year: mapped.attrs for year, mapped in sorted(predictions.items())}
+    tags = {year: mapped.attrs for year, mapped in sorted(predictions.items())}
     archives = sorted({public_url(export.request.archive) for export in exports if export.request.archive})
     collections = sorted({name for export in exports for name in export.request.collections})
     rows = [
@@ -31,7 +31,7 @@ def versions_table(study: str, predictions: Mapping[int, xr.Dataset], exports: S
         ("collections asked for", ", ".join(collections)),
         *(
             (f"map of {year}", f"model {facts.get('model', '')}, threshold {facts.get('threshold', '')}")
-            for year, facts in told.items()
+            for year, facts in tags.items()
         ),
         software(*_PACKAGES),
     ]
@@ -51,7 +51,7 @@ def year_tables(
     """
     years = sorted(predictions)
     moved = {year: drift.feature_drift(metrics.get("features", {}), stacks[year], table) for year in years}
-    names = [name for name in metrics.get("features", {}) if any(name in found for found in moved.values())]
+    names = [name for name in metrics.get("features", {}) if any(name in drifts for drifts in moved.values())]
     if names:
         rows = [
             (name, *(f"{moved[year][name]['psi']:.3f}" if name in moved[year] else UNKNOWN for year in years))

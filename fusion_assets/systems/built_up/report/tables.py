@@ -32,14 +32,16 @@ def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[d
 
 def _area_table(table: pd.DataFrame, document: Mapping[str, Any]) -> dict[str, Any]:
     adjusted = table["kind"].iloc[0] == trend.ADJUSTED
-    direct = {str(year): known for year, known in document.get("reference", {}).get("direct", {}).items()}
+    direct = {str(year): estimate for year, estimate in document.get("reference", {}).get("direct", {}).items()}
     columns = ["year", "area", "95 % interval" if adjusted else "range of thresholds", "as mapped"]
     rows = []
     for row in table.to_dict("records"):
         area, low, high, mapped = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
-        known = direct.get(str(row["year"]))
-        value, least, most = square_kilometres(*(known[name] for name in ("km2", "low", "high"))) if known else [""] * 3
-        beside = f"{value} ({least} to {most})" if known else UNKNOWN
+        estimate = direct.get(str(row["year"]))
+        beside = UNKNOWN
+        if estimate:
+            value, least, most = square_kilometres(*(estimate[name] for name in ("km2", "low", "high")))
+            beside = f"{value} ({least} to {most})"
         rows.append((str(row["year"]), area, f"{low} to {high}", mapped, beside))
     if direct:
         columns.append("direct stratified estimate (95 % interval)")

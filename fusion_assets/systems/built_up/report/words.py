@@ -107,7 +107,7 @@ def quality_notes(metrics: Mapping[str, Any], sensors: str) -> Iterator[str]:
         metrics: of `evaluation.evaluate`.
         sensors: the one kind of sensor that the study uses; empty where there are two.
     """
-    known = metrics["intervals"]["model_minus_baseline"]
+    gain = metrics["intervals"]["model_minus_baseline"]
     yield (
         f"Every figure is out of fold: the {metrics['n']:,} samples are judged by models that saw neither their "
         f"spatial block nor a buffer around it. Intervals (95 %) come from resampling the {metrics['blocks']} blocks."
@@ -115,10 +115,10 @@ def quality_notes(metrics: Mapping[str, Any], sensors: str) -> Iterator[str]:
     share = metrics["intervals"]["prevalence"]
     yield (
         f"{_share(share)} of the samples are labelled built-up, so that always answering the more frequent class is "
-        f"right for {_share(metrics['intervals']['majority']['accuracy'])}. The model is {_compared(known['mcc'])} a "
-        f"random forest by MCC, difference {with_interval(known['mcc'], signed=True)}, and "
-        f"{_compared(known['average_precision'])} it by average precision, difference "
-        f"{with_interval(known['average_precision'], signed=True)}. The forest has its threshold chosen as the "
+        f"right for {_share(metrics['intervals']['majority']['accuracy'])}. The model is {_compared(gain['mcc'])} a "
+        f"random forest by MCC, difference {with_interval(gain['mcc'], signed=True)}, and "
+        f"{_compared(gain['average_precision'])} it by average precision, difference "
+        f"{with_interval(gain['average_precision'], signed=True)}. The forest has its threshold chosen as the "
         "model's; at 0.5 it stands beside."
     )
     yield (
@@ -199,5 +199,5 @@ def _compared(difference: Mapping[str, float]) -> str:
     return "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
 
 
-def _share(known: Mapping[str, float]) -> str:
-    return f"{known['value']:.1%} (95 % interval {known['low']:.1%} to {known['high']:.1%})"
+def _share(figure: Mapping[str, float]) -> str:
+    return f"{figure['value']:.1%} (95 % interval {figure['low']:.1%} to {figure['high']:.1%})"

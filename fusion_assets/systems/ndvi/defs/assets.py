@@ -23,6 +23,7 @@ from fusion_assets.orchestration.values import Raster, Table
 from fusion_assets.reports.server import report_url
 from fusion_assets.study import Study
 from fusion_assets.systems.ndvi import imagery_requests as requests
+from fusion_assets.systems.ndvi import section
 from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def ndvi_assets(site: Site) -> list[dg.AssetsDefinition]:
 
 def years_of(site: Site) -> dg.MultiPartitionsDefinition:
     """Partitions of all assets: region x year of gap-free NDVI."""
-    return regions_by_years([region.name for region in site.study.regions], site.study.ndvi_years)
+    return regions_by_years([region.name for region in site.study.regions], section.years_of(site.study))
 
 
 def _code(study: Study, *versions: Any) -> list[Any]:

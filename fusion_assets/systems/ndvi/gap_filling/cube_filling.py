@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -183,8 +182,3 @@ def share_of_sources(source: xr.DataArray) -> dict[str, float]:
     total = np.asarray(counts.sum(axis=(0, 1)).compute(), float)
     total = total.reshape(-1, len(SOURCES)).sum(axis=0)
     return dict(zip(SOURCES, (total / max(total.sum(), 1)).tolist(), strict=True))
-
-
-def as_dates(days: np.ndarray) -> list[dt.date]:
-    """Days as Python's dates."""
-    return [day.item() for day in days.astype("datetime64[D]")]

@@ -26,7 +26,6 @@ from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import draw_gaps
 
 NO_DATA, OBSERVED, RADAR, INTERPOLATED = range(4)
 SAMPLE = 20_000
-DEFAULT = "fused"
 _QUERIES = 200_000  # answered at once; bounds memory to some 100 MB
 
 METHODS: dict[str, Method] = {

@@ -1,4 +1,4 @@
-"""What the tests of the Earth Engine engine share: a small demo archive, requests over it, and what parity means."""
+"""What the tests of the Earth Engine engine share: requests over the demo archive, and what parity means."""
 
 import dataclasses
 import datetime as dt
@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from affine import Affine
 
-from fusion_assets.demo import build_demo_archive
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
@@ -16,11 +15,6 @@ from fusion_assets.imagery.recipe import CompositeRecipe
 
 SEASON = (dt.date(2015, 7, 1), dt.date(2015, 12, 31))
 BANDS = {"sentinel2_l2a": ("B02", "B11"), "sentinel2_l1c": ("B02", "B11")}
-
-
-def demo_catalog(tmp_path_factory):
-    """Path of a 12 km demo archive, built once for all tests of a process."""
-    return build_demo_archive(tmp_path_factory.getbasetemp() / "ee-demo", seed=3, size_km=12, years=(2015, 2016))
 
 
 def demo_request(catalog, product, k=1, edge=1000, move=0.0, **changes):

@@ -15,19 +15,18 @@ from fusion_assets.imagery.engines.archive.engine import scenes_for
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, connection, direct
 from fusion_assets.imagery.engines.earth_engine.expressions import physical
 from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline, searched_area
-from fusion_assets.imagery.engines.earth_engine.scenes import _listing, find_scenes
+from fusion_assets.imagery.engines.earth_engine.scene_lists import find_scenes, listing
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import FIRST_DAY, GRID, bare_item, small_request, small_season, write_catalog
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    catalog = demo_catalog(tmp_path_factory)
+def running(catalog):
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         yield catalog, service
 
@@ -66,8 +65,8 @@ def test_physical_values_are_those_of_the_archive(demo):
 
 def test_cloud_cover_is_asked_for_under_the_collections_own_name(demo):
     request = demo_request(demo[0], "sentinel2_l2a")
-    assert "CLOUDY_PIXEL_PERCENTAGE" in _listing(request, "C").serialize()
-    landsat = _listing(dataclasses.replace(request, product="landsat_c2_l2"), "C").serialize()
+    assert "CLOUDY_PIXEL_PERCENTAGE" in listing(request, "C").serialize()
+    landsat = listing(dataclasses.replace(request, product="landsat_c2_l2"), "C").serialize()
     assert "CLOUD_COVER" in landsat and "CLOUDY" not in landsat
 
 

@@ -17,7 +17,7 @@ from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS
 from fusion_assets.study.provenance import EXPORT_ASSETS
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
 
 pytestmark = pytest.mark.slow
@@ -29,19 +29,18 @@ SPRING = (dt.date(2015, 1, 1), dt.date(2015, 6, 30))
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory):
+def wanted(catalog, tmp_path_factory):
     """Requests and the pixels that the archive gives for them, by name of product and window."""
-    catalog = demo_catalog(tmp_path_factory)
     requests = [demo_request(catalog, "sentinel2_l1c", 4), demo_request(catalog, "viirs_monthly", 4, window=SPRING)]
     archive = ArchiveEngine(Storage(tmp_path_factory.mktemp("archive")))
     return {request.product: (request, archive.collect(archive.submit(request)).compute()) for request in requests}
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_nothing_is_lost_and_nothing_done_twice(seed, wanted, buckets, tmp_path, monkeypatch, tmp_path_factory):
+def test_nothing_is_lost_and_nothing_done_twice(seed, wanted, buckets, tmp_path, monkeypatch, catalog):
     monkeypatch.setattr(retries, "sleep", lambda _: None)
     chance, missing = random.Random(seed), dict(wanted)
-    with EarthEngineService(demo_catalog(tmp_path_factory), buckets, Clock(manual=True)) as service:
+    with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.faults.seed(seed)
         service.operations.pending_seconds = service.operations.running_seconds = 10
         for _ in range(chance.randint(1, 4)):

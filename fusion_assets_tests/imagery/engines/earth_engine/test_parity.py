@@ -17,17 +17,16 @@ from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
-from fusion_assets.study import load_study
 from fusion_assets.study.imagery_requests import request_for
 from fusion_assets.systems.built_up.features import labels
 from fusion_assets_tests.imagery.archives import GRID, make_item, small_request, write_catalog, write_tif
-from fusion_assets_tests.imagery.engines.earth_engine.cases import allowed, assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import allowed, assert_same, demo_request
 from fusion_assets_tests.test_real_places import STUDIES
+from fusion_assets_tests.whole_studies import load_study
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    catalog = demo_catalog(tmp_path_factory)
+def demo(catalog):
     with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
         # At native resolution nothing may come from a pyramid.
         service.control({"action": "options", "refuse_pyramid": True})
@@ -166,14 +165,14 @@ def an_unaligned_grid(monkeypatch):
 def test_a_mistake_put_back_is_noticed(mistake, product, demo, tmp_path, monkeypatch):
     catalog, service = demo
     request = demo_request(catalog, product, 4 if product != "ghsl_smod_p2016" else 1)
-    direct._image.cache_clear()
+    direct.image_of.cache_clear()
     mistake(monkeypatch)
     try:
         expected, found = both(request, service, tmp_path)
         with pytest.raises(AssertionError):
             assert_same(expected, found)
     finally:
-        direct._image.cache_clear()
+        direct.image_of.cache_clear()
 
 
 def test_codes_of_the_new_settlement_grid_are_built_up_from_21_on(tmp_path):

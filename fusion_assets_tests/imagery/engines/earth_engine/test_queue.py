@@ -12,15 +12,14 @@ from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import study_of
-from fusion_assets.study.earth_engine import workload_tag
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets.study.earth_engine_use import workload_tag
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.study.samples import TODAY, changed
 
 
 @pytest.fixture
-def demo(tmp_path_factory, buckets, monkeypatch):
+def demo(catalog, buckets, monkeypatch):
     monkeypatch.setattr(retries, "sleep", lambda _: None)
-    catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10
         yield service, [demo_request(catalog, "viirs_monthly", 2), demo_request(catalog, "viirs_monthly", 4)]
@@ -90,7 +89,7 @@ def test_an_export_whose_files_were_removed_is_started_anew(demo, tmp_path):
 
 def test_signing_in_is_tried_again_while_earth_engine_is_busy(demo, tmp_path):
     service, (request, _) = demo
-    connection._connected.clear()
+    connection.sign_out()
     service.faults.add("503", endpoint="discovery", times=2)
     assert engine_for(service, tmp_path).submit(request).state == "PENDING"
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime as dt
-import time
 
 import pytest
 
@@ -14,13 +13,12 @@ from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine, 
 from fusion_assets.imagery.engines.waiting import wait_for
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 
 
 @pytest.fixture
-def demo(tmp_path_factory, buckets, monkeypatch):
+def demo(catalog, buckets, monkeypatch):
     monkeypatch.setattr(retries, "sleep", lambda _: None)
-    catalog = demo_catalog(tmp_path_factory)
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         service.operations.pending_seconds = service.operations.running_seconds = 10
         yield catalog, service
@@ -142,16 +140,17 @@ def test_what_earth_engine_has_forgotten_is_known_by_its_files(demo, tmp_path):
 
 def test_a_bucket_that_cannot_be_reached_costs_no_task(demo, tmp_path, monkeypatch):
     catalog, service = demo
-    made = engine_for(service, tmp_path)
+    made, hasty = engine_for(service, tmp_path), engine_for(service, tmp_path, files_grace=dt.timedelta(0))
     export = made.submit(demo_request(catalog, "viirs_monthly", 4))
     service.advance(60)
 
     def refuse(*arguments, **options):
         raise PermissionError("https://storage.example/o?token=SECRET")
 
+    hasty = engine_for(service, tmp_path, files_grace=dt.timedelta(0))
     with monkeypatch.context() as patched:
         patched.setattr("fsspec.core.url_to_fs", refuse)
-        seen = engine_for(service, tmp_path, files_grace=dt.timedelta(0)).states([export])[0]
+        seen = hasty.states([export])[0]
     assert seen.state == "RUNNING" and "SECRET" not in seen.message
     assert made.states([export])[0].state == "SUCCEEDED"
 
@@ -187,9 +186,7 @@ def test_a_tick_over_ten_thousand_operations_is_one_listing(demo, tmp_path):
     service.control({"action": "add_operations", "count": 9, "bare": True})
     service.advance(60)
     service.counters.reset()
-    started = time.perf_counter()
     (finished,), cursor = made.finished_since("nonsense")
-    assert time.perf_counter() - started < 2
     assert finished.id == export.id and service.counters.requests["operations.list"] == 20
     made.finished_since(cursor)
     assert service.counters.requests["operations.list"] == 20, "nothing is open, nothing is asked"

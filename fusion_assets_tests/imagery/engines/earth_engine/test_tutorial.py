@@ -19,7 +19,7 @@ from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.built_up.features import labels
 from fusion_assets_tests.imagery.archives import GRID, SHAPE, make_item, noise, small_request, write_catalog, write_tif
-from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import assert_same, demo_request
 from fusion_assets_tests.imagery.engines.earth_engine.tutorial_steps import (
     BANDS,
     L1C,
@@ -46,8 +46,7 @@ MATERIAL = 0.01
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, buckets):
-    catalog = demo_catalog(tmp_path_factory)
+def demo(catalog, buckets, tmp_path_factory):
     with EarthEngineService(catalog, buckets, Clock(manual=True)) as service:
         yield Products(catalog, service, tmp_path_factory.mktemp("products"))
 

@@ -22,9 +22,10 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.archive import engine as archive_engine
 from fusion_assets.imagery.engines.archive import series as archive_series
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
-from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, Pace, check
+from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, check
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
-from fusion_assets.imagery.engines.sentinel_hub.timeseries import relative_orbit, series
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
+from fusion_assets.imagery.engines.sentinel_hub.series import relative_orbit, series
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.retries import RetryPolicy
@@ -32,7 +33,7 @@ from fusion_assets.imagery.timeseries import PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService, tiny_archive
 from fusion_assets.loopbacks.sentinel_hub.evalscript import run_in_node, understood
 from fusion_assets.loopbacks.sentinel_hub.rendering import MOST_PIXELS
-from fusion_assets.study.ndvi import _WIDEST
+from fusion_assets.systems.ndvi.section import WIDEST
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 from fusion_assets_tests.programs import program
 
@@ -108,7 +109,7 @@ def service(archive, monkeypatch, tmp_path, capfd):
         served.token_mark = f"{MARK}-token"
         configured(served, monkeypatch, tmp_path)
         yield served
-    assert any("session" in line for line in heard.said) or not served.asked, "the client's own log is heard"
+    assert any("session" in line for line in heard.said) or not served.requests, "the client's own log is heard"
     assert MARK not in "".join([*heard.said, *capfd.readouterr()])
     assert not (tmp_path / "home").exists(), "the package writes no settings"
 
@@ -228,10 +229,10 @@ def test_a_grid_elsewhere_on_the_lattice_is_met_to_the_pixel(archive, service):
 
 def test_a_big_region_is_asked_for_lazily_in_pieces_within_the_limit(service):
     found = series(request(grid=Grid(GRID.crs, GRID.transform, 10_980, 10_980)), here())
-    assert service.asked == {"token": 1, "search": 1}
-    assert max(map(max, found["B04"].chunks)) + 2 * _WIDEST <= MOST_PIXELS
+    assert service.requests == {"token": 1, "search": 1}
+    assert max(map(max, found["B04"].chunks)) + 2 * WIDEST <= MOST_PIXELS
     found.isel(time=0, y=slice(0, 10), x=slice(0, 10)).compute()
-    assert service.asked["process"] == found.sizes["time"], "bands of a piece come together"
+    assert service.requests["process"] == found.sizes["time"], "bands of a piece come together"
 
 
 @pytest.mark.parametrize("product", ["sentinel2_l2a", "sentinel1_grd"])
@@ -273,16 +274,16 @@ def test_an_expired_token_is_renewed_once_by_all_threads_together(service):
     found = series(request(), here(), sizes=PieceSizes(edge=6))
     service.faults.add("expire", "process", after=10)
     found.compute(scheduler="threads", num_workers=8)
-    assert service.asked["token"] == 2
+    assert service.requests["token"] == 2
     service.expire()
     of_first()
-    assert service.asked["token"] == 3
+    assert service.requests["token"] == 3
 
 
 def test_a_token_that_is_never_accepted_is_an_error(service):
     service.faults.add("expire", "search", times=None)
     error = failing(of_july)
-    assert "401" in error and "SH_TOKEN_URL" in error and service.asked == {"token": 2, "search": 2}
+    assert "401" in error and "SH_TOKEN_URL" in error and service.requests == {"token": 2, "search": 2}
 
 
 def test_refused_credentials_say_so(service, monkeypatch):
@@ -296,7 +297,7 @@ def test_a_token_endpoint_that_fails_is_asked_again_within_bounds(service, fault
     service.faults.add(fault, "token", times=None)
     with pytest.raises(Unreachable, match="gave no token"):
         check(here())
-    assert service.asked["token"] == asked
+    assert service.requests["token"] == asked
     service.faults.rules[0].times = 0
     assert "lets the OAuth client in" in check(here())
 
@@ -313,7 +314,7 @@ def test_too_many_requests_are_waited_for(service, header):
     service.faults.add("429", "process", retry_after=in_a_second if header == "a date" else header)
     start = time.monotonic()
     found.compute()
-    assert service.asked["process"] == 2
+    assert service.requests["process"] == 2
     if header == "300":
         assert time.monotonic() - start >= 0.3, "milliseconds, as the service documents"
 
@@ -322,7 +323,7 @@ def test_a_rate_limit_slows_all_threads_down_and_loses_nothing(archive, service)
     service.per_second = 50
     found = series(request(), here(), sizes=PieceSizes(edge=4))["B04"].compute(scheduler="threads", num_workers=8)
     np.testing.assert_array_equal(found[2], np.float32(read(archive, "S2_C", "B04") * 1e-4 - 0.1))
-    assert service.asked["process"] < 2 * 3 * 5 * 6, "fewer are refused than let in"
+    assert service.requests["process"] < 2 * 3 * 5 * 6, "fewer are refused than let in"
     assert service.most_at_once <= Pace().at_once
 
 
@@ -330,13 +331,13 @@ def test_a_wait_of_hours_is_an_error_at_once(service):
     found = of_first()
     service.faults.add("429", "process", times=None, retry_after=str(5 * 3600 * 1000))
     error = failing(found.compute)
-    assert "5.0 hours only" in error and "quota" in error and service.asked["process"] == 1
+    assert "5.0 hours only" in error and "quota" in error and service.requests["process"] == 1
 
 
 def test_a_rate_limit_that_never_lets_in_is_an_error(service):
     found = series(request(window=FIRST), here(most_refusals=5))
     service.faults.add("429", "process", times=None, retry_after="1")
-    assert "rate limit lets no request in" in failing(found.compute) and service.asked["process"] == 5
+    assert "rate limit lets no request in" in failing(found.compute) and service.requests["process"] == 5
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "drop", "cut"])
@@ -344,12 +345,12 @@ def test_a_rate_limit_that_never_lets_in_is_an_error(service):
 def test_failures_of_server_and_network_are_survived_or_named(service, endpoint, fault):
     call = of_first().compute if endpoint == "process" else of_first
     rule = service.faults.add(fault, endpoint, times=2)
-    before = service.asked[endpoint]
+    before = service.requests[endpoint]
     call()
-    assert service.asked[endpoint] - before == 3
+    assert service.requests[endpoint] - before == 3
     rule.times = None
     error = failing(call)
-    assert service.asked[endpoint] - before == 3 + Pace().retries.attempts
+    assert service.requests[endpoint] - before == 3 + Pace().retries.attempts
     assert "2018-07-01" in error and ("20 x 24 pixels from x 500000, y 5600000" in error or endpoint == "search")
     with pytest.raises(Unreachable):
         call()
@@ -361,18 +362,18 @@ def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, serv
     rule = service.faults.add(fault, "process", times=2, after=1)
     found = whole["B04"].compute(scheduler="synchronous")
     np.testing.assert_array_equal(found[0, 1:], np.float32(read(archive, "S2_A", "B04") * 1e-4)[1:])
-    assert service.asked["process"] == 4 + 2
+    assert service.requests["process"] == 4 + 2
     rule.times = None
     error = failing(lambda: whole.isel(y=slice(12, 20), x=slice(12, 24)).compute())
     assert "Sentinel-2 L2A of 2018-07-01 10:50 UTC, 8 x 12 pixels from x 500120, y 5599880" in error
-    assert "not whole, 3 times over" in error and service.asked["process"] == 6 + 3
+    assert "not whole, 3 times over" in error and service.requests["process"] == 6 + 3
 
 
 @pytest.mark.parametrize(("fault", "advice"), [("forbidden", "dashboard"), ("units", "units are renewed")])
 def test_refusals_are_not_repeated_and_say_what_to_do(service, fault, advice):
     found = of_first()
     service.faults.add(fault, "process", times=None)
-    assert advice in failing(found.compute) and service.asked["process"] == 1
+    assert advice in failing(found.compute) and service.requests["process"] == 1
 
 
 @pytest.mark.parametrize("endpoint", ["process", "search", "collections"])
@@ -428,7 +429,7 @@ def test_cloudy_scenes_are_neither_found_nor_used(service):
 
 def test_all_pages_of_a_search_are_read(service):
     service.page = 1
-    assert of_july().sizes["time"] == 3 and service.asked["search"] == 4
+    assert of_july().sizes["time"] == 3 and service.requests["search"] == 4
 
 
 def test_more_scenes_than_can_be_asked_for_are_refused_and_not_cut_off(service):
@@ -450,7 +451,7 @@ def test_deployments():
 
 
 def test_check_says_what_is_missing(service):
-    assert "lets the OAuth client in" in check() and service.asked == {"token": 1, "collections": 1}
+    assert "lets the OAuth client in" in check() and service.requests == {"token": 1, "collections": 1}
     service.faults.add("slow", "collections", seconds=0.5)
     assert "no answer within" in failing(lambda: check(here(check_seconds=0.1)))
     service.faults.add("not_tiff", "collections")

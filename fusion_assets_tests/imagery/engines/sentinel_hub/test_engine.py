@@ -9,24 +9,19 @@ import pytest
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.protocol import CompositeEngine
 from fusion_assets.imagery.engines.sentinel_hub import Connection, SentinelHub
-from fusion_assets.imagery.engines.sentinel_hub.connection import Pace
+from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes
 from fusion_assets.loopbacks.sentinel_hub import SentinelHubService
 from fusion_assets.storage.root import Storage
 from fusion_assets.systems.ndvi.observations import treatment
-from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_catalog, demo_request
+from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.loopbacks.sentinel_hub.client import signed_up
 
 WINDOW = (dt.date(2016, 7, 1), dt.date(2016, 9, 30))
 CLEAR = Mask("classes", ("scl", "SCL"), "SCL", (4, 5, 6))
 RADAR = {"product": "sentinel1_grd", "bands": ("VV", "VH"), "mask": Mask("none")}
 PICTURE = {"mask": Mask("none"), "bands": ("B04", "B03", "B02")}
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return demo_catalog(tmp_path_factory)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ _PUBLIC = "projects/earthengine-public/assets/"
 
 
 @dataclass(frozen=True)
-class Found:
+class SceneGroups:
     """The scenes of a request.
 
     Attributes:
@@ -103,7 +103,7 @@ def deprecated() -> dict[str, str]:
     return {**DEPRECATED, **published}
 
 
-def find_scenes(request: ExportRequest, connection: Connection) -> Found:
+def find_scenes(request: ExportRequest, connection: Connection) -> SceneGroups:
     """The scenes that a request names.
 
     Raises:
@@ -118,7 +118,7 @@ def find_scenes(request: ExportRequest, connection: Connection) -> Found:
     if request.recipe.reducer == "latest":
         where = f"{request.asset} {request.region}|{request.year}"
         source = _lattice(request, name, indices[-1][0], connection, where)
-    return Found(name, indices, masked, source, lacking, flags)
+    return SceneGroups(name, indices, masked, source, lacking, flags)
 
 
 def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool, tuple[str, ...]]:
@@ -130,7 +130,7 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     connection.open()
     name = collection_of(request)
     where = f"{request.asset} {request.region}|{request.year}"
-    answer = connection.ask(_listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
+    answer = connection.ask(listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
     rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
@@ -152,7 +152,8 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
 _FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction", "made", "tile")
 
 
-def _listing(request: ExportRequest, name: str) -> Any:
+def listing(request: ExportRequest, name: str) -> Any:
+    """Images of a collection that a request may use, with what is asked about each."""
     import ee
 
     first, last = (int(_midnight(day).timestamp() * 1000) for day in request.window)
@@ -247,5 +248,5 @@ def _lattice(
 
     band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
     projection = ee.Image(f"{name}/{index}").select(band).projection()
-    found = connection.ask(projection.getInfo, f"looking up the cells of {where}")
-    return found.get("crs") or found["wkt"], tuple(float(term) for term in found["transform"])
+    facts = connection.ask(projection.getInfo, f"looking up the cells of {where}")
+    return facts.get("crs") or facts["wkt"], tuple(float(term) for term in facts["transform"])

@@ -64,9 +64,9 @@ def dotted(location: Iterable[int | str]) -> str:
     return text
 
 
-def close_to(word: str, known: Iterable[str]) -> str:
+def close_to(word: str, spellings: Iterable[str]) -> str:
     """The known spelling closest to a word, or nothing."""
-    return next(iter(difflib.get_close_matches(str(word).lower(), list(known), 1, 0.6)), "")
+    return next(iter(difflib.get_close_matches(str(word).lower(), list(spellings), 1, 0.6)), "")
 
 
 _WANTED = {
@@ -99,10 +99,10 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
         elif kind == "study":
             problems.append(Problem(key, context["found"], context["expected"], context["remedy"]))
         elif kind == "extra_forbidden":
-            known = list(_model_at(model, location[:-1]).model_fields)
-            close = close_to(str(location[-1]), known)
+            names = list(_model_at(model, location[:-1]).model_fields)
+            close = close_to(str(location[-1]), names)
             hint = f"did you mean `{close}`? Rename it, or remove it" if close else "remove it"
-            problems.append(Problem(key, "is not a known key", "one of " + ", ".join(known), hint))
+            problems.append(Problem(key, "is not a known key", "one of " + ", ".join(names), hint))
         elif kind == "invalid_key" or not any(isinstance(part, str) for part in location):
             fields = ", ".join(_model_at(model, location[:-1]).model_fields)
             name = finding["input"]
@@ -126,6 +126,9 @@ def _generic(
     about = (field.description if field else "") or ""
     expected = "; ".join(part for part in (expected, about) if part) or "a value of another kind"
     example = shown(field.examples[0]) if field and field.examples else ""
+    options = re.findall(r"'([^']+)'", context["expected"]) if kind == "literal_error" else ()
+    if close := close_to(found.removeprefix("is ").strip('"'), options):
+        return Problem(dotted(location), found, expected, f"did you mean {close}?")
     remedy = f"write for example `{names[-1]}: {example}`" if example else "correct the value, or remove the key"
     return Problem(dotted(location) or "the study", found, expected, remedy)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.study import study_of
-from fusion_assets.study.ndvi import METHODS
 from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
+from fusion_assets.systems.ndvi.section import METHODS, grid_of, years_of
+from fusion_assets_tests.whole_studies import study_of
 
 CONTENT = {
     "name": "small",
@@ -23,14 +23,14 @@ def study(**ndvi):
 
 def test_defaults():
     made = study()
-    assert made.ndvi_years == (2016, 2017) and made.ndvi.method == "fused" and made.ndvi.speckle.window == 5
-    assert made.ndvi_grid("here") == made.grid("here")
-    assert study(resolution=10).ndvi_grid("here").resolution == 10
+    assert years_of(made) == (2016, 2017) and made.ndvi.method == "fused" and made.ndvi.speckle.window == 5
+    assert grid_of(made, "here") == made.grid("here")
+    assert grid_of(study(resolution=10), "here").resolution == 10
 
 
 def test_a_study_without_the_section_has_none_of_it_and_the_same_digests():
     plain = study_of(CONTENT)
-    assert plain.ndvi is None and plain.ndvi_years == ()
+    assert plain.ndvi is None and years_of(plain) == ()
     assert plain.digest() == study(resolution=10).digest()
     assert study().digest("ndvi") != study(resolution=10).digest("ndvi")
 

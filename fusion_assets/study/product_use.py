@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from fusion_assets.study.errors import as_date, close_to, shown, wrong
+from fusion_assets.study.mistakes import as_date, close_to, shown, wrong
 from fusion_assets.study.regions import Section
-from fusion_assets.study.years import Season, season_of, year_of
+from fusion_assets.study.years import SeasonOfYear, year_of
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.recipe import Product
@@ -148,7 +148,7 @@ class ProductUse(Section):
     windows: dict[int, tuple[dt.date, dt.date]] = Field(
         default_factory=dict, description="year: [first day, last day]", examples=[{2020: ["2019-04-11", "2019-04-11"]}]
     )
-    season: Season | None = None
+    season: SeasonOfYear | None = None
     mask: Literal["none"] | MaskClasses | CloudScore | MinCoverage | None = None
     archive: Archive | None = None
     max_cloud_cover: float | None = Field(None, ge=0, le=100, description="percent, 0 to 100", examples=[80])
@@ -178,11 +178,6 @@ class ProductUse(Section):
             remedy = f"did you mean {close}?" if close else "choose one of them"
             raise wrong(f"is {shown(value)}, an unknown product", "one of " + ", ".join(products), remedy)
         return value
-
-    @field_validator("season", mode="before")
-    @classmethod
-    def _season(cls, value: object) -> Season | None:
-        return None if value is None else season_of(value)
 
     @field_validator("mask", mode="before")
     @classmethod

@@ -97,26 +97,26 @@ def scenes_for(request: ExportRequest, connection: Connection | None = None) -> 
     interval = f"{first}T00:00:00Z", f"{last}T23:59:59Z"
     features = chosen.search(recipe.collection, request.area.bounds, interval, " AND ".join(terms))
     inside = (feature for feature in features if shape(feature["geometry"]).intersects(request.area))
-    found = {scene.id: scene for scene in map(_scene, inside)}
-    if not found:
+    scenes = {scene.id: scene for scene in map(_scene, inside)}
+    if not scenes:
         remedy = "correct the season, a `windows` entry or the region in the study, or allow more clouds"
         raise no_scenes(request, chosen.url, 0, remedy)
-    return sorted(found.values(), key=lambda scene: scene.id)
+    return sorted(scenes.values(), key=lambda scene: scene.id)
 
 
 def _scene(feature: Mapping[str, Any]) -> Scene:
     """A feature of the catalog; the service itself knows the files."""
-    known, name = feature["properties"], str(feature["id"])
-    start = dt.datetime.fromisoformat(known["datetime"].replace("Z", "+00:00")).astimezone(dt.UTC)
+    properties, name = feature["properties"], str(feature["id"])
+    start = dt.datetime.fromisoformat(properties["datetime"].replace("Z", "+00:00")).astimezone(dt.UTC)
     return Scene(
         name,
         start,
         start,
-        str(known.get("platform", "")),
+        str(properties.get("platform", "")),
         {},
         None,
-        orbit=relative_orbit(name, known),
-        direction=str(known.get("sat:orbit_state", "")).lower(),
+        orbit=relative_orbit(name, properties),
+        direction=str(properties.get("sat:orbit_state", "")).lower(),
     )
 
 
@@ -129,10 +129,10 @@ def relative_orbit(name: str, properties: Mapping[str, Any]) -> int | None:
     """
     if "sat:relative_orbit" in properties:
         return int(properties["sat:relative_orbit"])
-    told = _PRODUCT_NAME.match(name)
-    if told is None or told[1] not in _FIRST_ORBITS:
+    match = _PRODUCT_NAME.match(name)
+    if match is None or match[1] not in _FIRST_ORBITS:
         return None
-    return (int(told[2]) - _FIRST_ORBITS[told[1]]) % _ORBITS_OF_A_CYCLE + 1
+    return (int(match[2]) - _FIRST_ORBITS[match[1]]) % _ORBITS_OF_A_CYCLE + 1
 
 
 def _read(shared: tuple[Asking, list[Date]], first: int, count: int, window: Grid) -> np.ndarray:

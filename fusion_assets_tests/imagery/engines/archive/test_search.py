@@ -8,7 +8,7 @@ import pytest
 from shapely.geometry import box
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.archive.catalog import find_items
+from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, write_catalog
 
 AREA = box(3.05, 50.1, 3.1, 50.2)

@@ -21,7 +21,7 @@ from fusion_assets.imagery import timeseries as series
 from fusion_assets.imagery.engines.earth_engine import direct
 from fusion_assets.imagery.engines.earth_engine.connection import Connection
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, clear, physical
-from fusion_assets.imagery.engines.earth_engine.scenes import list_scenes
+from fusion_assets.imagery.engines.earth_engine.scene_lists import list_scenes
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fusion_assets.imagery.engines import operations
-from fusion_assets.imagery.engines.earth_engine.scenes import Found
+from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.storage.root import Storage
 
@@ -20,7 +20,7 @@ class Record:
 
     Attributes:
         export: as it was last seen; `finished` is when this project saw it, by its own clock.
-        found: its scenes.
+        scenes: of the export.
         way: how the pixels come.
         operation: resource name of the task.
         prefix: of the task's files in the bucket.
@@ -31,7 +31,7 @@ class Record:
     """
 
     export: Export
-    found: Found
+    scenes: SceneGroups
     way: Literal["direct", "batch"]
     operation: str = ""
     prefix: str = ""
@@ -47,18 +47,23 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form: the export's own, with everything else under `earth_engine`."""
-        more = {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name != "export"}
-        return {**self.export.to_dict(), "earth_engine": {**more, "found": dataclasses.asdict(self.found)}}
+        more = {
+            item.name: getattr(self, item.name)
+            for item in dataclasses.fields(self)
+            if item.name not in ("export", "scenes")
+        }
+        return {**self.export.to_dict(), "earth_engine": {**more, "found": dataclasses.asdict(self.scenes)}}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Record:
         """Restore a record from `to_dict`."""
         more = dict(facts["earth_engine"])
-        found = more.pop("found")
-        source = found["source"] and (found["source"][0], tuple(found["source"][1]))
-        groups = tuple(tuple(group) for group in found["groups"])
-        lacking = tuple((index, reason) for index, reason in found.get("lacking", ()))
-        scenes = Found(found["collection"], groups, found["masked"], source, lacking, tuple(found.get("flags", ())))
+        kept = more.pop("found")
+        source = kept["source"] and (kept["source"][0], tuple(kept["source"][1]))
+        groups = tuple(tuple(group) for group in kept["groups"])
+        lacking = tuple((index, reason) for index, reason in kept.get("lacking", ()))
+        flags = tuple(kept.get("flags", ()))
+        scenes = SceneGroups(kept["collection"], groups, kept["masked"], source, lacking, flags)
         return cls(Export.from_dict(facts), scenes, **more)
 
 
@@ -81,5 +86,5 @@ class Registry:
 
     def recent(self, since: str) -> Iterator[Record]:
         """This engine's records that are open, or settled at `since` or later; see `operations.recent`."""
-        found = operations.recent(self._storage, since)
-        return (Record.from_dict(facts) for facts in found if "earth_engine" in facts)
+        records = operations.recent(self._storage, since)
+        return (Record.from_dict(facts) for facts in records if "earth_engine" in facts)

@@ -5,28 +5,30 @@ A study without the section has none of the assets.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 from pydantic import Field, StrictInt, field_validator
 
-from fusion_assets.study.errors import close_to, shown, wrong
-from fusion_assets.study.products import ProductUse
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
+from fusion_assets.study import Study
+from fusion_assets.study.checks import MOST_PIXELS, asset_problems, mask_problems, products_for
+from fusion_assets.study.mistakes import Problem, shown, wrong
+from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Metres, Section
+from fusion_assets.study.sections import SystemSection
 from fusion_assets.study.years import year_of
 
-METHODS = (
-    "fused",
-    "linear",
-    "random_forest",
-    "interpolation",
-    "whittaker",
-    "published_formula",
-    "seed_as_printed",
-)
+Method = Literal[
+    "fused", "linear", "random_forest", "interpolation", "whittaker", "published_formula", "seed_as_printed"
+]
+METHODS: tuple[Method, ...] = get_args(Method)
 """Names of the estimators, the default first; see `systems/ndvi/gap_filling/estimators.py`."""
 UNUSED = ("bands", "windows", "season", "built_up_threshold", "built_codes")
 """Keys of a product's use that mean nothing here."""
-_WIDEST = 31
+WIDEST = 31
 
 
 class Speckle(Section):
@@ -46,8 +48,8 @@ class Speckle(Section):
     @field_validator("window", mode="before")
     @classmethod
     def _window(cls, value: object) -> int:
-        if type(value) is not int or not 3 <= value <= _WIDEST or value % 2 == 0:
-            form = f"an odd number of pixels from 3 to {_WIDEST}"
+        if type(value) is not int or not 3 <= value <= WIDEST or value % 2 == 0:
+            form = f"an odd number of pixels from 3 to {WIDEST}"
             raise wrong(f"is {shown(value)}", form, "write for example 5, or `filter: none` for no filter")
         return value
 
@@ -85,7 +87,7 @@ class NdviUse(Section):
         description="how speckle is reduced",
         examples=[{"filter": "multitemporal", "window": 5}],
     )
-    method: str = Field(METHODS[0], description="estimator", examples=[METHODS[0]])
+    method: Method = Field(METHODS[0], description="estimator", examples=[METHODS[0]])
     every_days: StrictInt | None = Field(
         None, ge=1, le=60, description="days from one filled date to the next, 1 to 60", examples=[10]
     )
@@ -110,11 +112,76 @@ class NdviUse(Section):
     def _sentinel1(cls, value: Any) -> Any:
         return None if value == "none" else value
 
-    @field_validator("method")
-    @classmethod
-    def _method(cls, value: str) -> str:
-        if value not in METHODS:
-            close = close_to(value, METHODS)
-            remedy = f"did you mean {close}?" if close else f"leave it out for {METHODS[0]}"
-            raise wrong(f"is {shown(value)}, an unknown method", "one of " + ", ".join(METHODS), remedy)
-        return value
+
+def section_of(study: Study) -> NdviUse | None:
+    """The section `ndvi` of a study; None where it has none."""
+    return study.section("ndvi")
+
+
+def years_of(study: Study) -> tuple[int, ...]:
+    """Years that NDVI is made for, ascending; none without the section."""
+    section = section_of(study)
+    return () if section is None else section.years or study.prediction_years
+
+
+def grid_of(study: Study, region: str) -> Grid:
+    """The grid of a region's NDVI: that of its other rasters, at the resolution of the section."""
+    section = section_of(study)
+    return study.grid(region, section.resolution if section else None)
+
+
+def problems(study: Study, _: dt.date) -> Iterator[Problem]:
+    """What does not fit together with the rest of a study."""
+    section = section_of(study)
+    if section is None:
+        return
+    years = [year for year in years_of(study) if year not in study.years]
+    if years:
+        yield Problem(
+            "ndvi.years",
+            f"holds {', '.join(map(str, years))}, which the study does not cover",
+            f"years among {', '.join(map(str, study.years))}",
+            "add them to prediction_years, or remove them here",
+        )
+    for role, use in (("sentinel2", section.sentinel2), ("sentinel1", section.sentinel1)):
+        if use is not None:
+            yield from _use_problems(role, use)
+    for index, region in enumerate(study.regions):
+        if not region.outline_is_local:
+            continue
+        try:
+            grid = grid_of(study, region.name)
+        except FusionError:
+            continue  # the study's own grid has been refused as well
+        if grid.height * grid.width > MOST_PIXELS:
+            yield Problem(
+                f"regions[{index}]",
+                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {grid.height} x {grid.width} pixels",
+                f"at most {MOST_PIXELS} pixels",
+                "raise ndvi.resolution (metres), or split the region",
+            )
+
+
+def _use_problems(role: str, use: ProductUse) -> Iterator[Problem]:
+    key = f"ndvi.{role}"
+    if use.recipe.role != role:
+        yield Problem(
+            f"{key}.product", f"is {use.product}, a {use.recipe.role} product", products_for(role), "change it"
+        )
+        return
+    missing = {"B04", "B08"} - set(use.recipe.band_names)
+    if role == "sentinel2" and missing:
+        fitting = [name for name, product in known_products().items() if {"B04", "B08"} <= set(product.band_names)]
+        yield Problem(
+            f"{key}.product",
+            f"is {use.product}, which has no band {', '.join(sorted(missing))}",
+            "one of " + ", ".join(fitting),
+            "NDVI is made of red and near infrared of Sentinel-2: choose one of these",
+        )
+    for unused in sorted(use.model_fields_set & set(UNUSED)):
+        yield Problem(f"{key}.{unused}", "is given, but means nothing for NDVI", "no such key", "remove it")
+    yield from asset_problems(key, use)
+    yield from mask_problems(key, use)
+
+
+NDVI_SECTION = SystemSection(NdviUse, "gap-free NDVI", {"resolution": 10, "years": [2018]}, problems)

@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import normal_crs
-from fusion_assets.study.errors import shown, wrong
+from fusion_assets.study.mistakes import shown, wrong
 
 REACH_DEGREES = 10
 """A neighbouring UTM zone is a fair choice; one from another part of the world is a slip."""

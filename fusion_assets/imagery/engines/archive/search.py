@@ -60,9 +60,9 @@ def find_items(
             items that the server counts but does not give, two items of one id.
     """
     first, last = bounds(window)
-    found = _items(root, collections, geometry, first, last, limits)
+    items = _items(root, collections, geometry, first, last, limits)
     shapely.prepare(geometry)
-    touching = [item for item in found if touches(footprint(item), geometry)]
+    touching = [item for item in items if touches(footprint(item), geometry)]
     matching = one_each([item for item in touching if overlaps(*_times(item), first, last)])
     if sign == "planetary_computer":
         return _signed(matching, limits)
@@ -96,12 +96,12 @@ def _items(
 
 def _chosen(opened: _Opened, collections: Sequence[str]) -> list[pystac.Collection]:
     held = _collections(opened)
-    known = {collection.id for collection in held}
-    parts = ([name for name in names.split("+") if name in known] for names in collections)
+    ids = {collection.id for collection in held}
+    parts = ([name for name in names.split("+") if name in ids] for names in collections)
     chosen = next((names for names in parts if names), None)
     if chosen is None:
         raise FusionError(
-            f"{public_url(opened.root)} has no collection for this product, only {', '.join(sorted(known)) or 'none'}",
+            f"{public_url(opened.root)} has no collection for this product, only {', '.join(sorted(ids)) or 'none'}",
             f"one of {', '.join(collections)}",
             "set `archive:` or `collection:` for this product in the study, or FUSION_ARCHIVE",
         )
@@ -126,10 +126,10 @@ def _times(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
     Raises:
         FusionError: they are not; names the item.
     """
-    known = item.properties.get("start_datetime"), item.properties.get("end_datetime")
-    problem = f"start_datetime {known[0]} and end_datetime {known[1]}"
+    ends = item.properties.get("start_datetime"), item.properties.get("end_datetime")
+    problem = f"start_datetime {ends[0]} and end_datetime {ends[1]}"
     try:
-        if (known[0] is None) == (known[1] is None):
+        if (ends[0] is None) == (ends[1] is None):
             start, end = interval(item)
             if start <= end:
                 return start, end
@@ -219,11 +219,11 @@ def _state(place: str) -> float:
 
 
 def _open(root: str, limits: Limits) -> _Opened:
-    known = _CACHE.get(root)
-    if known is None or not known.files.unchanged():
+    opened = _CACHE.get(root)
+    if opened is None or not opened.files.unchanged():
         files = _Files(limits)
-        known = _CACHE[root] = _Opened(root, _read_catalog(root, files), files)
-    return known
+        opened = _CACHE[root] = _Opened(root, _read_catalog(root, files), files)
+    return opened
 
 
 def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
@@ -247,8 +247,8 @@ def _read_catalog(root: str, files: _Files) -> pystac.Catalog:
             raise FusionError(f"there is no STAC catalog at {root}", "a catalog.json file", remedy)
         return pystac.Catalog.from_file(root, stac_io=files)
     except Exception as error:
-        if told := _told(error):
-            raise told from None
+        if cause := _plain_cause(error):
+            raise cause from None
         raise FusionError(
             f"the archive {public_url(root)} cannot be read as STAC ({type(error).__name__})",
             "a STAC catalog or the landing page of a STAC API",
@@ -264,7 +264,7 @@ def _is_api(catalog: pystac.Catalog) -> bool:
     return hasattr(catalog, "search")
 
 
-def _told(error: BaseException | None) -> Exception | None:
+def _plain_cause(error: BaseException | None) -> Exception | None:
     """The error behind an error that says by itself what is wrong: pystac wraps what reading raises."""
     from fusion_assets.imagery.engines.archive.web import Refusal
 
@@ -312,8 +312,8 @@ def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
         yield from children
     except Exception as error:
         _CACHE.pop(opened.root, None)
-        if told := _told(error):
-            raise told from None
+        if cause := _plain_cause(error):
+            raise cause from None
         place = public_url(opened.files.latest or opened.root)
         detail = public_url(f"{type(error).__name__}: {error.__cause__ or error}")
         raise FusionError(
