@@ -166,8 +166,9 @@ def test_evaluation_and_report(run):
     assert page.count("<img") >= 6 and page.count('role="img" aria-label="') == 2 and "http-equiv" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page), "opens without a network"
     own = table[(table["estimator"] == run.study.ndvi.method) & (table["gap_days"] == 30)].iloc[0]
-    cells = [f"<td>{own[name]:.3f} (" for name in ("rmse", "bias", "r2", "coverage")]
-    assert all(cell in page for cell in cells), "each with its interval"
+    names = ("rmse", "bias", "r2", "coverage")
+    cells = [f"{own[name]:z.3f} ({own[f'{name}_low']:z.3f} to {own[f'{name}_high']:z.3f})" for name in names]
+    assert "".join(f"<td>{cell}</td>" for cell in cells) in page
     dates = run.load("ndvi_clear").sizes["time"]
     assert f"2015-11-02 to 2017-03-01; {dates} dates" in page and "classes 4, 5, 6" in page
 
