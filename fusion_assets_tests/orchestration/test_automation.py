@@ -130,7 +130,7 @@ def test_what_finishes_while_a_tick_is_under_way_is_not_made_twice(tmp_path, mon
         world.made("training_samples", year=2015)
         world.tick()
         assert "model_evaluation here|2015" in world.tick()
-        world.bodies["model_evaluation"] = lambda: (begun.set(), go_on.wait(60))
+        world.bodies["model_evaluation"] = lambda: (begun.set(), go_on.wait(20))
         run = pool.submit(world.made, "model_evaluation", year=2015)
         assert begun.wait(600)
         assert "model_evaluation here|2015" not in world.tick(), "it is being made"
