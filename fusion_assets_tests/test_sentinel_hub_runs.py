@@ -121,7 +121,7 @@ def test_doctor_says_what_is_missing(person):
 
     person.write(ndvi=None)
     (line,) = failing()
-    assert line.startswith("FAIL systems: nothing of the study small is made of series") and "a section `ndvi`" in line
+    assert line.startswith("FAIL systems: the study small lacks a section `ndvi`")
     person.write()
     person.set(SH_CLIENT_SECRET=f"{MARK}-wrong")
     refused, *untried = failing()

@@ -149,8 +149,8 @@ def _made_of_series(study: Study) -> str:
     if not names:
         lacking = [need for system in SYSTEMS if (need := system.lacking(study).get(system.name))]
         raise FusionError(
-            f"nothing of the study {study.name} is made of series alone, and Sentinel Hub serves nothing else",
-            f"{' or '.join(lacking)}, or another engine",
+            f"the study {study.name} lacks {' or '.join(lacking)}, and Sentinel Hub serves nothing but series",
+            "a part of the study that is made of series alone, or another engine",
             "add it to the study, or set FUSION_ENGINE to archive or earth_engine",
         )
     commands = " and ".join(f"fusion run --select 'group:{name}'" for name in names)
