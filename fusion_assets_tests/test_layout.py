@@ -51,6 +51,11 @@ def test_the_command_line_asks_for_help_without_dagster():
     assert loaded_with("fusion_assets.cli.main", ("dagster", "numpy", "pydantic", *HEAVY)) == "[]"
 
 
+def test_importing_does_no_work():
+    code = "import fusion_assets.cli.main, fusion_assets.orchestration.assembly, fusion_assets.systems.registry"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "FUSION_STUDY": "/nope.yaml"})
+
+
 def loaded_with(module, names, **environment):
     """Which of the names are imported together with a module, in a fresh process."""
     code = f"import sys, {module}; print([name for name in {names} if name in sys.modules])"
