@@ -111,6 +111,7 @@ def test_no_dagster_block_in_pyproject():
     assert "[tool.dagster]" not in (PACKAGE.parent / "pyproject.toml").read_text()
 
 
+@pytest.mark.slow
 def test_definitions_validate_through_the_workspace_file(tmp_path):
     command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", "workspace.yaml"]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)

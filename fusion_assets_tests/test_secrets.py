@@ -30,6 +30,8 @@ from fusion_assets_tests.demo_study import demo_study
 from fusion_assets_tests.imagery.engines.earth_engine.cases import demo_request
 from fusion_assets_tests.whole_studies import load_study
 
+pytestmark = pytest.mark.slow
+
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"
 SELECTION = "night_lights_export,night_lights_composite"

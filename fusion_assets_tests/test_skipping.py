@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SKIPS = {
     "test_itself": "import pytest\ndef test_a(): pytest.skip('reason')",
     "test_no_parameters": "import pytest\n@pytest.mark.parametrize('x', [])\ndef test_a(x): pass",

@@ -45,6 +45,7 @@ def content(root: Path) -> dict[str, str]:
     return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
+@pytest.mark.slow
 def test_same_parameters_give_the_same_bytes_and_other_seeds_other_pixels(archive: Path, tmp_path: Path) -> None:
     again = build_demo_archive(tmp_path / "again", seed=3, **TINY).parent
     assert content(again) == content(archive)
@@ -52,6 +53,7 @@ def test_same_parameters_give_the_same_bytes_and_other_seeds_other_pixels(archiv
     assert not {p.name for p in other.glob("sentinel-2-l2a/*_L2A")} & {p.name for p in archive.glob("*/*_L2A")}
 
 
+@pytest.mark.slow
 def test_nothing_is_done_twice_and_other_parameters_replace(tmp_path: Path) -> None:
     root = tmp_path / "archive"
     build_demo_archive(root, size_km=10, years=(2015,))

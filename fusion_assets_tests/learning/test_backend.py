@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 IMPORTED_WHILE_STANDARD_ERROR_IS_ANOTHER = """
 import io, logging.config, sys
 from fusion_assets.learning.backend import tensorflow
@@ -14,6 +16,7 @@ somebody_s.write("still open")
 """
 
 
+@pytest.mark.slow
 def test_configuring_logging_closes_nobody_s_stream():
     command = [sys.executable, "-c", IMPORTED_WHILE_STANDARD_ERROR_IS_ANOTHER]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -121,6 +121,7 @@ def test_model_and_evaluation_lead_to_the_maps_of_every_year_that_has_a_stack(wo
     assert {"built_up_prediction here|2016", "built_up_prediction here|2017"} <= world.tick()
 
 
+@pytest.mark.slow
 def test_what_finishes_while_a_tick_is_under_way_is_not_made_twice(tmp_path, monkeypatch):
     """Between the moment when a tick learns what was made, and the one when it asks what is in progress."""
     begun, go_on, finished = Event(), Event(), Event()

@@ -276,6 +276,7 @@ tests.run(tests.graph("2016"), "demo|2016", sys.argv[1], "composite", "samples")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("copies", "asset"), [(1, "composite"), (3, "samples")])
 def test_a_killed_run_leaves_nothing_readable_and_a_rerun_completes(tmp_path, copies, asset):
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), str(copies)], capture_output=True, check=False)

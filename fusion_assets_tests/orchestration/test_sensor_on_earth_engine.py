@@ -20,6 +20,8 @@ from fusion_assets.orchestration.sensors import MAX_ATTEMPTS
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory):

@@ -344,6 +344,7 @@ def test_damaged_files_are_named(season, harm):
         compute(scenes, CompositeRecipe(("B02",), SCL), make_grid())
 
 
+@pytest.mark.slow
 def test_a_cluster_of_two_processes_gives_the_same_pixels(season):
     from distributed import Client, LocalCluster
 

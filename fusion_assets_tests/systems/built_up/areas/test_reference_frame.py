@@ -215,6 +215,7 @@ def test_the_points_of_a_wider_sample_stand_for_the_region_that_they_lie_in(chan
         part_of_the_sampled_area(wrong)
 
 
+@pytest.mark.slow
 def test_honest_samples_of_a_wider_area_pass_whatever_is_drawn():
     for seed in range(20):
         table = yearly(lambda k, seed=seed: drawn(seed=seed))
