@@ -44,12 +44,15 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     settings = Settings.from_environment(chosen)
     study = configured_study(settings, sections_of(systems))
     site = site_of(systems, study, settings)
-    chosen_systems = present(systems, study)
-    assets = composites.assets(site, roles_of(systems, study))
-    for system in chosen_systems:
-        assets += system.assets(site.of(system.name))
-        if system.publication is not None and system.publication().asset not in system.lacking(study):
-            assets.append(catalog_asset(site.of(system.name), system.publication()))
+    roles = roles_of(systems, study)
+    assets, checks = composites.assets(site, roles), composites.checks(site, roles)
+    for system in present(systems, study):
+        place = site.of(system.name)
+        assets += system.assets(place)
+        checks += system.checks(place)
+        publication = system.publication() if system.publication is not None else None
+        if publication is not None and publication.asset not in system.lacking(study):
+            assets.append(catalog_asset(place, publication))
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}
@@ -60,10 +63,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
 
     return dg.Definitions(
         assets=assets,
-        asset_checks=[
-            *composites.checks(site, roles_of(systems, study)),
-            *(check for system in chosen_systems for check in system.checks(site.of(system.name))),
-        ],
+        asset_checks=checks,
         jobs=jobs,
         schedules=[yearly_exports(study, job) for job in jobs if job.name == composites.YEARLY],
         sensors=[finished_exports(tickets_of(assets), has_partition, study.name), automation_sensor()],

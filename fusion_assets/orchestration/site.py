@@ -1,8 +1,9 @@
 """A study as its assets see it: all that travels together, and the one way in which assets are declared."""
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -49,7 +50,9 @@ class Site:
 
     def of(self, group: str) -> "Site":
         """The same site, for the assets of one group."""
-        return replace(self, group=group)
+        site = copy.copy(self)  # with its partitions, which need not be made again
+        object.__setattr__(site, "group", group)
+        return site
 
     @cached_property
     def managers(self) -> dict[str, ArtifactIOManager]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from fusion_assets.study import Study
 
 
-@dataclass(frozen=True)
+# Compared by identity, so that models are kept by it: examples may be mappings, which have no hash.
+@dataclass(frozen=True, eq=False)
 class SystemSection:
     """One key of the study file.
 
@@ -34,23 +36,19 @@ class SystemSection:
 
 
 Sections = Mapping[str, SystemSection]
-_models: dict[tuple[Any, ...], Any] = {}
 
 
 def study_model(base: type[Study], sections: Sections) -> type[Study]:
     """The model of study files that may have these sections."""
-    key = (base, *sections.items())
-    try:
-        return _models[key]
-    except KeyError:
-        pass
-    except TypeError:  # an example that is a list or a mapping
-        key = (base, *((name, id(section)) for name, section in sections.items()))
+    return _model(base, tuple(sections.items()))
+
+
+@functools.cache
+def _model(base: type[Study], sections: tuple[tuple[str, SystemSection], ...]) -> type[Study]:
     fields: dict[str, Any] = {
         name: (section.model | None, Field(None, description=section.description, examples=[section.example]))
-        for name, section in sections.items()
+        for name, section in sections
     }
     model = create_model(base.__name__, __base__=base, __module__=base.__module__, **fields)
     model.sections = dict(sections)
-    _models[key] = model
     return model

@@ -35,6 +35,10 @@ def test_a_study_without_the_section_has_none_of_it_and_the_same_digests():
     assert study().digest("ndvi") != study(resolution=10).digest("ndvi")
 
 
+def test_studies_with_the_same_sections_have_one_model():
+    assert type(study()) is type(study(resolution=10))
+
+
 def test_every_method_is_known_to_both():
     assert set(METHODS) == set(ESTIMATORS) and METHODS[0] == "fused"
 

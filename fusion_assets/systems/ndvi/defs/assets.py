@@ -5,7 +5,7 @@ which could be waited for, and an interrupted run asks again.
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -59,6 +59,18 @@ def _inputs(study: Study, *more: str) -> dict[str, dg.AssetIn]:
     return {name: dg.AssetIn(name) for name in (requests.CLEAR, *radar_too, *more)}
 
 
+def _observed(site: Site, asset: str) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Declare a series that an engine gives."""
+    return site.asset(
+        "cubes",
+        years_of(site),
+        _code(site.study),
+        retry_policy=NETWORK_RETRIES,
+        pool="imagery",
+        check_specs=ndvi_check_specs(asset, years_of(site)),
+    )
+
+
 def _write(site: Site, asset: str, region: str, year: int, series: Raster, encodings: "Encodings") -> "Cube":
     """Write a series, not yet placed."""
     from fusion_assets.storage.cubes import write_cube
@@ -73,14 +85,7 @@ def _write(site: Site, asset: str, region: str, year: int, series: Raster, encod
 def _ndvi_clear(site: Site) -> dg.AssetsDefinition:
     study, settings = site.study, site.settings
 
-    @site.asset(
-        "cubes",
-        years_of(site),
-        _code(study),
-        retry_policy=NETWORK_RETRIES,
-        pool="imagery",
-        check_specs=ndvi_check_specs(requests.CLEAR, years_of(site)),
-    )
+    @_observed(site, requests.CLEAR)
     def ndvi_clear(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> Any:
         """**NDVI of Sentinel-2 where the sky was clear**, date by date; no data under cloud and in its shadow.
 
@@ -115,14 +120,7 @@ def _backscatter(site: Site) -> dg.AssetsDefinition:
     assert use.sentinel1 is not None
     unit = use.sentinel1.recipe.unit
 
-    @site.asset(
-        "cubes",
-        years_of(site),
-        _code(study),
-        retry_policy=NETWORK_RETRIES,
-        pool="imagery",
-        check_specs=ndvi_check_specs(requests.BACKSCATTER, years_of(site)),
-    )
+    @_observed(site, requests.BACKSCATTER)
     def backscatter(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> Any:
         """**Sentinel-1 backscatter**, VV and VH in decibels, date by date and orbit by orbit, with less speckle.
 
