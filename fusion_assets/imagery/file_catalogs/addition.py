@@ -108,9 +108,7 @@ def add_files(
 
 def _opened(catalog: Path) -> pystac.Catalog:
     if not catalog.exists():
-        root = pystac.Catalog(
-            catalog.parent.resolve().name or "files", "Downloaded files, as their publishers made them"
-        )
+        root = pystac.Catalog(catalog.parent.resolve().name or "files", "Downloaded files, as they were published")
         root.set_self_href(str(catalog.resolve()))
         root.catalog_type = pystac.CatalogType.SELF_CONTAINED
         return root
@@ -128,8 +126,9 @@ def _collection(root: pystac.Catalog, name: str, title: str, folder: Path) -> py
     held = root.get_child(name)
     if isinstance(held, pystac.Collection):
         return held
-    nowhere = pystac.Extent(pystac.SpatialExtent([[-180, -90, 180, 90]]), pystac.TemporalExtent([[None, None]]))
-    collection = pystac.Collection(name, title, nowhere, title=title, license="other")
+    # Until the items are known.
+    extent = pystac.Extent(pystac.SpatialExtent([-180.0, -90.0, 180.0, 90.0]), pystac.TemporalExtent([None, None]))
+    collection = pystac.Collection(name, title, extent, title=title, license="other")
     root.add_child(collection)
     collection.set_self_href(str((folder / name / "collection.json").resolve()))
     return collection

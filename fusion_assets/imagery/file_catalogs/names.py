@@ -65,7 +65,7 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
 _KEYS = {"avg_rade9": "avg_rad", "avg_rade9h": "avg_rad"}
 _CRS = {"54009": "ESRI:54009", "4326": "EPSG:4326", "3857": "EPSG:3857"}
 _OTHERS = (
-    (r"GHS_BUILT_S_NRES", "built-up surface that is not residential, a part of the whole", "files named GHS_BUILT_S_E…"),
+    (r"GHS_BUILT_S_NRES", "built-up surface that is not residential", "files named GHS_BUILT_S_E…"),
     (r"GHS_BUILT_(LDS|S2|LDSMT)", "built-up density of a release before R2022A", "GHS_BUILT_S of R2022A or R2023A"),
     (r"GHS_(POP|BUILT_V|BUILT_H|BUILT_C|LAND|DUC|UCDB)", "another layer of GHSL", "GHS_BUILT_S or GHS_SMOD"),
     (r"(VNL|SVDNB)_.*\.(cvg|lit_mask|maximum|minimum|median|median_masked)\b", "a layer that nothing here reads",
@@ -157,7 +157,7 @@ def _day_in(stem: str, product: Product) -> tuple[dt.date, dt.date] | None:
 
 
 def _layer_in(stem: str, product: Product, by_publisher: bool) -> str:
-    """The one spelling of a band or mask that stands in a name; that of the only band where the name is the publisher's."""
+    """The one spelling of a band or mask that stands in a name; of a publisher's name, the only band."""
     if by_publisher and len(product.bands) == 1:
         return product.bands[0].assets[0]
     words = re.split(r"[._\- ]", stem)

@@ -1,8 +1,9 @@
-"""What a downloaded raster holds, looked at before it enters a catalog: place, type, no data, and numbers that can be."""
+"""What a downloaded raster holds, looked at before it enters a catalog: place, type, no data, possible numbers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def _corners(source: DatasetReader) -> tuple[tuple[float, float], ...]:
     steps = np.linspace(0, 1, 9)[:-1]
     ring = [(left, top), (left, bottom), (right, bottom), (right, top), (left, top)]
     points = np.array(
-        [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t) for (x0, y0), (x1, y1) in zip(ring[:-1], ring[1:], strict=True)
+        [(x0 + (x1 - x0) * t, y0 + (y1 - y0) * t) for (x0, y0), (x1, y1) in pairwise(ring)
          for t in steps]
     )  # fmt: skip
     lon, lat = to_lonlat(normal_crs(source.crs)).transform(*points.T)
