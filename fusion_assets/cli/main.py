@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli import catalog, loopback
+from fusion_assets.cli import catalog, init, loopback
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
 from fusion_assets.systems.registry import MAIN, SYSTEMS
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
 
-_OWN = ("demo", "run", "doctor", "ui", "catalog", "loopback")
+_OWN = ("demo", "run", "doctor", "ui", "init", "catalog", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
     ui.add_argument("--port", type=_port, default=3000)
     ui.set_defaults(command=_ui)
+    init.add_parser(commands)
     catalog.add_parser(commands)
     loopback.add_parser(commands)
     return parser

@@ -69,6 +69,25 @@ def find_items(
     return matching
 
 
+def collections(root: str, limits: Limits = LIMITS) -> list[pystac.Collection]:
+    """All collections of an archive.
+
+    Args:
+        root: path or URL of a catalog.json, or URL of a STAC API.
+        limits: what a server is given.
+
+    Raises:
+        Unreachable: a server that does not answer now.
+        FusionError: it cannot be read.
+    """
+    if _is_local(root):
+        return _collections(_open(root, limits))
+    from fusion_assets.imagery.engines.archive.web import answered
+
+    with answered(root, "listing what it holds"):
+        return _collections(_open(root, limits))
+
+
 def _items(
     root: str,
     collections: Sequence[str],

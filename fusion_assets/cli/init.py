@@ -1,0 +1,117 @@
+"""`fusion init`: writes a study from a place and the archives that hold its imagery, and looks whether it can run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.recipe import Role
+from fusion_assets.orchestration.system import sections_of, years_of
+from fusion_assets.systems.registry import SYSTEMS
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.engines.archive.holdings import Holding
+
+EARTH_SEARCH = "https://earth-search.aws.element84.com/v1"
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of the command line."""
+    init = commands.add_parser(
+        "init",
+        help="write a study of your own region, and look whether it can run",
+        description="Products, years and pixel sizes follow from what the archives hold; without a place the region "
+        "is what all of them cover. The file is yours to change.",
+        epilog="example: fusion init nairobi --bbox 36.6 -1.5 37.2 -1.0 --lights lights/catalog.json "
+        "--labels ghsl/catalog.json",
+    )
+    init.add_argument("name", metavar="NAME", help="of the study, of its region, and of the file NAME.yaml")
+    place = init.add_mutually_exclusive_group()
+    place.add_argument("--bbox", nargs=4, type=float, metavar=("WEST", "SOUTH", "EAST", "NORTH"), help="in degrees")
+    place.add_argument("--outline", type=Path, metavar="FILE", help="GeoJSON polygon in degrees")
+    init.add_argument("--archive", metavar="A", help="path or address of a STAC archive that holds everything")
+    init.add_argument("--optics", metavar="A", help=f"that of Sentinel-2 or Landsat; by default {EARTH_SEARCH}")
+    init.add_argument("--lights", metavar="A", help="that of VIIRS; without one, optics alone predict")
+    init.add_argument("--labels", metavar="A", help="that of GHSL or land cover")
+    init.add_argument("--built-codes", type=int, nargs="+", default=[], metavar="C", help="of land cover")
+    init.add_argument("--label-year", type=int, metavar="YYYY", help="by default the latest that all archives hold")
+    init.add_argument("--years", type=years_of, default=[], metavar="2016-2019", help="to be mapped; all by default")
+    init.add_argument("--resolution", type=float, metavar="M", help="of the maps; by default that of the labels")
+    init.add_argument("--season", default="01-01..12-31", metavar="MM-DD..MM-DD", help="of the imagery by day")
+    init.set_defaults(command=_init)
+
+
+def _init(options: argparse.Namespace) -> int:
+    import shapely
+    import yaml
+
+    from fusion_assets.cli.doctor import diagnose
+    from fusion_assets.settings import Settings
+    from fusion_assets.study import draft, study_of
+
+    path = Path(f"{options.name}.yaml")
+    if path.exists():
+        raise FusionError(f"{path} exists", "a name that is not taken", "choose another name, or move the file away")
+    archives = _archives(options)
+    held = draft.holdings_of(archives)
+    label_year, first, last = draft.years_of(held, options.label_year, options.years)
+    resolution, working = draft.sizes_of(held, options.resolution)
+    start, _, end = options.season.partition("..")
+    text = draft.text_of(
+        draft.Draft(
+            options.name, _outline(options, held), resolution, working, label_year, first, last, (start, end),
+            {role: (each.product, archives[role]) for role, each in held.items()}, tuple(options.built_codes),
+        )
+    )  # fmt: skip
+    if options.bbox:
+        draft.check_cover(shapely.box(*options.bbox), held)
+    study = study_of(yaml.safe_load(text), str(path), path.parent.absolute(), sections=sections_of(SYSTEMS))
+    draft.check_cover(study.regions[0].polygon, held)
+    path.write_text(text, encoding="utf-8")
+    print(f"{path}:\n\n{text}")
+    findings = diagnose(Settings.from_environment({"study": str(path)}))
+    for finding in findings:
+        if not finding.fine:
+            print(f"{finding.state:4} {finding.subject}: {finding.text}")
+    fine = all(finding.fine for finding in findings)
+    print(f"next: export FUSION_STUDY={path}; fusion {'run' if fine else 'doctor'}")
+    return 0 if fine else 1
+
+
+def _archives(options: argparse.Namespace) -> dict[Role, str]:
+    """Archives by role; paths relative to the study, which is written here."""
+    places: dict[Role, str | None] = {
+        "sentinel2": options.optics or options.archive or EARTH_SEARCH,
+        "night_lights": options.lights or options.archive,
+        "labels": options.labels or options.archive,
+    }
+    given = {role: place for role, place in places.items() if place}
+    if "labels" not in given:
+        raise FusionError(
+            "no archive of labels is named",
+            "--labels or --archive",
+            "docs/your-region.md says where labels come from",
+        )
+    return {role: place if "://" in place else os.path.relpath(place) for role, place in given.items()}
+
+
+def _outline(options: argparse.Namespace, held: Mapping[Role, Holding]) -> str:
+    """The region's outline, as it stands in the study."""
+    from fusion_assets.study import draft
+
+    if options.outline:
+        return f"geometry: {os.path.relpath(options.outline)}"
+    if options.bbox:
+        return f"bbox: [{', '.join(f'{edge:g}' for edge in options.bbox)}]"
+    area = draft.common_area(held)
+    if area.is_empty or area.bounds[2] - area.bounds[0] > 20:
+        raise FusionError(
+            "the archives cover " + ("no place in common" if area.is_empty else "a large part of the world"),
+            "a region",
+            "say --bbox WEST SOUTH EAST NORTH, or --outline FILE",
+        )
+    return f"bbox: [{', '.join(f'{edge:.4f}' for edge in area.bounds)}]"
