@@ -286,11 +286,14 @@ def _innermost(error: Any) -> Any:
 
 def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
     return [
-        f"check {check.check_name} did not pass: "
-        + ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
+        f"check {check.check_name} did not pass: {check.description or _facts_of(check)}"
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
+
+
+def _facts_of(check: dg.AssetCheckEvaluation) -> str:
+    return ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
 
 
 def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:

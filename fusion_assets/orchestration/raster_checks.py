@@ -83,10 +83,15 @@ def _shares(
     return share, max(float(outside / max(valid, 1)) for _, valid, outside, _ in sums)
 
 
-def check_result(name: str, asset: str, passed: bool, **facts: object) -> dg.AssetCheckResult:
-    """One result, with its facts as metadata; what does not block is a warning."""
+def check_result(name: str, asset: str, passed: bool, sentence: str = "", **facts: object) -> dg.AssetCheckResult:
+    """One result, with its facts as metadata and a sentence for people; what does not block is a warning."""
     severity = dg.AssetCheckSeverity.ERROR if name in _BLOCKING else dg.AssetCheckSeverity.WARN
-    metadata = {key: float(value) if isinstance(value, float) else str(value) for key, value in facts.items()}
+    metadata = {key: value if isinstance(value, int | float) else str(value) for key, value in facts.items()}
     return dg.AssetCheckResult(
-        passed=bool(passed), check_name=name, asset_key=asset, severity=severity, metadata=metadata
+        passed=bool(passed),
+        check_name=name,
+        asset_key=asset,
+        severity=severity,
+        metadata=metadata,
+        description=sentence or None,
     )

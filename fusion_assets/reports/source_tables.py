@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import PurePath
 from typing import Any
 
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.reports.tables import table_of
+from fusion_assets.storage.addresses import public_url
 
 _MOST_CHARACTERS = 600_000
 """Of all scene ids together: the page travels by mail."""
@@ -45,6 +47,24 @@ def scene_lists(exports: Sequence[Export]) -> list[dict[str, str]]:
         title = f"{export.request.asset} {export.request.year}, operation {export.id}"
         lists.append({"title": title, "scenes": ", ".join(shown) + more})
     return lists
+
+
+def archive_name(archive: str) -> str:
+    """An archive as a page may name it: its address, or the last two parts of a path, for pages are handed on."""
+    return public_url(archive) if "://" in archive else "/".join(PurePath(archive).parts[-2:])
+
+
+def citation(title: str, region: str, made: str, study: str) -> str:
+    """How a page is to be cited.
+
+    Args:
+        title: of the page.
+        region: that it is about.
+        made: day, ISO 8601.
+        study: name and digest.
+    """
+    package = f"fusion_assets {version('fusion-assets')}"
+    return f"Cite as: {title}: {region}. Made {made} with {package}; study {study}."
 
 
 def software(*packages: str) -> tuple[str, str]:

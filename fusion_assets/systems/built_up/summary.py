@@ -106,7 +106,7 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
         path = storage.path("built_up_prediction", region, year, "tif")
         if storage.exists(path):
             (area,) = square_kilometres(built_up_km2(open_raster(storage.open_local(path))))
-            lines.append(f"  built-up in {year}: {area:>7} km2{_beside(truth.get((region, year)))}")
+            lines.append(f"  built-up in {year}: {area:>7} km²{_beside(truth.get((region, year)))}")
     return lines
 
 
@@ -119,12 +119,12 @@ def _trend_lines(region: str, table: pd.DataFrame, statement: str, truth: dict[t
         area, low, high, drawn = square_kilometres(*(row[name] for name in ("area_km2", "low", "high", "mapped_km2")))
         reach = f"{'95 % interval' if adjusted else 'thresholds'} {low} to {high}"
         mapped = f", mapped {drawn}" if adjusted else ""
-        lines.append(f"  built-up in {row['year']}: {area:>6} km2 ({reach}{mapped}){beside}")
+        lines.append(f"  built-up in {row['year']}: {area:>6} km² ({reach}{mapped}){beside}")
     return [*lines, *textwrap.wrap(statement, 110, initial_indent="  ", subsequent_indent="  ")]
 
 
 def _beside(truth: float | None) -> str:
-    return "" if truth is None else f"   synthetic truth {square_kilometres(truth)[0]} km2"
+    return "" if truth is None else f"   synthetic truth {square_kilometres(truth)[0]} km²"
 
 
 def reports(study: Study, settings: Settings) -> list[str]:

@@ -111,13 +111,13 @@ def checked_reference(
 
     def described(at: int) -> str:
         where = ", ".join(f"{name} {table[name][at]}" for name in (*names, "year", "stratum"))
-        return f"{problem.number[at]} ({where}: {km2(weight[at])} km2)"
+        return f"{problem.number[at]} ({where}: {km2(weight[at])} km²)"
 
     region_km2 = outline_km2(area)
     # Of a wider sample, points elsewhere may stand for more than this region, but no sampling unit is larger.
     bounded = np.where(inside, weight, unit) if wider else weight
     most = _WHOLE * region_km2 + grid.resolution**2 / 1e6
-    heavy = f"points that stand for less than the region, {km2(region_km2)} km2 (area_km2 by inclusion_probability)"
+    heavy = f"points that stand for less than the region, {km2(region_km2)} km² (area_km2 by inclusion_probability)"
     problem.points(~(bounded <= most) | np.isinf(weight), "alone stands for more than the region:", heavy, described)
     alike = "weights that a few points do not dominate; points drawn much more thinly are a stratum of their own"
     problem.points(
@@ -211,7 +211,7 @@ def _numbers(column: pd.Series) -> pd.Series:
 def _units(table: pd.DataFrame, problem: _Problems) -> np.ndarray:
     """Areas of the sampling units that the table gives, km2."""
     unit = _numbers(table["area_km2"])
-    wanted = "the area of the sampling unit, km2, above 0 and finite"
+    wanted = "the area of the sampling unit, km², above 0 and finite"
     problem.rows(~((unit > 0) & np.isfinite(unit)), "no area_km2", wanted, table["area_km2"])
     return unit.to_numpy()
 

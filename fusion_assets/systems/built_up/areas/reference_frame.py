@@ -92,8 +92,8 @@ def _other_than(
         allowed = _TOLERANCE * nearest + min(_ERRORS * error, most * nearest)
         if abs(total - nearest) > allowed:
             share = f"{abs(1 - total / nearest):.1%} {'are lacking' if total < nearest else 'too much'}"
-            stand = f"the points of {year}{within} stand for {km2(total)} km2"
-            found.append(f"{stand}, and the region has {km2(nearest)} km2 ({share})")
+            stand = f"the points of {year}{within} stand for {km2(total)} km²"
+            found.append(f"{stand}, and the region has {km2(nearest)} km² ({share})")
             heaviest = int(rows["weight"].to_numpy().argmax())
             if total > nearest and abs(total - float(rows["weight"].iloc[heaviest]) - nearest) <= allowed:
                 found[-1] += f", all of it by row {described(int(rows.index[heaviest]))}"
@@ -132,7 +132,7 @@ def incomplete_strata(points: pd.DataFrame) -> list[str]:
             if sums[more] - sums[less] > allowed and (key not in worst or sums[more] > worst[key][2]):
                 worst[key] = sums[less], pair[more], sums[more]
     return [
-        f"stratum {stratum} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
+        f"stratum {stratum} stands for {km2(less)} km² in {year} and for {km2(more)} km² in {other} "
         f"({1 - less / more:.1%} are lacking)"
         for (stratum, year), (less, other, more) in sorted(worst.items())
     ]

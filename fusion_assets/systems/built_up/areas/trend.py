@@ -24,7 +24,7 @@ from fusion_assets.systems.built_up.versions import TREND as VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km2"
+ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km²"
 ESTIMATOR = (
     "stratified expansion of the interpreted labels, corrected by regression on the map's probability, averaged over "
     "years, and on the area valid in every year"

@@ -24,17 +24,17 @@ def of_change(first: int, last: int, verdict: str, change: Estimate) -> str:
         value, low, high = square_kilometres(change.value, change.low, change.high, signed=True)
         return (
             f"The data cannot tell whether built-up land grew or shrank from {first} to {last}: the estimated change "
-            f"is {value} km2, 95 % interval {low} to {high} km2."
+            f"is {value} km², 95 % interval {low} to {high} km²."
         )
     value, low, high = square_kilometres(abs(change.value), *sorted((abs(change.low), abs(change.high))))
-    return f"From {first} to {last} built-up land {verdict} by {value} km2 (95 % interval {low} to {high} km2)."
+    return f"From {first} to {last} built-up land {verdict} by {value} km² (95 % interval {low} to {high} km²)."
 
 
 def of_one_year(year: int, area: float, low: float, high: float) -> str:
     """The error-adjusted area of a study with a single year, km2."""
     area_text, low_text, high_text = square_kilometres(area, low, high)
     return (
-        f"In {year} built-up land covers {area_text} km2 (95 % interval {low_text} to {high_text} km2). One year tells "
+        f"In {year} built-up land covers {area_text} km² (95 % interval {low_text} to {high_text} km²). One year tells "
         "nothing about change."
     )
 
@@ -53,13 +53,13 @@ def relative(labels: str, found: Measured, years: Sequence[int]) -> str:
     ranges = square_kilometres(*(km2 for year in ends for km2 in found.range_km2[year]))
     if first == last:
         return (
-            f"Relative to {labels}, {mapped[0]} km2 are mapped as built-up in {first}; thresholds that agree with the "
-            f"labels as well give {ranges[0]} to {ranges[1]} km2. The errors of these labels are unknown, so there is "
+            f"Relative to {labels}, {mapped[0]} km² are mapped as built-up in {first}; thresholds that agree with the "
+            f"labels as well give {ranges[0]} to {ranges[1]} km². The errors of these labels are unknown, so there is "
             "no confidence interval; a reference sample would give one. One year tells nothing about change."
         )
     return (
-        f"Relative to {labels}, {mapped[0]} km2 are mapped as built-up in {first} and {mapped[1]} km2 in {last}; "
+        f"Relative to {labels}, {mapped[0]} km² are mapped as built-up in {first} and {mapped[1]} km² in {last}; "
         f"thresholds that agree with the labels as well give {ranges[0]} to {ranges[1]} and {ranges[2]} to {ranges[3]} "
-        "km2. The data cannot tell whether built-up land grew or shrank: the errors of these labels are unknown, so "
+        "km². The data cannot tell whether built-up land grew or shrank: the errors of these labels are unknown, so "
         "there is no confidence interval. A reference sample would give one."
     )

@@ -6,20 +6,12 @@ import dagster as dg
 
 from fusion_assets.orchestration.composites import ranges_of
 from fusion_assets.orchestration.partitions import Partitions
-from fusion_assets.orchestration.raster_checks import SPARSE, check_result, raster_check
+from fusion_assets.orchestration.raster_checks import check_result, raster_check
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Table
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS
+from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.features.labels import BUILT_UP, NO_DATA
-
-# With fewer samples of the rarer class than this share, figures mean little.
-_RAREST_CLASS = 0.01
-# Expected calibration error out of fold that probabilities may have.
-_CALIBRATED = 0.03
-# Share by which the mapped area of one year may differ from the year before: growth is far slower.
-_JUMP = 0.1
-# Population stability index from which a feature counts as changed, by custom.
-_DRIFTED = 0.25
 
 
 def built_up_checks(site: Site) -> list[dg.AssetChecksDefinition]:
@@ -41,14 +33,16 @@ def built_up_checks(site: Site) -> list[dg.AssetChecksDefinition]:
     ]
 
 
+def _judged(asset: str, judgement: judgement.Judgement) -> dg.AssetCheckResult:
+    """A judgement as the result of a check, which warns and does not block."""
+    return check_result(judgement.name, asset, judgement.passed, judgement.sentence, **judgement.facts)
+
+
 def _label_balance(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="training_samples", name="label_balance", partitions_def=partitions.label_year)
     def label_balance(training_samples: Table) -> dg.AssetCheckResult:
         """Both classes make up at least 1 % of the samples."""
-        share = float(training_samples["label"].mean())
-        passed = _RAREST_CLASS <= share <= 1 - _RAREST_CLASS
-        metadata = {"built_up_share": share, "samples": len(training_samples)}
-        return dg.AssetCheckResult(passed=passed, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
+        return _judged("training_samples", judgement.label_balance(training_samples))
 
     return label_balance
 
@@ -57,15 +51,7 @@ def _above_majority(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="model_evaluation", name="above_majority", partitions_def=partitions.label_year)
     def above_majority(model_evaluation: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Out of fold, the model is right more often than the answer that the majority of labels would give."""
-        table, _ = model_evaluation
-        accuracy = float((table["predicted"] == table["label"]).mean())
-        prevalence = float(table["label"].mean())
-        majority = max(prevalence, 1 - prevalence)
-        return dg.AssetCheckResult(
-            passed=accuracy > majority,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"accuracy": accuracy, "majority": majority},
-        )
+        return _judged("model_evaluation", judgement.above_majority(model_evaluation[0]))
 
     return above_majority
 
@@ -74,12 +60,7 @@ def _calibrated(partitions: Partitions) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset="model_evaluation", name="calibrated", partitions_def=partitions.label_year)
     def calibrated(model_evaluation: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Out of fold, probabilities are off by less than 0.03 on average over ten bins of equal count."""
-        error = float(model_evaluation[1]["calibration"]["ece"])
-        return dg.AssetCheckResult(
-            passed=error < _CALIBRATED,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"calibration_error": error, "limit": _CALIBRATED},
-        )
+        return _judged("model_evaluation", judgement.calibrated(model_evaluation[1]))
 
     return calibrated
 
@@ -88,22 +69,12 @@ def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
     @dg.asset_check(asset="built_up_trend", name="no_area_jumps", partitions_def=partitions.region)
     def no_area_jumps(built_up_trend: tuple[Table, dict]) -> dg.AssetCheckResult:
         """Mapped area moves by at most 10 % from year to year; more is weather or scenes rather than building."""
-        table = built_up_trend[0].sort_values("year")
-        moved = table["mapped_km2"].pct_change().abs().iloc[1:]
-        after = table["year"].iloc[1:][~(moved <= _JUMP)]
-        return dg.AssetCheckResult(
-            passed=after.empty,
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"largest": float(moved.max()) if len(moved) else 0.0, "years": ", ".join(map(str, after))},
-        )
+        return _judged("built_up_trend", judgement.no_area_jumps(built_up_trend[0]))
 
     @dg.asset_check(asset="built_up_trend", name="valid_in_all_years", partitions_def=partitions.region)
     def valid_in_all_years(built_up_trend: tuple[Table, dict]) -> dg.AssetCheckResult:
         """At least half of the region's area is valid in every year; the rest is in no figure of the trend."""
-        share = float(built_up_trend[0]["share"].min())
-        return dg.AssetCheckResult(
-            passed=share >= SPARSE, severity=dg.AssetCheckSeverity.WARN, metadata={"share": share}
-        )
+        return _judged("built_up_trend", judgement.valid_in_all_years(built_up_trend[0]))
 
     return [no_area_jumps, valid_in_all_years]
 
@@ -111,7 +82,8 @@ def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
 def prediction_check_specs(partitions: Partitions) -> list[dg.AssetCheckSpec]:
     """Checks that the prediction itself answers: a check on its own would be given the evaluation of a wrong year."""
     texts = {
-        "feature_drift": f"No feature has moved since the label year (population stability index under {_DRIFTED}).",
+        "feature_drift": "No feature has moved since the label year (population stability index under "
+        f"{judgement.DRIFTED}).",
         "near_labels": "Differs from the labels at fewer places than an empty or a full map would.",
     }
     return [
@@ -126,11 +98,5 @@ def prediction_check_results(
     moved: Mapping[str, Mapping[str, float]], differs: Mapping[str, float]
 ) -> list[dg.AssetCheckResult]:
     """Results of `prediction_check_specs` from `drift.feature_drift` and `drift.disagreement`."""
-    changed = {name: drift["psi"] for name, drift in moved.items() if not drift["psi"] < _DRIFTED}
-    names = ", ".join(f"{name} ({psi:.2f})" for name, psi in sorted(changed.items(), key=lambda item: -item[1]))
-    blank = min(differs["labelled"], 1 - differs["labelled"]) if differs else 0.0
-    asset = "built_up_prediction"
-    return [
-        check_result("feature_drift", asset, bool(moved) and not changed, changed=names or "none", limit=_DRIFTED),
-        check_result("near_labels", asset, bool(differs) and differs["disagree"] < blank, **differs, limit=blank),
-    ]
+    judged = judgement.feature_drift(moved), judgement.near_labels(differs)
+    return [_judged("built_up_prediction", each) for each in judged]

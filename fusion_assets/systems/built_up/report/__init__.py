@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from fusion_assets.evaluation import drift
 from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.credits import attributions, citations
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.reports import agreement_figures as agreement
 from fusion_assets.reports import map_layers
@@ -16,15 +18,29 @@ from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.previews import data_uri
 from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 from fusion_assets.systems.built_up.areas import change_map
 from fusion_assets.systems.built_up.areas.trend_picture import draw_trend
+from fusion_assets.systems.built_up.features.labels import BUILT_UP
 from fusion_assets.systems.built_up.report import alt_texts, maps, quality_tables, source_tables, tables, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MOST_BYTES = 8_000_000
+HEADINGS = {
+    "maps": "The maps",
+    "trend": "How much built-up land there is",
+    "change": "Where it changed",
+    "quality": "How well the map agrees with its labels",
+    "years": "How the years differ from the label year",
+    "sources": "What it was made from",
+    "caveats": "What to keep in mind",
+    "credits": "How to cite, and who is to be named",
+}
+# A map that fails one of these knows less than a blank one.
+_WORTHLESS = ("above_majority", "near_labels")
 _MAPS_BYTES, _CHANGE_BYTES = 5_500_000, 600_000
 # Each far from all others, and from the white of no data, in lightness alone: pages are printed in grey.
 CHANGE_COLOURS = {
@@ -46,6 +62,7 @@ class Subject:
         region: name of the region.
         label_year: year of the labels.
         digest: of the study.
+        made: day on which the page was made, ISO 8601.
         sensors: the one kind of sensor that the study uses; empty where there are two.
     """
 
@@ -54,6 +71,7 @@ class Subject:
     region: str
     label_year: int
     digest: str
+    made: str
     sensors: str = ""
 
 
@@ -98,6 +116,9 @@ def build_report(subject: Subject, findings: Findings) -> str:
     # A sample beside a synthetic archive was drawn from its truth.
     from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
     study = f"{subject.study}, digest {subject.digest}"
+    judged = list(_judgements(findings))
+    lost = {"change"} if len(years) == 1 else set()
+    requests = [export.request for export in findings.exports]
     return render(
         __name__,
         title=subject.title or subject.study,
@@ -106,13 +127,21 @@ def build_report(subject: Subject, findings: Findings) -> str:
         label_year=subject.label_year,
         years=years,
         synthetic=synthetic,
+        against=[each.sentence for each in judged if not each.passed],
+        worse=any(each.name in _WORTHLESS for each in judged if not each.passed),
+        headings=HEADINGS,
+        contents=[(anchor, heading) for anchor, heading in HEADINGS.items() if anchor not in lost],
+        made=subject.made,
+        cited=sources.citation(subject.title or subject.study, subject.region, subject.made, study),
+        attributions=list(attributions((request.product, *request.window) for request in requests)),
+        citations=list(citations(dict.fromkeys(request.product for request in requests))),
         finding=document["statement"],
         grid=f"{grid.height} x {grid.width} pixels of {grid.resolution:g} m, {grid.crs}",
         width_km=f"{grid.width * grid.resolution / 1000:.3g}",
         layers=layers,
         legends=[layer.legend for layer in layers],
         alternative=lambda layer, year: alt_texts.of_map(layer, year, subject.region, table),
-        estimand=f"What is measured: {document['estimand'].removesuffix(', km2')}, in km2.",
+        estimand=f"What is measured: {document['estimand'].removesuffix(', km²')}, in km².",
         trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alt_texts.of_trend(table)),
         trend_caption=words.trend_caption(document["kind"]),
         trend_tables=list(tables.trend_tables(table, document)),
@@ -132,6 +161,23 @@ def build_report(subject: Subject, findings: Findings) -> str:
         scene_lists=sources.scene_lists(findings.exports),
         caveats=list(words.caveats(document["kind"], subject.label_year, table, metrics, from_truth=from_truth)),
     )
+
+
+def _judgements(findings: Findings) -> Iterator[judgement.Judgement]:
+    """Everything that the checks ask, in the order of its weight; a year is named where it is of one."""
+    evaluation, metrics = findings.evaluation
+    yield judgement.above_majority(evaluation)
+    for year, mapped in sorted(findings.predictions.items()):
+        near = judgement.near_labels(drift.disagreement(mapped[BUILT_UP], evaluation))
+        moved = judgement.feature_drift(
+            drift.feature_drift(metrics.get("features", {}), findings.stacks[year], evaluation)
+        )
+        for each in (near, moved):
+            yield replace(each, sentence=f"{year}: {each.sentence}")
+    yield judgement.label_balance(evaluation)
+    yield judgement.calibrated(metrics)
+    yield judgement.no_area_jumps(findings.trend[0])
+    yield judgement.valid_in_all_years(findings.trend[0])
 
 
 def _change(changed: xr.Dataset, region: str, years: Sequence[int], document: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def of_map(layer: str, year: int, region: str, table: pd.DataFrame) -> str:
     if layer != "Built-up land":
         return text
     (area,) = square_kilometres(table.loc[table["year"] == year, "mapped_km2"].iloc[0])
-    return f"{text}: {area} km2 mapped as built-up"
+    return f"{text}: {area} km² mapped as built-up"
 
 
 def of_trend(table: pd.DataFrame) -> str:
@@ -25,7 +25,7 @@ def of_trend(table: pd.DataFrame) -> str:
     parts = []
     for row in table.to_dict("records"):
         area, low, high = square_kilometres(row["area_km2"], row["low"], row["high"])
-        parts.append(f"{row['year']}: {area} km2 ({low} to {high})")
+        parts.append(f"{row['year']}: {area} km² ({low} to {high})")
     return "Built-up area by year: " + "; ".join(parts)
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.evaluation import drift
 from fusion_assets.imagery.engines.protocol import Export
-from fusion_assets.reports.source_tables import software
+from fusion_assets.reports.source_tables import archive_name, software
 from fusion_assets.reports.tables import UNKNOWN, table_of
-from fusion_assets.storage.addresses import public_url
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _PACKAGES = ("fusion-assets", "dagster", "tensorflow", "scikit-learn", "rasterio
 def versions_table(study: str, predictions: Mapping[int, xr.Dataset], exports: Sequence[Export]) -> dict[str, Any]:
     """Study, archive, maps and software."""
     tags = {year: mapped.attrs for year, mapped in sorted(predictions.items())}
-    archives = sorted({public_url(export.request.archive) for export in exports if export.request.archive})
+    archives = sorted({archive_name(export.request.archive) for export in exports if export.request.archive})
     collections = sorted({name for export in exports for name in export.request.collections})
     rows = [
         ("study", study),

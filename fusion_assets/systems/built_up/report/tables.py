@@ -24,7 +24,7 @@ def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[d
             )
             rows.append((f"{change['from']} to {change['to']}", value, f"{low} to {high}", mapped, change["verdict"]))
         columns = ("from, to", "change", "95 % interval", "as mapped", "verdict")
-        yield table_of("Change of built-up area, km2", columns, rows, (1, 2, 3), (0,))
+        yield table_of("Change of built-up area, km²", columns, rows, (1, 2, 3), (0,))
     if "reference" in document:
         yield _sample_table(document["reference"])
     yield from _agreement_table(document.get("agreement", {}))
@@ -45,7 +45,7 @@ def _area_table(table: pd.DataFrame, document: Mapping[str, Any]) -> dict[str, A
         rows.append((str(row["year"]), area, f"{low} to {high}", mapped, beside))
     if direct:
         columns.append("direct stratified estimate (95 % interval)")
-    return table_of("Built-up area, km2", columns, [row[: len(columns)] for row in rows], range(len(columns)))
+    return table_of("Built-up area, km²", columns, [row[: len(columns)] for row in rows], range(len(columns)))
 
 
 def _sample_table(design: Mapping[str, Any]) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def change_caption(changed: xr.Dataset, years: Sequence[int], document: Mapping[
     for change in [change for change in document["changes"] if change["verdict"] != CANNOT_TELL][:1]:
         (area,) = square_kilometres(abs(change["km2"]))
         text += (
-            f" That built-up land {change['verdict']} by {area} km2 from {change['from']} to {change['to']} while "
+            f" That built-up land {change['verdict']} by {area} km² from {change['from']} to {change['to']} while "
             f"{counted['gained']:,} pixels are named gained and {counted['lost']:,} lost is no contradiction: to name "
             "a single pixel takes more certainty than to sum over all of them, as in a sum errors largely cancel and "
             "the sample corrects the rest."
