@@ -21,8 +21,10 @@ Legend = tuple[tuple[str, str], ...]
 Drawn = tuple[dict[int, np.ndarray], Legend]
 """Pictures (y, x, 3) by year, and their legend."""
 NO_DATA: Colour = (255, 255, 255)
-_BRIGHTEST = 235
-"""Of true colour: snow and cloud stay apart from no data."""
+UNSEEN: Colour = (188, 172, 214)
+"""No data in true colour, where white is snow or cloud."""
+_GAMMA = 0.65
+"""Brightens dark land, as screens and eyes expect."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,13 @@ def true_colours(rasters: Mapping[int, xr.Dataset], bands: Sequence[str]) -> Dra
     values = {year: np.stack([thinned(raster[band]) for band in bands], -1) for year, raster in rasters.items()}
     low, high = limits(values.values(), 2, 98)
     pictures = {year: true_colour((each - low) / (high - low)) for year, each in values.items()}
-    return pictures, ((hexadecimal(NO_DATA), "no clear observation"),)
+    return pictures, TRUE_COLOUR_LEGEND
 
 
-def true_colour(share: np.ndarray, brightest: int = _BRIGHTEST) -> np.ndarray:
-    """Red, green and blue from 0 to 1 as a picture (y, x, 3); white where one is missing."""
-    rgb = (np.clip(np.nan_to_num(share), 0, 1) * brightest).astype(np.uint8)
-    rgb[~np.isfinite(share).all(axis=-1)] = NO_DATA
+def true_colour(share: np.ndarray) -> np.ndarray:
+    """Red, green and blue from 0 to 1 as a picture (y, x, 3); `UNSEEN` where one is missing."""
+    rgb = (np.clip(np.nan_to_num(share), 0, 1) ** _GAMMA * 255).astype(np.uint8)
+    rgb[~np.isfinite(share).all(axis=-1)] = UNSEEN
     return rgb
 
 
@@ -128,3 +130,9 @@ def _at(colours: str, share: float) -> str:
     from matplotlib import colormaps
 
     return hexadecimal([int(part) for part in colormaps[colours](share, bytes=True)[:3]])
+
+
+TRUE_COLOUR_LEGEND: Legend = (
+    (hexadecimal(NO_DATA), "snow, cloud or very bright ground"),
+    (hexadecimal(UNSEEN), "no clear observation"),
+)

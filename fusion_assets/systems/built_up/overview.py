@@ -65,4 +65,4 @@ def _true_colour(stack: xr.Dataset) -> np.ndarray:
     bands = np.stack([_small(stack[band]) for band in TRUE_COLOUR], axis=-1)
     valid = bands[np.isfinite(bands).all(axis=-1)]
     low, high = np.percentile(valid, (2, 98)) if valid.size else (0.0, 1.0)
-    return true_colour((bands - low) / max(high - low, 1e-6), brightest=255)
+    return true_colour((bands - low) / max(high - low, 1e-6))

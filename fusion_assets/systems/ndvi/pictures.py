@@ -13,7 +13,7 @@ import xarray as xr
 from fusion_assets.imagery.engines.protocol import NoScenes
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.reports.figures import new_figure, svg
-from fusion_assets.reports.map_layers import coloured, true_colour
+from fusion_assets.reports.map_layers import NO_DATA, UNSEEN, coloured, hexadecimal, true_colour
 from fusion_assets.reports.pictures import picture_uri, thinned
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ _STOPS = (
     (0.0, "#a50026"), (0.1, "#d73027"), (0.2, "#f46d43"), (0.3, "#fdae61"), (0.4, "#fee08b"), (0.5, "#ffffbf"),
     (0.6, "#d9ef8b"), (0.7, "#a6d96a"), (0.8, "#66bd63"), (0.9, "#1a9850"), (1.0, "#006837"),
 )  # fmt: skip
-LEGEND = tuple((colour, f"{value:g}") for value, colour in _STOPS)
+LEGEND = (
+    *((colour, f"{value:g}") for value, colour in _STOPS),
+    (hexadecimal(NO_DATA), "no data; in true colour cloud, snow or very bright ground"),
+    (hexadecimal(UNSEEN), "no data in true colour"),
+)
 # (code, name, colour, marker): told apart in black and white, too.
 _SOURCES = ((1, "observed", "#1b1b1b", "."), (2, "radar", "#2a6fbb", "x"), (3, "interpolated", "#c77700", "+"))
 _STYLES = (("#777777", "--", "s"), ("#c77700", ":", "^"), ("#2a6fbb", "-.", "D"), ("#7a0c16", "--", "v"),

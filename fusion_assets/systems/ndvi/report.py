@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from fusion_assets.imagery.credits import attributions, citations
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.reports.page import render
-from fusion_assets.reports.source_tables import software
+from fusion_assets.reports.source_tables import citation, software
 from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
 
@@ -49,6 +50,8 @@ class Subject:
         study_digest: of the study.
         engine: name of the engine that gave the imagery.
         requests: what it was asked for, Sentinel-2 first.
+        made: day on which the page was made, ISO 8601.
+        synthetic: whether the imagery is simulated.
     """
 
     study: str
@@ -59,6 +62,8 @@ class Subject:
     study_digest: str
     engine: str
     requests: Sequence[ExportRequest]
+    made: str
+    synthetic: bool = False
 
 
 def build_report(
@@ -82,6 +87,7 @@ def build_report(
         sources: share of all values by what they rest on.
     """
     scenes = int(evaluation["scenes"].max()) if len(evaluation) else 0
+    study = f"{subject.study}, digest {subject.study_digest}"
     return render(
         "fusion_assets.systems.ndvi",
         **{key: value for key, value in asdict(subject).items() if key != "requests"},
@@ -94,6 +100,9 @@ def build_report(
         tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,
+        cited=citation(subject.title, f"{subject.region} {subject.year}", subject.made, study),
+        attributions=list(attributions((request.product, *request.window) for request in subject.requests)),
+        citations=list(citations(dict.fromkeys(request.product for request in subject.requests))),
     )
 
 

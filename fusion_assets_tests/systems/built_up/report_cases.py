@@ -21,7 +21,7 @@ from fusion_assets_tests.imagery.archives import small_request
 YEARS = (2016, 2018, 2019)
 OUTLINE = shapely.box(86.9, 26.9, 87.3, 27.3)
 BANDS = ("B02", "B03", "B04", "B08", "avg_rad")
-SUBJECT = Subject("small", "Small <places> & others", "here", 2015, "abc")
+SUBJECT = Subject("small", "Small <places> & others", "here", 2015, "abc", "2026-01-31")
 SOURCE = {"source": "points.csv", "digest": "aa11bb22cc33"}
 LIGHTS = {
     "steps": [{"step": "outliers", "changed": 12, "share": 0.0075, "mean_change": -0.031}],

@@ -39,8 +39,6 @@ HEADINGS = {
     "caveats": "What to keep in mind",
     "credits": "How to cite, and who is to be named",
 }
-# A map that fails one of these knows less than a blank one.
-_WORTHLESS = ("above_majority", "near_labels")
 _MAPS_BYTES, _CHANGE_BYTES = 5_500_000, 600_000
 # Each far from all others, and from the white of no data, in lightness alone: pages are printed in grey.
 CHANGE_COLOURS = {
@@ -128,7 +126,7 @@ def build_report(subject: Subject, findings: Findings) -> str:
         years=years,
         synthetic=synthetic,
         against=[each.sentence for each in judged if not each.passed],
-        worse=any(each.name in _WORTHLESS for each in judged if not each.passed),
+        worse=any(each.name == "above_majority" and not each.passed for each in judged),
         headings=HEADINGS,
         contents=[(anchor, heading) for anchor, heading in HEADINGS.items() if anchor not in lost],
         made=subject.made,

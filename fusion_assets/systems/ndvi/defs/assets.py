@@ -259,10 +259,11 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
 
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
+        from fusion_assets.demo.truth import is_synthetic
         from fusion_assets.systems.ndvi import report
         from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
 
-        client = engine.client()
+        client, made = engine.client(), dt.datetime.now(dt.UTC).date().isoformat()
 
         def true_colour(day: dt.date) -> Raster:
             return client.series(requests.picture_request(study, settings, region, year, day))
@@ -273,7 +274,16 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
             wanted.append(requests.radar_request(study, settings, region, year))
         page = report.build_report(
             report.Subject(
-                study.name, study.title or study.name, region, year, use.method, study.digest(), client.name, wanted
+                study.name,
+                study.title or study.name,
+                region,
+                year,
+                use.method,
+                study.digest(),
+                client.name,
+                wanted,
+                made,
+                any(is_synthetic(request.archive) for request in wanted),
             ),
             inputs[requests.CLEAR],
             inputs.get(requests.BACKSCATTER),
@@ -284,7 +294,8 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
         )
         return dg.Output(
             page,
-            data_version=dg.DataVersion(digest(page)),
+            # The same page on another day is the same page.
+            data_version=dg.DataVersion(digest(page.replace(made, ""))),
             metadata={
                 "report": dg.MetadataValue.url(report_url(requests.REPORT, region, str(year))),
                 "bytes": len(page.encode()),

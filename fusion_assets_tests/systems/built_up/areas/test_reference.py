@@ -93,7 +93,7 @@ def spoilt(table, column, value, rows=slice(3, 5)):
         (lambda t: spoilt(t.drop(columns="x"), "lat", 277.0), ["no lat", "up to 90", "4 (277.0)"]),
         (lambda t: spoilt(t, "year", np.inf), ["year", "4 (inf)"]),
         (lambda t: pd.concat([t, t.iloc[:2]]), ["earlier row", "241, 242"]),
-        (lambda t: t.assign(inclusion_probability=0.9), ["stand for 133 km2", "inclusion_probability"]),
+        (lambda t: t.assign(inclusion_probability=0.9), ["stand for 133 km²", "inclusion_probability"]),
         (lambda t: t.assign(region="there"), ["240 of 240", "1 (there)", "expected: here"]),
         (lambda t: spoilt(t.assign(region="here"), "region", None), ["region", "2 of 240", "4 (None)"]),
         (lambda t: spoilt(t, "year", "20l7"), ["year", "2 of 240", "4 (20l7)"]),
@@ -112,11 +112,11 @@ def test_what_would_make_the_estimate_wrong_is_refused(table, spoil, words):
 @pytest.mark.parametrize(
     ("column", "value", "stands_for"),
     [
-        ("inclusion_probability", 1e-6, "1000000 km2"),
-        ("inclusion_probability", "1e-6", "1000000 km2"),
-        ("inclusion_probability", 5e-324, "inf km2"),
+        ("inclusion_probability", 1e-6, "1000000 km²"),
+        ("inclusion_probability", "1e-6", "1000000 km²"),
+        ("inclusion_probability", 5e-324, "inf km²"),
         ("area_km2", 1e300, "e+30"),
-        ("area_km2", 1e6, "3333333 km2"),
+        ("area_km2", 1e6, "3333333 km²"),
     ],
 )
 def test_one_point_that_stands_for_more_than_the_region_is_refused_and_named(

@@ -57,7 +57,7 @@ def in_2017(table, stratum=None):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda t: t[~in_2017(t, "near")], ["stratum near stands for 0 km2 in 2017", "100.0% are lacking"]),
+        (lambda t: t[~in_2017(t, "near")], ["stratum near stands for 0 km² in 2017", "100.0% are lacking"]),
         (lambda t: t.drop(t[in_2017(t)].sample(frac=0.18, random_state=0).index), ["in 2017", "2016", "lacking"]),
         (lambda t: t.drop(t[in_2017(t, "built_up")].index[::2]), ["stratum built_up", "in 2017", "50.0% are lacking"]),
     ],
@@ -72,7 +72,7 @@ def test_what_is_missing_from_a_panel_is_named_by_stratum_and_year(spoil, words,
 def test_points_drawn_around_a_hole_do_not_stand_for_the_region():
     known = WHOLE.copy()
     known[:, :9] = False
-    with pytest.raises(FusionError, match=r"points of 2016 stand for 25.. km2, and the region has 29.. km2 .*lacking"):
+    with pytest.raises(FusionError, match=r"points of 2016 stand for 25.. km², and the region has 29.. km² .*lacking"):
         checked(yearly(lambda k: drawn(inside=known)))
 
 
@@ -159,7 +159,7 @@ def first_of(table, count=1, stratum="near", year=2017):
 @pytest.mark.parametrize("factor", [1 / 300, 1e-4])
 def test_a_weight_does_not_widen_what_it_is_measured_against(factor, wider):
     table = panel()
-    with pytest.raises(FusionError, match=r"row 3\d\d \(x .*, year 2017, stratum near: \d+ km2\)"):
+    with pytest.raises(FusionError, match=r"row 3\d\d \(x .*, year 2017, stratum near: \d+ km²\)"):
         checked(with_chance(table, factor, first_of(table)), wider)
 
 
@@ -203,9 +203,9 @@ def part_of_the_sampled_area(table):
 @pytest.mark.parametrize(
     ("changed", "found"),
     [
-        (lambda p: 1.0, r"of 2016 within the region stand for \d+ km2, and the region has 7.. km2 \(.* are lacking"),
+        (lambda p: 1.0, r"of 2016 within the region stand for \d+ km², and the region has 7.. km² \(.* are lacking"),
         (lambda p: (p * 10).clip(upper=1), r"are lacking"),
-        (lambda p: p / 10, r"of 2016 within the region stand for \d+ km2, and the region has 7.. km2 \(.* too much"),
+        (lambda p: p / 10, r"of 2016 within the region stand for \d+ km², and the region has 7.. km² \(.* too much"),
     ],
 )
 def test_the_points_of_a_wider_sample_stand_for_the_region_that_they_lie_in(changed, found):

@@ -244,7 +244,7 @@ def test_growth_is_said_in_words_with_its_interval():
     _, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL", interpreted(truth, old, 0))
     first = document["changes"][0]
     assert (first["from"], first["to"], first["verdict"]) == (2016, 2019, "grew") and first["low"] > 0
-    words = f"From 2016 to 2019 built-up land grew by {first['km2']:.0f} km2 (95 % interval {first['low']:.0f} to"
+    words = f"From 2016 to 2019 built-up land grew by {first['km2']:.0f} km² (95 % interval {first['low']:.0f} to"
     assert words in document["statement"]
     assert document["kind"] == ADJUSTED and document["reference"]["places_in_every_year"] == 400
     accuracy = document["agreement"]["2016"]
@@ -294,11 +294,11 @@ def test_a_single_year_has_an_area_and_says_nothing_of_change(sampled):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ((185.6, 64.1, 307.1), "grew by 186 km2 (95 % interval 64 to 307 km2)"),
-        ((0.4567, 0.1234, 0.7891), "grew by 0.457 km2 (95 % interval 0.123 to 0.789 km2)"),
-        ((-4.44, -7.77, -1.11), "shrank by 4.44 km2 (95 % interval 1.11 to 7.77 km2)"),
-        ((-0.0, -2.5, 2.5), "is +0.00 km2, 95 % interval -2.50 to +2.50 km2"),
-        ((0.0, 0.0, 0.0), "is +0 km2, 95 % interval +0 to +0 km2"),
+        ((185.6, 64.1, 307.1), "grew by 186 km² (95 % interval 64 to 307 km²)"),
+        ((0.4567, 0.1234, 0.7891), "grew by 0.457 km² (95 % interval 0.123 to 0.789 km²)"),
+        ((-4.44, -7.77, -1.11), "shrank by 4.44 km² (95 % interval 1.11 to 7.77 km²)"),
+        ((-0.0, -2.5, 2.5), "is +0.00 km², 95 % interval -2.50 to +2.50 km²"),
+        ((0.0, 0.0, 0.0), "is +0 km², 95 % interval +0 to +0 km²"),
     ],
 )
 def test_small_areas_are_said_to_three_digits(change, words):

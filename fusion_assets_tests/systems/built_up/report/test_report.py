@@ -7,11 +7,13 @@ import re
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 from sklearn.metrics import average_precision_score, matthews_corrcoef
 
 from fusion_assets.evaluation.area_estimation import estimated_total
 from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.reports import map_layers
 from fusion_assets.systems.built_up.report import CHANGE_COLOURS, MOST_BYTES, build_report, maps, words
 from fusion_assets_tests.imagery.archives import small_request
 from fusion_assets_tests.systems.built_up.report_cases import (
@@ -26,7 +28,7 @@ from fusion_assets_tests.systems.built_up.report_cases import (
     whole,
 )
 
-AREAS, ERRORS = "Built-up area, km2", "Errors by class, with 95 % intervals"
+AREAS, ERRORS = "Built-up area, km²", "Errors by class, with 95 % intervals"
 SENSORS = "What each sensor contributes, with 95 % intervals"
 LABELS = "Agreement with the labels, with 95 % intervals"
 AGREEMENT = "Maps against the reference sample, with 95 % intervals"
@@ -214,7 +216,7 @@ def test_where_imagery_lies_is_told_without_credentials(found):
 def test_growth_without_gained_pixels_is_explained(everything):
     change = {"from": 2016, "to": 2019, "km2": 186.0, "verdict": "grew"}
     document = everything.trend[1] | {"changes": [change]}
-    assert "grew by 186 km2 from 2016 to 2019 while" in words.change_caption(everything.change, YEARS, document)
+    assert "grew by 186 km² from 2016 to 2019 while" in words.change_caption(everything.change, YEARS, document)
     told = words.change_caption(everything.change, YEARS, document | {"changes": [change | {"verdict": "cannot tell"}]})
     assert "no contradiction" not in told and "the section above" in told
 
@@ -222,8 +224,8 @@ def test_growth_without_gained_pixels_is_explained(everything):
 def test_one_year_has_no_change(everything):
     text = build_report(SUBJECT, findings(years=(2019,)))
     assert "Where it changed" not in text and 'id="swipe"' not in text and "<script" not in text
-    assert "2019 to 2019" not in text and text.count("km2 are mapped as built-up in 2019") == 1
-    assert "km2 in 2019;" not in text
+    assert "2019 to 2019" not in text and text.count("km² are mapped as built-up in 2019") == 1
+    assert "km² in 2019;" not in text
     of_year = sample()[lambda t: t["year"] == 2019]
     assert "95 % interval" in Page(build_report(SUBJECT, findings(years=(2019,), reference=of_year))).text
 
@@ -244,7 +246,7 @@ def test_classes_of_change_differ_in_grey():
     assert lightness(CHANGE_COLOURS[4]) - lightness(CHANGE_COLOURS[3]) > 50
 
 
-def test_only_missing_data_is_white(found):
+def test_snow_is_told_from_no_data(found):
     year = YEARS[0]
     stack = found.stacks[year].copy()
     bright = np.linspace(0, 1, 1600, dtype="f4").reshape(40, 40)
@@ -255,7 +257,39 @@ def test_only_missing_data_is_white(found):
     )
     picture = Image.open(io.BytesIO(base64.b64decode(layer.pictures[year].split(",")[1])))
     values = np.asarray(picture.resize((40, 40), Image.Resampling.NEAREST))
-    assert values[32:38, 2:18].max() <= 240 and values[32:38, 22:38].min() >= 250
+    assert values[32:38, 2:18].min() >= 250
+    np.testing.assert_allclose(values[32:38, 22:38].reshape(-1, 3).mean(axis=0), map_layers.UNSEEN, atol=4)
+
+
+def test_what_did_not_pass_stands_on_top(everything):
+    table = everything.trend[0].assign(mapped_km2=[100.0, 101.0, 160.0, 161.0][: len(everything.trend[0])])
+    text = build_report(SUBJECT, dataclasses.replace(everything, trend=(table, everything.trend[1])))
+    sentence = "The mapped area moves by up to 58%"
+    assert text.index(sentence) < text.index('class="finding"') < text.index('<h2 id="maps">'), text[:3000]
+    assert sentence not in build_report(SUBJECT, everything)
+
+
+def test_maps_worse_than_a_blank_one_do_not_open_with_their_area(everything):
+    evaluation, metrics = everything.evaluation
+    wrong = evaluation.assign(predicted=1 - evaluation["label"])
+    text = build_report(SUBJECT, dataclasses.replace(everything, evaluation=(wrong, metrics)))
+    assert "Do not use these maps as they are." in text and 'class="finding"' not in text
+    statement = str(escape(everything.trend[1]["statement"]))
+    assert text.index("Do not use these maps") < text.index('<h2 id="trend">') < text.index(statement)
+
+
+def test_a_page_can_be_handed_on(everything):
+    request = dataclasses.replace(everything.exports[0].request, archive="/home/somebody/work/archive/catalog.json")
+    ticket = dataclasses.replace(everything.exports[0], request=request)
+    page = Page(build_report(SUBJECT, dataclasses.replace(everything, exports=[ticket])))
+    assert "/home/somebody" not in page.text and "archive/catalog.json" in page.text
+    assert "Contains modified Copernicus Sentinel data" in page.text
+    assert "Made 2026-01-31 with fusion_assets" in page.text
+
+
+def test_contents_lead_to_every_section(text):
+    targets = re.findall(r'<li><a href="#(\w+)">', text)
+    assert targets and targets == re.findall(r'<h2 id="(\w+)">', text)
 
 
 def test_the_same_inputs_give_the_same_page(text, found):
