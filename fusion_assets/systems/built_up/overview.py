@@ -1,4 +1,4 @@
-"""One picture of a region's maps: optics, lights, and built-up land of every predicted year."""
+"""One picture of a region's maps: optics, lights, built-up land of every predicted year, the truth where it is known."""
 
 from __future__ import annotations
 
@@ -15,25 +15,29 @@ from fusion_assets.reports.pictures import thinned
 LONGEST_EDGE = 700
 
 
-def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Dataset]) -> bytes:
+def draw_maps(
+    title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Dataset], truth: np.ndarray | None = None
+) -> bytes:
     """PNG with the newest year's optics and lights (as far as the stack has them) and a map for each year.
 
     Args:
         title: shown above.
         stack: features of the newest year.
         predictions: `probability` and `built_up` by year.
+        truth: class of every pixel in the newest year (1 built-up, 0 not, 255 unknown), where the imagery is simulated;
+            the picture says so then.
 
     Returns:
         The PNG file's bytes.
     """
     newest = max(predictions)
     optics = all(band in stack for band in TRUE_COLOUR)
-    panels = len(predictions) + optics + ("avg_rad" in stack)
-    columns = min(panels, 3)
+    panels = len(predictions) + optics + ("avg_rad" in stack) + (truth is not None)
+    columns = min(panels, 4)
     rows = -(-panels // columns)
-    figure = new_figure(3.4 * columns, 3.5 * rows + 0.5)
+    figure = new_figure(3.2 * columns, 3.2 * rows + 0.8)
     axes = iter(figure.subplots(rows, columns, squeeze=False).ravel())
-    figure.suptitle(title)
+    figure.suptitle(title if truth is None else f"{title}\nSYNTHETIC imagery of a place that does not exist")
     if optics:
         axis = next(axes)
         axis.imshow(_true_colour(stack))
@@ -43,6 +47,7 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
         lights = axis.imshow(np.log10(np.maximum(_small(stack["avg_rad"]), 0.1)), cmap="magma")
         axis.set_title(f"night lights, {newest}")
         figure.colorbar(lights, ax=axis, shrink=0.75, label="log10 nW/cm2/sr")
+    maps = []
     for year, mapped in sorted(predictions.items()):
         axis = next(axes)
         image = axis.imshow(_small(mapped["probability"]), vmin=0, vmax=1, cmap="YlOrRd", interpolation="nearest")
@@ -50,7 +55,15 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
         if 0 < np.nansum(built == 1) < np.isfinite(built).sum():
             axis.contour(np.nan_to_num(built), levels=[0.5], colors="black", linewidths=0.5)
         axis.set_title(f"built-up, {year}")
-        figure.colorbar(image, ax=axis, shrink=0.75, label="probability; outline: mapped built-up")
+        maps.append((axis, image))
+    if truth is not None:
+        axis = next(axes)
+        axis.imshow(_shrunk(truth), vmin=0, vmax=1, cmap="YlOrRd", interpolation="nearest")
+        axis.set_title(f"synthetic truth, {newest}")
+    # One scale for all maps.
+    figure.colorbar(
+        maps[-1][1], ax=[axis for axis, _ in maps], shrink=0.6, label="probability; outline: mapped built-up"
+    )
     for axis in figure.axes:
         if axis.get_label() != "<colorbar>":
             axis.set_axis_off()
@@ -59,6 +72,12 @@ def draw_maps(title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Datase
 
 def _small(band: xr.DataArray) -> np.ndarray:
     return thinned(band, LONGEST_EDGE)
+
+
+def _shrunk(codes: np.ndarray) -> np.ndarray:
+    step = -(-max(codes.shape) // LONGEST_EDGE)
+    small = codes[::step, ::step].astype("float32")
+    return np.where(small > 1, np.nan, small)
 
 
 def _true_colour(stack: xr.Dataset) -> np.ndarray:

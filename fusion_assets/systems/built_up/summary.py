@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import textwrap
 
+import numpy as np
 import pandas as pd
 
-from fusion_assets.demo.truth import true_area_km2
+from fusion_assets.demo.truth import is_synthetic, true_area_km2, true_built_up
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED
 from fusion_assets.systems.built_up.model.prediction import built_up_km2
 from fusion_assets.systems.built_up.overview import draw_maps
@@ -134,6 +136,13 @@ def reports(study: Study, settings: Settings) -> list[str]:
     return [path for path in paths if storage.exists(path)]
 
 
+def _truth(study: Study, settings: Settings, region: str, year: int) -> np.ndarray | None:
+    """True class of every pixel, where the imagery is simulated."""
+    if not rests_on_simulation(study, settings) or not is_synthetic(settings.archive):
+        return None
+    return true_built_up(settings.archive, year, study.grid(region), study.polygon(region))
+
+
 def write_maps(study: Study, settings: Settings) -> list[str]:
     """Draw one picture of each region's maps under `maps/` in the storage; returns their paths."""
     storage = Storage(settings.storage)
@@ -146,7 +155,8 @@ def write_maps(study: Study, settings: Settings) -> list[str]:
         stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
         if predictions and storage.exists(stack):
             title = f"{study.title or study.name}: {region}"
-            picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions)
+            truth = _truth(study, settings, region, max(predictions))
+            picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions, truth)
             path = storage.path("maps", region, None, "png")
             storage.write_bytes(picture, path)
             written.append(path)
