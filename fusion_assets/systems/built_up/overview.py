@@ -1,4 +1,4 @@
-"""One picture of a region's maps: optics, lights, built-up land of every predicted year, the truth where it is known."""
+"""One picture of a region's maps: optics, lights, built-up land of every year, and the truth where it is known."""
 
 from __future__ import annotations
 
