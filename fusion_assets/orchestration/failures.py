@@ -6,12 +6,17 @@ import contextlib
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError  # nowhere public, though retry policies turn on it
 
 from fusion_assets.errors import FusionError
 
 # Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
 # retries are for those that say they are `transient`; all others fail at once.
 NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+
+
+class Stopped(dg.DagsterError, DagsterExecutionInterruptedError):
+    """Ctrl-C, or a run that was terminated. A retry policy makes Dagster try again, but not after an error of its own."""
 
 
 @contextlib.contextmanager
@@ -21,3 +26,5 @@ def explained() -> Iterator[None]:
         yield
     except FusionError as error:
         raise dg.Failure(description=str(error), allow_retries=error.transient) from error
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as stop:
+        raise Stopped("interrupted") from stop
