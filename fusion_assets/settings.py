@@ -71,5 +71,12 @@ def _variable(name: str) -> str:
 
 
 def absolute(place: str) -> str:
-    """A local path made absolute, so that every process of an instance means the same place; URLs as they are."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+    """A local path made absolute, so that every process of an instance means the same place; URLs as they are.
+
+    Raises:
+        FusionError: it begins with `~` and a user whose home cannot be told.
+    """
+    try:
+        return place if "://" in place else str(Path(place).expanduser().absolute())
+    except RuntimeError:
+        raise FusionError(f"the path {place!r} names the home of nobody here", "a path", "write it in full") from None

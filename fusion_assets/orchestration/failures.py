@@ -9,6 +9,7 @@ import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError  # nowhere public, though retry policies turn on it
 
 from fusion_assets.errors import FusionError
+from fusion_assets.redaction import redacted_errors
 
 # Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
 # retries are for those that say they are `transient`; all others fail at once.
@@ -23,7 +24,8 @@ class Stopped(dg.DagsterError, DagsterExecutionInterruptedError):
 def explained() -> Iterator[None]:
     """Show a FusionError as the step's failure; the asset's retry policy applies only where trying again may help."""
     try:
-        yield
+        with redacted_errors():
+            yield
     except FusionError as error:
         raise dg.Failure(description=str(error), allow_retries=error.transient) from error
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as stop:

@@ -1,0 +1,3 @@
+"""Which generators there are."""
+
+GENERATORS = ("settings",)
