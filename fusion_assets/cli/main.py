@@ -1,6 +1,7 @@
 """The command line: `fusion demo`, `run`, `doctor`, `ui`, and the commands of the systems. It parses, calls, prints.
 
-Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong.
+Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong; 130 and
+143 ended by SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli import catalog, init, loopback
+from fusion_assets.cli import catalog, init, interruption, loopback
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
+from fusion_assets.redaction import printable, redact_logs, redacted
 from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
@@ -26,9 +28,16 @@ _OWN = ("demo", "run", "doctor", "ui", "init", "catalog", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: of the command; without them those of this process, which SIGINT and SIGTERM then end in time.
+    """
+    if arguments is None:
+        return interruption.supervised(lambda: main(sys.argv[1:]), _settle)
     options = _parser().parse_args(arguments)
     _quieten()
+    redact_logs()
     try:
         if options.command is not _doctor:  # which says it among all else
             from fusion_assets.grids.projections import check_projections
@@ -44,7 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("stopped; what was finished is kept, and the next run goes on from there", file=sys.stderr)
-        return 130
+        return interruption.exit_code()
+
+
+def _settle() -> None:
+    """Mark the run of a command as failed that had to be killed."""
+    from fusion_assets.orchestration.instance import home_of, opened_instance, settle_dead_runs
+    from fusion_assets.settings import Settings
+    from fusion_assets.study import load_study
+
+    chosen = Settings.from_environment().study
+    name = "demo" if "demo" in sys.argv[1:2] else load_study(chosen, sections=sections_of(SYSTEMS)).name
+    home = home_of(name)
+    if home.exists():
+        with opened_instance(home) as instance:
+            settle_dead_runs(instance)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,7 +151,7 @@ def _run(options: argparse.Namespace) -> int:
 def _print_results(site: Site, synthetic: bool = False) -> None:
     """What the systems say of a run, and the files that people look at."""
     for system in present(SYSTEMS, site.study):
-        print(system.summary(site, synthetic))
+        print(printable(system.summary(site, synthetic)))
         for kind, path in system.results(site):
             print(f"{kind}: {path}")
 
@@ -177,11 +200,11 @@ def _run_study(
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
             for warning in outcome.warnings:
-                console.print(f"{outcome.step.name}: {warning}", style="yellow", markup=False)
+                console.print(redacted(f"{outcome.step.name}: {warning}"), style="yellow", markup=False)
             if outcome.state == "failed":
                 failed = True
                 console.print(f"{outcome.step.name} failed", style="bold red")
-                console.print(outcome.message, markup=False)
+                console.print(redacted(outcome.message), markup=False)
         progress.update(bar, description="done")
     print(f"study {study.name}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
     return site, failed
@@ -193,7 +216,8 @@ def _of_a_system(command: Command, options: argparse.Namespace) -> int:
     from fusion_assets.study.stored_outlines import configured_study
 
     settings = Settings.from_environment()
-    print(command.run(site_of(SYSTEMS, configured_study(settings, sections_of(SYSTEMS)), settings), options))
+    text = command.run(site_of(SYSTEMS, configured_study(settings, sections_of(SYSTEMS)), settings), options)
+    print(printable(text))
     return 0
 
 
@@ -204,35 +228,17 @@ def _doctor(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     findings = diagnose(settings)
     for finding in findings:
-        print(f"{finding.state:4} {finding.subject}: {finding.text}")
+        print(redacted(f"{finding.state:4} {finding.subject}: {finding.text}"))
     return 0 if all(finding.fine for finding in findings) else 1
 
 
 def _ui(options: argparse.Namespace) -> int:
-    import signal
-    import subprocess
-
-    from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.reports.server import start_beside
+    from fusion_assets.cli.web_ui import serve
     from fusion_assets.settings import Settings
-    from fusion_assets.storage.root import Storage
     from fusion_assets.study import load_study
 
     settings = Settings.from_environment()
-    home = prepare_home(load_study(settings.study, sections=sections_of(SYSTEMS)).name)
-    with opened_instance(home) as instance:
-        settle_dead_runs(instance)
-    print(f"Dagster instance: {home}")
-    # A daemon that starts before its code server goes on with a backfill instead of failing it.
-    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
-    # `dg dev`, which Dagster now prefers, is another package, made for projects of another layout.
-    command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded:FutureWarning", "-m", "dagster"]
-    command += ["dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
-    start_beside(Storage(settings.storage), options.port)
-    process = subprocess.Popen(command)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: process.send_signal(received))
-    return process.wait()
+    return serve(options, load_study(settings.study, sections=sections_of(SYSTEMS)).name, settings.storage)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,14 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.events import RunFailureReason
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
-from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
+from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
+from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.orchestration.staleness import why_stale
 from fusion_assets.study import Study
@@ -148,11 +151,15 @@ def run_steps(
 
     Yields:
         One outcome a step, when it has ended.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; nothing more is begun, and what was under way has no outcome.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     broken: set[tuple[dg.AssetKey, str]] = set()
     for step in steps:
+        interruption.check()
         if any(upstream in broken for upstream in _upstream(step, definitions)):
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "skipped")
@@ -170,12 +177,21 @@ def run_steps(
             run_config=quiet,
             tags={"fusion/by": "fusion run"},
         )
+        interruption.check()
+        if was_interrupted(result):
+            raise KeyboardInterrupt
         warnings = (*failed_attempts(result), *_failed_checks(result))
         if result.success:
             yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", failure_text(result), warnings)
+
+
+def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Dagster has caught Ctrl-C, and made it a failure of the run."""
+    reasons = [event.job_failure_data.failure_reason for event in result.all_events if event.is_job_failure]
+    return RunFailureReason.UNEXPECTED_TERMINATION in reasons
 
 
 def why_not_fresh(
@@ -303,13 +319,10 @@ def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             continue
         metadata = event.step_materialization_data.materialization.metadata
         for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
-            lines = (
-                [line.removeprefix("- ") for line in str(metadata[name].value).splitlines()] if name in metadata else []
-            )
-            if lines and lines != [NOTHING]:
-                yield from lines[:_SHOWN]
-                if len(lines) > _SHOWN:
-                    yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
+            lines = lines_of(metadata[name]) if name in metadata else []
+            yield from lines[:_SHOWN]
+            if len(lines) > _SHOWN:
+                yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
 
 
 def failure_text(result: dg.ExecuteInProcessResult) -> str:

@@ -19,6 +19,7 @@ from fusion_assets.orchestration.schedules import yearly_exports
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, present, sections_of
+from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
 from fusion_assets.study import Role, Study
 from fusion_assets.study.stored_outlines import configured_study
@@ -39,6 +40,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     Raises:
         FusionError: a setting or the study is wrong.
     """
+    redact_logs()
     chosen = dict(overrides or {})
     resources = chosen.pop("resources", {})
     settings = Settings.from_environment(chosen)
@@ -70,7 +72,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         # A run is one partition in a process of its own; a further process a step would only cost start-up time.
         executor=dg.in_process_executor,
         resources={
-            "engine": EngineResource.of(settings, study),
+            "engine": EngineResource.of(settings, study).definition(),
             **io_managers(settings.storage, site.facts),
             **resources,
         },

@@ -9,8 +9,8 @@ from typing import Any
 
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.redaction import public_url
 from fusion_assets.reports.tables import table_of
-from fusion_assets.storage.addresses import public_url
 
 _MOST_CHARACTERS = 600_000
 """Of all scene ids together: the page travels by mail."""

@@ -5,12 +5,14 @@ import pickle
 import dagster as dg
 import pytest
 
-from fusion_assets.cli.runner import failed_attempts, failure_text
+from fusion_assets.cli.runner import failed_attempts, failure_text, was_interrupted
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
 from fusion_assets.storage import addresses
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run(errors):
@@ -26,8 +28,7 @@ def run(errors):
 
     with dg.DagsterInstance.ephemeral() as instance:
         job = dg.Definitions([stumbling]).resolve_implicit_global_asset_job_def()
-        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        return job.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet), len(tries)
+        return job.execute_in_process(instance=instance, raise_on_error=False, run_config=QUIET), len(tries)
 
 
 def busy(number):
@@ -85,3 +86,38 @@ def test_scenes_beyond_the_tolerance_may_be_tried_again_where_one_of_them_may(tr
     with pytest.raises(FusionError, match="1 of 2 scenes") as caught:
         tolerating(make, lambda: {"a": bad, "b": None}, "here|2019", 0.1)
     assert caught.value.transient is transient
+
+
+class Interrupting(dg.ConfigurableIOManager):
+    """A storage at which Ctrl-C is pressed."""
+
+    def handle_output(self, context, obj):
+        pass
+
+    def load_input(self, context):
+        with explained():
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("loading", [True, False])
+def test_an_interruption_ends_the_run_and_is_not_tried_again(loading):
+    tries = []
+
+    @dg.asset(io_manager_key="storage")
+    def upstream():
+        return 1
+
+    @dg.asset(ins={"upstream": dg.AssetIn()} if loading else {}, retry_policy=NETWORK_RETRIES)
+    def stopped(**inputs):
+        with explained():
+            tries.append(1)
+            raise KeyboardInterrupt
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = dg.Definitions([upstream, stopped], resources={"storage": Interrupting()})
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, raise_on_error=False, asset_selection=[dg.AssetKey("stopped")], run_config=QUIET
+        )
+        assert [each.status for each in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+    assert len(tries) == (0 if loading else 1) and not failed_attempts(result)
+    assert was_interrupted(result) and not was_interrupted(run([FusionError("wrong")])[0])

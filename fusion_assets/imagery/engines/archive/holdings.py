@@ -13,7 +13,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.archive import search
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Role
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 
 @dataclass(frozen=True)
