@@ -11,20 +11,27 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_assets.cli import catalog, init, interruption, loopback
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
+from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS, Command, present, sections_of
 from fusion_assets.redaction import printable, redact_logs, redacted
 from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
-    from fusion_assets.settings import Settings
 
-_OWN = ("demo", "run", "doctor", "ui", "init", "catalog", "loopback")
+_OWN = ("demo", "run", "status", "doctor", "ui", "init", "catalog", "loopback")
+
+
+_NEXT = """What to do next:
+  . .venv/bin/activate                  puts `fusion` on the path
+  fusion ui                             the asset graph and the reports, on http://127.0.0.1:3000
+  fusion run --select 'group:ndvi'      gap-free NDVI of the same place, about a minute
+  fusion init --help                    a study of your own region; README.md and docs/your-region.md say how"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -78,15 +85,28 @@ def _parser() -> argparse.ArgumentParser:
         "FUSION_DASK_SCHEDULER.",
     )
     of_systems = [command for system in SYSTEMS for command in system.commands]
-    names = [*_OWN[:2], *(command.name for command in of_systems), *_OWN[2:]]
+    parser.add_argument("--version", action="version", version=f"fusion_assets {version('fusion-assets')}")
+    names = [*_OWN[:3], *(command.name for command in of_systems), *_OWN[3:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
     demo.set_defaults(command=_demo)
-    run = commands.add_parser("run", help="make what is missing or stale, in dependency order")
-    for flags, keywords in (REGIONS, YEARS):
-        run.add_argument(*flags, **keywords)
-    run.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
+    run = commands.add_parser(
+        "run",
+        help="make what is missing or stale, in dependency order",
+        epilog="examples: fusion run; fusion run --region nairobi --years 2018-2020 --select sentinel2_composite; "
+        "fusion run --select 'group:ndvi'; fusion run --dry-run",
+    )
+    run.add_argument("--dry-run", action="store_true", help="say what would be made and why, and make nothing")
     run.set_defaults(command=_run)
+    status = commands.add_parser(
+        "status",
+        help="say what is missing, stale or failed, and why",
+        epilog="examples: fusion status; fusion status --region nairobi --select built_up_report",
+    )
+    status.set_defaults(command=_status)
+    for parts in (run, status):
+        for flags, keywords in (REGIONS, YEARS, SELECTION):
+            parts.add_argument(*flags, **keywords)
     for each in of_systems:
         added = commands.add_parser(each.name, help=each.help)
         for flags, keywords in each.arguments:
@@ -118,6 +138,7 @@ def _quieten() -> None:
 def _demo(options: argparse.Namespace) -> int:
     import time
 
+    from fusion_assets.cli.run import make, prepare
     from fusion_assets.demo import build_demo_archive
     from fusion_assets.settings import DEMO_ARCHIVE, Settings
 
@@ -125,11 +146,11 @@ def _demo(options: argparse.Namespace) -> int:
     settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
     print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
     build_demo_archive(Path(settings.archive).parent, progress=_show_progress)
-    site, failed = _run_study(settings, select=f"+group:{MAIN.name}")
-    if failed:
+    prepared = prepare(settings, select=f"+group:{MAIN.name}")
+    if make(prepared):
         return 1
-    _print_results(site, synthetic=True)
-    print(f"finished in {time.perf_counter() - started:.0f} s; look at it in the web UI with: make ui")
+    _print_results(prepared.site, synthetic=True)
+    print(f"\nfinished in {time.perf_counter() - started:.0f} s. {_NEXT}")
     return 0
 
 
@@ -140,74 +161,34 @@ def _show_progress(done: int, total: int, what: str) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from fusion_assets.cli.run import make, prepare, print_foreseen
     from fusion_assets.settings import Settings
 
-    site, failed = _run_study(Settings.from_environment(), options.region, options.years, options.select)
-    if not failed and not options.select:
-        _print_results(site)
+    prepared = prepare(Settings.from_environment(), options.region, options.years, options.select)
+    if options.dry_run:
+        print_foreseen(prepared)
+        return 0
+    failed = make(prepared)
+    if not failed:
+        _print_results(prepared.site, figures=not options.select)
     return 1 if failed else 0
 
 
-def _print_results(site: Site, synthetic: bool = False) -> None:
+def _status(options: argparse.Namespace) -> int:
+    from fusion_assets.cli.run import prepare, print_foreseen
+    from fusion_assets.settings import Settings
+
+    print_foreseen(prepare(Settings.from_environment(), options.region, options.years, options.select))
+    return 0
+
+
+def _print_results(site: Site, synthetic: bool = False, figures: bool = True) -> None:
     """What the systems say of a run, and the files that people look at."""
     for system in present(SYSTEMS, site.study):
-        print(printable(system.summary(site, synthetic)))
+        if figures:
+            print(printable(system.summary(site, synthetic)))
         for kind, path in system.results(site):
             print(f"{kind}: {path}")
-
-
-def _run_study(
-    settings: Settings, regions: Sequence[str] = (), years: Sequence[int] = (), select: str = ""
-) -> tuple[Site, bool]:
-    """Run what is missing or stale with a progress bar; returns the site and whether anything failed."""
-    import dataclasses
-
-    from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
-    from fusion_assets.orchestration.assembly import build_definitions, site_of
-    from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.resources import connect_dask
-    from fusion_assets.storage.root import Storage
-    from fusion_assets.study.provenance import export_request
-    from fusion_assets.study.stored_outlines import configured_study
-
-    study = configured_study(settings, sections_of(SYSTEMS))
-    Storage(settings.storage).check_writable()
-    connect_dask(settings.dask_scheduler)
-    site = site_of(SYSTEMS, study, settings)
-    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
-    steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
-    of_series = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
-    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, of_series)
-    home = prepare_home(study.name)
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(soft_wrap=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    failed = False
-    with opened_instance(home) as instance, Progress(*columns, console=console) as progress:
-        settle_dead_runs(instance)
-        bar = progress.add_task("planning", total=len(steps))
-        counts: dict[str, int] = {}
-        for outcome in run_steps(
-            definitions,
-            instance,
-            site.managers,
-            steps,
-            partial(export_request, study, settings),
-            lambda step: progress.update(bar, description=step.name),
-        ):
-            progress.advance(bar)
-            counts[outcome.state] = counts.get(outcome.state, 0) + 1
-            for warning in outcome.warnings:
-                console.print(redacted(f"{outcome.step.name}: {warning}"), style="yellow", markup=False)
-            if outcome.state == "failed":
-                failed = True
-                console.print(f"{outcome.step.name} failed", style="bold red")
-                console.print(redacted(outcome.message), markup=False)
-        progress.update(bar, description="done")
-    print(f"study {study.name}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
-    return site, failed
 
 
 def _of_a_system(command: Command, options: argparse.Namespace) -> int:

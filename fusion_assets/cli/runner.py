@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.events import RunFailureReason
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
@@ -22,11 +23,12 @@ from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
 from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
-from fusion_assets.orchestration.staleness import why_stale
+from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import EXPORT_ASSETS
 
 _SHOWN = 3
+_RUNS_LOOKED_AT = 50
 AskedNow = Callable[[str, str, int], ExportRequest | None]
 
 
@@ -186,6 +188,55 @@ def run_steps(
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", failure_text(result), warnings)
+
+
+def foreseen_steps(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    managers: Mapping[str, ArtifactIOManager],
+    steps: Iterable[Step],
+    asked_now: AskedNow,
+) -> Iterator[Outcome]:
+    """What `run_steps` would do and why; nothing is made.
+
+    Args:
+        definitions: of the code location.
+        instance: that keeps the records.
+        managers: IO managers by resource key.
+        steps: in dependency order.
+        asked_now: as for `run_steps`.
+
+    Yields:
+        One outcome a step: `fresh`, or `missing`, `stale`, `failed` (at the last attempt) with the reason.
+    """
+    made: set[tuple[dg.AssetKey, str]] = set()
+    for step in steps:
+        interruption.check()
+        reason = why_not_fresh(step, definitions, instance, managers, asked_now)
+        before = [f"{key.to_user_string()} {at}" for key, at in _upstream(step, definitions) if (key, at) in made]
+        if not reason and not before:
+            yield Outcome(step, "fresh")
+            continue
+        made.add((step.asset.key, step.partition))
+        if failure := _last_failure(step, instance):
+            yield Outcome(step, "failed", failure)
+        else:
+            yield Outcome(step, "missing" if reason == NOT_MADE else "stale", reason or f"rests on {before[0]}")
+
+
+def _last_failure(step: Step, instance: dg.DagsterInstance) -> str:
+    """First line of the error of the last attempt; empty where that did not fail, or nobody tried."""
+    assert step.asset.partitions_def is not None
+    status = instance.get_status_by_partition(step.asset.key, [step.partition], step.asset.partitions_def)
+    if not status or status.get(step.partition) is not AssetPartitionStatus.FAILED:
+        return ""
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={"dagster/partition": step.partition})
+    for run in instance.get_runs(failed, limit=_RUNS_LOOKED_AT):
+        for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
+            event = entry.dagster_event
+            if event and event.step_key == step.asset.node_def.name and event.step_failure_data.error:
+                return _first_line(_innermost(event.step_failure_data.error).message)
+    return "the last attempt failed"
 
 
 def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:

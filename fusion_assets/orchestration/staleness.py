@@ -12,6 +12,9 @@ import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContext
 
+NOT_MADE = "not made yet"
+"""Why a partition is not up to date that was never made."""
+
 
 class _Records(LoadingContext):
     """What the resolver reads Dagster's records through."""
@@ -40,7 +43,7 @@ def why_stale(definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg
     resolver = CachingStaleStatusResolver(instance, definitions.resolve_asset_graph(), _Records(instance))
     status = resolver.get_status(key, partition)
     if status is StaleStatus.MISSING:
-        return "not made yet"
+        return NOT_MADE
     if status is StaleStatus.STALE:
         causes = resolver.get_stale_causes(key, partition)
         return "; ".join(sorted({f"{cause.asset_key.to_user_string()} {cause.reason}" for cause in causes}))

@@ -155,6 +155,10 @@ REGIONS: Argument = (
     ("--region",),
     {"action": "append", "default": [], "metavar": "R", "help": "only this region (repeatable)"},
 )
+SELECTION: Argument = (
+    ("--select",),
+    {"default": "", "metavar": "ASSETS", "help": "Dagster asset selection, e.g. fused_stack or 'group:ndvi'"},
+)
 YEARS: Argument = (
     ("--years",),
     {"type": years_of, "default": [], "metavar": "2016-2019", "help": "only these years: 2016, 2016-2019"},

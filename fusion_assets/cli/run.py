@@ -1,0 +1,138 @@
+"""What `fusion run`, `fusion demo` and `fusion status` do: a plan of a study, made or looked at, with its progress."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fusion_assets.cli.runner import AskedNow, Outcome, Step, check_engine_makes, foreseen_steps, plan, run_steps
+from fusion_assets.orchestration.assembly import build_definitions, site_of
+from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
+from fusion_assets.orchestration.resources import connect_dask
+from fusion_assets.orchestration.system import needs_of, present, sections_of
+from fusion_assets.redaction import redacted
+from fusion_assets.storage.root import Storage
+from fusion_assets.study.provenance import export_request
+from fusion_assets.study.stored_outlines import configured_study
+from fusion_assets.systems.registry import SYSTEMS
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from rich.console import Console
+
+    from fusion_assets.orchestration.site import Site
+    from fusion_assets.settings import Settings
+
+_COLOURS = {"failed": "bold red", "missing": "yellow", "stale": "yellow"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A study with the steps that a command is about.
+
+    Attributes:
+        site: of the study.
+        definitions: of its code location.
+        steps: in dependency order.
+        asked_now: what an export asset would ask for now.
+    """
+
+    site: Site
+    definitions: dg.Definitions
+    steps: Sequence[Step]
+    asked_now: AskedNow
+
+
+def prepare(settings: Settings, regions: Sequence[str] = (), years: Sequence[int] = (), select: str = "") -> Prepared:
+    """Read the study and plan.
+
+    Args:
+        settings: of the environment.
+        regions: names; empty means all.
+        years: empty means all.
+        select: Dagster asset selection; empty means all.
+
+    Raises:
+        FusionError: study, storage, cluster or selection are not as they must be.
+    """
+    study = configured_study(settings, sections_of(SYSTEMS))
+    Storage(settings.storage).check_writable()
+    connect_dask(settings.dask_scheduler)
+    site = site_of(SYSTEMS, study, settings)
+    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
+    steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
+    of_series = [system.name for system in present(SYSTEMS, study) if not system.roles(study)]
+    check_engine_makes(settings.engine, {step.asset.key.to_user_string() for step in steps}, of_series)
+    return Prepared(site, definitions, steps, partial(export_request, study, settings))
+
+
+def make(prepared: Prepared) -> bool:
+    """Make what is missing or stale; says whether anything failed.
+
+    A terminal gets a bar; elsewhere every step is a line, when it has ended.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = _console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    counts: dict[str, int] = {}
+    home = prepare_home(prepared.site.study.name)
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    with opened_instance(home) as instance, bar:
+        settle_dead_runs(instance)
+        task = bar.add_task("planning", total=len(prepared.steps))
+        began = time.perf_counter()
+        for outcome in run_steps(
+            prepared.definitions,
+            instance,
+            prepared.site.managers,
+            prepared.steps,
+            prepared.asked_now,
+            lambda step: bar.update(task, description=step.name),
+        ):
+            bar.advance(task)
+            counts[outcome.state] = counts.get(outcome.state, 0) + 1
+            seconds, began = time.perf_counter() - began, time.perf_counter()
+            if not console.is_terminal and outcome.state != "fresh":
+                reason = f": {outcome.message}" if outcome.state == "made" else ""
+                console.print(redacted(f"{outcome.state} {outcome.step.name} ({seconds:.1f} s){reason}"), markup=False)
+            _print_trouble(console, outcome)
+        bar.update(task, description="done")
+    _print_counts(prepared, counts)
+    return "failed" in counts
+
+
+def print_foreseen(prepared: Prepared) -> None:
+    """Print what a run would make and why, a line a step, and how many are fresh."""
+    console, counts = _console(), dict[str, int]()
+    with opened_instance(prepare_home(prepared.site.study.name)) as instance:
+        for outcome in foreseen_steps(
+            prepared.definitions, instance, prepared.site.managers, prepared.steps, prepared.asked_now
+        ):
+            counts[outcome.state] = counts.get(outcome.state, 0) + 1
+            if outcome.state != "fresh":
+                line = redacted(f"{outcome.state:7} {outcome.step.name}: {outcome.message}")
+                console.print(line, style=_COLOURS.get(outcome.state), markup=False)
+    _print_counts(prepared, counts)
+
+
+def _print_trouble(console: Console, outcome: Outcome) -> None:
+    for warning in outcome.warnings:
+        console.print(redacted(f"{outcome.step.name}: {warning}"), style="yellow", markup=False)
+    if outcome.state == "failed":
+        console.print(f"{outcome.step.name} failed", style="bold red")
+        console.print(redacted(outcome.message), markup=False)
+
+
+def _print_counts(prepared: Prepared, counts: dict[str, int]) -> None:
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    print(f"study {prepared.site.study.name}: {counted or 'nothing to do'}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False)
