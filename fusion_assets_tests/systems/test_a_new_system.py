@@ -7,7 +7,7 @@ import pystac
 import pytest
 import yaml
 
-from fusion_assets.cli import doctor, main
+from fusion_assets.cli import doctor, main, run
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.demo_study import demo_study
@@ -36,7 +36,7 @@ def person(systems, tmp_path, catalog, monkeypatch, capsys):
         "DAGSTER_HOME": tmp_path / "home",
     }.items():
         monkeypatch.setenv(name, str(value))
-    for module in (main, doctor):
+    for module in (main, run, doctor):
         monkeypatch.setattr(module, "SYSTEMS", systems)
 
     def type_in(*words):
@@ -57,7 +57,13 @@ def test_the_code_location_has_its_assets_and_its_job(person, systems):
 
 def test_it_is_run_looked_at_summed_up_and_published(person, tmp_path):
     assert "nothing is needed but red" in person("doctor")
-    assert "9 made" in person("run", "--select", "+group:brightness")
+    chosen = ("--select", "+group:brightness")
+    foreseen = person("status", *chosen)
+    assert "missing brightness here|2015: not made yet" in foreseen and "9 missing" in foreseen
+    assert person("run", "--dry-run", *chosen) == foreseen
+    made = person("run", *chosen)
+    assert "9 made" in made and "made brightness here|2015" in made
+    assert "9 fresh" in person("status", *chosen)
     means = re.findall(r"brightness in (\d+): (0\.\d+)", person("brightness"))
     assert [year for year, _ in means] == ["2015", "2016"] and all(0.01 < float(mean) < 0.5 for _, mean in means)
 
