@@ -23,8 +23,10 @@ from fusion_assets.grids.placement import Lattice, is_geographic, misplaced
 from fusion_assets.imagery.compositing.gdal import with_retries
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import UnusableScene
+from fusion_assets.storage.raster_files import SCENE_FORMATS, open_file
 
 _SHOWN = 6
+_LONGEST_TEXT = 1 << 20
 _SAME_OFFSET = 1e-9
 
 # Files without a CRS are refused when their header is read; see `_check_place`.
@@ -74,7 +76,7 @@ def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
     """
 
     def describe() -> Header:
-        with rasterio.open(file.href) as source:
+        with open_file(file.href, SCENE_FORMATS) as source:
             band = band_number(source, file)
             _check_place(source, file)
             _check_length(source, file.href, band)
@@ -85,7 +87,7 @@ def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
             level = _overview_level(source, grid) if overviews and _averages_hold(file, full) else None
             if level is None:
                 return full
-        with rasterio.open(file.href, overview_level=level) as source:
+        with open_file(file.href, (full.driver,), overview_level=level) as source:
             # Overviews have no tags of their own.
             coarse = _header(source, level, band)
             return dataclasses.replace(coarse, nodata=full.nodata, scale=full.scale, offset=full.offset)
@@ -244,14 +246,16 @@ def _check_beside(file: SceneFile, header: Header) -> None:
     mask, more = Path(f"{file.href}.msk"), Path(f"{file.href}.aux.xml")
     beside = mask if mask.is_file() else None
     if more.is_file():
-        bands = " ".join(re.findall(r"<PAMRasterBand.*?</PAMRasterBand>", more.read_text(errors="replace"), re.DOTALL))
+        with more.open(errors="replace") as content:
+            parts = content.read(_LONGEST_TEXT).split("<PAMRasterBand")[1:]
+        bands = " ".join(part.partition("</PAMRasterBand>")[0] for part in parts)
         # What the item says goes before.
         open_to = {
             "NoDataValue": (header.nodata,) if file.nodata is None else (),
             "Scale": (1.0, header.scale) if "scale" in file.assumed else (),
             "Offset": (0.0, header.offset) if "offset" in file.assumed else (),
         }
-        declarations = re.findall(rf"<({'|'.join(open_to)})\b[^>]*>\s*([^<\s]+)\s*<", bands)
+        declarations = re.findall(rf"<({'|'.join(open_to)})\b[^<>]*>\s*([^<\s]+)\s*<", bands)
         if any(open_to[name] and _number(text) not in open_to[name] for name, text in declarations):
             beside = more
     if beside is not None:
@@ -274,7 +278,7 @@ def _check_tag(source: rasterio.DatasetReader, file: SceneFile, header: Header) 
     """Refuse a no-data tag that the type cannot hold; such a tag reads as none, but is written on into a VRT."""
     name = f"/vsimem/{uuid.uuid4().hex}.vrt"
     rasterio.shutil.copy(source, name, driver="VRT")
-    with rasterio.open(name) as copy:
+    with rasterio.open(name, driver="VRT") as copy:
         text = "".join(copy.tags(ns="xml:VRT").values())
     rasterio.shutil.delete(name, driver="VRT")
     bands = re.findall(r"<VRTRasterBand.*?</VRTRasterBand>", text, re.DOTALL)
@@ -294,6 +298,14 @@ def _unheld(file: SceneFile, number: float, owner: str, dtype: np.dtype) -> Unus
 
 def _check_place(source: rasterio.DatasetReader, file: SceneFile) -> None:
     """Refuse a file that has no place on Earth, or another than its item says."""
+    terms = source.transform[:6]
+    if not all(map(math.isfinite, terms)) or not source.transform.determinant:
+        raise UnusableScene(
+            file.href,
+            f"its transform, {', '.join(f'{term:.6g}' for term in terms)}, gives its pixels no place",
+            "a GeoTIFF with the size and the place of its pixels",
+            "write them into it (gdal_edit.py -a_ullr)",
+        )
     if source.crs is None and source.gcps[0]:
         raise UnusableScene(
             file.href,
