@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from rasterio.enums import Interleaving
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
-from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.storage.raster_places import UnfitFile, gdal_name
 
 GEOTIFF = ("GTiff",)
 """What is stored here, and what services answer with; cloud-optimized ones are such."""
@@ -33,36 +31,6 @@ GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
 }
-_WEB = {
-    "http://": "/vsicurl/http://",
-    "https://": "/vsicurl/https://",
-    "s3://": "/vsis3/",
-    "gs://": "/vsigs/",
-    "az://": "/vsiaz/",
-    "oss://": "/vsioss/",
-    "/vsicurl/http://": "/vsicurl/http://",
-    "/vsicurl/https://": "/vsicurl/https://",
-    **{f"/vsi{store}/": f"/vsi{store}/" for store in ("s3", "gs", "az", "adls", "oss", "swift")},
-}
-"""How addresses on the web begin, and GDAL's name of each."""
-_PLACES = "a path, or an address that begins with http://, https://, s3://, gs://, az:// or oss://"
-
-
-class UnfitFile(FusionError):
-    """A file that is not opened, whatever is in it. `reason`, without the file's name, says why."""
-
-    def __init__(self, href: str, reason: str, expected: str, remedy: str) -> None:
-        self.href, self.reason = href, reason
-        super().__init__(f"{public_url(href)}: {reason}", expected, remedy)
-
-    def __reduce__(self) -> tuple:
-        """Rebuild from its parts, so that it crosses process boundaries."""
-        return type(self), (self.href, self.reason, self.expected, self.remedy)
-
-
-def is_on_web(href: str) -> bool:
-    """Whether an address leads away from this machine."""
-    return href.startswith(tuple(_WEB))
 
 
 def open_file(href: str | Path, formats: Collection[str] = GEOTIFF, **options: Any) -> DatasetReader:
@@ -92,27 +60,7 @@ def open_file(href: str | Path, formats: Collection[str] = GEOTIFF, **options: A
 @ensure_env_with_credentials
 def _opened(href: str, **options: Any) -> DatasetReader:
     # Not rasterio.open, which takes one driver or all.
-    return DatasetReader(_place(href), **options)
-
-
-def _place(href: str) -> str:
-    """GDAL's name of a file."""
-    for beginning, name in _WEB.items():
-        if href.startswith(beginning):
-            return name + href.removeprefix(beginning)
-    path = href.removeprefix("file://")
-    if path.startswith("/vsi") or "://" in path:
-        kind = path.split("://")[0] + "://" if "://" in path else "/" + path.split("/")[1].split("?")[0] + "/"
-        raise UnfitFile(href, f"addresses of the kind {kind[:20]} are not read", _PLACES, "copy it to such a place")
-    # Devices and pipes answer without end, or never.
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not (stat.S_ISDIR(mode) and _is_zarr(path)):
-        raise UnfitFile(href, "it is no regular file", "a raster file", "correct the address")
-    return path
-
-
-def _is_zarr(folder: str) -> bool:
-    return any(Path(folder, name).is_file() for name in (".zgroup", ".zarray", ".zmetadata", "zarr.json"))
+    return DatasetReader(gdal_name(href), **options)
 
 
 def check_sizes(source: DatasetReader, href: str) -> None:
@@ -137,7 +85,7 @@ def check_sizes(source: DatasetReader, href: str) -> None:
     height, width = max(source.block_shapes, key=math.prod)
     # Blocks of files that keep the bands of a pixel together hold all of them.
     together = source.count if source.interleaving == Interleaving.pixel else 1
-    needed = height * width * max(map(item_bytes, source.dtypes)) * together
+    needed = height * width * max(number_type(name).itemsize for name in set(source.dtypes)) * together
     if needed > LARGEST_BYTES:
         raise UnfitFile(
             href,
@@ -169,9 +117,9 @@ def check_window(href: str, height: int, width: int, pixel_bytes: int) -> None:
         )
 
 
-def item_bytes(dtype: str) -> int:
-    """Bytes of one number; GDAL has one kind that numpy has not."""
-    return 4 if dtype == "complex_int16" else np.dtype(dtype).itemsize
+def number_type(name: str) -> np.dtype:
+    """The type that numbers are read as; GDAL has one that numpy has not."""
+    return np.dtype("complex64" if name == "complex_int16" else name)
 
 
 def _check_self_contained(href: str) -> None:

@@ -17,7 +17,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.storage.addresses import local_copy, public_url
 from fusion_assets.storage.raster_contents import DTYPE_TAG, TAG_PREFIX
-from fusion_assets.storage.raster_files import GDAL_OPTIONS, UnfitFile, check_window, item_bytes, open_file
+from fusion_assets.storage.raster_files import GDAL_OPTIONS, check_window, number_type, open_file
+from fusion_assets.storage.raster_places import UnfitFile
 
 REMAKE = "remove the file and make it again: fusion run --select <asset> --region <region> --years <year>"
 
@@ -51,7 +52,7 @@ def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = No
         with rasterio.Env(**GDAL_OPTIONS), open_file(path) as source:
             _check_whole(source, path, shown)
             height, width = (min(chunks, edge) for edge in source.shape)
-            check_window(shown, height, width, source.count * item_bytes(source.dtypes[0]))
+            check_window(shown, height, width, source.count * number_type(source.dtypes[0]).itemsize)
             crs_tag = source.tags().get(f"{TAG_PREFIX}CRS")  # one spelling, where a GeoTIFF has several for one CRS
             grid = Grid(crs_tag or source.crs.to_wkt() if source.crs else "", source.transform, *source.shape)
             names = [text or f"band_{index}" for index, text in enumerate(source.descriptions, start=1)]

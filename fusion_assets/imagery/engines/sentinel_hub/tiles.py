@@ -19,7 +19,8 @@ from fusion_assets.imagery.engines.sentinel_hub.recipes import SCENE_CLASSES, Re
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
-from fusion_assets.storage.raster_files import UnfitFile, check_sizes
+from fusion_assets.storage.raster_files import check_sizes
+from fusion_assets.storage.raster_places import UnfitFile
 
 _MARGIN = dt.timedelta(seconds=20)
 """Around the scenes of a pass: shorter than the pause between two passes, so that each is answered by itself."""
