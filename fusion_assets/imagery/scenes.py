@@ -21,7 +21,7 @@ from fusion_assets.imagery.item_assets import Location, is_subdataset, location
 from fusion_assets.imagery.recipe import Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.raster_places import is_on_web
 
 _SQUARE_METRES = ("m2", "m**2", "sqm", "sq m", "square metre", "square meter", "square metres", "square meters")

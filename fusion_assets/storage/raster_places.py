@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 _WEB = {
     "http://": "/vsicurl/http://",

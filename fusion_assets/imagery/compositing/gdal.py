@@ -16,7 +16,7 @@ from fusion_assets.imagery.compositing.servers import Silence, host, said
 from fusion_assets.imagery.heartbeat import waiting_for
 from fusion_assets.imagery.retries import RetryPolicy, bounded, deadline
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile, UnusableScene
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.raster_files import GDAL_OPTIONS
 from fusion_assets.storage.raster_places import UnfitFile, is_on_web
 
