@@ -17,7 +17,7 @@ _speaker: threading.Thread | None = None
 
 @contextmanager
 def waiting_for(whom: str) -> Iterator[None]:
-    """Name `whom` in the log every `EVERY_SECONDS` of this block; safe to print."""
+    """Name `whom`, who must be safe to print, in the log for every `EVERY_SECONDS` that this block takes."""
     wait = object()
     with _LOCK:
         _WAITS[wait] = whom, time.monotonic()
@@ -39,21 +39,17 @@ def _start() -> None:
 
 def _speak() -> None:
     global _speaker
+    said: dict[str, float] = {}
     while True:
-        time.sleep(EVERY_SECONDS)
+        time.sleep(EVERY_SECONDS / 10)
         with _LOCK:
             if not _WAITS:
                 _speaker = None
                 return
-            waits = list(_WAITS.values())
-        for line in _lines(waits, time.monotonic()):
-            _LOG.warning(line)
-
-
-def _lines(waits: list[tuple[str, float]], now: float) -> list[str]:
-    """One for each who has been waited for a while; from the longest wait on."""
-    since: dict[str, float] = {}
-    for whom, begun in waits:
-        since[whom] = min(begun, since.get(whom, begun))
-    long = {whom: now - begun for whom, begun in since.items() if now - begun >= EVERY_SECONDS / 2}
-    return [f"waiting for {whom}, for {seconds:.0f} s" for whom, seconds in sorted(long.items(), key=lambda w: -w[1])]
+            # Of several waits for the same, the longest counts.
+            since = dict(sorted(_WAITS.values(), key=lambda wait: -wait[1]))
+        now = time.monotonic()
+        for whom, begun in since.items():
+            if now - max(begun, said.get(whom, begun)) >= EVERY_SECONDS:
+                said[whom] = now
+                _LOG.warning("waiting for %s, for %.0f s", whom, now - begun)

@@ -79,8 +79,13 @@ class Outcome:
 
 def _right(outcome: Outcome) -> bool:
     """Damage of pixels that still decode cannot be told from pixels; what the file says must come out, or nothing."""
-    expected = (outcome.clean, *(() if outcome.said is None else (outcome.said,)))
-    return any(np.allclose(outcome.found, each, rtol=1e-5, atol=1e-9, equal_nan=True) for each in expected)
+    return any(_same(outcome.found, each) for each in (outcome.clean, outcome.said) if each is not None)
+
+
+def _same(found: np.ndarray, expected: np.ndarray) -> bool:
+    # 0 and what is huge are no data unless something says what is.
+    unclear = np.isnan(found) & ((expected == 0) | (np.abs(expected) >= 1e25))
+    return bool((unclear | np.isclose(found, expected, rtol=1e-5, atol=1e-9, equal_nan=True)).all())
 
 
 def _mutated(mutate: _Mutation, seed: int, folder: Path) -> Outcome:
@@ -125,8 +130,7 @@ def _said(path: Path) -> np.ndarray | None:
         rows, cols = np.floor(rows + 1e-8).astype(int), np.floor(cols + 1e-8).astype(int)
         inside = (rows >= 0) & (rows < values.shape[0]) & (cols >= 0) & (cols < values.shape[1])
         at = rows.clip(0, values.shape[0] - 1), cols.clip(0, values.shape[1] - 1)
-        # 0 is no data of this product where neither item nor file says otherwise.
-        known = known & np.isfinite(values) & (np.abs(values) < 1e30) & (values != 0)
+        known = known & np.isfinite(values)
         return np.where(inside & known[at], values[at] * SCALE, np.nan).astype(np.float32)
     except Exception:  # whatever is wrong with it
         return None

@@ -29,10 +29,6 @@ _GDAL = {
     "GDAL_HTTP_RETRY_DELAY": "1",
     # Not 429: GDAL knows nothing of Retry-After.
     "GDAL_HTTP_RETRY_CODES": "500,502,503,504",
-    "GDAL_HTTP_CONNECTTIMEOUT": f"{FILE_LIMITS.connect_seconds:g}",
-    "GDAL_HTTP_TIMEOUT": f"{FILE_LIMITS.request_seconds:g}",
-    "GDAL_HTTP_LOW_SPEED_TIME": f"{FILE_LIMITS.slow_seconds:g}",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": f"{FILE_LIMITS.slow_bytes}",
     "CPL_VSIL_CURL_CACHE_SIZE": 128_000_000,
     # Bytes, for all threads together: a file's blocks are kept only while one window of it is read.
     "GDAL_CACHEMAX": 64 << 20,
@@ -57,13 +53,22 @@ def gdal_environment(requester_pays: bool = False) -> Iterator[None]:
     extra = {"AWS_REQUEST_PAYER": "requester"} if requester_pays else {}
     token = _PAYS.set(requester_pays)
     try:
-        with rasterio.Env(**_GDAL, **extra):
+        with rasterio.Env(**_GDAL, **_times(FILE_LIMITS), **extra):
             yield
     finally:
         _PAYS.reset(token)
 
 
-def with_retries(href: str, read: Callable[[], _T], limits: FileLimits = FILE_LIMITS) -> _T:
+def _times(limits: FileLimits) -> dict[str, str]:
+    return {
+        "GDAL_HTTP_CONNECTTIMEOUT": f"{limits.connect_seconds:g}",
+        "GDAL_HTTP_TIMEOUT": f"{limits.request_seconds:g}",
+        "GDAL_HTTP_LOW_SPEED_TIME": f"{limits.slow_seconds:g}",
+        "GDAL_HTTP_LOW_SPEED_LIMIT": f"{limits.slow_bytes}",
+    }
+
+
+def with_retries(href: str, read: Callable[[], _T]) -> _T:
     """What `read` gives, asked for again where it fails.
 
     Raises:
@@ -75,7 +80,7 @@ def with_retries(href: str, read: Callable[[], _T], limits: FileLimits = FILE_LI
         return _RETRIES.ask(lambda: _attempt(href, read), again=_again)
     if _SILENCE.of(href):
         raise UnreadableFile(href, f"{host(href)} has given no answer to the reads before it", transient=True)
-    asked = 0
+    asked, limits = 0, FILE_LIMITS
 
     def remote() -> _T:
         nonlocal asked
