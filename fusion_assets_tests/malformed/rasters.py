@@ -277,14 +277,19 @@ def _address(name: str, folder: Path) -> Any:
 def _size(name: str, folder: Path) -> Any:
     """A small file that says it is a large one."""
     path = folder / "blue.tif"
-    profile = {"driver": "GTiff", "count": 1, "dtype": "uint16", "crs": CRS, "SPARSE_OK": True}
-    with rasterio.open(path, "w", **{**profile, **_LARGE[name]}):
-        pass
+    large_file(path, name)
     return _composite(folder, str(path))
 
 
+def large_file(path: Path, name: str) -> None:
+    """Write a file of a few kilobytes that says it is one of `LARGE`."""
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint16", "crs": CRS, "SPARSE_OK": True}
+    with rasterio.open(path, "w", **{**profile, **LARGE[name]}):
+        pass
+
+
 _FINE = Affine(0.001, 0, GRID.transform.c, 0, -0.001, GRID.transform.f)
-_LARGE: dict[str, dict[str, Any]] = {
+LARGE: dict[str, dict[str, Any]] = {
     "pixels of a millimetre": {"height": 300_000, "width": 300_000, "tiled": True, "transform": _FINE},
     "one block": {
         "height": 60_000, "width": 60_000, "tiled": True, "blockxsize": 60_000, "blockysize": 60_000,
@@ -293,5 +298,5 @@ _LARGE: dict[str, dict[str, Any]] = {
     "one strip": {"height": 60_000, "width": 60_000, "blockysize": 60_000, "compress": "lzw", "transform": lattice()},
     "many bands": {"height": 40, "width": 50, "count": 65_000, "dtype": "uint8", "transform": lattice()},
 }  # fmt: skip
-_SIZES = [("size", name) for name in _LARGE]
+_SIZES = [("size", name) for name in LARGE]
 _FIXED: dict[str, Callable[[str, Path], Any]] = {"text": _text, "address": _address, "size": _size}
