@@ -183,6 +183,9 @@ class ArtifactIOManager(dg.IOManager):
     def _found(self, artifact: Artifact) -> Any:
         path = self.path(artifact)
         if not self.storage.exists(path):
+            if self.storage.names_something(path):
+                remedy = f"remove it, then make the artifact anew: {artifact.command}"
+                raise FusionError(f"{path} is no file", artifact.named, remedy)
             raise FusionError(f"{artifact.named} is not stored: no {path}", "it to be made first", artifact.command)
         return self.load(artifact)
 

@@ -125,7 +125,7 @@ class DocumentIOManager(ArtifactIOManager):
     def document(self, artifact: Artifact) -> tuple[dict[str, Any], dict[str, str]]:
         """The JSON and its facts, not compared."""
         path = self.path(artifact)
-        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        return artifact_files.read_document(self.storage, path, artifact.command)
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """What the JSON says of itself; nothing for HTML."""

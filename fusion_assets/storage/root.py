@@ -70,6 +70,11 @@ class Storage:
         with self._reading(path):
             return bool(self._fs.isfile(self._inner(path)))
 
+    def names_something(self, path: str) -> bool:
+        """Say whether anything lies at path: an artifact, a directory, or what cannot be read at all."""
+        with self._reading(path):
+            return os.path.lexists(path) if self.is_local else bool(self._fs.exists(self._inner(path)))
+
     def names(self, asset: str) -> list[str]:
         """Return the names, without extension, of the artifacts directly under an asset's directory, sorted."""
         return sorted(self.stamps(asset))
