@@ -17,6 +17,7 @@ from dagster import DagsterEventType
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.orchestration.staleness import why_stale
@@ -198,13 +199,18 @@ def why_not_fresh(
     manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
     artifact = Artifact.of(key, partition, step.asset.partitions_def)
     try:
-        manager.verify(artifact)
+        while_replaced(lambda: _look(manager, artifact, content_record(instance, key, partition)))
     except FusionError as error:
         return f"what is stored cannot be used: {error.found}"
     request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
+
+
+def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
+    manager.verify(artifact)
+    check_content(manager, artifact, record, deep=True)
 
 
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:

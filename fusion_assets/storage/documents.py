@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.root import Storage, sha256_of
 
@@ -110,14 +110,17 @@ def read_pair(storage: Storage, path: str, command: str) -> tuple[dict[str, Any]
     """Return the document beside a file and its facts, after checking that the two belong together.
 
     Raises:
-        FusionError: the document is missing, or was written for another file.
+        Replaced: it was written for another file, and one of the two a moment ago.
+        FusionError: it is missing, or was written for another file.
     """
     if not storage.exists(beside(path)):
         raise FusionError(f"{beside(path)} is missing", f"the document of {path}", f"make both anew: {command}")
     document, facts = read_document(storage, beside(path), command)
     digest = sha256_of(storage.open_local(path))
     if facts.get("sha256") != digest:
-        raise FusionError(
+        # The two are placed one after the other.
+        kind = Replaced if storage.just_changed(path) or storage.just_changed(beside(path)) else FusionError
+        raise kind(
             f"{path} (sha256 {digest[:12]}) does not belong to {beside(path)}",
             f"the file it was written for (sha256 {facts.get('sha256', 'not given')[:12]})",
             f"a run was interrupted or a file replaced by hand; make both anew: {command}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.storage.root import Storage
 
 MAX_BYTES = 256 * 2**20
@@ -68,6 +68,8 @@ def as_written(what: str, remedy: str) -> Iterator[None]:
     """
     try:
         yield
+    except Replaced:
+        raise
     except Exception as error:
         why = error.found if isinstance(error, FusionError) else f"{type(error).__name__}: {error}"
         raise FusionError(

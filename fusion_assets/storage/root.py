@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
+
+_JUST_NOW_S = 10
 
 
 def sha256_of(path: str | Path) -> str:
@@ -91,6 +96,24 @@ class Storage:
         """Return the size of an artifact in bytes."""
         with self._reading(path):
             return int(self._fs.size(self._inner(path)))
+
+    def changed(self, path: str) -> float | None:
+        """Return when a file, or the newest file of a directory, was changed: seconds since 1970.
+
+        None where there is nothing, or where the file system does not know.
+        """
+        inner = self._inner(path)
+        with self._reading(path):
+            if not self._fs.exists(inner):
+                return None
+            files = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {inner: self._fs.info(inner)}
+        times = [moment for about in files.values() if (moment := _changed(about)) is not None]
+        return max(times, default=None)
+
+    def just_changed(self, path: str) -> bool:
+        """Say whether a file was changed so shortly ago that the run which did it may not have ended yet."""
+        changed = self.changed(path)
+        return changed is not None and abs(time.time() - changed) < _JUST_NOW_S
 
     def read_bytes(self, path: str) -> bytes:
         """Return a whole artifact."""
@@ -187,6 +210,19 @@ class Storage:
     def _writing(self, path: str) -> AbstractContextManager[None]:
         remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
         return io_errors("write to", path, "a writable storage root", remedy)
+
+
+def _changed(about: Mapping[str, Any]) -> float | None:
+    """When a file was changed, by the words of one of the object stores."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        moment = about.get(key)
+        if isinstance(moment, str):
+            moment = dt.datetime.fromisoformat(moment)
+        if isinstance(moment, dt.datetime):
+            moment = moment.timestamp()
+        if isinstance(moment, int | float):
+            return float(moment)
+    return None
 
 
 def _place_locally(source: Path, target: Path) -> None:
