@@ -196,8 +196,7 @@ def why_not_fresh(
     stale = why_stale(definitions, instance, key, partition)
     if stale:
         return stale
-    manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
-    artifact = Artifact.of(key, partition, step.asset.partitions_def)
+    manager, artifact = manager_of(step, managers)
     try:
         while_replaced(lambda: _look(manager, artifact, content_record(instance, key, partition)))
     except FusionError as error:
@@ -208,9 +207,16 @@ def why_not_fresh(
     return ""
 
 
+def manager_of(step: Step, managers: Mapping[str, ArtifactIOManager]) -> tuple[ArtifactIOManager, Artifact]:
+    """What a step stores, and the manager that stores it."""
+    key = step.asset.key
+    artifact = Artifact.of(key, step.partition, step.asset.partitions_def)
+    return managers[step.asset.get_io_manager_key_for_asset_key(key)], artifact
+
+
 def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
     manager.verify(artifact)
-    check_content(manager, artifact, record, deep=True)
+    check_content(manager, artifact, record)
 
 
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:

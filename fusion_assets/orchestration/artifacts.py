@@ -192,7 +192,7 @@ class ArtifactIOManager(dg.IOManager):
 
             self._exists(artifact)
             record = content_record(instance, context.asset_key, artifact.partition or None)
-            check_content(self, artifact, record, deep=False)
+            check_content(self, artifact, record)
             return self._found(artifact)
 
         if not context.has_asset_partitions:

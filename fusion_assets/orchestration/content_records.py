@@ -46,17 +46,16 @@ def content_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
     return None
 
 
-def check_content(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None, *, deep: bool) -> None:
+def check_content(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
     """Compare what is stored with its record.
 
-    Files that are read as a whole anyway are compared every time. Pixels are where they were changed after they had
-    been recorded, or where this is asked for.
+    Files that are read as a whole anyway are compared every time; pixels are where they were changed after they had
+    been recorded.
 
     Args:
         manager: of the artifact.
         artifact: that is stored.
         record: of it; nothing is compared without one.
-        deep: whether to look at pixels wherever their time of change is known to be later than the record.
 
     Raises:
         Replaced: they differ, and another run may be about to record what it has just placed.
@@ -64,30 +63,40 @@ def check_content(manager: ArtifactIOManager, artifact: Artifact, record: Conten
     """
     if record is None:
         return
+    _compare(manager, artifact, manager.digests(artifact), record.digests, "as recorded")
     changed = manager.changed(artifact)
-    differing = different(manager.digests(artifact), record)
-    if not differing and deep and changed is not None and changed > record.at + _CLOCK_S:
-        differing = different(manager.pixel_digests(artifact), record)
-    if differing:
-        found, expected = differing
+    if changed is not None and changed > record.at + _CLOCK_S:
+        check_pixels(manager, artifact, record.digests, "as recorded")
+
+
+def check_pixels(manager: ArtifactIOManager, artifact: Artifact, expected: Mapping[str, str], source: str) -> None:
+    """Compare the pixels of what is stored, all of which are read.
+
+    Args:
+        manager: of the artifact.
+        artifact: that is stored.
+        expected: digests by name.
+        source: of these, in words.
+
+    Raises:
+        FusionError: they differ; names both.
+    """
+    _compare(manager, artifact, manager.pixel_digests(artifact), expected, source)
+
+
+def _compare(
+    manager: ArtifactIOManager, artifact: Artifact, found: Mapping[str, str], expected: Mapping[str, str], source: str
+) -> None:
+    # What was made before there were such digests has none to be compared with.
+    wrong = {name: text for name, text in found.items() if expected.get(name, text) != text}
+    if wrong:
         # A run places an artifact, then records it.
         kind = Replaced if manager.storage.just_changed(manager.path(artifact)) else FusionError
         raise kind(
-            f"{manager.path(artifact)} was changed after it was made: {found}",
-            f"{expected}, as recorded",
-            f"make it anew: {artifact.command}",
+            f"{manager.path(artifact)} was changed after it was made: {_listed(wrong)}",
+            f"{_listed({name: expected[name] for name in wrong})}, {source}",
+            f"remove it, and make it anew: {artifact.command}",
         )
-
-
-def different(found: Mapping[str, str], record: ContentRecord) -> tuple[str, str] | None:
-    """Digests that are not those recorded, and those that are, in words; None where nothing differs.
-
-    What was recorded before there were such digests is not compared.
-    """
-    wrong = {name: text for name, text in found.items() if record.digests.get(name, text) != text}
-    if not wrong:
-        return None
-    return _listed(wrong), _listed({name: record.digests[name] for name in wrong})
 
 
 def _listed(digests: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
+from fusion_assets.storage.json_objects import as_written, json_object
 from fusion_assets.storage.leftovers import WORK_PREFIX
 
 if TYPE_CHECKING:
@@ -169,11 +170,14 @@ class CatalogIOManager(DocumentIOManager):
     def load(self, artifact: Artifact) -> Any:
         """Return the dict, after looking at every document it names."""
         written = super().load(artifact)
-        expected = {written["catalog"]: None, written["collection"]: None}
-        expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
+        with as_written(self.path(artifact), f"publish anew: {artifact.command}"):
+            expected = {written["catalog"]: None, written["collection"]: None}
+            expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
         for name, sha256 in expected.items():
             path = f"{self.storage.root}/{name}"
             content = self.storage.read_bytes(path) if self.storage.exists(path) else None
+            if content is not None and not sha256:
+                json_object(content, path, f"publish anew: {artifact.command}")
             if content is None or (sha256 and hashlib.sha256(content).hexdigest() != sha256):
                 state = "is not there" if content is None else "was changed after it was written"
                 raise FusionError(f"{path} {state}", "what was published", artifact.command)
@@ -275,7 +279,7 @@ class CubeIOManager(DocumentIOManager):
             raise FusionError(
                 f"{store.beside(path, record['store'])} has {len(changed)} files that were changed: {changed[0]}",
                 "all files as they were written",
-                f"make it anew: {artifact.command}",
+                f"remove {path}, and make it anew: {artifact.command}",
             )
         return {}
 
