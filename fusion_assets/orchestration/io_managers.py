@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,8 +14,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
+from fusion_assets.storage.disk_space import temporary_folder
 from fusion_assets.storage.json_objects import as_written, json_object
-from fusion_assets.storage.leftovers import WORK_PREFIX
 
 if TYPE_CHECKING:
     from fusion_assets.storage import cubes as store
@@ -94,8 +92,8 @@ class TableIOManager(ArtifactIOManager):
         table, document = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         _require(table, pd.DataFrame, artifact, "a DataFrame, or a tuple of DataFrame and dict")
         facts = self.facts(artifact)
-        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
-            file = Path(directory) / "table.parquet"
+        with temporary_folder() as folder:
+            file = folder / "table.parquet"
             artifact_files.write_table(table, file, facts | ({"document": "json"} if document is not None else {}))
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), document, facts)
         metadata = {"digest": digest, "dagster/row_count": len(table), "columns": ", ".join(map(str, table.columns))}
@@ -194,8 +192,8 @@ class ModelIOManager(ArtifactIOManager):
         from fusion_assets.learning import saved_model
 
         _require(value, saved_model.TrainedModel, artifact, "a TrainedModel")
-        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
-            file = Path(directory) / "model.keras"
+        with temporary_folder() as folder:
+            file = folder / "model.keras"
             value.keras_model.save(file)
             saved_model.without_time(file)
             facts = self.facts(artifact)

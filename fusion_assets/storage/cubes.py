@@ -123,8 +123,10 @@ def write_cube(
             target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
         )
         done = pieces.written(target, series)
-    except BaseException:
+    except BaseException as error:
         storage.remove_directory(place)
+        if isinstance(error, OSError):
+            raise storage.refused(error, place) from error
         raise
     digest = hashlib.sha256(repr([(str(k), v.values.tobytes()) for k, v in series.coords.items()]).encode())
     for each in done:

@@ -16,9 +16,11 @@ from typing import Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
+from fusion_assets.storage.disk_space import full, temporary_files, why_full
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 
 _JUST_NOW_S = 10
+_LARGER = "point FUSION_STORAGE at a larger disk"
 
 
 def sha256_of(path: str | Path) -> str:
@@ -134,7 +136,7 @@ class Storage:
 
     def write_bytes(self, content: bytes, path: str) -> None:
         """Place content at path, whole or not at all."""
-        with tempfile.NamedTemporaryFile(prefix=WORK_PREFIX) as file:
+        with temporary_files(tempfile.gettempdir()), tempfile.NamedTemporaryFile(prefix=WORK_PREFIX) as file:
             file.write(content)
             file.flush()
             self.put_file(file.name, path)
@@ -154,9 +156,27 @@ class Storage:
         """
         with self._writing(path):
             if self.is_local:
-                _place_locally(Path(local), Path(self._inner(path)))
+                target = Path(self._inner(path))
+                try:
+                    _place_locally(Path(local), target)
+                except OSError as error:
+                    if why := why_full(error):
+                        raise full(target.parent, why, Path(local).stat().st_size, _LARGER) from None
+                    if target.is_dir():
+                        raise FusionError(f"{target} is a directory", "a file, or nothing", "remove it") from None
+                    raise
             else:
                 self._fs.put_file(str(local), self._inner(path))
+
+    def refused(self, error: OSError, path: str) -> FusionError:
+        """The error of a place below the root that could not be written by others than this class."""
+        if why := why_full(error):
+            return full(path, why, None, _LARGER) if self.is_local else FusionError(f"{path} {why}", "space", _LARGER)
+        try:
+            with self._writing(path):
+                raise error
+        except FusionError as told:
+            return told
 
     def directory(self, path: str) -> str | MutableMapping:
         """Return a directory as Zarr reads and writes it: a local path, or a mapping from names to bytes."""
