@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from fusion_assets.errors import FusionError, Replaced
+from fusion_assets.redaction import redacted_errors
 
 # Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
 # retries are for those that say they are `transient`; all others fail at once.
@@ -24,7 +25,8 @@ def explained(attempt: int = _REPLACED_TRIES) -> Iterator[None]:
         attempt: how often the step has been begun before: one whose input is being replaced begins again, a few times.
     """
     try:
-        yield
+        with redacted_errors():
+            yield
     except FusionError as error:
         if isinstance(error, Replaced) and attempt < _REPLACED_TRIES:
             raise dg.RetryRequested(_REPLACED_TRIES, _REPLACED_SECONDS) from error

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
+from fusion_assets.redaction import public_url
+from fusion_assets.storage.addresses import downloaded, file_system, io_errors
 from fusion_assets.storage.disk_space import full, temporary_files, why_full
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 

@@ -23,7 +23,7 @@ from fusion_assets.imagery.engines.restoring import check_same, check_times, che
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.json_objects import as_written
 
 if TYPE_CHECKING:
