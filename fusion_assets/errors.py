@@ -1,4 +1,6 @@
-"""The one family of errors people meet."""
+"""The one family of errors people meet; their texts hold no secrets."""
+
+from fusion_assets.redaction import redacted
 
 
 class FusionError(Exception):
@@ -14,12 +16,12 @@ class FusionError(Exception):
     """Whether the same request may succeed a little later, with nothing changed by the user: see `Unreachable`."""
 
     def __init__(self, found: str, expected: str = "", remedy: str = "") -> None:
-        self.found, self.expected, self.remedy = found, expected, remedy
-        lines = [found]
+        self.found, self.expected, self.remedy = redacted(found), redacted(expected), redacted(remedy)
+        lines = [self.found]
         if expected:
-            lines.append(f"  expected: {expected}")
+            lines.append(f"  expected: {self.expected}")
         if remedy:
-            lines.append(f"  to do: {remedy}")
+            lines.append(f"  to do: {self.remedy}")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type["FusionError"], tuple[str, str, str]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from fusion_assets.cli import loopback
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
+from fusion_assets.redaction import printable, redact_logs, redacted
 from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
     _quieten()
+    redact_logs()
     try:
         if options.command is not _doctor:  # which says it among all else
             from fusion_assets.grids.projections import check_projections
@@ -126,7 +128,7 @@ def _run(options: argparse.Namespace) -> int:
 def _print_results(site: Site, synthetic: bool = False) -> None:
     """What the systems say of a run, and the files that people look at."""
     for system in present(SYSTEMS, site.study):
-        print(system.summary(site, synthetic))
+        print(printable(system.summary(site, synthetic)))
         for kind, path in system.results(site):
             print(f"{kind}: {path}")
 
@@ -175,11 +177,11 @@ def _run_study(
             progress.advance(bar)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
             for warning in outcome.warnings:
-                console.print(f"{outcome.step.name}: {warning}", style="yellow", markup=False)
+                console.print(redacted(f"{outcome.step.name}: {warning}"), style="yellow", markup=False)
             if outcome.state == "failed":
                 failed = True
                 console.print(f"{outcome.step.name} failed", style="bold red")
-                console.print(outcome.message, markup=False)
+                console.print(redacted(outcome.message), markup=False)
         progress.update(bar, description="done")
     print(f"study {study.name}: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
     return site, failed
@@ -191,7 +193,8 @@ def _of_a_system(command: Command, options: argparse.Namespace) -> int:
     from fusion_assets.study.stored_outlines import configured_study
 
     settings = Settings.from_environment()
-    print(command.run(site_of(SYSTEMS, configured_study(settings, sections_of(SYSTEMS)), settings), options))
+    text = command.run(site_of(SYSTEMS, configured_study(settings, sections_of(SYSTEMS)), settings), options)
+    print(printable(text))
     return 0
 
 
@@ -202,7 +205,7 @@ def _doctor(options: argparse.Namespace) -> int:
     settings = Settings.from_environment()
     findings = diagnose(settings)
     for finding in findings:
-        print(f"{finding.state:4} {finding.subject}: {finding.text}")
+        print(redacted(f"{finding.state:4} {finding.subject}: {finding.text}"))
     return 0 if all(finding.fine for finding in findings) else 1
 
 

@@ -17,7 +17,8 @@ from dagster import DagsterEventType
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
-from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, NOTHING, UNREADABLE_METADATA
+from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
+from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.orchestration.staleness import why_stale
 from fusion_assets.study import Study
@@ -300,13 +301,10 @@ def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
             continue
         metadata = event.step_materialization_data.materialization.metadata
         for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
-            lines = (
-                [line.removeprefix("- ") for line in str(metadata[name].value).splitlines()] if name in metadata else []
-            )
-            if lines and lines != [NOTHING]:
-                yield from lines[:_SHOWN]
-                if len(lines) > _SHOWN:
-                    yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
+            lines = lines_of(metadata[name]) if name in metadata else []
+            yield from lines[:_SHOWN]
+            if len(lines) > _SHOWN:
+                yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
 
 
 def failure_text(result: dg.ExecuteInProcessResult) -> str:

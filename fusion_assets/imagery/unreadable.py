@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 ATTEMPTS = 3
 

@@ -19,6 +19,7 @@ from fusion_assets.orchestration.schedules import yearly_exports
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, present, sections_of
+from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
 from fusion_assets.study import Role, Study
 from fusion_assets.study.stored_outlines import configured_study
@@ -39,6 +40,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     Raises:
         FusionError: a setting or the study is wrong.
     """
+    redact_logs()
     chosen = dict(overrides or {})
     resources = chosen.pop("resources", {})
     settings = Settings.from_environment(chosen)

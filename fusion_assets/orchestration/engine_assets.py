@@ -20,16 +20,15 @@ from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.engines.waiting import submit_when_possible, wait_for
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.orchestration.failures import NETWORK_RETRIES
-from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.metadata import listed, readable
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, RasterFile
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 # Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
 OPERATION_METADATA = "operation"
 # Metadata of tickets and pixels that lists what is doubtful, a line each.
-NOTHING = "none"
 FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unreadable"
 # Input of pixels that is their ticket.
 TICKET = "ticket"
@@ -77,7 +76,7 @@ def export_asset(
                 "window": f"{first} to {last}",
                 "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
                 **readable(client.facts(export)),
-                FLAGS_METADATA: _listed(export.flags),
+                FLAGS_METADATA: listed(export.flags),
             },
         )
 
@@ -138,7 +137,7 @@ def pixel_asset(
                 OPERATION_METADATA: export.id,
                 "scenes": len(export.scenes) - len(left_out),
                 **_unreadable(left_out),
-                DOUBTS_METADATA: _listed(doubts),
+                DOUBTS_METADATA: listed(doubts),
                 "engine": client.name,
                 "state": export.state,
                 **readable(client.facts(export)),
@@ -246,16 +245,12 @@ def realise_series(
     doubts = engine.doubts(request)
     for line in (*(f"left out: {problem}" for problem in left_out), *doubts):
         warn(line)
-    return made, {**readable({"engine": engine.name}), **_unreadable(left_out), DOUBTS_METADATA: _listed(doubts)}
+    return made, {**readable({"engine": engine.name}), **_unreadable(left_out), DOUBTS_METADATA: listed(doubts)}
 
 
 def _unreadable(left_out: list[str]) -> dict[str, dg.MetadataValue]:
     """Metadata of pixels: scenes that could not be read, and why."""
-    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), UNREADABLE_METADATA: _listed(left_out)}
-
-
-def _listed(lines: Collection[str]) -> dg.MetadataValue:
-    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or NOTHING)
+    return {"unreadable_scenes": dg.MetadataValue.int(len(left_out)), UNREADABLE_METADATA: listed(left_out)}
 
 
 def _check_same_request(stored: ExportRequest, expected: ExportRequest, upstream: str) -> None:

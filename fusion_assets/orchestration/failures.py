@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from fusion_assets.errors import FusionError
+from fusion_assets.redaction import redacted_errors
 
 # Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
 # retries are for those that say they are `transient`; all others fail at once.
@@ -18,6 +19,7 @@ NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPO
 def explained() -> Iterator[None]:
     """Show a FusionError as the step's failure; the asset's retry policy applies only where trying again may help."""
     try:
-        yield
+        with redacted_errors():
+            yield
     except FusionError as error:
         raise dg.Failure(description=str(error), allow_retries=error.transient) from error

@@ -11,8 +11,8 @@ from pydantic import Field
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
+from fusion_assets.redaction import public_url
 from fusion_assets.settings import Settings
-from fusion_assets.storage.addresses import public_url
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine_use import workload_tag

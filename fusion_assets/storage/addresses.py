@@ -1,13 +1,9 @@
-"""Local paths and URLs of any kind: shown without secrets, reached through fsspec, copied here to be read.
-
-Errors say what could not be reached and hold no credentials.
-"""
+"""Local paths and URLs of any kind: reached through fsspec, copied here to be read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -16,25 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 
 if TYPE_CHECKING:
     import fsspec
 
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
-
-
-def public_url(text: str) -> str:
-    """Return text with user names, passwords and query strings taken out of every URL in it.
-
-    Args:
-        text: a URL, or a message that contains some.
-
-    Returns:
-        The same text, safe to print.
-    """
-    without_user = re.sub(r"(\w+://)[^/\s@]*@", r"\1", text)
-    return re.sub(r"(\w+://[^\s?'\"]*)\?[^\s'\"]*", r"\1", without_user)
 
 
 @contextmanager
@@ -57,7 +41,7 @@ def io_errors(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
         raise
     except Exception as error:
         # Every object store has its own exceptions, and their texts and causes may hold signed addresses: cut both.
-        detail = public_url(f"{type(error).__name__}: {error}")
+        detail = f"{type(error).__name__}: {error}"
         kind = Unreachable if _transient(error) else FusionError
         raise kind(f"cannot {action} {public_url(url)}: {detail}", expected, remedy) from None
 

@@ -15,7 +15,8 @@ from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.storage.addresses import local_copy, public_url
+from fusion_assets.redaction import public_url
+from fusion_assets.storage.addresses import local_copy
 from fusion_assets.storage.raster_contents import DTYPE_TAG, TAG_PREFIX
 
 REMAKE = "remove the file and make it again: fusion run --select <asset> --region <region> --years <year>"

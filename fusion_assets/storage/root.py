@@ -12,7 +12,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import downloaded, file_system, io_errors, public_url
+from fusion_assets.redaction import public_url
+from fusion_assets.storage.addresses import downloaded, file_system, io_errors
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
 
 

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.root import Storage
 
 
@@ -74,7 +74,7 @@ def test_unknown_protocols_and_missing_packages(monkeypatch):
 
 
 def test_credentials_stay_out_of_errors(monkeypatch):
-    assert public_url("https://user:secret@host/a?sig=abc failed") == "https://host/a failed"
+    assert public_url("https://user:se@cret@host/a b?sig=a bc") == "https://host/a b"
 
     class Broken(fsspec.AbstractFileSystem):
         protocol = "broken"

@@ -12,7 +12,7 @@ from rasterio.errors import RasterioError
 
 from fusion_assets.imagery.retries import RetryPolicy
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 _RETRIES = RetryPolicy(ATTEMPTS, pause=0.2)
 _GDAL = {

@@ -25,7 +25,7 @@ from fusion_assets.imagery.compositing.headers import Header, read_header, settl
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.unreadable import UnusableScene
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 # Files read at once where each costs a round trip.
 _REMOTE_READERS = 8

@@ -22,7 +22,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.retries import bounded, deadline
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 TRANSIENT_CODES = {429, 500, 502, 503, 504}
 _T = TypeVar("_T")
@@ -84,4 +84,4 @@ def service_error(about: str, text: str, passing: bool, remedies: Mapping[str, s
         remedies: part of a text, in lower case, to what to do about it.
     """
     remedy = next((advice for part, advice in remedies.items() if part in text.lower()), "try again later")
-    return (Unreachable if passing else FusionError)(f"{about}: {public_url(text)}", "an answer", remedy)
+    return (Unreachable if passing else FusionError)(f"{about}: {text}", "an answer", remedy)

@@ -13,7 +13,7 @@ from typing import Any
 import pystac
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 
 def one_each(items: Iterable[pystac.Item]) -> list[pystac.Item]:

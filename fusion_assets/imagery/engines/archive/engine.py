@@ -30,7 +30,7 @@ from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.storage.root import Storage
 
 _AT_ONCE = 4

@@ -22,7 +22,7 @@ from fusion_assets.imagery.footprints import footprint, touches
 from fusion_assets.imagery.retries import bounded, deadline
 from fusion_assets.imagery.scenes import interval
 from fusion_assets.imagery.windows import bounds, overlaps
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 if TYPE_CHECKING:
     # Importing them takes a fifth of a second, and catalogs on disk need neither.
@@ -315,7 +315,7 @@ def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
         if cause := _plain_cause(error):
             raise cause from None
         place = public_url(opened.files.latest or opened.root)
-        detail = public_url(f"{type(error).__name__}: {error.__cause__ or error}")
+        detail = f"{type(error).__name__}: {error.__cause__ or error}"
         raise FusionError(
             f"the catalog {public_url(opened.root)} links to {place}, which cannot be read ({detail})",
             "every linked collection and item to be there and whole",

@@ -19,7 +19,7 @@ from requests.exceptions import ChunkedEncodingError
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.retries import bounded, deadline, remaining
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url, redacted
 
 _SAID = 300
 _PASSING = {408, 425, 429}
@@ -241,8 +241,7 @@ def _said(response: requests.Response) -> str:
 
 
 def _printable(text: str) -> str:
-    shown = "".join(sign if sign.isprintable() else " " for sign in public_url(text))
-    return " ".join(shown.split())[:_SAID]
+    return " ".join(redacted(text).split())[:_SAID]
 
 
 def _retry_after(header: str | None) -> float:

@@ -24,7 +24,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import (
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, collection_of, deprecated
 from fusion_assets.imagery.engines.protocol import ExportRequest
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 LIMIT_SECONDS = 20
 """Longer than any answer that a diagnosis asks for takes."""

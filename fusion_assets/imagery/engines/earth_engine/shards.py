@@ -25,7 +25,8 @@ from fusion_assets.grids.crs import normal_crs
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA
-from fusion_assets.storage.addresses import local_copy, public_url
+from fusion_assets.redaction import public_url
+from fusion_assets.storage.addresses import local_copy
 
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
 _SHARD = re.compile(r"(-?\d{10}-\d{10})?\.tif")

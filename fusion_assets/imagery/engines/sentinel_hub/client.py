@@ -22,7 +22,7 @@ from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import status_of
 from fusion_assets.imagery.engines.services import TRANSIENT_CODES
 from fusion_assets.imagery.retries import bounded, deadline
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 # What a token endpoint may say (RFC 6749); anything else that it says is not shown.
 _REFUSALS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope")

@@ -19,7 +19,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import sentinel_hub_error
 from fusion_assets.imagery.engines.services import check_address, package_version, within
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 
 if TYPE_CHECKING:
     from sentinelhub import DownloadRequest

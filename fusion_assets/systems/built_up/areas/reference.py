@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import FILE
-from fusion_assets.storage.addresses import public_url
+from fusion_assets.redaction import public_url
 from fusion_assets.study import ARCHIVE_SAMPLE, Study
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def read_reference(path: str) -> pd.DataFrame:
         ) from None
     except (OSError, ValueError, ImportError) as error:
         raise FusionError(
-            f"reference sample {shown} cannot be read: {public_url(str(error))}", _FORMATS, "save it as one of these"
+            f"reference sample {shown} cannot be read: {error}", _FORMATS, "save it as one of these"
         ) from None
     if len(table.columns) == 1 and set(_OTHER_SEPARATORS) & set(header := str(table.columns[0])):
         raise FusionError(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.evaluation import drift
 from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.redaction import public_url
 from fusion_assets.reports.source_tables import software
 from fusion_assets.reports.tables import UNKNOWN, table_of
-from fusion_assets.storage.addresses import public_url
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 
 if TYPE_CHECKING:

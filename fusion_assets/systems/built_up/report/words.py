@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from fusion_assets.redaction import public_url
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.reports.tables import with_interval
-from fusion_assets.storage.addresses import public_url
 from fusion_assets.study import ARCHIVE_SAMPLE
 from fusion_assets.systems.built_up.areas import change_map, trend
 from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL
