@@ -123,7 +123,7 @@ class ArtifactIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Place one partition, whole or not at all."""
-        with explained():
+        with explained(_attempts(context) or 0):
             self._place(context, obj)
 
     def _place(self, context: dg.OutputContext, obj: Any) -> None:
@@ -161,7 +161,8 @@ class ArtifactIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""
         # Outside a run (load_asset_value) nobody retries, and the plain FusionError says it best.
-        with explained() if _in_run(context) else nullcontext():
+        attempts = _attempts(context)
+        with nullcontext() if attempts is None else explained(attempts):
             return self._load(context)
 
     def _load(self, context: dg.InputContext) -> Any:
@@ -198,11 +199,12 @@ class ArtifactIOManager(dg.IOManager):
             )
 
 
-def _in_run(context: dg.InputContext) -> bool:
+def _attempts(context: dg.InputContext | dg.OutputContext) -> int | None:
+    """How often the step has failed before; None outside a run."""
     try:
-        return context.step_context is not None
+        return context.step_context.previous_attempt_count
     except dg.DagsterInvariantViolationError:
-        return False
+        return None
 
 
 def _fields(artifact: Artifact) -> tuple[str, str | None, str | None]:
