@@ -30,7 +30,7 @@ _ADDRESS_VARIABLE = re.compile(r"^(FUSION|EE|SH)_|URL$|PROXY$", re.IGNORECASE)
 # A login ends at the last @ before the path. Passwords may hold anything, even a slash: then what stands before the
 # first one is neither a host nor a host with a port.
 _LOGIN = re.compile(r"(?<=://)(?:[^/\n]*@|(?!\[)[^\s/:@]{1,200}:(?!\d*(?:[/?#\s]|$))[^\n]*@)")
-_LOGIN_ALONE = re.compile(r"""(?<![\w/])(?!serviceAccount:|mailto:)[^\s/:@'"=(<]{1,200}:[^\s/@'"]{1,200}@(?=[\w\[])""")
+_LOGIN_ALONE = re.compile(r"""(?<!\w)(?!serviceAccount:|mailto:)[^\s/:@'"=(<]{1,200}:[^\s/@'"]{1,200}@(?=[\w\[])""")
 # All of a query: in an address, where libraries show the path alone ("with url: /a?b"), and wherever one has values.
 _QUERIES = (
     re.compile(r"""(://[^?'"\n]{0,500}|\burl: ?[^?'"\n]{0,500})\?[^\s'"]+"""),

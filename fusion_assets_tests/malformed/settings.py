@@ -11,7 +11,7 @@ from unittest.mock import patch
 import numpy as np
 
 from fusion_assets.settings import ENGINES, Settings
-from fusion_assets_tests.malformed.case import Case
+from fusion_assets_tests.malformed.case import MARK, Case
 
 FEW, MANY = 60, 2000
 _NAMES = ("STUDY", "ENGINE", "ARCHIVE", "STORAGE", "DASK_SCHEDULER")
@@ -27,8 +27,8 @@ _TEXTS = (
     "\x1b[2J",
     "tcp://127.0.0.1:8786",
     "tcp://127.0.0.1:999999",
-    "https://user:secret@host/x",
-    "https://host/x?sig=secret",
+    f"https://user:{MARK}@host/x",
+    f"https://host/x?sig={MARK}",
     "s3://bucket/é",
     "/dev/zero",
     "‮x",
