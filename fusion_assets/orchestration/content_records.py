@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 
 from fusion_assets.errors import FusionError, Replaced
-from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+
+if TYPE_CHECKING:
+    from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 
 _CLOCK_S = 2
 _PAUSES_S = (0.5, 1, 2, 3)
