@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli import catalog, init, interruption, loopback
+from fusion_assets.cli import catalog, init, interruption, loopback, verification
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS, Command, present, sections_of
 from fusion_assets.redaction import printable, redact_logs, redacted
@@ -24,7 +24,7 @@ from fusion_assets.systems.registry import MAIN, SYSTEMS
 if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
 
-_OWN = ("demo", "run", "status", "doctor", "ui", "init", "catalog", "loopback")
+_OWN = ("demo", "run", "status", "verify", "doctor", "ui", "init", "catalog", "loopback")
 
 
 _NEXT = """What to do next:
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
         added.set_defaults(command=partial(_of_a_system, each))
+    verification.add_parser(commands)
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")

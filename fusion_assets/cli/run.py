@@ -56,11 +56,9 @@ def prepare(settings: Settings, regions: Sequence[str] = (), years: Sequence[int
         select: Dagster asset selection; empty means all.
 
     Raises:
-        FusionError: study, storage, cluster or selection are not as they must be.
+        FusionError: study or selection are not as they must be.
     """
     study = configured_study(settings, sections_of(SYSTEMS))
-    Storage(settings.storage).check_writable()
-    connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
@@ -73,9 +71,15 @@ def make(prepared: Prepared) -> bool:
     """Make what is missing or stale; says whether anything failed.
 
     A terminal gets a bar; elsewhere every step is a line, when it has ended.
+
+    Raises:
+        FusionError: the storage cannot be written, or the cluster does not answer.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    settings = prepared.site.settings
+    Storage(settings.storage).check_writable()
+    connect_dask(settings.dask_scheduler)
     console = _console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     counts: dict[str, int] = {}
