@@ -41,14 +41,15 @@ def verify(options: argparse.Namespace) -> int:
     from fusion_assets.cli.run import prepare
     from fusion_assets.orchestration.instance import opened_instance, prepare_home
     from fusion_assets.settings import Settings
+    from fusion_assets.systems.registry import SYSTEMS
 
     prepared = prepare(Settings.from_environment(), options.region, options.years, options.select)
-    site, steps = prepared.site, prepared.steps
+    site, study, steps = prepared.site, prepared.site.study, prepared.steps
     whole = not (options.region or options.years or options.select)
     console = Console(soft_wrap=True, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     counts: Counter[str] = Counter()
-    with opened_instance(prepare_home(site.study.name)) as instance, Progress(*columns, console=console) as progress:
+    with opened_instance(prepare_home(study.name)) as instance, Progress(*columns, console=console) as progress:
         bar = progress.add_task("verifying", total=len(steps))
         for step in steps:
             progress.update(bar, description=step.name)
