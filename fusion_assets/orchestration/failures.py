@@ -36,6 +36,4 @@ def explained(attempts: int = 0) -> Iterator[None]:
         if not error.transient:
             raise failure from error
         # It stands in for the error wherever that is shown, the last time too.
-        raise dg.RetryRequested(
-            NETWORK_RETRIES.max_retries, NETWORK_RETRIES.calculate_delay(attempts + 1)
-        ) from failure
+        raise dg.RetryRequested(NETWORK_RETRIES.max_retries, NETWORK_RETRIES.calculate_delay(attempts + 1)) from failure

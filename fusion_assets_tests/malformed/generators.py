@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("items", "settings")
+GENERATORS = ("items", "servers", "settings")

@@ -18,8 +18,8 @@ from requests.exceptions import ChunkedEncodingError
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from fusion_assets.errors import FusionError, Unreachable
-from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.engines.archive.documents import parsed
+from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.retries import bounded, deadline, remaining
 from fusion_assets.redaction import public_url, redacted
 
@@ -164,7 +164,7 @@ class Web(StacApiIO):
         place = public_url(wanted.url)
         try:
             with deadline(self.limits.request_seconds):
-                response, content = bounded(lambda: self._send(wanted))
+                response, content = bounded(lambda: self._send(wanted), place)
         except (requests.RequestException, HTTPError, TimeoutError, ValueError) as error:
             kind = type(error).__name__
             if passing(error):
