@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from fusion_assets.cli.runner import failed_attempts, failure_text
+from fusion_assets.cli.runner import failed_attempts, failure_text, was_interrupted
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnreadableFile
@@ -22,6 +22,9 @@ from fusion_assets_tests.whole_studies import load_study
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     monkeypatch.setattr(failures, "NETWORK_RETRIES", dg.RetryPolicy(max_retries=NETWORK_RETRIES.max_retries))
+
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def run(errors):
@@ -39,10 +42,9 @@ def run(errors):
     with dg.DagsterInstance.ephemeral() as instance:
         definitions = dg.Definitions([stumbling], resources={"documents": dg.mem_io_manager})
         job = definitions.resolve_implicit_global_asset_job_def()
-        config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with contextlib.suppress(KeyboardInterrupt, DagsterExecutionInterruptedError):
             result = job.execute_in_process(
-                instance=instance, raise_on_error=False, run_config=config, partition_key="here"
+                instance=instance, raise_on_error=False, run_config=QUIET, partition_key="here"
             )
             return result, len(tries)
         return None, len(tries)
@@ -125,3 +127,38 @@ def test_scenes_beyond_the_tolerance_may_be_tried_again_where_one_of_them_may(tr
     with pytest.raises(FusionError, match="1 of 2 scenes") as caught:
         tolerating(make, lambda: {"a": bad, "b": None}, "here|2019", 0.1)
     assert caught.value.transient is transient
+
+
+class Interrupting(dg.ConfigurableIOManager):
+    """A storage at which Ctrl-C is pressed."""
+
+    def handle_output(self, context, obj):
+        pass
+
+    def load_input(self, context):
+        with explained():
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("loading", [True, False])
+def test_an_interruption_ends_the_run_and_is_not_tried_again(loading):
+    tries = []
+
+    @dg.asset(io_manager_key="storage")
+    def upstream():
+        return 1
+
+    @dg.asset(ins={"upstream": dg.AssetIn()} if loading else {}, retry_policy=NETWORK_RETRIES)
+    def stopped(**inputs):
+        with explained():
+            tries.append(1)
+            raise KeyboardInterrupt
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        definitions = dg.Definitions([upstream, stopped], resources={"storage": Interrupting()})
+        result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+            instance=instance, raise_on_error=False, asset_selection=[dg.AssetKey("stopped")], run_config=QUIET
+        )
+        assert [each.status for each in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+    assert len(tries) == (0 if loading else 1) and not failed_attempts(result)
+    assert was_interrupted(result) and not was_interrupted(run([FusionError("wrong")])[0])

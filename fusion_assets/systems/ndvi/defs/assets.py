@@ -201,6 +201,7 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         ends of its 90 % interval.
         """
         from fusion_assets.storage.documents import unpacked
+        from fusion_assets.storage.json_objects import as_written
         from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
         from fusion_assets.systems.ndvi.gap_filling.estimators import fitted_from_dict
         from fusion_assets.systems.ndvi.observations import NDVI
@@ -208,7 +209,8 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         engine.connect_dask()
         clear, backscatter = inputs[requests.CLEAR], inputs.get(requests.BACKSCATTER)
         days = filling.target_days(clear, year, use.every_days)
-        fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
+        with as_written(f"{requests.MODEL} of {region} {year}", f"make it anew: fusion run --select {requests.MODEL}"):
+            fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
         series = filling.filled(fitted, clear, backscatter, days)
         cube = _write(site, requests.FILLED, region, year, series, filling.LAYERS)
         metadata = {"method": use.method, "dates": cube.dates, "valid_share": cube.stats[NDVI]["valid_share"]}
