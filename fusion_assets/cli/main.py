@@ -164,14 +164,16 @@ def _run_study(
     from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.resources import connect_dask
     from fusion_assets.storage.root import Storage
     from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
     study = configured_study(settings, sections_of(SYSTEMS))
     Storage(settings.storage).check_writable()
-    connect_dask(settings.dask_scheduler)
+    if settings.dask_scheduler:
+        from fusion_assets.orchestration.dask_cluster import connect_dask
+
+        connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
