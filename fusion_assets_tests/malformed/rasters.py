@@ -148,10 +148,17 @@ def _clean(form: tuple[tuple[str, Any], ...]) -> bytes:
 
 
 def _flip(path: Path, random: np.random.Generator) -> None:
-    """Bytes anywhere."""
+    """Bytes anywhere but in the pixels: GDAL leaves the checksums of compressed blocks unread."""
     content = bytearray(path.read_bytes())
+    with rasterio.open(path) as source:
+        height, width = source.block_shapes[0]
+        names = [f"{col}_{row}" for row in range(-(-SHAPE[0] // height)) for col in range(-(-SHAPE[1] // width))]
+        said = [source.get_tag_item(f"BLOCK_{what}_{name}", "TIFF", 1) for name in names for what in ("OFFSET", "SIZE")]
+        blocks = [(int(offset), int(size)) for offset, size in zip(said[::2], said[1::2], strict=True)]
+    pixels = {place for offset, size in blocks for place in range(offset, offset + size)}
+    others = [place for place in range(len(content)) if place not in pixels]
     for _ in range(int(random.integers(1, 6))):
-        content[int(random.integers(len(content)))] ^= int(random.integers(1, 256))
+        content[others[int(random.integers(len(others)))]] ^= int(random.integers(1, 256))
     path.write_bytes(content)
 
 
@@ -164,10 +171,9 @@ def _flip_head(path: Path, random: np.random.Generator) -> None:
 
 
 def _cut(path: Path, random: np.random.Generator) -> None:
-    """An end that is missing, or zeros in its place."""
+    """An end that is missing."""
     content = path.read_bytes()
-    kept = int(random.integers(len(content)))
-    path.write_bytes(content[:kept] + bytes(len(content) - kept) * int(random.integers(2)))
+    path.write_bytes(content[: int(random.integers(len(content)))])
 
 
 def _directory(path: Path, random: np.random.Generator) -> None:
