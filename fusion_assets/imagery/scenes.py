@@ -365,7 +365,7 @@ def _declared_number(item: pystac.Item, where: Location, name: str) -> float | N
     try:
         number = math.nan if isinstance(value, bool) else float(value)
         possible = (name == "nodata" and not isinstance(value, bool)) or math.isfinite(number)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number, possible = 0.0, False
     if possible and (name != "scale" or number > 0):
         return number
