@@ -17,7 +17,7 @@ NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPO
 
 
 class Stopped(dg.DagsterError, DagsterExecutionInterruptedError):
-    """Ctrl-C, or a run that was terminated. A retry policy makes Dagster try again, but not after an error of its own."""
+    """Ctrl-C, or a run that was terminated; as an error of Dagster's own it is not tried again by retry policies."""
 
 
 @contextlib.contextmanager

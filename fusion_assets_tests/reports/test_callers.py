@@ -32,8 +32,8 @@ def test_people_and_programs_of_this_machine_are_answered(headers, page):
 
 @pytest.mark.parametrize(
     "hosts", [[], ["evil.example:3000"], ["127.0.0.1:3001"], ["127.0.0.1"], ["127.0.0.1:3000.evil.example"],
-              ["localhost.:3000"], ["evil@localhost:3000"], ["localhost:3000", "evil.example:3000"], ["[::1%eth0]:3000"],
-              ["127.1:3000"], ["127.0.0.1:3000,evil"]],
+              ["localhost.:3000"], ["evil@localhost:3000"], ["localhost:3000", "evil.example:3000"],
+              ["[::1%eth0]:3000"], ["127.1:3000"], ["127.0.0.1:3000,evil"]],
 )  # fmt: skip
 def test_a_name_that_leads_here_from_elsewhere_is_refused(hosts):
     status, line = refusal([("Host", host) for host in hosts], 3000, True)
