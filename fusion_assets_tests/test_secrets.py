@@ -22,7 +22,7 @@ from fusion_assets.imagery.engines.protocol import Export, operation_id
 from fusion_assets.loopbacks.earth_engine import EarthEngineService
 from fusion_assets.loopbacks.earth_engine.tokens import private_key, service_account_file, token_endpoint, user_file
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
-from fusion_assets.orchestration import engine_assets
+from fusion_assets.orchestration import failures
 from fusion_assets.orchestration.engine_assets import with_login
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
@@ -84,8 +84,8 @@ class Place:
 def place(tmp_path, catalog, capfd, monkeypatch):
     """Where nobody waits between attempts, of requests or of runs."""
     monkeypatch.setattr(retries, "sleep", lambda _: None)
-    at_once = dg.RetryPolicy(max_retries=engine_assets.NETWORK_RETRIES.max_retries)
-    monkeypatch.setattr(engine_assets, "NETWORK_RETRIES", at_once)
+    at_once = dg.RetryPolicy(max_retries=failures.NETWORK_RETRIES.max_retries)
+    monkeypatch.setattr(failures, "NETWORK_RETRIES", at_once)
     for name in ("EE_PROJECT", "EE_URL", "FUSION_ARCHIVE", "FUSION_ENGINE", "FUSION_EE_BUCKET"):
         monkeypatch.delenv(name, raising=False)
     return Place(tmp_path, catalog, capfd, monkeypatch)

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli import interruption, loopback
+from fusion_assets.cli import interruption, loopback, verification
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
 from fusion_assets.redaction import printable, redact_logs, redacted
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
 
-_OWN = ("demo", "run", "doctor", "ui", "loopback")
+_OWN = ("demo", "run", "verify", "doctor", "ui", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
         added.set_defaults(command=partial(_of_a_system, each))
+    verification.add_parser(commands)
     doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
     doctor.set_defaults(command=_doctor)
     ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")

@@ -19,6 +19,7 @@ from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
 from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
@@ -211,16 +212,27 @@ def why_not_fresh(
     stale = why_stale(definitions, instance, key, partition)
     if stale:
         return stale
-    manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
-    artifact = Artifact.of(key, partition, step.asset.partitions_def)
+    manager, artifact = manager_of(step, managers)
     try:
-        manager.verify(artifact)
+        while_replaced(lambda: _look(manager, artifact, content_record(instance, key, partition)))
     except FusionError as error:
         return f"what is stored cannot be used: {error.found}"
     request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
+
+
+def manager_of(step: Step, managers: Mapping[str, ArtifactIOManager]) -> tuple[ArtifactIOManager, Artifact]:
+    """What a step stores, and the manager that stores it."""
+    key = step.asset.key
+    artifact = Artifact.of(key, step.partition, step.asset.partitions_def)
+    return managers[step.asset.get_io_manager_key_for_asset_key(key)], artifact
+
+
+def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
+    manager.verify(artifact)
+    check_content(manager, artifact, record)
 
 
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:

@@ -86,6 +86,8 @@ def finished_exports(
                     skip_reason="No export to collect: the engine makes none.", cursor=context.cursor
                 )
             exports, cursor = client.finished_since(context.cursor)
+            if odd := operations.odd():
+                context.log.warning(f"{len(odd)} files of operations are left out; the first: {odd[0]}")
             ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
             records = records_of(context.instance, export_assets, ours)
             decisions = {export.id: decide(export, records, now) for export in ours}
