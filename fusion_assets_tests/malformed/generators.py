@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("items", "rasters", "servers", "settings")
+GENERATORS = ("items", "models", "rasters", "servers", "settings", "stored_files")
