@@ -22,6 +22,10 @@ from fusion_assets.systems.built_up.areas.reference_frame import (
 )
 
 COLUMNS = ("year", "stratum", "inclusion_probability", "label")
+MOST_ROWS = 300_000
+"""Of one region: 10,000 points in 30 years."""
+MOST_STRATA = 5_000
+"""Strata of all years, each by itself."""
 _SHOWN = 5
 _MOST_DEGREES = {"lon": 360.0, "lat": 90.0}
 # Outlines are drawn otherwise, and areas measured otherwise; a grid's pixels reach beyond the outline.
@@ -79,6 +83,11 @@ def checked_reference(
     if names == ("lon", "lat"):
         x, y = from_lonlat(grid.crs).transform(x, y)
     year, stratum = _numbers(table["year"]).astype(int), table["stratum"].astype(str)
+    groups = len(pd.DataFrame({"year": year, "stratum": stratum}).drop_duplicates())
+    if len(table) > MOST_ROWS or groups > MOST_STRATA:
+        problem.require(
+            [f"{len(table)} rows and {groups} strata of years"], "", f"at most {MOST_ROWS} and {MOST_STRATA}"
+        )
     place = pd.DataFrame({"x": x, "y": y}).groupby(["x", "y"], sort=False).ngroup()
     twice = pd.DataFrame({"place": place, "year": year}).duplicated()
     problem.rows(twice, "the place and year of an earlier row", "each place once a year: keep one row")
@@ -203,7 +212,12 @@ def _of_region(
 
 
 def _numbers(column: pd.Series) -> pd.Series:
-    """A column as plain floats, NaN for what is no number, whatever kind of missing value the file has."""
+    """A column as plain floats, NaN for what is no number, whatever kind of missing value the file has.
+
+    True and false may be labels; as a probability or a place they are no numbers.
+    """
+    if pd.api.types.is_bool_dtype(column) and column.name != "label":
+        return pd.Series(np.nan, index=column.index)
     values = pd.to_numeric(column, errors="coerce")
     return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), index=column.index)
 
