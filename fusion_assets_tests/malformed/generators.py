@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("settings", "studies")
+GENERATORS = ("settings", "studies", "samples")

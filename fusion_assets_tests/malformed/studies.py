@@ -124,7 +124,10 @@ def _listed() -> Iterator[tuple[str, bytes, Callable[[Path], None]]]:
         ("100 MB", "#" * 100_000_000),
         ("many values", "x: [" + "1," * 3_000_000 + "1]"),
         ("many keys", "".join(f"k{number}: 1\n" for number in range(200_000))),
-        ("many regions", _dump({**BASE, "regions": [{"name": f"r{n}", "bbox": [84, 27, 85, 28]} for n in range(5001)]})),
+        (
+            "many regions",
+            _dump({**BASE, "regions": [{"name": f"r{n}", "bbox": [84, 27, 85, 28]} for n in range(5001)]}),
+        ),
         ("many systems", _dump({**BASE, "regions": [_odd_region(n) for n in range(500)]})),
         ("long line", "name: " + "x" * 5_000_000),
     ):

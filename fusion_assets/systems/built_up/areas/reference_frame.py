@@ -22,6 +22,7 @@ import pyproj
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.study.mistakes import cut
 
 # By what share sums may differ: outlines drawn otherwise, areas measured otherwise, probabilities rounded.
 _TOLERANCE = 0.02
@@ -136,7 +137,7 @@ def incomplete_strata(points: pd.DataFrame) -> list[str]:
             if sums[more] - sums[less] > allowed and (key not in worst or sums[more] > worst[key][2]):
                 worst[key] = sums[less], pair[more], sums[more]
     return [
-        f"stratum {stratum} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
+        f"stratum {cut(stratum)} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
         f"({1 - less / more:.1%} are lacking)"
         for (stratum, year), (less, other, more) in sorted(worst.items())
     ]

@@ -15,6 +15,7 @@ from fusion_assets.storage.local_files import content_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 NAMES = ("region", "stratum")
 """Columns of names: `NA` and `None` are names like any other, and `01` is not `1`."""
@@ -23,6 +24,7 @@ MOST_BYTES = 64_000_000
 MOST_ROWS = 1_000_000
 _MOST_COLUMNS = 1000
 _LONGEST_NAME = 200
+_LONGEST_LINE = 100_000
 _CONNECT_SECONDS, _READ_SECONDS, _WHOLE_SECONDS = 10, 60, 300
 
 
@@ -78,6 +80,8 @@ def read_csv(content: bytes) -> pd.DataFrame:
     first = content.partition(b"\n")[0]
     if first.count(b",") >= _MOST_COLUMNS:
         raise ValueError(f"more than {_MOST_COLUMNS} columns")
+    if max(map(len, io.BytesIO(content)), default=0) > _LONGEST_LINE:
+        raise ValueError(f"a line of more than {_LONGEST_LINE} bytes")
     header = next(csv.reader(io.StringIO(first.decode("utf-8-sig"))), [])
     _check_header(header)
     missing = {name: [""] if name in NAMES else sorted(STR_NA_VALUES) for name in header}
@@ -117,7 +121,7 @@ def read_parquet(content: bytes) -> pd.DataFrame:
         _check_header(schema.names)
         _check_rows(file.metadata.num_rows)
         used = [schema.field(name) for name in schema.names if name in USED]
-        texts = [field.name for field in used if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
+        texts = [field.name for field in used if _is_text(field.type)]
         for field in used:
             if field.name not in texts and not _is_number(field.type):
                 raise ValueError(f"column {field.name} holds {str(field.type)[:60]}, no numbers or text")
@@ -133,12 +137,18 @@ def read_parquet(content: bytes) -> pd.DataFrame:
         raise ValueError(str(error)) from None
 
 
-def _is_number(kind: object) -> bool:
-    import pyarrow as pa
+def _is_number(kind: pa.DataType) -> bool:
+    from pyarrow import types
 
-    known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
-    inner = kind.value_type if pa.types.is_dictionary(kind) else kind  # type: ignore[attr-defined]
-    return any(is_kind(inner) for is_kind in known) or (inner is not kind and pa.types.is_string(inner))
+    known = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
+    return any(is_kind(kind) for is_kind in known)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    from pyarrow import types
+
+    inner = kind.value_type if types.is_dictionary(kind) else kind
+    return types.is_string(inner) or types.is_large_string(inner)
 
 
 def _check_header(names: list[str]) -> None:
