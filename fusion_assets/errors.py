@@ -36,3 +36,7 @@ class Unreachable(FusionError):
     """
 
     transient = True
+
+
+class Replaced(FusionError):
+    """What was read was being replaced by another run, or has just been: who reads begins again."""

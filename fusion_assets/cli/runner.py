@@ -13,10 +13,13 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.events import RunFailureReason
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
 from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
@@ -149,11 +152,15 @@ def run_steps(
 
     Yields:
         One outcome a step, when it has ended.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; nothing more is begun, and what was under way has no outcome.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     broken: set[tuple[dg.AssetKey, str]] = set()
     for step in steps:
+        interruption.check()
         if any(upstream in broken for upstream in _upstream(step, definitions)):
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "skipped")
@@ -171,12 +178,21 @@ def run_steps(
             run_config=quiet,
             tags={"fusion/by": "fusion run"},
         )
+        interruption.check()
+        if was_interrupted(result):
+            raise KeyboardInterrupt
         warnings = (*failed_attempts(result), *_failed_checks(result))
         if result.success:
             yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", failure_text(result), warnings)
+
+
+def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Dagster has caught Ctrl-C, and made it a failure of the run."""
+    reasons = [event.job_failure_data.failure_reason for event in result.all_events if event.is_job_failure]
+    return RunFailureReason.UNEXPECTED_TERMINATION in reasons
 
 
 def why_not_fresh(
@@ -196,16 +212,27 @@ def why_not_fresh(
     stale = why_stale(definitions, instance, key, partition)
     if stale:
         return stale
-    manager = managers[step.asset.get_io_manager_key_for_asset_key(key)]
-    artifact = Artifact.of(key, partition, step.asset.partitions_def)
+    manager, artifact = manager_of(step, managers)
     try:
-        manager.verify(artifact)
+        while_replaced(lambda: _look(manager, artifact, content_record(instance, key, partition)))
     except FusionError as error:
         return f"what is stored cannot be used: {error.found}"
     request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
+
+
+def manager_of(step: Step, managers: Mapping[str, ArtifactIOManager]) -> tuple[ArtifactIOManager, Artifact]:
+    """What a step stores, and the manager that stores it."""
+    key = step.asset.key
+    artifact = Artifact.of(key, step.partition, step.asset.partitions_def)
+    return managers[step.asset.get_io_manager_key_for_asset_key(key)], artifact
+
+
+def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
+    manager.verify(artifact)
+    check_content(manager, artifact, record)
 
 
 def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:

@@ -27,6 +27,9 @@ WITH_HALO = "with_halo"
 """Layer after which the graph only ever looks inwards: blocks that bring their halo enter the graph there."""
 CHANNELS_LAST = "channels_last"
 """Layer that turns planes of channels into channels of pixels, for the networks."""
+_MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
+_MOST_UNPACKED = 20
+_SHOWN = 200
 MEMBER = "seed_{}_{}"
 """Dense layer of a network, by the numbers of network and layer."""
 
@@ -154,13 +157,43 @@ def read_model(path: Path, shown: str, card: Mapping[str, Any], command: str) ->
     Raises:
         FusionError: the file cannot be read, or the model has another number of inputs than the card has features.
     """
+    remedy = f"make it anew: {command}"
+    features = card.get("features", [])
+    if not isinstance(features, list) or not all(isinstance(name, str) for name in features):
+        raise FusionError(f"the card of {shown} has the features {str(features)[:80]}", "their names", remedy)
+    _check_archive(path, shown, remedy)
+    keras = backend.keras()
     try:
-        model = backend.keras().models.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError) as error:
-        raise FusionError(f"{shown} cannot be read: {error}", "a Keras model", f"make it anew: {command}") from error
-    features, width = list(card.get("features", ())), model.input_shape[-1]
-    if width != len(features):
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        width = model.input_shape[-1]
+    except Exception as error:  # a configuration names any layer with any arguments, and each breaks in its own way
         raise FusionError(
-            f"{shown} takes {width} features", f"{len(features)}: {', '.join(features)}", f"make it anew: {command}"
-        )
+            f"{shown} cannot be read: {type(error).__name__}: {str(error)[:_SHOWN]}", "a Keras model", remedy
+        ) from error
+    if width != len(features):
+        raise FusionError(f"{shown} takes {width} features", f"{len(features)}: {', '.join(features)}", remedy)
     return model
+
+
+def _check_archive(path: Path, shown: str, remedy: str) -> None:
+    """Refuse an archive that unpacks to something else, or to more, than Keras writes.
+
+    Weights are stored as they are: what is much larger unpacked than packed was not written by Keras. Layers that run
+    code of the file or read other files are refused by Keras itself, in its safe mode.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+        names = sorted(member.filename for member in members)
+        size, packed = sum(member.file_size for member in members), path.stat().st_size
+        problem = (
+            f"holds {', '.join(names)[:_SHOWN]}"
+            if names != _MEMBERS
+            else f"is {size:,} bytes unpacked and {packed:,} packed"
+            if size > _MOST_UNPACKED * packed
+            else ""
+        )
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        problem = f"cannot be read: {error}"
+    if problem:
+        raise FusionError(f"{shown} {problem}", f"a Keras model: {', '.join(_MEMBERS)}", remedy)

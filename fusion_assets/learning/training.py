@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.learning.backend import tensorflow
+from fusion_assets.storage.json_objects import as_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,13 +41,17 @@ class State:
         """Set the variables to what was stored; the history so far, empty where there is nothing to go on from."""
         if not self.storage.exists(self.path):
             return []
-        with np.load(io.BytesIO(self.storage.read_bytes(self.path)), allow_pickle=False) as stored:
+        with (
+            as_written(self.path, "remove it: the training begins anew"),
+            np.load(io.BytesIO(self.storage.read_bytes(self.path)), allow_pickle=False) as stored,
+        ):
             about = json.loads(str(stored["about"]))
             if about["key"] != self.key:
                 return []
-            for number, variable in enumerate(variables):
-                variable.assign(stored[str(number)])
-        return about["history"]
+            kept = [stored[str(number)] for number in range(len(variables))]
+            for variable, values in zip(variables, kept, strict=True):
+                variable.assign(values)
+            return list(about["history"])
 
     def save(self, variables: Sequence[Any], history: list[dict[str, float]]) -> None:
         """Store the variables and the history in place of what was there."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +16,7 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.failures import explained
-from fusion_assets.storage.root import Storage
+from fusion_assets.storage.root import Storage, sha256_of
 
 Expected = Callable[[str, str | None, str | None], dict[str, str]]
 """(asset, region, year) -> facts the stored artifact must carry, for example grid_digest and recipe_digest."""
@@ -100,6 +99,25 @@ class ArtifactIOManager(dg.IOManager):
     def load(self, artifact: Artifact) -> Any:
         """Return a stored value."""
 
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Digests of what is stored that cost no more than reading the files that are read as a whole.
+
+        Returns:
+            By the names under which `save` gives them as metadata.
+        """
+        return {"digest": self._sha256(self.path(artifact))}
+
+    def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
+        """The same of pixels, computed from all of them; nothing for artifacts without."""
+        return {}
+
+    def changed(self, artifact: Artifact) -> float | None:
+        """When a stored artifact was last changed, seconds since 1970; None where that is not known."""
+        return self.storage.changed(self.path(artifact))
+
+    def _sha256(self, path: str) -> str:
+        return sha256_of(self.storage.open_local(path))
+
     def verify(self, artifact: Artifact) -> None:
         """Find out whether a stored artifact is there, whole and this study's, as cheaply as that can be known.
 
@@ -123,7 +141,7 @@ class ArtifactIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Place one partition, whole or not at all."""
-        with explained():
+        with explained(_attempts(context) or 0):
             self._place(context, obj)
 
     def _place(self, context: dg.OutputContext, obj: Any) -> None:
@@ -161,30 +179,49 @@ class ArtifactIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""
         # Outside a run (load_asset_value) nobody retries, and the plain FusionError says it best.
-        with explained() if _in_run(context) else nullcontext():
-            return self._load(context)
+        attempts = _attempts(context)
+        if attempts is None:
+            return self._load(context, None)
+        with explained(attempts):
+            return self._load(context, context.instance)
 
-    def _load(self, context: dg.InputContext) -> Any:
+    def _load(self, context: dg.InputContext, instance: dg.DagsterInstance | None) -> Any:
+        def found(artifact: Artifact) -> Any:
+            if instance is None:
+                return self._found(artifact)
+            from fusion_assets.orchestration.content_records import check_content, content_record
+
+            self._exists(artifact)
+            record = content_record(instance, context.asset_key, artifact.partition or None)
+            check_content(self, artifact, record)
+            return self._found(artifact)
+
         if not context.has_asset_partitions:
-            return self._found(Artifact.of(context.asset_key, None, None))
+            return found(Artifact.of(context.asset_key, None, None))
         definition, keys = context.asset_partitions_def, list(context.asset_partition_keys)
         artifacts = sorted((Artifact.of(context.asset_key, key, definition) for key in keys), key=_fields)
         per_region = context.has_partition_key and "|" not in context.partition_key
         if len(artifacts) == 1 and not (artifacts[0].year and per_region):
-            return self._found(artifacts[0])
+            return found(artifacts[0])
         if not artifacts:
             raise FusionError(
                 f"no partition of {context.asset_key.to_user_string()} belongs to this one",
                 "at least one upstream partition",
                 "check the years of the study and the partition mapping of the asset",
             )
-        return {artifact.partition: self._found(artifact) for artifact in artifacts}
+        return {artifact.partition: found(artifact) for artifact in artifacts}
 
     def _found(self, artifact: Artifact) -> Any:
+        self._exists(artifact)
+        return self.load(artifact)
+
+    def _exists(self, artifact: Artifact) -> None:
         path = self.path(artifact)
         if not self.storage.exists(path):
+            if self.storage.names_something(path):
+                remedy = f"remove it, then make the artifact anew: {artifact.command}"
+                raise FusionError(f"{path} is no file", artifact.named, remedy)
             raise FusionError(f"{artifact.named} is not stored: no {path}", "it to be made first", artifact.command)
-        return self.load(artifact)
 
     def compare(self, artifact: Artifact, path: str, stored: Mapping[str, Any]) -> None:
         """Refuse an artifact that another study or other settings made."""
@@ -198,11 +235,12 @@ class ArtifactIOManager(dg.IOManager):
             )
 
 
-def _in_run(context: dg.InputContext) -> bool:
+def _attempts(context: dg.InputContext | dg.OutputContext) -> int | None:
+    """How often the step has failed before; None outside a run."""
     try:
-        return context.step_context is not None
+        return context.step_context.previous_attempt_count
     except dg.DagsterInvariantViolationError:
-        return False
+        return None
 
 
 def _fields(artifact: Artifact) -> tuple[str, str | None, str | None]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.instance_databases import check_databases, repair_databases
+from fusion_assets.orchestration.instance_databases import broken, check_databases, repair_databases
 
 PROCESS_TAG = "fusion/process"
 # Dagster's own note of the code server that launched a run.
@@ -81,8 +81,15 @@ def opened_instance(home: Path, patience: Patience = Patience()) -> Iterator[dg.
     with alone(home, patience):
         check_databases(home)
         instance = _opened(home)
-    with instance:
-        yield instance
+    try:
+        with instance:
+            yield instance
+    except FusionError:
+        raise
+    except Exception as error:
+        if told := broken(home, error):
+            raise told from None
+        raise
 
 
 def _opened(home: Path) -> dg.DagsterInstance:

@@ -7,6 +7,7 @@ then missing, or a database says that it is of two versions.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,11 +17,25 @@ from typing import TYPE_CHECKING
 import yaml
 
 from fusion_assets.errors import FusionError
+from fusion_assets.storage.disk_space import full
 
 if TYPE_CHECKING:
     from sqlalchemy import MetaData
 
+_LEAST_FREE = 200_000
 _LOCKED_SECONDS = 10
+_ROOM = "free some space on its disk, or set DAGSTER_HOME to a larger one"
+_WRITABLE = "make it writable again, or set DAGSTER_HOME to a directory of your own"
+_REMEDIES = {
+    "full": _ROOM,
+    "no space": _ROOM,
+    "quota": _ROOM,
+    "disk i/o error": _ROOM,
+    "readonly": _WRITABLE,
+    "read-only": _WRITABLE,
+    "permission": _WRITABLE,
+    "locked": "stop what else uses it",
+}
 _STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
 
 
@@ -64,6 +79,32 @@ def repair_databases(home: Path) -> list[str]:
             _repair(path, tables)
             done.append(f"{path} {problem}: repaired")
     return done
+
+
+def broken(home: Path, error: BaseException) -> FusionError | None:
+    """What an error of a database, or of a file beside it, says of an instance in use; None for any other error.
+
+    Args:
+        home: of the instance.
+        error: that was met while it was in use.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    met: BaseException | None = error
+    while met is not None:
+        ours = isinstance(met, OSError) and str(met.filename or "").startswith(str(home))
+        if ours or isinstance(met, sqlite3.Error | DBAPIError):
+            break
+        met = met.__cause__ or met.__context__
+    if met is None:
+        return None
+    why = str(getattr(met, "orig", None) or met).splitlines()[0]
+    remedy = next((remedy for words, remedy in _REMEDIES.items() if words in why.lower()), "run `fusion doctor`")
+    return FusionError(
+        f"the Dagster instance {home} cannot be used any more: {why}",
+        "databases that can be read and written",
+        f"{remedy}, then start again; what was finished is kept",
+    )
 
 
 def _databases(home: Path) -> dict[Path, MetaData]:
@@ -169,6 +210,8 @@ def _read(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _damaged(path: Path, why: str) -> FusionError:
+    if shutil.disk_usage(path.parent).free < _LEAST_FREE:  # SQLite needs some to read, too
+        return full(path.parent, "is full", None, "set DAGSTER_HOME to a directory on a larger one")
     return FusionError(
         f"{path} of the Dagster instance cannot be read: {why}",
         "a whole SQLite database that this user may read",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +14,8 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
-from fusion_assets.storage.leftovers import WORK_PREFIX
+from fusion_assets.storage.disk_space import temporary_folder
+from fusion_assets.storage.json_objects import as_written, json_object
 
 if TYPE_CHECKING:
     from fusion_assets.storage import cubes as store
@@ -58,6 +57,19 @@ class RasterIOManager(ArtifactIOManager):
 
         return open_raster(self.storage.open_local(self.path(artifact))).attrs
 
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """What the file's tags say of its pixels."""
+        from fusion_assets.storage.raster_contents import said_digest
+
+        return {"digest": said_digest(self.storage.open_local(self.path(artifact)))}
+
+    def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
+        """What its pixels say."""
+        from fusion_assets.storage.raster_contents import content_digest
+
+        path = self.path(artifact)
+        return {"digest": content_digest(self.storage.open_local(path), path)}
+
     def load(self, artifact: Artifact) -> Any:
         """Open the file lazily, after comparing its tags."""
         from fusion_assets.storage.raster_writing import open_raster
@@ -80,12 +92,20 @@ class TableIOManager(ArtifactIOManager):
         table, document = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
         _require(table, pd.DataFrame, artifact, "a DataFrame, or a tuple of DataFrame and dict")
         facts = self.facts(artifact)
-        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
-            file = Path(directory) / "table.parquet"
+        with temporary_folder() as folder:
+            file = folder / "table.parquet"
             artifact_files.write_table(table, file, facts | ({"document": "json"} if document is not None else {}))
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), document, facts)
         metadata = {"digest": digest, "dagster/row_count": len(table), "columns": ", ".join(map(str, table.columns))}
-        return metadata if document is None else metadata | {"document": _shown(document)}
+        return metadata if document is None else metadata | self._beside(artifact) | {"document": _shown(document)}
+
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Of the table, and of the JSON beside it."""
+        return super().digests(artifact) | self._beside(artifact)
+
+    def _beside(self, artifact: Artifact) -> dict[str, str]:
+        document = artifact_files.beside(self.path(artifact))
+        return {"document_digest": self._sha256(document)} if self.storage.exists(document) else {}
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """What the Parquet metadata say."""
@@ -111,11 +131,12 @@ class DocumentIOManager(ArtifactIOManager):
         """Place the document."""
         _require(value, (dict, str), artifact, "a dict (JSON) or a str (HTML)")
         if isinstance(value, str):
-            self.storage.write_bytes(value.encode(), self.path(artifact, "html"))
-            return {"extension": "html"}
+            content = value.encode()
+            self.storage.write_bytes(content, self.path(artifact, "html"))
+            return {"extension": "html", "digest": hashlib.sha256(content).hexdigest()}
         content = artifact_files.to_json(value, self.facts(artifact))
         self.storage.write_bytes(content, self.path(artifact))
-        return {"document": _shown(value)}
+        return {"document": _shown(value), "digest": hashlib.sha256(content).hexdigest()}
 
     def path(self, artifact: Artifact, extension: str | None = None) -> str:
         """Where the document lies: the HTML file where there is one and no JSON file."""
@@ -125,7 +146,7 @@ class DocumentIOManager(ArtifactIOManager):
     def document(self, artifact: Artifact) -> tuple[dict[str, Any], dict[str, str]]:
         """The JSON and its facts, not compared."""
         path = self.path(artifact)
-        return artifact_files.from_json(self.storage.read_bytes(path), path, artifact.command)
+        return artifact_files.read_document(self.storage, path, artifact.command)
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """What the JSON says of itself; nothing for HTML."""
@@ -147,11 +168,14 @@ class CatalogIOManager(DocumentIOManager):
     def load(self, artifact: Artifact) -> Any:
         """Return the dict, after looking at every document it names."""
         written = super().load(artifact)
-        expected = {written["catalog"]: None, written["collection"]: None}
-        expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
+        with as_written(self.path(artifact), f"publish anew: {artifact.command}"):
+            expected = {written["catalog"]: None, written["collection"]: None}
+            expected |= {item["path"]: item["sha256"] for item in written["items"].values()}
         for name, sha256 in expected.items():
             path = f"{self.storage.root}/{name}"
             content = self.storage.read_bytes(path) if self.storage.exists(path) else None
+            if content is not None and not sha256:
+                json_object(content, path, f"publish anew: {artifact.command}")
             if content is None or (sha256 and hashlib.sha256(content).hexdigest() != sha256):
                 state = "is not there" if content is None else "was changed after it was written"
                 raise FusionError(f"{path} {state}", "what was published", artifact.command)
@@ -168,13 +192,21 @@ class ModelIOManager(ArtifactIOManager):
         from fusion_assets.learning import saved_model
 
         _require(value, saved_model.TrainedModel, artifact, "a TrainedModel")
-        with tempfile.TemporaryDirectory(prefix=WORK_PREFIX) as directory:
-            file = Path(directory) / "model.keras"
+        with temporary_folder() as folder:
+            file = folder / "model.keras"
             value.keras_model.save(file)
             saved_model.without_time(file)
             facts = self.facts(artifact)
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), value.card, facts)
-        return {"digest": digest, "card": _shown(value.card)}
+        return {"digest": digest, **self._card_digest(artifact), "card": _shown(value.card)}
+
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Of the model, and of its card."""
+        return super().digests(artifact) | self._card_digest(artifact)
+
+    def _card_digest(self, artifact: Artifact) -> dict[str, str]:
+        card = artifact_files.beside(self.path(artifact))
+        return {"card_digest": self._sha256(card)} if self.storage.exists(card) else {}
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
         """What the card says of the file."""
@@ -211,7 +243,8 @@ class CubeIOManager(DocumentIOManager):
         self.compare(artifact, path, value.facts)
         before = self._record(artifact) if self.storage.exists(path) else {}
         record = {**value.to_dict(), "replaced": before.get("store")}
-        self.storage.write_bytes(artifact_files.to_json(record, self.facts(artifact)), path)
+        content = artifact_files.to_json(record, self.facts(artifact))
+        self.storage.write_bytes(content, path)
         store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
         records = [
             {"layer": name, **{key: _rounded(x) for key, x in each.items()}} for name, each in value.stats.items()
@@ -222,8 +255,38 @@ class CubeIOManager(DocumentIOManager):
             "dates": value.dates,
             "layers": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
+            "record_digest": hashlib.sha256(content).hexdigest(),
             **({"preview": dg.MetadataValue.md(_series_markdown(value, artifact))} if value.preview else {}),
         }
+
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Of the JSON, and what it says of the series; it holds digests of all files, which reading compares."""
+        said = str(self.document(artifact)[0].get("digest"))
+        return {"digest": said, "record_digest": self._sha256(self.path(artifact))}
+
+    def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
+        """Nothing, when all files have been read.
+
+        Raises:
+            FusionError: some are not as they were written.
+        """
+        from fusion_assets.storage import cubes as store
+
+        path, record = self.path(artifact), self.document(artifact)[0]
+        if changed := store.changed_files(self.storage, path, record):
+            raise FusionError(
+                f"{store.beside(path, record['store'])} has {len(changed)} files that were changed: {changed[0]}",
+                "all files as they were written",
+                f"remove {path}, and make it anew: {artifact.command}",
+            )
+        return {}
+
+    def changed(self, artifact: Artifact) -> float | None:
+        """The newest of its files."""
+        from fusion_assets.storage import cubes as store
+
+        path = self.path(artifact)
+        return self.storage.changed(store.beside(path, str(self._record(artifact).get("store"))))
 
     def _record(self, artifact: Artifact) -> dict[str, Any]:
         try:
@@ -264,7 +327,7 @@ def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOM
     """
 
     def definition(kind: type[ArtifactIOManager]) -> dg.IOManagerDefinition:
-        @dg.io_manager(description=(kind.__doc__ or "").splitlines()[0])
+        @dg.io_manager(config_schema={}, description=(kind.__doc__ or "").splitlines()[0])
         def build(context: dg.InitResourceContext) -> ArtifactIOManager:
             manager = kind(root, expected)
             if context.run is not None and context.instance is not None:

@@ -1,12 +1,17 @@
-"""Engine and storage as Dagster resources: thin, so that the rooms stay free of Dagster."""
+"""The engine as a Dagster resource: thin, so that the rooms stay free of Dagster.
+
+What it is made with comes from the environment and the study alone. A run cannot be configured: whoever may start
+runs may not choose another scheduler, storage or address.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
@@ -18,7 +23,8 @@ from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine_use import workload_tag
 
 
-class EngineResource(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class EngineResource:
     """Where pixels come from.
 
     Attributes:
@@ -27,8 +33,8 @@ class EngineResource(dg.ConfigurableResource):
         ee_use: how the study wants exports run on Earth Engine; see `study.EarthEngineUse`.
     """
 
-    settings: dict[str, str] = Field(default_factory=dict)
-    ee_use: dict[str, Any] = Field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ee_use: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, study: Study) -> EngineResource:
@@ -39,6 +45,10 @@ class EngineResource(dg.ConfigurableResource):
             settings={name: value for name, value in places.items() if value and public_url(value) == value},
             ee_use={**use.model_dump(exclude_none=True), "workload_tag": use.workload_tag or workload_tag(study.name)},
         )
+
+    def definition(self) -> dg.ResourceDefinition:
+        """As Dagster takes it; a run configuration that gives it anything is refused."""
+        return dg.ResourceDefinition(lambda context: self, config_schema={}, description="Where pixels come from.")
 
     def client(self) -> SeriesEngine:
         """The engine.

@@ -76,7 +76,7 @@ def finished_exports(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Requests the composite or labels of every export that has finished, once for each operation.",
     )
-    def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult:
+    def sensor(context: dg.SensorEvaluationContext, engine: dg.ResourceParam[EngineResource]) -> dg.SensorResult:
         settle_dead_runs(context.instance)
         now = operations.utc_now()
         with deadline(TICK_SECONDS):
@@ -86,6 +86,8 @@ def finished_exports(
                     skip_reason="No export to collect: the engine makes none.", cursor=context.cursor
                 )
             exports, cursor = client.finished_since(context.cursor)
+            if odd := operations.odd():
+                context.log.warning(f"{len(odd)} files of operations are left out; the first: {odd[0]}")
             ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
             records = records_of(context.instance, export_assets, ours)
             decisions = {export.id: decide(export, records, now) for export in ours}

@@ -113,7 +113,7 @@ class Site:
                 **spec,
             )
             def asset(context: dg.AssetExecutionContext, **loaded: Any) -> Iterator[Any]:
-                with explained():
+                with explained(context.retry_number):
                     region, year = place_of(context.partition_key)
                     values = {"context": context, "region": region, "year": year, "code_version": version}
                     if "engine" in handed:

@@ -96,6 +96,7 @@ class System:
         looks: what `fusion doctor` looks at beside imagery.
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
         results: files for people, by what they are: `report`, `maps`.
+        folders: that it writes directly under the storage root, beside those of its assets.
         publication: what it publishes for other software, by the asset `<name>_catalog`.
         commands: of its own.
     """
@@ -112,6 +113,7 @@ class System:
     looks: Callable[[Site], Iterable[Look]] = lambda site: ()
     summary: Callable[[Site, bool], str] = lambda site, synthetic: ""
     results: Callable[[Site], Iterable[tuple[str, str]]] = lambda site: ()
+    folders: tuple[str, ...] = ()
     publication: Callable[[], Publication] | None = None
     commands: tuple[Command, ...] = ()
 

@@ -26,10 +26,12 @@ from fusion_assets.publishing.collections import map_collection, root_catalog
 from fusion_assets.publishing.items import map_item
 from fusion_assets.publishing.publication import Edition
 from fusion_assets.reports.previews import preview_png
+from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.raster_contents import preview
 from fusion_assets.storage.root import Storage
 
 _ATTEMPTS = 50
+_REMEDY = "remove it, and publish again what it is of: fusion run --select '*_catalog'"
 _Seen = TypeVar("_Seen")
 
 
@@ -102,7 +104,17 @@ def _over_items(storage: Storage, edition: Edition, places: Iterable[tuple[str, 
     items = edition.publication.items
     paths = [storage.path(items, region, year, "json") for region, year in sorted(places)]
     hrefs = [_relative(path, _collection(storage, items)) for path in paths]
-    return map_collection(edition, [json.loads(storage.read_bytes(path)) for path in paths], hrefs)
+    documents = [_published(storage, path) for path in paths]
+    for path, document, href in zip(paths, documents, hrefs, strict=True):
+        try:
+            map_collection(edition, [document], [href])
+        except Exception as error:  # odd documents break at any place
+            raise FusionError(
+                f"{path} is no item of {edition.collection}: {type(error).__name__}: {str(error)[:80]}",
+                "an item as it was published",
+                _REMEDY,
+            ) from None
+    return map_collection(edition, documents, hrefs)
 
 
 def _collections(storage: Storage) -> dict[str, dict[str, Any]]:
@@ -110,9 +122,14 @@ def _collections(storage: Storage) -> dict[str, dict[str, Any]]:
     there = {}
     for name in storage.directories(f"{storage.root}/stac"):
         if storage.exists(path := _collection(storage, f"stac/{name}")):
-            document = json.loads(storage.read_bytes(path))
-            there[f"./{name}/collection.json"] = {key: document[key] for key in ("title", "description")}
+            document = _published(storage, path)
+            there[f"./{name}/collection.json"] = {key: str(document.get(key, "")) for key in ("title", "description")}
     return there
+
+
+def _published(storage: Storage, path: str) -> dict[str, Any]:
+    """A document that was published."""
+    return read_object(storage, path, _REMEDY)
 
 
 def _collection(storage: Storage, items: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.redaction import public_url
+from fusion_assets.storage.disk_space import temporary_files
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def downloaded(fs: fsspec.AbstractFileSystem, path: str) -> Path:
     """Return the copy that `local_copy` keeps, of a path in a file system that is not this machine's."""
     url = public_url(fs.unstrip_protocol(path))
     cache = Path(tempfile.gettempdir()) / f"fusion-cache-{os.getuid()}"
-    cache.mkdir(mode=0o700, exist_ok=True)
+    with temporary_files(cache):
+        cache.mkdir(mode=0o700, exist_ok=True)
     if cache.stat().st_uid != os.getuid():
         raise FusionError(f"{cache} belongs to another user", "a directory of yours", "set TMPDIR to one")
     sweep(cache, "*")
@@ -115,8 +117,9 @@ def downloaded(fs: fsspec.AbstractFileSystem, path: str) -> Path:
         if not copy.exists():
             partial = cache / f"{name}.{uuid.uuid4().hex}{PARTIAL_SUFFIX}"
             try:
-                fs.get_file(path, str(partial))
-                partial.replace(copy)
+                with temporary_files(cache):
+                    fs.get_file(path, str(partial))
+                    partial.replace(copy)
             finally:
                 partial.unlink(missing_ok=True)
         os.utime(copy)

@@ -14,6 +14,8 @@ import dask
 import numpy as np
 import xarray as xr
 
+from fusion_assets.storage.checked_stores import CheckedStore
+
 PIECE = 512
 """A multiple of the store's chunks, so that no two pieces write the same one."""
 BATCH = 2, 8  # pieces down and across: whole tiles of `imagery.timeseries`, enough of them to keep processors busy
@@ -22,14 +24,22 @@ SHOWN, SHOWN_EDGE = 3, 240  # dates and pixels along an edge of the preview
 
 @dataclass(frozen=True)
 class Piece:
-    """What a piece leaves when it is written: digest, counts and sums by layer, its part of the preview."""
+    """What a piece leaves when it is written.
+
+    Attributes:
+        digest: of its values.
+        stats: counts and sums by layer.
+        thinned: its part of the preview.
+        files: digests of the files it wrote, by name.
+    """
 
     digest: bytes
     stats: dict[str, tuple[int, int, float, float, float]]
     thinned: np.ndarray
+    files: dict[str, str]
 
 
-def written(target: Any, series: xr.Dataset) -> list[Piece]:
+def written(target: CheckedStore, series: xr.Dataset) -> list[Piece]:
     """Compute and write all pieces, a batch at a time; returns them row by row.
 
     All at once, the scheduler would read ahead over the whole region: memory would grow with it. A batch is optimised
@@ -47,7 +57,7 @@ def written(target: Any, series: xr.Dataset) -> list[Piece]:
     return done
 
 
-def _write_batch(target: Any, series: xr.Dataset, rows: slice, cols: slice) -> dict[tuple[int, int], Piece]:
+def _write_batch(target: CheckedStore, series: xr.Dataset, rows: slice, cols: slice) -> dict[tuple[int, int], Piece]:
     """Write the pieces of a window; returns them by their upper left corners."""
     attributes = {str(name): band.attrs for name, band in series.data_vars.items()}
     batch = series.isel(y=rows, x=cols).chunk({"time": -1, "y": PIECE, "x": PIECE})
@@ -74,7 +84,7 @@ def _slices(start: int, stop: int, step: int) -> list[slice]:
 
 
 def write_piece(
-    target: Any,
+    target: CheckedStore,
     layers: Mapping[str, np.ndarray],
     attributes: Mapping[str, Mapping[str, Any]],
     y: slice,
@@ -89,10 +99,11 @@ def write_piece(
         ends = (float(valid.min()), float(valid.max())) if valid.size else (np.inf, -np.inf)
         stats[name] = (values.size, valid.size, float(valid.sum(dtype=np.float64)), *ends)
     piece = xr.Dataset({name: (("time", "y", "x"), values, attributes[name]) for name, values in layers.items()})
-    piece.to_zarr(target, region={"y": y, "x": x}, consolidated=True, zarr_format=2)
+    store = CheckedStore(target._store, target.shown)  # pieces are written at the same time, each notes its own files
+    piece.to_zarr(store, region={"y": y, "x": x}, consolidated=True, zarr_format=2)
     first = next(iter(layers.values()))
     thinned = first[:, -y.start % step :: step, -x.start % step :: step]
-    return Piece(digest.digest(), stats, thinned.astype(np.float32))
+    return Piece(digest.digest(), stats, thinned.astype(np.float32), store.written)
 
 
 def combined(parts: list[tuple[int, int, float, float, float]]) -> dict[str, float]:

@@ -23,6 +23,8 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage import cube_pieces as pieces
+from fusion_assets.storage.checked_stores import checked_store, digest_of, is_description
+from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.leftovers import STALE_AFTER_S
 from fusion_assets.storage.raster_contents import Palettes
 from fusion_assets.storage.root import Storage
@@ -50,6 +52,7 @@ class Cube:
         facts: what it says of itself.
         preview: its first layer on a few dates, thinned: (y, x) by day.
         palettes: colours of layers.
+        noted: digests of its files by name, which are compared as they are read.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Cube:
     facts: Mapping[str, str] = field(default_factory=dict)
     preview: Mapping[str, np.ndarray] = field(default_factory=dict)
     palettes: Palettes = field(default_factory=dict)
+    noted: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """What is recorded of it."""
@@ -71,6 +75,7 @@ class Cube:
             "size": self.size,
             "dates": self.dates,
             "layers": dict(self.stats),
+            "noted": dict(self.noted),
         }
 
 
@@ -111,20 +116,24 @@ def write_cube(
     stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     name = f"{stem}-{dt.datetime.now(dt.UTC):{_STAMP}}-{uuid.uuid4().hex[:8]}.zarr"
     place = beside(path, name)
-    target = storage.directory(place)
+    target = checked_store(storage, place)
     series = _described(series, facts)
     try:
         _skeleton(series).to_zarr(
             target, mode="w", compute=False, consolidated=True, zarr_format=2, encoding=_encodings(series, encodings)
         )
         done = pieces.written(target, series)
-    except BaseException:
+    except BaseException as error:
         storage.remove_directory(place)
+        if isinstance(error, OSError):
+            raise storage.refused(error, place) from error
         raise
     digest = hashlib.sha256(repr([(str(k), v.values.tobytes()) for k, v in series.coords.items()]).encode())
     for each in done:
         digest.update(each.digest)
     sizes = storage.sizes(place)
+    noted = target.written | {name: sha256 for each in done for name, sha256 in each.files.items()}
+    noted |= {name: digest_of(storage.read_bytes(f"{place}/{name}")) for name in sizes if is_description(name)}
     return Cube(
         name=name,
         digest=digest.hexdigest()[:12],
@@ -135,6 +144,7 @@ def write_cube(
         facts=dict(facts),
         preview=pieces.preview(series, [each.thinned for each in done]),
         palettes=palettes or {},
+        noted=dict(sorted(noted.items())),
     )
 
 
@@ -142,21 +152,38 @@ def open_cube(storage: Storage, path: str, record: Mapping[str, Any], command: s
     """Open the store that an artifact's JSON names, lazily, in pieces with all dates.
 
     Raises:
-        FusionError: files are missing.
+        FusionError: files are missing, or something else is there; also when it is computed.
     """
-    place = beside(path, str(record.get("store")))
+    remedy = f"make it anew: {command}"
+    name, noted = str(record.get("store")), record.get("noted", {})
+    if "/" in name or not name.endswith(".zarr") or not isinstance(noted, dict):
+        raise FusionError(f"{path} names the store {name[:80]!r}", "one beside it", remedy)
+    place = beside(path, name)
     sizes = storage.sizes(place)
     if (len(sizes), sum(sizes.values())) != (record.get("files"), record.get("size")):
         raise FusionError(
             f"{place} has {len(sizes)} files of {sum(sizes.values()):,} bytes",
-            f"{record.get('files')} files of {record.get('size'):,} bytes, as they were written",
-            f"make it anew: {command}",
+            f"{record.get('files')} files of {record.get('size')} bytes, as they were written",
+            remedy,
         )
     import rioxarray  # noqa: F401 (registers the .rio accessor)
 
-    opened = xr.open_zarr(storage.directory(place), consolidated=True, decode_coords="all", chunks={})
-    wide = {name: band.astype(np.float32) for name, band in opened.data_vars.items() if band.dtype == np.float64}
-    return opened.assign(wide)
+    with as_written(place, remedy):
+        store = checked_store(storage, place, noted, remedy)
+        opened = xr.open_zarr(store, consolidated=True, decode_coords="all", chunks={})
+        wide = {name: band.astype(np.float32) for name, band in opened.data_vars.items() if band.dtype == np.float64}
+        return opened.assign(wide)
+
+
+def changed_files(storage: Storage, path: str, record: Mapping[str, Any]) -> list[str]:
+    """Names of the files of a cube that are not what was written, or not there; all of them are read."""
+    place, noted = beside(path, str(record.get("store"))), record.get("noted", {})
+    there = storage.sizes(place)
+    return [
+        name
+        for name, noted_digest in noted.items()
+        if name not in there or digest_of(storage.read_bytes(f"{place}/{name}")) != noted_digest
+    ]
 
 
 def tidy(storage: Storage, path: str, keep: tuple[str | None, ...], gone: str | None) -> None:

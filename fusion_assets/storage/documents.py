@@ -17,11 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Replaced
+from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.root import Storage, sha256_of
 
 FACTS_KEY = "_artifact"
 """Where JSON documents and Parquet metadata keep what the study expects of them."""
+MAX_CELLS = 500_000_000
+"""Rows times columns of a table that is read; at eight bytes each 4 GB."""
 
 
 def to_json(document: Mapping[str, Any], facts: Mapping[str, str]) -> bytes:
@@ -35,18 +38,14 @@ def to_json(document: Mapping[str, Any], facts: Mapping[str, str]) -> bytes:
     return (json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def from_json(content: bytes, path: str, command: str) -> tuple[dict[str, Any], dict[str, str]]:
+def read_document(storage: Storage, path: str, command: str) -> tuple[dict[str, Any], dict[str, str]]:
     """Return a stored document and its facts.
 
     Raises:
         FusionError: the file is damaged; names path and the command that makes it anew.
     """
-    try:
-        document = json.loads(content)
-        facts = document.pop(FACTS_KEY, {})
-    except (ValueError, AttributeError, TypeError) as error:
-        raise FusionError(f"{path} cannot be read: {error}", "a JSON object", f"make it anew: {command}") from error
-    return document, facts
+    document = read_object(storage, path, f"make it anew: {command}")
+    return document, _checked_facts(document.pop(FACTS_KEY, {}), path, command)
 
 
 def write_table(table: Any, path: Path, facts: Mapping[str, str]) -> None:
@@ -67,17 +66,22 @@ def read_table(path: Path, shown: str, command: str) -> tuple[Any, dict[str, str
     """
     import geopandas
     import pandas as pd
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        about = pq.read_metadata(path)
+        metadata = about.metadata or {}
+        cells = about.num_rows * about.num_columns
+        if cells > MAX_CELLS:  # of a few bytes on the disk, where all of them are alike
+            raise ValueError(f"it declares {cells:,} values, and at most {MAX_CELLS:,} are read")
         table = geopandas.read_parquet(path) if b"geo" in metadata else pd.read_parquet(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        facts = json.loads(metadata.get(FACTS_KEY.encode(), b"{}"))
+    except Exception as error:  # Arrow, GeoPandas and shapely have errors of their own for each kind of damage
         raise FusionError(
-            f"{shown} cannot be read: {error}", "a whole Parquet file", f"make it anew: {command}"
-        ) from error
-    return table, json.loads(metadata.get(FACTS_KEY.encode(), b"{}"))
+            f"{shown} cannot be read: {type(error).__name__}: {error}", "a whole Parquet file",
+            f"make it anew: {command}",
+        ) from error  # fmt: skip
+    return table, _checked_facts(facts, shown, command)
 
 
 def place_pair(
@@ -96,9 +100,9 @@ def place_pair(
     content = None if document is None else to_json(document, {**facts, "sha256": digest})
     storage.put_file(file, path)
     if content is None:
-        storage.remove(_beside(path))
+        storage.remove(beside(path))
     else:
-        storage.write_bytes(content, _beside(path))
+        storage.write_bytes(content, beside(path))
     return digest
 
 
@@ -106,15 +110,18 @@ def read_pair(storage: Storage, path: str, command: str) -> tuple[dict[str, Any]
     """Return the document beside a file and its facts, after checking that the two belong together.
 
     Raises:
-        FusionError: the document is missing, or was written for another file.
+        Replaced: it was written for another file, and one of the two a moment ago.
+        FusionError: it is missing, or was written for another file.
     """
-    if not storage.exists(_beside(path)):
-        raise FusionError(f"{_beside(path)} is missing", f"the document of {path}", f"make both anew: {command}")
-    document, facts = from_json(storage.read_bytes(_beside(path)), _beside(path), command)
+    if not storage.exists(beside(path)):
+        raise FusionError(f"{beside(path)} is missing", f"the document of {path}", f"make both anew: {command}")
+    document, facts = read_document(storage, beside(path), command)
     digest = sha256_of(storage.open_local(path))
     if facts.get("sha256") != digest:
-        raise FusionError(
-            f"{path} (sha256 {digest[:12]}) does not belong to {_beside(path)}",
+        # The two are placed one after the other.
+        kind = Replaced if storage.just_changed(path) or storage.just_changed(beside(path)) else FusionError
+        raise kind(
+            f"{path} (sha256 {digest[:12]}) does not belong to {beside(path)}",
             f"the file it was written for (sha256 {facts.get('sha256', 'not given')[:12]})",
             f"a run was interrupted or a file replaced by hand; make both anew: {command}",
         )
@@ -132,12 +139,32 @@ def packed(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def unpacked(text: str) -> dict[str, np.ndarray]:
-    """What `packed` was given."""
-    with np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False) as held:
-        return {name: held[name] for name in held.files}
+    """What `packed` was given.
+
+    Raises:
+        FusionError: it is something else.
+    """
+    try:
+        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+    except Exception as error:  # of zip, zlib, numpy's header and base64
+        raise FusionError(
+            f"arrays in a stored document cannot be read: {type(error).__name__}: {error}",
+            "arrays as they were packed",
+            "make the asset that they belong to anew",
+        ) from None
 
 
-def _beside(path: str) -> str:
+def _checked_facts(facts: Any, path: str, command: str) -> dict[str, str]:
+    if not isinstance(facts, dict) or not all(isinstance(value, str) for value in facts.values()):
+        raise FusionError(
+            f"{path} says {str(facts)[:80]!r} of itself", "facts by name, as texts", f"make it anew: {command}"
+        )
+    return facts
+
+
+def beside(path: str) -> str:
+    """Where the document of a pair lies."""
     return path.rsplit(".", 1)[0] + ".json"
 
 

@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
+from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.raster_files import open_file
 
 TILE = 512
 PREVIEW_PIXELS = 512
 TAG_PREFIX = "FUSION_"
+DIGEST_TAG = f"{TAG_PREFIX}CONTENT_DIGEST"
 DTYPE_TAG = f"{TAG_PREFIX}DTYPE"
 Colour = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
@@ -86,6 +90,34 @@ def contents(
     return digest.hexdigest(), stats
 
 
+def said_digest(path: Path) -> str:
+    """The content digest in a raster's tags; empty where there is none, or no raster."""
+    try:
+        with rasterio.open(path) as source:
+            return str(source.tags().get(DIGEST_TAG, ""))
+    except RasterioError:
+        return ""
+
+
+def content_digest(path: Path, shown: str) -> str:
+    """The digest of a stored raster, computed from its pixels as `contents` did when it was written.
+
+    Raises:
+        FusionError: it cannot be read.
+    """
+    try:
+        with rasterio.open(path) as source:
+            crs = source.tags().get(f"{TAG_PREFIX}CRS") or source.crs.to_wkt()
+            names = tuple(str(text) for text in source.descriptions)
+            units = {name: unit or "" for name, unit in zip(names, source.units, strict=True)}
+            grid = Grid(crs, source.transform, *source.shape)
+            return contents(source, grid, names, units, None)[0]
+    except (RasterioError, OSError, AttributeError) as error:
+        raise FusionError(
+            f"{shown} cannot be read as a raster: {error.__cause__ or error}", "a whole GeoTIFF", "make it anew"
+        ) from None
+
+
 def gdal_statistics(stats: Mapping[str, Any]) -> dict[str, str]:
     """Return a band's statistics under the names GDAL and QGIS look for."""
     keys = {"STATISTICS_MINIMUM": "min", "STATISTICS_MAXIMUM": "max", "STATISTICS_MEAN": "mean"}
@@ -99,7 +131,7 @@ def is_class(band: str, palettes: Palettes) -> bool:
 
 def preview(cog: Path, names: Collection[str], palettes: Palettes) -> dict[str, np.ndarray]:
     """Return every band shrunk to at most 512 pixels a side: float32, NaN for no data, classes by nearest pixel."""
-    with rasterio.open(cog) as source:
+    with open_file(cog) as source:
         factor = max(1.0, max(source.shape) / PREVIEW_PIXELS)
         shape = tuple(max(1, round(size / factor)) for size in source.shape)
         small = {}

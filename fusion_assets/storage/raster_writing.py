@@ -32,6 +32,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.disk_space import full, megabytes, why_full
 from fusion_assets.storage.leftovers import WORK_PREFIX, sweep
 from fusion_assets.storage.raster_contents import (
     DTYPE_TAG,
@@ -165,8 +166,8 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
     needed = 8 / 3 * pixel_bytes  # the plain file and, at worst, as much again for the COG; overviews add a third
     if needed > free:
         raise FusionError(
-            f"{root} has {free / 1e9:.1f} GB free",
-            f"{needed / 1e9:.1f} GB for the temporary raster",
+            f"{root} has {megabytes(free)} free",
+            f"{megabytes(needed)} for the temporary raster",
             "free some space, or set TMPDIR to a larger disk",
         )
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=root))
@@ -175,6 +176,8 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
         yield work
     except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
+        if why := why_full(error):
+            raise full(root, why, None, "set TMPDIR to a larger disk") from error
         if isinstance(error, RasterioError):
             raise FusionError(
                 f"no raster could be written in {root}: {error}", "a working disk", "set TMPDIR"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.addresses import downloaded, file_system, io_errors
+from fusion_assets.storage.disk_space import full, temporary_files, why_full
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, WORK_PREFIX, sweep
+
+_JUST_NOW_S = 10
+_LARGER = "point FUSION_STORAGE at a larger disk"
 
 
 def sha256_of(path: str | Path) -> str:
@@ -71,6 +78,11 @@ class Storage:
         with self._reading(path):
             return bool(self._fs.isfile(self._inner(path)))
 
+    def names_something(self, path: str) -> bool:
+        """Say whether anything lies at path: an artifact, a directory, or what cannot be read at all."""
+        with self._reading(path):
+            return os.path.lexists(path) if self.is_local else bool(self._fs.exists(self._inner(path)))
+
     def names(self, asset: str) -> list[str]:
         """Return the names, without extension, of the artifacts directly under an asset's directory, sorted."""
         return sorted(self.stamps(asset))
@@ -87,6 +99,24 @@ class Storage:
         """Return the size of an artifact in bytes."""
         with self._reading(path):
             return int(self._fs.size(self._inner(path)))
+
+    def changed(self, path: str) -> float | None:
+        """Return when a file, or the newest file of a directory, was changed: seconds since 1970.
+
+        None where there is nothing, or where the file system does not know.
+        """
+        inner = self._inner(path)
+        with self._reading(path):
+            if not self._fs.exists(inner):
+                return None
+            files = self._fs.find(inner, detail=True) if self._fs.isdir(inner) else {inner: self._fs.info(inner)}
+        times = [moment for about in files.values() if (moment := _changed(about)) is not None]
+        return max(times, default=None)
+
+    def just_changed(self, path: str) -> bool:
+        """Say whether a file was changed so shortly ago that the run which did it may not have ended yet."""
+        changed = self.changed(path)
+        return changed is not None and abs(time.time() - changed) < _JUST_NOW_S
 
     def read_bytes(self, path: str) -> bytes:
         """Return a whole artifact."""
@@ -107,7 +137,7 @@ class Storage:
 
     def write_bytes(self, content: bytes, path: str) -> None:
         """Place content at path, whole or not at all."""
-        with tempfile.NamedTemporaryFile(prefix=WORK_PREFIX) as file:
+        with temporary_files(tempfile.gettempdir()), tempfile.NamedTemporaryFile(prefix=WORK_PREFIX) as file:
             file.write(content)
             file.flush()
             self.put_file(file.name, path)
@@ -127,9 +157,27 @@ class Storage:
         """
         with self._writing(path):
             if self.is_local:
-                _place_locally(Path(local), Path(self._inner(path)))
+                target = Path(self._inner(path))
+                try:
+                    _place_locally(Path(local), target)
+                except OSError as error:
+                    if why := why_full(error):
+                        raise full(target.parent, why, Path(local).stat().st_size, _LARGER) from None
+                    if target.is_dir():
+                        raise FusionError(f"{target} is a directory", "a file, or nothing", "remove it") from None
+                    raise
             else:
                 self._fs.put_file(str(local), self._inner(path))
+
+    def refused(self, error: OSError, path: str) -> FusionError:
+        """The error of a place below the root that could not be written by others than this class."""
+        if why := why_full(error):
+            return full(path, why, None, _LARGER) if self.is_local else FusionError(f"{path} {why}", "space", _LARGER)
+        try:
+            with self._writing(path):
+                raise error
+        except FusionError as told:
+            return told
 
     def directory(self, path: str) -> str | MutableMapping:
         """Return a directory as Zarr reads and writes it: a local path, or a mapping from names to bytes."""
@@ -183,6 +231,19 @@ class Storage:
     def _writing(self, path: str) -> AbstractContextManager[None]:
         remedy = "point FUSION_STORAGE at a place you may write to, with free space, and check your credentials"
         return io_errors("write to", path, "a writable storage root", remedy)
+
+
+def _changed(about: Mapping[str, Any]) -> float | None:
+    """When a file was changed, by the words of one of the object stores."""
+    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        moment = about.get(key)
+        if isinstance(moment, str):
+            moment = dt.datetime.fromisoformat(moment)
+        if isinstance(moment, dt.datetime):
+            moment = moment.timestamp()
+        if isinstance(moment, int | float):
+            return float(moment)
+    return None
 
 
 def _place_locally(source: Path, target: Path) -> None:

@@ -10,6 +10,7 @@ import shapely
 
 from fusion_assets.errors import FusionError
 from fusion_assets.settings import Settings
+from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study, load_study
 from fusion_assets.study.regions import FeatureSelection
@@ -49,7 +50,7 @@ def stored_outline(settings: Settings, selection: FeatureSelection) -> shapely.G
     name = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
     path = storage.path(_FOLDER, name, None, "geojson")
     if storage.exists(path):
-        return shapely.geometry.shape(json.loads(storage.read_bytes(path))["geometry"])
+        return _outline(storage, path, chosen)
     from fusion_assets.imagery.engines.earth_engine import Connection
     from fusion_assets.imagery.engines.earth_engine.outlines import fetch_outline
 
@@ -64,6 +65,26 @@ def stored_outline(settings: Settings, selection: FeatureSelection) -> shapely.G
         )
     feature = {"type": "Feature", "properties": chosen, "geometry": shapely.geometry.mapping(outline)}
     storage.write_bytes(json.dumps(feature).encode(), path)
+    return outline
+
+
+def _outline(storage: Storage, path: str, chosen: dict[str, str]) -> shapely.Geometry:
+    """An outline that was stored.
+
+    Raises:
+        FusionError: the file holds something else, or another one.
+    """
+    remedy = "remove it: the outline is then fetched anew"
+    feature = read_object(storage, path, remedy)
+    try:
+        outline = shapely.geometry.shape(feature["geometry"])
+        problem = "" if outline.is_valid and not outline.is_empty and outline.area else "encloses no area"
+        if feature["properties"] != chosen:
+            problem = f"is of {str(feature['properties'])[:80]}"
+    except Exception as error:  # shapely and numpy meet odd coordinates at any place
+        problem = f"has no outline: {type(error).__name__}: {str(error)[:80]}"
+    if problem:
+        raise FusionError(f"{path} {problem}", f"the outline of {chosen}", remedy)
     return outline
 
 

@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("settings", "studies", "samples")
+GENERATORS = ("items", "rasters", "samples", "settings", "studies")

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.root import Storage
 
 OPERATIONS = "_operations"
 _OVERLAP = dt.timedelta(minutes=5)
 _AT_ONCE = 16
 _CHUNK = 512
+_SHOWN = 40
 # By storage root: name -> fingerprint of the file and when the operation in it finished, settled ones only.
 _settled: dict[str, dict[str, tuple[int, str]]] = {}
+# By storage root: name -> what is wrong with a file that was left out when last looked at.
+_odd: dict[str, dict[str, FusionError]] = {}
+T = TypeVar("T")
 
 
 def utc_now() -> dt.datetime:
@@ -56,30 +60,53 @@ def since(cursor: str | None) -> str:
         return ""
 
 
-def recent(storage: Storage, since: str) -> Iterator[dict[str, Any]]:
-    """Contents of the files whose operation is open, or finished at `since` or later.
+def recent(storage: Storage, since: str, restore: Callable[[dict[str, Any]], T | None]) -> Iterator[T]:
+    """What the files hold whose operation is open, or finished at `since` or later.
+
+    A file that holds something else keeps no other waiting: `odd` tells of it, and it is told when it has been mended.
 
     Args:
         storage: that holds them.
         since: ISO 8601, UTC; empty for all.
+        restore: a file's content to the operation; None for one of another engine. Raises a FusionError where it is
+            no operation.
     """
     stamps = storage.stamps(OPERATIONS)
-    settled = _settled.setdefault(storage.root, {})
-    for gone in settled.keys() - stamps.keys():
-        settled.pop(gone, None)
+    settled, odd = _settled.setdefault(storage.root, {}), _odd.setdefault(storage.root, {})
+    for known in (settled, odd):
+        for gone in known.keys() - stamps.keys():
+            known.pop(gone, None)
     wanted = [name for name, stamp in stamps.items() if not _is_old(settled.get(name), stamp, since)]
+
+    def look(name: str) -> tuple[dict[str, Any], T | None] | FusionError | None:
+        try:
+            facts = read(storage, name)
+            return None if facts is None else (facts, restore(facts))
+        except FusionError as error:
+            return error
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         # Threads help where each read is a journey.
         each = map if storage.is_local else pool.map
         for start in range(0, len(wanted), _CHUNK):
             names = wanted[start : start + _CHUNK]
-            for name, facts in zip(names, each(lambda name: read(storage, name), names), strict=True):
-                if facts is None or facts["state"] in ("PENDING", "RUNNING"):
+            for name, found in zip(names, each(look, names), strict=True):
+                if isinstance(found, FusionError):
+                    odd[name] = found
+                    continue
+                mended = odd.pop(name, None) is not None
+                if found is None or found[0]["state"] in ("PENDING", "RUNNING"):
                     settled.pop(name, None)
                 else:
-                    settled[name] = (stamps[name], facts["finished"] or "")
-                if facts is not None and (name not in settled or settled[name][1] >= since):
-                    yield facts
+                    settled[name] = (stamps[name], found[0]["finished"] or "")
+                told = mended or name not in settled or settled[name][1] >= since
+                if told and found is not None and found[1] is not None:
+                    yield found[1]
+
+
+def odd() -> list[FusionError]:
+    """What is wrong with the files that were left out when this process last looked."""
+    return [error for files in _odd.values() for error in files.values()]
 
 
 def read(storage: Storage, export_id: str) -> dict[str, Any] | None:
@@ -89,13 +116,17 @@ def read(storage: Storage, export_id: str) -> dict[str, Any] | None:
         FusionError: it is not what engines write.
     """
     path = file_of(storage, export_id)
-    content = storage.read_bytes(path) if storage.exists(path) else None
-    try:
-        return None if content is None else json.loads(content)
-    except ValueError:
-        raise FusionError(
-            f"{path} is damaged", "an operation, as JSON", "remove it, and materialize its export again"
-        ) from None
+    remedy = "remove it, and materialize its export again"
+    if not storage.exists(path):
+        if storage.names_something(path):
+            raise FusionError(f"{path} is no file", "an operation, as JSON", remedy)
+        return None
+    facts = read_object(storage, path, remedy)
+    texts = {key: facts.get(key) for key in ("id", "engine", "state")}
+    if texts["id"] != export_id or not all(isinstance(text, str) for text in texts.values()) or "finished" not in facts:
+        shown = ", ".join(f"{key} {str(value)[:_SHOWN]!r}" for key, value in texts.items())
+        raise FusionError(f"{path} has {shown}", f"the operation {export_id}", remedy)
+    return facts
 
 
 def file_of(storage: Storage, export_id: str) -> str:
@@ -106,6 +137,7 @@ def file_of(storage: Storage, export_id: str) -> str:
 def forget() -> None:
     """Read every file again, as a new process does."""
     _settled.clear()
+    _odd.clear()
 
 
 def in_order(exports: Iterable[Export]) -> list[Export]:

@@ -19,10 +19,12 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.engines.restoring import check_same, check_times, check_types
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.redaction import public_url
+from fusion_assets.storage.json_objects import as_written
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 # Parts of a request that do not shape its pixels.
 NOT_PIXELS = ("archive", "collections", "sign", "allow_deprecated")
+CHANGED = "it was changed, or written by another version: update this one, or materialize the export again"
+"""What to do about an export that cannot be restored."""
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED"]
 
 
@@ -156,11 +160,24 @@ class Export:
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Export:
-        """Restore an export from `to_dict`."""
-        names = {item.name for item in dataclasses.fields(cls)}
-        kept = {key: value for key, value in facts.items() if key in names}
-        request = ExportRequest.from_dict(facts["request"])
-        return cls(**{**kept, "request": request, "scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])})
+        """Restore an export from `to_dict`.
+
+        Raises:
+            FusionError: it is something else, or of a version that this one does not know.
+        """
+        with as_written(f"the export {str(facts.get('id'))[:40]!r}", CHANGED):
+            names = {item.name for item in dataclasses.fields(cls)}
+            kept = {key: value for key, value in facts.items() if key in names}
+            request = ExportRequest.from_dict(facts["request"])
+            lists = {"scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])}
+            export = cls(**{**kept, **lists, "request": request})
+            for item in (export, request, request.recipe, request.recipe.mask):
+                check_types(item)
+            check_same(kept, export.to_dict())
+            check_times(export.submitted, export.finished)
+            if not export.scenes or request.product not in PRODUCTS or export.request.area.is_empty:
+                raise ValueError("it names no scenes, no product that is known, or no area")
+        return export
 
 
 class QueueFull(FusionError):

@@ -251,7 +251,7 @@ def _write_tables(target: Path, table: pd.DataFrame, outlines: Mapping[str, Base
         else:
             _write_geopackage(partial, table, outlines, about)
         partial.replace(target)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # GDAL's are of the second kind
         raise _unwritable(target, error) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -281,5 +281,5 @@ def _write_geopackage(
         pyogrio.write_dataframe(content, path, layer=layer, driver="GPKG", append=path.exists())
 
 
-def _unwritable(target: Path, error: OSError) -> FusionError:
+def _unwritable(target: Path, error: Exception) -> FusionError:
     return FusionError(f"{target} cannot be written: {error}", "a writable folder with free space", "choose another")

@@ -5,7 +5,6 @@ On the synthetic demo the truth stands beside it; nothing but this summary and e
 
 from __future__ import annotations
 
-import json
 import textwrap
 
 import pandas as pd
@@ -13,6 +12,8 @@ import pandas as pd
 from fusion_assets.demo.truth import true_area_km2
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.settings import Settings
+from fusion_assets.storage.documents import read_document, read_pair, read_table
+from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
@@ -35,8 +36,11 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
     lines = []
     for region in (region.name for region in study.regions):
         path = storage.path("model_evaluation", region, study.label_year, "json")
-        block = _evaluation_lines(json.loads(storage.read_bytes(path))) if storage.exists(path) else []
-        block += _area_lines(study, storage, region, truth_km2 or {})
+        block = []
+        with as_written(f"what is stored of {region}", "fusion verify, which says what to make anew"):
+            if storage.exists(path):
+                block += _evaluation_lines(read_document(storage, path, _ANEW)[0])
+            block += _area_lines(study, storage, region, truth_km2 or {})
         lines += ["", region, *block] if block else []
     return "\n".join(lines)
 
@@ -50,6 +54,7 @@ def truth_areas(study: Study, settings: Settings) -> dict[tuple[str, int], float
     }
 
 
+_ANEW = "fusion run"
 _ANSWERS = {
     "model": "model",
     "baseline": "random forest",
@@ -98,8 +103,8 @@ def _paired(difference: dict) -> str:
 def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[str, int], float]) -> list[str]:
     path = storage.path("built_up_trend", region, None, "parquet")
     if storage.exists(path):
-        table = pd.read_parquet(storage.open_local(path))
-        document = json.loads(storage.read_bytes(storage.path("built_up_trend", region, None, "json")))
+        table, _ = read_table(storage.open_local(path), path, _ANEW)
+        document, _ = read_pair(storage, path, _ANEW)
         return _trend_lines(region, table, document["statement"], truth)
     lines = []
     for year in study.prediction_years:

@@ -149,6 +149,7 @@ BUILT_UP = System(
     facts=_facts,
     looks=_looks,
     summary=_summary,
+    folders=("maps",),
     results=_results,
     commands=(_EXPORT, _SAMPLE),
 )

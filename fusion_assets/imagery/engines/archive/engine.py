@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pystac
 import xarray as xr
@@ -28,6 +28,7 @@ from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_sce
 from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
+from fusion_assets.imagery.threads import threads
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets.redaction import public_url
@@ -53,8 +54,9 @@ class ArchiveEngine:
         ids = tuple(scene.id for scene in scenes)
         export_id = operation_id(request, ids)
         record = operations.read(self._storage, export_id)
-        if record is not None:
-            return self._noted(operations.renewed(Export.from_dict(record)))
+        # One whose scenes are not those of its id has been changed since: it is written anew.
+        if record is not None and (known := Export.from_dict(record)).scenes == ids:
+            return self._noted(operations.renewed(known))
         now = operations.now()
         flags = gathered(scenes)
         flags += tuple(f"left out if the study allows it: {scene.problem.found}" for scene in scenes if scene.problem)
@@ -112,8 +114,11 @@ class ArchiveEngine:
         ordered; the sensor's run keys make the repetition harmless.
         """
         seen = operations.now()
-        records = operations.recent(self._storage, operations.since(cursor))
-        return operations.in_order(Export.from_dict(facts) for facts in records if facts["engine"] == self.name), seen
+
+        def restore(facts: dict[str, Any]) -> Export | None:
+            return Export.from_dict(facts) if facts["engine"] == self.name else None
+
+        return operations.in_order(operations.recent(self._storage, operations.since(cursor), restore)), seen
 
     def _usable(self, scenes: Sequence[Scene], request: ExportRequest, without: Collection[str]) -> list[Scene]:
         """Scenes that are not left out.
@@ -124,7 +129,7 @@ class ArchiveEngine:
         kept = [scene for scene in scenes if scene.id not in without]
         if not kept:
             raise _none_readable(len(scenes), request)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with threads(_AT_ONCE) as pool:
             for problem in pool.map(lambda scene: scene.problem or self._look(scene, request).problem, kept):
                 if problem:
                     raise problem
@@ -161,7 +166,7 @@ class ArchiveEngine:
                 return error
             return None
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with threads(_AT_ONCE) as pool:
             return dict(zip((scene.id for scene in scenes), pool.map(problem, scenes), strict=True))
 
     def _scenes(self, export: Export) -> list[Scene]:

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
-from fusion_assets.imagery.engines.protocol import Export
+from fusion_assets.imagery.engines.protocol import CHANGED, Export
+from fusion_assets.imagery.engines.restoring import check_types
+from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.root import Storage
 
 
@@ -56,15 +58,24 @@ class Record:
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Record:
-        """Restore a record from `to_dict`."""
-        more = dict(facts["earth_engine"])
-        kept = more.pop("found")
-        source = kept["source"] and (kept["source"][0], tuple(kept["source"][1]))
-        groups = tuple(tuple(group) for group in kept["groups"])
-        lacking = tuple((index, reason) for index, reason in kept.get("lacking", ()))
-        flags = tuple(kept.get("flags", ()))
-        scenes = SceneGroups(kept["collection"], groups, kept["masked"], source, lacking, flags)
-        return cls(Export.from_dict(facts), scenes, **more)
+        """Restore a record from `to_dict`.
+
+        Raises:
+            FusionError: it is something else, or of a version that this one does not know.
+        """
+        export = Export.from_dict(facts)
+        with as_written(f"the operation {export.id} of {export.request.asset} {export.request.partition}", CHANGED):
+            more = dict(facts["earth_engine"])
+            kept = more.pop("found")
+            source = kept["source"] and (kept["source"][0], tuple(kept["source"][1]))
+            groups = tuple(tuple(group) for group in kept["groups"])
+            lacking = tuple((index, reason) for index, reason in kept.get("lacking", ()))
+            flags = tuple(kept.get("flags", ()))
+            scenes = SceneGroups(kept["collection"], groups, kept["masked"], source, lacking, flags)
+            check_types(record := cls(export, scenes, **more))
+            if not isinstance(record.attempt, int) or sorted(scenes.ids) != sorted(export.scenes):
+                raise ValueError("its scenes are not those of its groups")
+        return record
 
 
 class Registry:
@@ -86,5 +97,6 @@ class Registry:
 
     def recent(self, since: str) -> Iterator[Record]:
         """This engine's records that are open, or settled at `since` or later; see `operations.recent`."""
-        records = operations.recent(self._storage, since)
-        return (Record.from_dict(facts) for facts in records if "earth_engine" in facts)
+        return operations.recent(
+            self._storage, since, lambda facts: Record.from_dict(facts) if "earth_engine" in facts else None
+        )

@@ -14,7 +14,6 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import NoScenes, digest
 from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.engine_assets import realise_series
-from fusion_assets.orchestration.failures import NETWORK_RETRIES
 from fusion_assets.orchestration.metadata import readable
 from fusion_assets.orchestration.partitions import regions_by_years
 from fusion_assets.orchestration.resources import EngineResource
@@ -65,7 +64,6 @@ def _observed(site: Site, asset: str) -> Callable[[Callable[..., Any]], dg.Asset
         "cubes",
         years_of(site),
         _code(site.study),
-        retry_policy=NETWORK_RETRIES,
         pool="imagery",
         check_specs=ndvi_check_specs(asset, years_of(site)),
     )
@@ -203,6 +201,7 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         ends of its 90 % interval.
         """
         from fusion_assets.storage.documents import unpacked
+        from fusion_assets.storage.json_objects import as_written
         from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
         from fusion_assets.systems.ndvi.gap_filling.estimators import fitted_from_dict
         from fusion_assets.systems.ndvi.observations import NDVI
@@ -210,7 +209,8 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         engine.connect_dask()
         clear, backscatter = inputs[requests.CLEAR], inputs.get(requests.BACKSCATTER)
         days = filling.target_days(clear, year, use.every_days)
-        fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
+        with as_written(f"{requests.MODEL} of {region} {year}", f"make it anew: fusion run --select {requests.MODEL}"):
+            fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
         series = filling.filled(fitted, clear, backscatter, days)
         cube = _write(site, requests.FILLED, region, year, series, filling.LAYERS)
         metadata = {"method": use.method, "dates": cube.dates, "valid_share": cube.stats[NDVI]["valid_share"]}

@@ -1,0 +1,164 @@
+"""Whether all that is stored is what was made: what `fusion verify` reads, compares and prints.
+
+Everything is read, pixels too: their digests are computed anew, and compared with what the file says of itself and
+with what Dagster recorded when it was made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fusion_assets.errors import FusionError
+from fusion_assets.orchestration.system import REGIONS, YEARS
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from fusion_assets.cli.runner import Step
+    from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+    from fusion_assets.orchestration.site import Site
+
+_SHARED = ("_operations", "_outlines", "stac")
+_SHOWN = 20
+
+
+def add_parser(commands: Any) -> None:
+    """Add `fusion verify` to the commands."""
+    parser = commands.add_parser("verify", help="read all that is stored, and name what is not as it was made")
+    for flags, keywords in (REGIONS, YEARS):
+        parser.add_argument(*flags, **keywords)
+    parser.add_argument("--select", default="", metavar="ASSETS", help="Dagster asset selection, e.g. fused_stack")
+    parser.set_defaults(command=verify)
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Look at what is stored of the configured study; 1 where something is not as it was made."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from fusion_assets.cli.runner import plan
+    from fusion_assets.orchestration.assembly import build_definitions, site_of
+    from fusion_assets.orchestration.instance import opened_instance, prepare_home
+    from fusion_assets.orchestration.system import needs_of, sections_of
+    from fusion_assets.settings import Settings
+    from fusion_assets.study.stored_outlines import configured_study
+    from fusion_assets.systems.registry import SYSTEMS
+
+    settings = Settings.from_environment()
+    study = configured_study(settings, sections_of(SYSTEMS))
+    site = site_of(SYSTEMS, study, settings)
+    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
+    steps = plan(definitions, study, options.region, options.years, options.select, needs_of(SYSTEMS, study))
+    whole = not (options.region or options.years or options.select)
+    console = Console(soft_wrap=True, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    counts: Counter[str] = Counter()
+    with opened_instance(prepare_home(study.name)) as instance, Progress(*columns, console=console) as progress:
+        bar = progress.add_task("verifying", total=len(steps))
+        for step in steps:
+            progress.update(bar, description=step.name)
+            state, problem = verdict(step, instance, site.managers)
+            counts[state] += 1
+            if problem:
+                console.print(f"{step.name} {state}: {problem}", markup=False)
+            progress.advance(bar)
+        for problem in odd_operations(site) if whole else ():
+            counts["different"] += 1
+            console.print(f"operation: {problem}", markup=False)
+        folders = (*_SHARED, *(name for system in SYSTEMS for name in system.folders))
+        strange = foreign(site, steps, folders) if whole else []
+        for path in strange[:_SHOWN]:
+            console.print(f"{path} belongs to nothing of study {study.name}", markup=False)
+        if len(strange) > _SHOWN:
+            console.print(f"and {len(strange) - _SHOWN} more files that belong to nothing of it")
+        progress.update(bar, description="done")
+    counts["foreign"] = len(strange)
+    told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if count)
+    print(f"study {study.name}: {told or 'nothing is stored'}")
+    return 1 if counts["different"] or counts["missing"] else 0
+
+
+def verdict(
+    step: Step, instance: dg.DagsterInstance, managers: Mapping[str, ArtifactIOManager]
+) -> tuple[str, FusionError | None]:
+    """How one artifact is, and what is wrong with it.
+
+    Returns:
+        `as made`; `not recorded` (whole, but Dagster does not know of it); `not made yet`; `missing` (it was made); or
+        `different`.
+    """
+    from fusion_assets.cli.runner import manager_of
+    from fusion_assets.orchestration.content_records import content_record, while_replaced
+
+    manager, artifact = manager_of(step, managers)
+    record = content_record(instance, step.asset.key, step.partition)
+    if not manager.storage.names_something(manager.path(artifact)):
+        if record is None:
+            return "not made yet", None
+        path = manager.path(artifact)
+        return "missing", FusionError(f"{path} is not there", "what was made", f"make it anew: {artifact.command}")
+    try:
+        while_replaced(lambda: _compare(manager, artifact, step, instance))
+    except FusionError as error:
+        return "different", error
+    return ("not recorded" if record is None else "as made"), None
+
+
+def _compare(manager: ArtifactIOManager, artifact: Artifact, step: Step, instance: dg.DagsterInstance) -> None:
+    from fusion_assets.imagery.engines.protocol import Export
+    from fusion_assets.orchestration.content_records import check_content, check_pixels, content_record
+    from fusion_assets.study.provenance import EXPORT_ASSETS
+
+    manager.verify(artifact)
+    check_pixels(manager, artifact, manager.digests(artifact), "as the file says itself")
+    if record := content_record(instance, step.asset.key, step.partition):
+        check_content(manager, artifact, record)
+    if artifact.asset in EXPORT_ASSETS.values():
+        Export.from_dict(manager.load(artifact))
+
+
+def odd_operations(site: Site) -> Iterator[FusionError]:
+    """What is wrong with files of the engines' list of operations."""
+    from fusion_assets.imagery.engines import operations
+    from fusion_assets.imagery.engines.protocol import Export
+
+    storage = site.managers["documents"].storage
+    for name in storage.names(operations.OPERATIONS):
+        try:
+            facts = operations.read(storage, name)
+            if facts is not None:
+                Export.from_dict(facts)
+        except FusionError as error:
+            yield error
+
+
+def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[str]:
+    """Files of the storage that belong to no artifact of a study, and to nothing that lies beside them.
+
+    Args:
+        site: of the study.
+        steps: all of them.
+        folders: that hold something else, directly under the root.
+    """
+    from fusion_assets.cli.runner import manager_of
+
+    storage = site.managers["documents"].storage
+    stems = {manager_of(step, site.managers)[0].path(manager_of(step, site.managers)[1]) for step in steps}
+    ours = {path.removeprefix(f"{storage.root}/").rsplit(".", 1)[0] for path in stems}
+    strange = []
+    for name in sorted(storage.sizes(storage.root)):
+        first, *_, last = name.split("/")
+        if first in folders or last.startswith(".") or _artifact_of(name) in ours:
+            continue
+        strange.append(f"{storage.root}/{name}")
+    return strange
+
+
+def _artifact_of(name: str) -> str:
+    """The artifact that a file belongs to by its name: without extension, and for a store of pixels without its own."""
+    store, inside, _ = name.partition(".zarr/")
+    return store.rsplit("-", 2)[0] if inside else name.rsplit(".", 1)[0]

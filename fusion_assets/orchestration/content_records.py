@@ -1,0 +1,119 @@
+"""What Dagster recorded of an artifact's content when it was made, and whether what is stored is still that.
+
+A file says itself what it holds, and whoever changes it may change that too; the record lies elsewhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import dagster as dg
+
+from fusion_assets.errors import FusionError, Replaced
+
+if TYPE_CHECKING:
+    from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+
+_CLOCK_S = 2
+_PAUSES_S = (0.5, 1, 2, 3)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ContentRecord:
+    """What was recorded of the content of an artifact.
+
+    Attributes:
+        digests: by the names of metadata.
+        at: when, seconds since 1970.
+    """
+
+    digests: Mapping[str, str]
+    at: float
+
+
+def content_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None) -> ContentRecord | None:
+    """The newest record of an asset and partition; None where there is none."""
+    wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition] if partition else None)
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        event = record.asset_materialization
+        if event is not None:
+            texts: dict[str, Any] = {name: held.value for name, held in event.metadata.items()}
+            return ContentRecord(
+                {name: text for name, text in texts.items() if isinstance(text, str)}, record.timestamp
+            )
+    return None
+
+
+def check_content(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
+    """Compare what is stored with its record.
+
+    Files that are read as a whole anyway are compared every time; pixels are where they were changed after they had
+    been recorded.
+
+    Args:
+        manager: of the artifact.
+        artifact: that is stored.
+        record: of it; nothing is compared without one.
+
+    Raises:
+        Replaced: they differ, and another run may be about to record what it has just placed.
+        FusionError: they differ; names both.
+    """
+    if record is None:
+        return
+    _compare(manager, artifact, manager.digests(artifact), record.digests, "as recorded")
+    changed = manager.changed(artifact)
+    if changed is not None and changed > record.at + _CLOCK_S:
+        check_pixels(manager, artifact, record.digests, "as recorded")
+
+
+def check_pixels(manager: ArtifactIOManager, artifact: Artifact, expected: Mapping[str, str], source: str) -> None:
+    """Compare the pixels of what is stored, all of which are read.
+
+    Args:
+        manager: of the artifact.
+        artifact: that is stored.
+        expected: digests by name.
+        source: of these, in words.
+
+    Raises:
+        FusionError: they differ; names both.
+    """
+    _compare(manager, artifact, manager.pixel_digests(artifact), expected, source)
+
+
+def _compare(
+    manager: ArtifactIOManager, artifact: Artifact, found: Mapping[str, str], expected: Mapping[str, str], source: str
+) -> None:
+    # What was made before there were such digests has none to be compared with.
+    wrong = {name: text for name, text in found.items() if expected.get(name, text) != text}
+    if wrong:
+        # A run places an artifact, then records it.
+        kind = Replaced if manager.storage.just_changed(manager.path(artifact)) else FusionError
+        raise kind(
+            f"{manager.path(artifact)} was changed after it was made: {_listed(wrong)}",
+            f"{_listed({name: expected[name] for name in wrong})}, {source}",
+            f"remove it, and make it anew: {artifact.command}",
+        )
+
+
+def _listed(digests: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {text[:16]}" for name, text in digests.items())
+
+
+def while_replaced(look: Callable[[], T]) -> T:
+    """Look again, as long as another run replaces what is looked at, which takes a few seconds at most.
+
+    Raises:
+        Replaced: it took longer.
+    """
+    for pause in _PAUSES_S:
+        try:
+            return look()
+        except Replaced:
+            time.sleep(pause)
+    return look()
