@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from fusion_assets.cli.diagnosis import Diagnosis, Finding, counted, usable
+from fusion_assets.cli.verification import odd_operations
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.earth_engine import Connection
@@ -53,6 +54,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     site = sites[0] if sites else None
     if site is not None:
         diagnosis.look("Dagster instance", partial(check_instance, site.study.name))
+        diagnosis.look("operations", partial(_operations, site), "storage")
     _ENGINES[settings.engine](diagnosis, settings, site)
     if site is not None:
         for system in present(SYSTEMS, site.study):
@@ -233,6 +235,15 @@ def _storage(settings: Settings) -> str:
     return f"{storage.root} can be written"
 
 
+def _operations(site: Site) -> str:
+    """What the list of operations holds, file by file."""
+    odd = list(odd_operations(site))
+    if odd:
+        more = f"; and {len(odd) - 1} more, which `fusion verify` names" if len(odd) > 1 else ""
+        raise FusionError(f"{odd[0].found}{more}", odd[0].expected, odd[0].remedy)
+    return "all can be read"
+
+
 def _roles(study: Study) -> list[Role]:
     """Imagery that is asked for: composites that systems need, and labels."""
     return list(dict.fromkeys((*composite_roles(SYSTEMS, study), *roles_of(study))))
@@ -257,7 +268,7 @@ def _no_bucket(way: str) -> str:
 
 
 def _cluster(settings: Settings) -> str:
-    from fusion_assets.orchestration.resources import connect_dask
+    from fusion_assets.orchestration.dask_cluster import connect_dask
 
     connect_dask(settings.dask_scheduler)
     return f"{settings.dask_scheduler} answers"

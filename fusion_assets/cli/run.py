@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from fusion_assets.cli.runner import AskedNow, Outcome, Step, check_engine_makes, foreseen_steps, plan, run_steps
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-from fusion_assets.orchestration.resources import connect_dask
 from fusion_assets.orchestration.system import needs_of, present, sections_of
 from fusion_assets.redaction import redacted
 from fusion_assets.storage.root import Storage
@@ -79,7 +78,10 @@ def make(prepared: Prepared) -> bool:
 
     settings = prepared.site.settings
     Storage(settings.storage).check_writable()
-    connect_dask(settings.dask_scheduler)
+    if settings.dask_scheduler:
+        from fusion_assets.orchestration.dask_cluster import connect_dask
+
+        connect_dask(settings.dask_scheduler)
     console = _console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     counts: dict[str, int] = {}

@@ -8,18 +8,53 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import dagster as dg
 
 from fusion_assets.errors import FusionError, Replaced
-
-if TYPE_CHECKING:
-    from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
+from fusion_assets.storage.root import Storage
 
 _CLOCK_S = 2
 _PAUSES_S = (0.5, 1, 2, 3)
 T = TypeVar("T")
+
+
+class Place(Protocol):
+    """An artifact: what it is called, and how it is made."""
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        ...
+
+
+P = TypeVar("P", bound=Place, contravariant=True)
+
+
+class Holder(Protocol[P]):
+    """What knows how artifacts are stored; see `artifacts.ArtifactIOManager`."""
+
+    @property
+    def storage(self) -> Storage:
+        """The root."""
+        ...
+
+    def path(self, artifact: P) -> str:
+        """Where it lies."""
+        ...
+
+    def digests(self, artifact: P) -> dict[str, str]:
+        """Digests of what is read as a whole."""
+        ...
+
+    def pixel_digests(self, artifact: P) -> dict[str, str]:
+        """Digests of pixels."""
+        ...
+
+    def changed(self, artifact: P) -> float | None:
+        """When it was changed."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,7 +83,7 @@ def content_record(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
     return None
 
 
-def check_content(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
+def check_content(manager: Holder[P], artifact: P, record: ContentRecord | None) -> None:
     """Compare what is stored with its record.
 
     Files that are read as a whole anyway are compared every time; pixels are where they were changed after they had
@@ -71,7 +106,7 @@ def check_content(manager: ArtifactIOManager, artifact: Artifact, record: Conten
         check_pixels(manager, artifact, record.digests, "as recorded")
 
 
-def check_pixels(manager: ArtifactIOManager, artifact: Artifact, expected: Mapping[str, str], source: str) -> None:
+def check_pixels(manager: Holder[P], artifact: P, expected: Mapping[str, str], source: str) -> None:
     """Compare the pixels of what is stored, all of which are read.
 
     Args:
@@ -87,7 +122,7 @@ def check_pixels(manager: ArtifactIOManager, artifact: Artifact, expected: Mappi
 
 
 def _compare(
-    manager: ArtifactIOManager, artifact: Artifact, found: Mapping[str, str], expected: Mapping[str, str], source: str
+    manager: Holder[P], artifact: P, found: Mapping[str, str], expected: Mapping[str, str], source: str
 ) -> None:
     # What was made before there were such digests has none to be compared with.
     wrong = {name: text for name, text in found.items() if expected.get(name, text) != text}

@@ -13,7 +13,6 @@ from typing import Any
 
 import dagster as dg
 
-from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
 from fusion_assets.redaction import public_url
@@ -84,33 +83,9 @@ class EngineResource:
         return engine if isinstance(engine, CompositeEngine) else None
 
     def connect_dask(self) -> None:
-        """See `connect_dask`."""
-        connect_dask(Settings.from_environment(self.settings).dask_scheduler)
-
-
-def connect_dask(scheduler: str) -> None:
-    """Make a cluster the default of this process; lazy arrays are then computed on it.
-
-    Args:
-        scheduler: address of a dask.distributed scheduler; empty computes in threads of this process.
-
-    Raises:
-        FusionError: no scheduler answers at the address.
-    """
-    if not scheduler:
-        return
-    from distributed import Client, default_client
-
-    try:
-        if default_client().scheduler.address == scheduler:
+        """See `dask_cluster.connect_dask`."""
+        if not Settings.from_environment(self.settings).dask_scheduler:
             return
-    except ValueError:
-        pass
-    try:
-        Client(scheduler, timeout="15s", set_as_default=True)
-    except (OSError, TimeoutError) as error:
-        raise FusionError(
-            f"no dask scheduler answers at {scheduler} ({type(error).__name__})",
-            "a running `dask scheduler` with workers that can read the archive",
-            "start it, correct FUSION_DASK_SCHEDULER, or unset it to compute here",
-        ) from None
+        from fusion_assets.orchestration.dask_cluster import connect_dask
+
+        connect_dask(Settings.from_environment(self.settings).dask_scheduler)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from rasterio.enums import Interleaving
 from rasterio.env import ensure_env_with_credentials
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
 from fusion_assets.storage.raster_places import UnfitFile, gdal_name
@@ -31,6 +33,9 @@ GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_PAM_ENABLED": "NO",
 }
+
+# Who needs a place refuses files without one, and parts of files are read without asking for it again.
+warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"fusion_assets\.storage\.raster_files$")
 
 
 def open_file(href: str | Path, formats: Collection[str] = GEOTIFF, **options: Any) -> DatasetReader:

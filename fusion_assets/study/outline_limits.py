@@ -31,7 +31,7 @@ LIMITS: dict[str, tuple[float, str]] = {
     "pairs of edges of different features": (2e6, _SIMPLER),
     # PROJ looks through all that it knows for what is no code, up to 0.3 s each.
     "different codes of coordinate systems": (300, "use one system for neighbouring regions"),
-    "coordinate systems that are no codes": (12, "use codes such as EPSG:32645, or leave crs out"),
+    "coordinate systems that are no codes": (6, "use codes such as EPSG:32645, or leave crs out"),
 }
 """What all outlines of a study may have together, and what to do."""
 _GLOBE = 360

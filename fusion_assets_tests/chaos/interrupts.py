@@ -26,6 +26,7 @@ import yaml
 import fusion_assets
 from fusion_assets.demo import build_demo_archive
 from fusion_assets_tests.chaos import verdict
+from fusion_assets_tests.chaos.system import WHOLE
 from fusion_assets_tests.demo_study import demo_study
 
 LIMIT_SECONDS = 20
@@ -43,7 +44,7 @@ class Study:
         self.data, self.home = folder / "data", folder / "home"
         folder.mkdir(parents=True)
         catalog = build_demo_archive(folder.parent / "chaos-archive", size_km=size_km, seed=3, years=(2015, 2016))
-        (folder / "study.yaml").write_text(yaml.safe_dump({**demo_study(catalog), **choices}))
+        (folder / "study.yaml").write_text(yaml.safe_dump({**demo_study(catalog), "label_year": None, **choices}))
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("FUSION", "DAGSTER", "EE_"))}
         self.environment = {
             **ours,
@@ -151,7 +152,7 @@ def interrupt(study: Study, after: float, number: signal.Signals) -> tuple[list[
     return wrong, f"{number.name} after {after:.1f} s: ended in {took:.1f} s with {process.returncode}"
 
 
-def run(folder: Path, seed: int, count: int, choices: dict[str, Any], size_km: int, span: float) -> list[str]:
+def run(folder: Path, seed: int, count: int, choices: dict[str, Any] = WHOLE, size_km: int = 45) -> list[str]:
     """Interrupt runs of a study in `folder`, new; returns what was wrong.
 
     Args:
@@ -160,14 +161,14 @@ def run(folder: Path, seed: int, count: int, choices: dict[str, Any], size_km: i
         count: how many signals.
         choices: of the study, beside those of `demo_study`.
         size_km: edge of the region.
-        span: seconds, the longest that a run is left in peace.
     """
     dice = random.Random(seed)
     study = Study(folder, choices, size_km)
     wrong: list[str] = []
+    begun = time.monotonic()
     if study.start().wait() != 0:
         return [(folder / "log").read_text()]
-    clean = study.content()
+    clean, span = study.content(), time.monotonic() - begun
     study.forget()
     interrupts = 0
     while interrupts < count:

@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("items", "rasters", "settings")
+GENERATORS = ("items", "models", "rasters", "samples", "servers", "settings", "stored_files", "studies")

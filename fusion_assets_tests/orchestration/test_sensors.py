@@ -8,6 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
@@ -228,3 +230,46 @@ def test_a_failure_that_stays_is_shown_once_with_what_to_do(ticks):
 
 def test_attempts_end(ticks):
     assert failed_tick(ticks, message="Internal error.", attempt=MAX_ATTEMPTS) == ([], ["transient"])
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"[]", b"{}", b"", b'{"id": "odd", "state": "SUCCEEDED"}'])
+def test_an_odd_file_keeps_no_other_operation_waiting_and_is_told_once_it_is_mended(ticks, content):
+    operations.forget()
+    ticks.record(2016, "op1")
+    path = Path(ticks.storage.path("_operations", "odd", None, "json"))
+    path.write_bytes(content)
+    assert ticks.tick() == [("sentinel2_composite", "here|2016", "op1-0")]
+    (problem,) = operations.odd()
+    assert str(path) in problem.found and "remove it" in problem.remedy
+    ticks.record(2017, "odd")
+    assert ("sentinel2_composite", "here|2017", "odd-0") in ticks.tick()
+    assert operations.odd() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scenes": []},
+        {"scenes": "abc"},
+        {"state": "DONE"},
+        {"finished": "yesterday"},
+        {"request": {}},
+        {"request": None},
+        {"flags": 3},
+        {"engine": 5},
+    ],
+)
+def test_a_ticket_that_is_none_is_refused(tmp_path, change):
+    with pytest.raises(FusionError, match="cannot be used"):
+        Export.from_dict(export(tmp_path).to_dict() | change)
+
+
+def test_a_ticket_of_a_newer_version_is_refused(tmp_path):
+    ticket = export(tmp_path).to_dict()
+    for part in (ticket["request"], ticket["request"]["recipe"], ticket["request"]["recipe"]["mask"]):
+        part["newer"] = 1
+        with pytest.raises(FusionError, match="newer") as caught:
+            Export.from_dict(ticket)
+        assert "update" in caught.value.remedy
+        del part["newer"]
+    assert Export.from_dict(ticket).to_dict() == ticket

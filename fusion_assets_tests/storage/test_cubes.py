@@ -9,7 +9,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from affine import Affine
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.grids.grid import Grid
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.io_managers import managers
@@ -197,3 +197,20 @@ def test_a_preview_is_every_nth_pixel_of_a_few_dates_however_it_was_computed(man
     again = written(manager, dates=5)[0]
     np.testing.assert_array_equal(again.preview[days[1]], whole.preview[days[1]])
     assert manager.save(again, PLACE)["preview"].value.startswith("here|2019, 2019-01-05, 2019-01-15")
+
+
+def test_a_file_of_another_content_is_refused_when_it_is_read_and_by_name(tmp_path):
+    manager = managers(str(tmp_path), lambda *place: FACTS)["cubes"]
+    manager.save(written(manager)[0], PLACE)
+    chunk = next(tmp_path.glob("**/ndvi/0.0.0"))
+    content = bytearray(chunk.read_bytes())
+    content[-1] ^= 1
+    chunk.write_bytes(bytes(content))
+    loaded = manager.load(PLACE)
+    with pytest.raises(FusionError, match=r"ndvi/0\.0\.0 was changed after it was written"):
+        loaded.compute()
+    with pytest.raises(FusionError, match=r"1 files that were changed: ndvi/0\.0\.0"):
+        manager.pixel_digests(PLACE)
+    chunk.unlink()
+    with pytest.raises(Replaced, match="is not there any more"):
+        loaded.compute()

@@ -8,7 +8,6 @@ import math
 import os
 import re
 import uuid
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import numpy as np
 import pyproj
 import rasterio
 import rasterio.shutil
-from rasterio.errors import NotGeoreferencedWarning
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Lattice, is_geographic, misplaced, project_points
@@ -31,9 +29,6 @@ _LONGEST_TEXT, _LONGEST_NAME = 1 << 20, 60
 # Of coordinates and pixels, in the units of any CRS; and the sine of the angle between rows and columns.
 _FARTHEST, _LEAST_ANGLE = 1e12, 1e-6
 _SAME_OFFSET = 1e-9
-
-# Files without a CRS are refused when their header is read; see `_check_place`.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"rasterio$")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusion_assets.imagery.retries import RetryPolicy
+from fusion_assets.imagery.retries import ANSWER_SECONDS, CONNECT_SECONDS, SILENCE_SECONDS, RetryPolicy
 
 _RETRIES = RetryPolicy()
 
@@ -28,9 +28,9 @@ class Limits:
         most_empty_pages: that may follow each other and still lead on.
     """
 
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0
-    request_seconds: float = 120.0
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = SILENCE_SECONDS
+    request_seconds: float = ANSWER_SECONDS
     retries: RetryPolicy = _RETRIES
     listing_seconds: float = 600.0
     search_seconds: float = 900.0

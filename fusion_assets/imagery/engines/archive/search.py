@@ -329,7 +329,7 @@ def _below(top: pystac.Catalog, most: int) -> Iterator[pystac.Catalog]:
         for link in catalog.get_child_links():
             linked = _linked(link, catalog)
             if not isinstance(linked, pystac.Catalog):
-                raise _no_such(link, "catalog or collection", linked)
+                raise _no_such(link, "a catalog or collection", linked)
             waiting.append(linked)
 
 
@@ -337,7 +337,7 @@ def _items_in(catalog: pystac.Catalog) -> Iterator[pystac.Item]:
     for link in catalog.get_item_links():
         linked = _linked(link, catalog)
         if not isinstance(linked, pystac.Item):
-            raise _no_such(link, "item", linked)
+            raise _no_such(link, "an item", linked)
         yield linked
 
 
@@ -348,8 +348,8 @@ def _linked(link: pystac.Link, owner: pystac.Catalog) -> Any:
 
 def _no_such(link: pystac.Link, wanted: str, linked: Any) -> FusionError:
     return FusionError(
-        f"a link for a {wanted} leads to {public_url(link.get_absolute_href() or '')}, a {type(linked).__name__}",
-        f"a {wanted}",
+        f"a link for {wanted} leads to {public_url(link.get_absolute_href() or '')}, a {type(linked).__name__}",
+        wanted,
         "correct the link, or remove it from the catalog",
     )
 

@@ -164,7 +164,7 @@ class Web(StacApiIO):
         place = public_url(wanted.url)
         try:
             with deadline(self.limits.request_seconds):
-                response, content = bounded(lambda: self._send(wanted))
+                response, content = bounded(lambda: self._send(wanted), place)
         except (requests.RequestException, HTTPError, TimeoutError, ValueError) as error:
             kind = type(error).__name__
             if passing(error):

@@ -1,0 +1,86 @@
+"""`fusion verify`: a small study's maps, changed in every way in which files of a storage change."""
+
+import json
+
+import dagster as dg
+import pytest
+
+from fusion_assets.cli.runner import plan
+from fusion_assets.cli.verification import foreign, odd_operations, verdict
+from fusion_assets.orchestration.assembly import build_definitions, site_of
+from fusion_assets.settings import Settings
+from fusion_assets.systems.registry import SYSTEMS
+from fusion_assets_tests.orchestration.test_content_records import aged, overwritten
+from fusion_assets_tests.small_maps import small_study, store_map
+
+
+@pytest.fixture
+def site(tmp_path):
+    settings = Settings.from_environment({"storage": str(tmp_path / "data"), "archive": "unused"})
+    study = small_study()
+    for year in study.prediction_years:
+        store_map(study, settings, "west", year)
+    return site_of(SYSTEMS, study, settings)
+
+
+@pytest.fixture
+def steps(site):
+    definitions = build_definitions(SYSTEMS, {"study": site.study, "storage": site.settings.storage})
+    return plan(definitions, site.study)
+
+
+def states(site, steps, instance):
+    told = {step.name: verdict(step, instance, site.managers) for step in steps}
+    return {name: (state, problem) for name, (state, problem) in told.items() if state != "not made yet"}
+
+
+def recorded(instance, site, year, digest):
+    event = dg.AssetMaterialization("built_up_prediction", partition=f"west|{year}", metadata={"digest": digest})
+    instance.report_runless_asset_event(event)
+
+
+def path_of(site, year):
+    return f"{site.settings.storage}/built_up_prediction/west/{year}.tif"
+
+
+def test_what_is_changed_is_named_with_what_to_do(site, steps):
+    name = "built_up_prediction west|2016"
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert {state for state, _ in states(site, steps, instance).values()} == {"not recorded"}
+        overwritten(path_of(site, 2016))
+        aged(path_of(site, 2016))
+        state, problem = states(site, steps, instance)[name]
+        assert state == "different" and "as the file says itself" in problem.expected
+        assert "fusion run --select built_up_prediction --region west --years 2016" in problem.remedy
+
+
+def test_a_raster_whose_tags_were_changed_with_it_differs_from_the_record(site, steps):
+    with dg.DagsterInstance.ephemeral() as instance:
+        recorded(instance, site, 2016, "0" * 64)
+        aged(path_of(site, 2016))
+        state, problem = states(site, steps, instance)["built_up_prediction west|2016"]
+        assert state == "different" and "as recorded" in problem.expected
+
+
+def test_what_was_made_and_is_not_there_is_missing(site, steps):
+    with dg.DagsterInstance.ephemeral() as instance:
+        recorded(instance, site, 2099, "0" * 64)
+        recorded(instance, site, 2017, "0" * 64)
+        site.managers["rasters"].storage.remove(path_of(site, 2017))
+        assert states(site, steps, instance)["built_up_prediction west|2017"][0] == "missing"
+
+
+def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
+    for name in ("built_up_prediction/west/2031.tif", "other/x.json", "built_up_prediction/west/.a.partial"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    (tmp_path / "data" / "_operations").mkdir()
+    (tmp_path / "data" / "_operations" / "a.json").write_text(json.dumps({"id": "b"}))
+    strange = foreign(site, steps, ("_operations",))
+    assert [name.removeprefix(f"{tmp_path}/data/") for name in strange] == [
+        "built_up_prediction/west/2031.tif",
+        "other/x.json",
+    ]
+    (problem,) = odd_operations(site)
+    assert "a.json" in problem.found
