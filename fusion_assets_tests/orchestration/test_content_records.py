@@ -125,6 +125,16 @@ def test_a_raster_that_is_placed_anew_with_the_same_content_goes_on_being_read(t
         reading["a"].compute()
 
 
+def test_of_two_runs_at_once_either_may_be_the_last_to_record(tmp_path):
+    manager, where = managers(str(tmp_path), expected())["documents"], Artifact("card", "demo", "2016")
+    digest = manager.save({"asked": "at two"}, where)["digest"]
+    aged(manager.path(where))
+    check_content(manager, where, ContentRecord({"digest": "other"}, 0.0, ({"digest": digest},)))
+    for before in ((), ({},), ({"digest": "a third"},)):
+        with pytest.raises(FusionError, match="was changed after it was made"):
+            check_content(manager, where, ContentRecord({"digest": "other"}, time.time(), before))
+
+
 def test_looking_again_ends(monkeypatch):
     monkeypatch.setattr("fusion_assets.orchestration.content_records._PAUSES_S", (0, 0))
     looks = []
