@@ -22,6 +22,7 @@ from urllib.parse import quote, quote_plus
 HIDDEN = "***"
 # Longer texts come from files that are no texts; the patterns below stay quick on this many signs.
 _LONGEST = 10_000
+_LONG_WORD = re.compile(r"(\S{400})\S{200,}")
 # Shorter values of variables are words that texts need.
 _SHORTEST_SECRET = 6
 
@@ -72,7 +73,7 @@ def redacted(text: object) -> str:
     Returns:
         One that may be printed, stored and sent. What is hidden cannot be told from it.
     """
-    shown = printable(str(text))
+    shown = _LONG_WORD.sub(r"\1...", printable(str(text)))
     if len(shown) > _LONGEST:
         shown = f"{shown[:_LONGEST]} ... ({len(shown)} characters in all)"
     for secret in _secrets(os.environ):

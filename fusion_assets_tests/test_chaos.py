@@ -1,7 +1,14 @@
-"""One short schedule of kills; `python -m fusion_assets_tests.chaos --seed N --kills K` plays longer ones."""
+"""One short schedule of kills and one of interrupts; `python -m fusion_assets_tests.chaos` plays longer ones."""
 
+import http.server
+import signal
+import threading
+import time
+
+import psutil
 import pytest
 
+from fusion_assets_tests.chaos import interrupts
 from fusion_assets_tests.chaos.__main__ import run
 from fusion_assets_tests.chaos.system import LIGHTS
 
@@ -13,3 +20,44 @@ KILLS = [(2, "loopback", 0, 0.5), (9, "machine", 0.3, 0.2)]
 
 def test_what_is_killed_is_made_in_the_end_and_nothing_twice(tmp_path):
     assert run(tmp_path / "system", KILLS, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
+
+
+def test_what_is_interrupted_is_made_in_the_end_and_nothing_twice(tmp_path):
+    assert interrupts.run(tmp_path / "study", 5, 4, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
+
+
+class Silent(http.server.BaseHTTPRequestHandler):
+    """An archive that takes every question and answers none."""
+
+    asked, over = threading.Event(), threading.Event()
+
+    def do_GET(self):
+        self.asked.set()
+        self.over.wait(600)
+
+    do_POST = do_GET  # noqa: N815
+
+
+@pytest.mark.parametrize("deaf", [False, True], ids=["waiting", "deaf"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_run_that_waits_for_an_archive_ends_and_is_not_tried_again(tmp_path, number, deaf):
+    study = interrupts.Study(tmp_path / "study", {**LIGHTS, "prediction_years": [2016]}, 12)
+    Silent.asked.clear()
+    Silent.over.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as archive:
+        threading.Thread(target=archive.serve_forever, daemon=True).start()
+        study.environment["FUSION_ARCHIVE"] = f"http://127.0.0.1:{archive.server_port}"
+        process = study.start()
+        assert Silent.asked.wait(120)
+        if deaf:  # as native code may be
+            psutil.Process(process.pid).children()[0].suspend()
+        told = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(interrupts.LIMIT_SECONDS) == 128 + number
+        assert time.monotonic() - told < interrupts.LIMIT_SECONDS
+        Silent.over.set()
+        archive.shutdown()
+    printed = (study.folder / "log").read_text()
+    assert deaf or "stopped; what was finished is kept" in printed
+    assert "failed" not in printed and "attempt" not in printed and "Traceback" not in printed
+    assert study.under_way() == [] and study.processes() == []

@@ -5,12 +5,9 @@ import os
 import re
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
-
-from fusion_assets.cli import main as cli
 
 PACKAGE = Path(__file__).parent.parent / "fusion_assets"
 
@@ -80,24 +77,6 @@ def test_loading_the_code_location_warns_of_nothing():
     command = [sys.executable, "-W", "default", "-c", "import fusion_assets.definitions"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
-
-
-def test_the_web_ui_starts_without_a_warning_of_dagsters_command(monkeypatch, tmp_path):
-    started = []
-    ended = types.SimpleNamespace(wait=lambda: 0)
-    monkeypatch.setattr("fusion_assets.reports.server.start_beside", lambda storage, port: None)
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    monkeypatch.setenv("FUSION_STORAGE", str(tmp_path))
-    monkeypatch.setenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
-    with monkeypatch.context() as within:
-        within.setattr("subprocess.Popen", lambda command: started.append(command) or ended)
-        within.setattr("signal.signal", lambda number, handler: None)
-        assert cli.main(["ui"]) == 0
-    (command,) = started
-    # Dagster warns before it looks at its home, and refuses this one.
-    monkeypatch.setenv("DAGSTER_HOME", "not/absolute")
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
-    assert "absolute" in ended.stderr and "Warning" not in ended.stderr
 
 
 def test_what_the_pages_name_is_there():

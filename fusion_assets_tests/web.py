@@ -11,7 +11,7 @@ import requests
 # Of whoever waits for what ends by itself: long enough for a machine that does much else.
 PATIENCE_SECONDS = 1800
 _REPOSITORY = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
-_LAUNCH = """
+LAUNCH = """
 mutation($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
     __typename
@@ -46,6 +46,12 @@ class Server:
 
     def materialize(self, assets, region, year):
         """Launch one partition of some assets, as the button Materialize does; returns the run's id."""
+        launched = self.ask(LAUNCH, params=self.parameters(assets, region, year))["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def parameters(self, assets, region, year):
+        """What `LAUNCH` is told to launch one partition of some assets."""
         (repository,) = self.ask(_REPOSITORY)["repositoriesOrError"]["nodes"]
         selector = {
             "repositoryName": repository["name"],
@@ -56,10 +62,7 @@ class Server:
         }
         named = {"": f"{region}|{year}", "/region": region, "/year": str(year)}
         tags = [{"key": f"dagster/partition{dimension}", "value": value} for dimension, value in named.items()]
-        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": {}}
-        launched = self.ask(_LAUNCH, params=params)["launchPipelineExecution"]
-        assert launched["__typename"] == "LaunchRunSuccess", launched
-        return launched["run"]["runId"]
+        return {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}, "runConfigData": {}}
 
 
 @contextlib.contextmanager

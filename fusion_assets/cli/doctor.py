@@ -268,7 +268,7 @@ def _no_bucket(way: str) -> str:
 
 
 def _cluster(settings: Settings) -> str:
-    from fusion_assets.orchestration.resources import connect_dask
+    from fusion_assets.orchestration.dask_cluster import connect_dask
 
     connect_dask(settings.dask_scheduler)
     return f"{settings.dask_scheduler} answers"

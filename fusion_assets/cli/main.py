@@ -1,6 +1,7 @@
 """The command line: `fusion demo`, `run`, `doctor`, `ui`, and the commands of the systems. It parses, calls, prints.
 
-Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong.
+Exit codes: 0 all well; 1 something failed, with the reason on the screen; 2 the command line itself is wrong; 130 and
+143 ended by SIGINT and SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli import loopback, verification
+from fusion_assets.cli import interruption, loopback, verification
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, needs_of, present, sections_of
 from fusion_assets.redaction import printable, redact_logs, redacted
@@ -27,7 +28,13 @@ _OWN = ("demo", "run", "verify", "doctor", "ui", "loopback")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: of the command; without them those of this process, which SIGINT and SIGTERM then end in time.
+    """
+    if arguments is None:
+        return interruption.supervised(lambda: main(sys.argv[1:]), _settle)
     options = _parser().parse_args(arguments)
     _quieten()
     redact_logs()
@@ -46,7 +53,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("stopped; what was finished is kept, and the next run goes on from there", file=sys.stderr)
-        return 130
+        return interruption.exit_code()
+
+
+def _settle() -> None:
+    """Mark the run of a command as failed that had to be killed."""
+    from fusion_assets.orchestration.instance import home_of, opened_instance, settle_dead_runs
+    from fusion_assets.settings import Settings
+    from fusion_assets.study import load_study
+
+    chosen = Settings.from_environment().study
+    name = "demo" if "demo" in sys.argv[1:2] else load_study(chosen, sections=sections_of(SYSTEMS)).name
+    home = home_of(name)
+    if home.exists():
+        with opened_instance(home) as instance:
+            settle_dead_runs(instance)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -143,14 +164,16 @@ def _run_study(
     from fusion_assets.cli.runner import check_engine_makes, plan, run_steps
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.orchestration.resources import connect_dask
     from fusion_assets.storage.root import Storage
     from fusion_assets.study.provenance import export_request
     from fusion_assets.study.stored_outlines import configured_study
 
     study = configured_study(settings, sections_of(SYSTEMS))
     Storage(settings.storage).check_writable()
-    connect_dask(settings.dask_scheduler)
+    if settings.dask_scheduler:
+        from fusion_assets.orchestration.dask_cluster import connect_dask
+
+        connect_dask(settings.dask_scheduler)
     site = site_of(SYSTEMS, study, settings)
     definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": study})
     steps = plan(definitions, study, regions, years, select, needs_of(SYSTEMS, study))
@@ -211,30 +234,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _ui(options: argparse.Namespace) -> int:
-    import signal
-    import subprocess
-
-    from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
-    from fusion_assets.reports.server import start_beside
+    from fusion_assets.cli.web_ui import serve
     from fusion_assets.settings import Settings
-    from fusion_assets.storage.root import Storage
     from fusion_assets.study import load_study
 
     settings = Settings.from_environment()
-    home = prepare_home(load_study(settings.study, sections=sections_of(SYSTEMS)).name)
-    with opened_instance(home) as instance:
-        settle_dead_runs(instance)
-    print(f"Dagster instance: {home}")
-    # A daemon that starts before its code server goes on with a backfill instead of failing it.
-    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
-    # `dg dev`, which Dagster now prefers, is another package, made for projects of another layout.
-    command = [sys.executable, "-W", "ignore:Function `dev_command` is superseded:FutureWarning", "-m", "dagster"]
-    command += ["dev", "-h", "127.0.0.1", "-p", str(options.port), "-m", "fusion_assets.definitions"]
-    start_beside(Storage(settings.storage), options.port)
-    process = subprocess.Popen(command)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: process.send_signal(received))
-    return process.wait()
+    return serve(options, load_study(settings.study, sections=sections_of(SYSTEMS)).name, settings.storage)
 
 
 if __name__ == "__main__":

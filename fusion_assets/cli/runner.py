@@ -13,7 +13,9 @@ from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
+from dagster._core.events import RunFailureReason
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
@@ -150,11 +152,15 @@ def run_steps(
 
     Yields:
         One outcome a step, when it has ended.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came; nothing more is begun, and what was under way has no outcome.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     broken: set[tuple[dg.AssetKey, str]] = set()
     for step in steps:
+        interruption.check()
         if any(upstream in broken for upstream in _upstream(step, definitions)):
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "skipped")
@@ -172,12 +178,21 @@ def run_steps(
             run_config=quiet,
             tags={"fusion/by": "fusion run"},
         )
+        interruption.check()
+        if was_interrupted(result):
+            raise KeyboardInterrupt
         warnings = (*failed_attempts(result), *_failed_checks(result))
         if result.success:
             yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", failure_text(result), warnings)
+
+
+def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether Dagster has caught Ctrl-C, and made it a failure of the run."""
+    reasons = [event.job_failure_data.failure_reason for event in result.all_events if event.is_job_failure]
+    return RunFailureReason.UNEXPECTED_TERMINATION in reasons
 
 
 def why_not_fresh(

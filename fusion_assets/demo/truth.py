@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import rasterio
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
@@ -16,6 +15,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.scenes import SceneFile
+from fusion_assets.storage.raster_files import open_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def truth_at(archive: str, year: int, table: pd.DataFrame, grid: Grid, area: Bas
 
 def true_area_km2(archive: str, year: int, area: BaseGeometry) -> float:
     """True built-up area inside a region in km2, on the truth's own 1 km cells."""
-    with rasterio.open(_files(archive, year, area)[0]) as source:
+    with open_file(_files(archive, year, area)[0]) as source:
         grid = Grid.of(source)
     truth = true_built_up(archive, year, grid, area)
     return float(grid.pixel_areas_km2()[truth == 1].sum())

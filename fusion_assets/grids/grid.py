@@ -97,6 +97,10 @@ class Grid:
                 "finite west < east and south < north",
                 "choose a CRS that covers the region, for example the UTM zone it lies in",
             )
+        if not all(math.isfinite(edge / resolution) for edge in bounds):
+            raise FusionError(
+                f"resolution is {resolution}", "pixels that can be counted", "give a pixel size of a metre or more"
+            )
         columns = math.floor(west / resolution + SLIVER), math.ceil(east / resolution - SLIVER)
         rows = math.floor(south / resolution + SLIVER), math.ceil(north / resolution - SLIVER)
         transform = Affine(resolution, 0.0, columns[0] * resolution, 0.0, -resolution, rows[1] * resolution)

@@ -296,8 +296,9 @@ def _agree(source: Lattice, crs: str) -> bool:
 def _touches(source: Lattice, box: Box) -> bool:
     """Whether a raster comes near a box in degrees; True where in doubt."""
     lons, lats = project_points(*_spread(source, 9), source.crs, "EPSG:4326")
-    if not (np.isfinite(lons).all() and np.isfinite(lats).all()):
-        return True
+    finite = np.isfinite(lons) & np.isfinite(lats)
+    if not finite.all():
+        return bool(finite.any())
     if not is_geographic(source.crs) and np.ptp(lons) > 180:
         return True  # over the antimeridian or around a pole
     west, south, east, north = box

@@ -6,6 +6,7 @@ A sensor's tick must end within a minute; a run may take its time.
 from __future__ import annotations
 
 import contextvars
+import logging
 import math
 import random
 import threading
@@ -15,9 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from fusion_assets.redaction import redacted
+
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
+# How long somebody elsewhere may take to accept a connection, to say another word, and to give one answer whole.
+CONNECT_SECONDS, SILENCE_SECONDS, ANSWER_SECONDS = 10.0, 60.0, 120.0
+# Of services that compute what they answer.
+COMPUTED_SECONDS = 360.0
+HEARTBEAT_SECONDS = 30.0
+_LOGGER = logging.getLogger("fusion_assets.waiting")
 _T = TypeVar("_T")
 _END: contextvars.ContextVar[float] = contextvars.ContextVar("end", default=math.inf)
 
@@ -37,8 +46,14 @@ def remaining() -> float:
     return _END.get() - time.monotonic()
 
 
-def bounded(work: Callable[[], _T]) -> _T:
+def bounded(work: Callable[[], _T], whom: str = "") -> _T:
     """Result of `work`, which is left to itself when the time is over: clients have no limits of their own.
+
+    The thread that is left does not keep the process from ending.
+
+    Args:
+        work: asks somebody.
+        whom: is told while it takes long, with the host.
 
     Raises:
         TimeoutError: the time is over.
@@ -56,12 +71,31 @@ def bounded(work: Callable[[], _T]) -> _T:
 
     thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True)
     thread.start()
-    thread.join(max(remaining(), 0))
+    started = told = time.monotonic()
+    while thread.is_alive() and (left := remaining()) > 0:
+        thread.join(min(left, HEARTBEAT_SECONDS))
+        if thread.is_alive() and whom:
+            told = still_waiting(whom, started, told)
     if errors:
         raise errors[0]
     if not results:
         raise TimeoutError("no answer in time")
     return results[0]
+
+
+def still_waiting(whom: str, started: float, told: float) -> float:
+    """Tell, every now and then, that somebody is still waited for; returns when that was told last.
+
+    Args:
+        whom: in words, with the host.
+        started: when waiting began, by `time.monotonic`.
+        told: when it was told last, or when waiting began.
+    """
+    now = time.monotonic()
+    if now - told < HEARTBEAT_SECONDS:
+        return told
+    _LOGGER.warning("waiting for %s: %.0f s so far", redacted(whom), now - started)
+    return now
 
 
 def sleep(seconds: float) -> None:

@@ -21,8 +21,11 @@ from fusion_assets.imagery.item_assets import Location, is_subdataset, location
 from fusion_assets.imagery.recipe import Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
+from fusion_assets.redaction import public_url
+from fusion_assets.storage.raster_places import is_on_web
 
 _SQUARE_METRES = ("m2", "m**2", "sqm", "sq m", "square metre", "square meter", "square metres", "square meters")
+_SHOWN = 100
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
 _TILE_WITH_T = re.compile(r"(?:^|_)T(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
 _TILE_IN_NAME = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
@@ -315,11 +318,22 @@ def _href(item: pystac.Item, key: str) -> str:
     if is_subdataset(href):
         raise UnusableScene(
             f"STAC item {item.id}, asset {key}",
-            f"its address {href} is a part of a file that holds several data sets",
+            f"its address {public_url(href)} is a part of a file that holds several data sets",
             "the path or URL of a GeoTIFF",
-            f"write it as one: gdal_translate '{href}' {key}.tif",
+            f"write it as one: gdal_translate '{public_url(href)}' {key}.tif",
         )
-    return item.assets[key].get_absolute_href() or href
+    absolute = item.assets[key].get_absolute_href() or href
+    root = item.get_root()
+    catalog = item.get_self_href() or (root.get_self_href() if root else None) or ""
+    if is_on_web(catalog) and not is_on_web(absolute):
+        # Whoever serves it knows nothing of this machine's files, and is not to choose among them.
+        raise UnusableScene(
+            f"STAC item {item.id}, asset {key}",
+            f"its address {public_url(absolute)[:_SHOWN]} is no address on the web, and the catalog is",
+            "an address on the web",
+            "choose another archive, or tell its operator; a catalog on this machine may name files here",
+        )
+    return absolute
 
 
 def _place(item: pystac.Item, key: str) -> Place:
@@ -351,7 +365,7 @@ def _declared_number(item: pystac.Item, where: Location, name: str) -> float | N
     try:
         number = math.nan if isinstance(value, bool) else float(value)
         possible = (name == "nodata" and not isinstance(value, bool)) or math.isfinite(number)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number, possible = 0.0, False
     if possible and (name != "scale" or number > 0):
         return number

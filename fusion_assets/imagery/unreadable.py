@@ -11,6 +11,9 @@ ATTEMPTS = 3
 class UnreadableFile(FusionError):
     """A scene file that could not be read, after retries. `href` says which; `transient`: it may be, a while later."""
 
+    pause: float = 0.0
+    """Seconds that its server asks to wait before the next attempt."""
+
     def __init__(self, href: str, reason: str, transient: bool = False) -> None:
         self.href, self.reason, self.transient = href, reason, transient
         super().__init__(

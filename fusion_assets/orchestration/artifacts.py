@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,7 +141,7 @@ class ArtifactIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Place one partition, whole or not at all."""
-        with explained():
+        with explained(_attempts(context) or 0):
             self._place(context, obj)
 
     def _place(self, context: dg.OutputContext, obj: Any) -> None:
@@ -180,9 +179,11 @@ class ArtifactIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""
         # Outside a run (load_asset_value) nobody retries, and the plain FusionError says it best.
-        in_run = _in_run(context)
-        with explained(context.step_context.previous_attempt_count) if in_run else nullcontext():
-            return self._load(context, context.instance if in_run else None)
+        attempts = _attempts(context)
+        if attempts is None:
+            return self._load(context, None)
+        with explained(attempts):
+            return self._load(context, context.instance)
 
     def _load(self, context: dg.InputContext, instance: dg.DagsterInstance | None) -> Any:
         def found(artifact: Artifact) -> Any:
@@ -234,11 +235,12 @@ class ArtifactIOManager(dg.IOManager):
             )
 
 
-def _in_run(context: dg.InputContext) -> bool:
+def _attempts(context: dg.InputContext | dg.OutputContext) -> int | None:
+    """How often the step has failed before; None outside a run."""
     try:
-        return context.step_context is not None
+        return context.step_context.previous_attempt_count
     except dg.DagsterInvariantViolationError:
-        return False
+        return None
 
 
 def _fields(artifact: Artifact) -> tuple[str, str | None, str | None]:

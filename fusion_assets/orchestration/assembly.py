@@ -72,7 +72,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         # A run is one partition in a process of its own; a further process a step would only cost start-up time.
         executor=dg.in_process_executor,
         resources={
-            "engine": EngineResource.of(settings, study),
+            "engine": EngineResource.of(settings, study).definition(),
             **io_managers(settings.storage, site.facts),
             **resources,
         },

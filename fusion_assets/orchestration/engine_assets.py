@@ -19,7 +19,6 @@ from fusion_assets.imagery.engines.protocol import (
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.engines.waiting import submit_when_possible, wait_for
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.orchestration.failures import NETWORK_RETRIES
 from fusion_assets.orchestration.metadata import listed, readable
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.site import Site
@@ -58,7 +57,7 @@ def export_asset(
         spec: passed on to `dg.asset` (description, tags).
     """
 
-    @site.asset("documents", partitions, code, name=name, retry_policy=NETWORK_RETRIES, **spec)
+    @site.asset("documents", partitions, code, name=name, **spec)
     def ticket(context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int) -> dg.Output[dict]:
         current = request(region, year)
         client = _composites(engine, current)
@@ -113,7 +112,6 @@ def pixel_asset(
         code,
         name=name,
         ins={TICKET: dg.AssetIn(upstream)},
-        retry_policy=NETWORK_RETRIES,
         pool="imagery",
         **spec,
     )

@@ -6,28 +6,45 @@ import contextlib
 from collections.abc import Iterator
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError  # nowhere public, though retry policies turn on it
 
 from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.redaction import redacted_errors
 
-# Archives on the web stumble; the same request a few seconds later often works. Of the errors that people meet, these
-# retries are for those that say they are `transient`; all others fail at once.
-NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+# Services on the web stumble; the same request a few seconds later often works. Of all errors, these retries are for
+# those that say they are `transient`. No asset carries this policy: Dagster would apply it to mistakes and to
+# interruptions too.
+NETWORK_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 # Another run of the same study replaces what this one reads: it is read again.
-_REPLACED_TRIES, _REPLACED_SECONDS = 3, 1.5
+REPLACED_RETRIES = dg.RetryPolicy(max_retries=3, delay=1.5)
+
+
+class Stopped(dg.DagsterError, DagsterExecutionInterruptedError):
+    """Ctrl-C, or a run that was terminated: an error of Dagster's own, after which it never tries again."""
 
 
 @contextlib.contextmanager
-def explained(attempt: int = _REPLACED_TRIES) -> Iterator[None]:
-    """Show a FusionError as the step's failure; the asset's retry policy applies only where trying again may help.
+def explained(attempts: int = 0) -> Iterator[None]:
+    """Show a FusionError as the step's failure; the step is tried again only where that may help.
 
     Args:
-        attempt: how often the step has been begun before: one whose input is being replaced begins again, a few times.
+        attempts: of this step, that have failed before.
+
+    Raises:
+        dagster.RetryRequested: in place of a transient FusionError, and of one about a file that another run was just
+            replacing; the failure is its cause.
+        dagster.Failure: in place of another one.
+        Stopped: in place of an interruption.
     """
     try:
         with redacted_errors():
             yield
     except FusionError as error:
-        if isinstance(error, Replaced) and attempt < _REPLACED_TRIES:
-            raise dg.RetryRequested(_REPLACED_TRIES, _REPLACED_SECONDS) from error
-        raise dg.Failure(description=str(error), allow_retries=error.transient) from error
+        failure = dg.Failure(description=str(error), allow_retries=False)
+        failure.__cause__ = error
+        policy = REPLACED_RETRIES if isinstance(error, Replaced) else NETWORK_RETRIES if error.transient else None
+        if policy is None or attempts >= policy.max_retries:
+            raise failure from error
+        raise dg.RetryRequested(policy.max_retries, policy.calculate_delay(attempts + 1)) from failure
+    except (KeyboardInterrupt, DagsterExecutionInterruptedError) as stop:
+        raise Stopped("interrupted") from stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -191,12 +193,20 @@ def _noted(run: dg.DagsterRun) -> tuple[int, float] | None:
     run_id, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
     place, _, since = rest.rpartition(":")
     host, _, process = place.rpartition(":")
-    return (int(process), float(since)) if run_id == run.run_id and host == socket.gethostname() else None
+    if run_id != run.run_id or host != socket.gethostname():
+        return None
+    with contextlib.suppress(ValueError):  # whoever starts a run may tag it with anything
+        return int(process), float(since)
+    return None
 
 
 def _launched(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
     """The same as Dagster's own events tell it, for a run that a code server on this machine has just launched."""
-    server = json.loads(run.tags.get(_SERVER_TAG, "{}"))
+    server: Any = {}
+    with contextlib.suppress(ValueError, RecursionError):
+        server = json.loads(run.tags.get(_SERVER_TAG, "{}"))
+    if not isinstance(server, dict):
+        return None
     if run.tags.get(PROCESS_TAG, "").startswith(run.run_id) or server.get("host") not in _HERE:
         return None
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):

@@ -327,7 +327,7 @@ def io_managers(root: str, expected: Expected | None = None) -> dict[str, dg.IOM
     """
 
     def definition(kind: type[ArtifactIOManager]) -> dg.IOManagerDefinition:
-        @dg.io_manager(description=(kind.__doc__ or "").splitlines()[0])
+        @dg.io_manager(config_schema={}, description=(kind.__doc__ or "").splitlines()[0])
         def build(context: dg.InitResourceContext) -> ArtifactIOManager:
             manager = kind(root, expected)
             if context.run is not None and context.instance is not None:

@@ -1,14 +1,18 @@
-"""Engine and storage as Dagster resources: thin, so that the rooms stay free of Dagster."""
+"""The engine as a Dagster resource: thin, so that the rooms stay free of Dagster.
+
+What it is made with comes from the environment and the study alone. A run cannot be configured: whoever may start
+runs may not choose another scheduler, storage or address.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
-from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
 from fusion_assets.redaction import public_url
@@ -18,7 +22,8 @@ from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine_use import workload_tag
 
 
-class EngineResource(dg.ConfigurableResource):
+@dataclass(frozen=True)
+class EngineResource:
     """Where pixels come from.
 
     Attributes:
@@ -27,8 +32,8 @@ class EngineResource(dg.ConfigurableResource):
         ee_use: how the study wants exports run on Earth Engine; see `study.EarthEngineUse`.
     """
 
-    settings: dict[str, str] = Field(default_factory=dict)
-    ee_use: dict[str, Any] = Field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    ee_use: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, study: Study) -> EngineResource:
@@ -39,6 +44,10 @@ class EngineResource(dg.ConfigurableResource):
             settings={name: value for name, value in places.items() if value and public_url(value) == value},
             ee_use={**use.model_dump(exclude_none=True), "workload_tag": use.workload_tag or workload_tag(study.name)},
         )
+
+    def definition(self) -> dg.ResourceDefinition:
+        """As Dagster takes it; a run configuration that gives it anything is refused."""
+        return dg.ResourceDefinition(lambda context: self, config_schema={}, description="Where pixels come from.")
 
     def client(self) -> SeriesEngine:
         """The engine.
@@ -74,33 +83,9 @@ class EngineResource(dg.ConfigurableResource):
         return engine if isinstance(engine, CompositeEngine) else None
 
     def connect_dask(self) -> None:
-        """See `connect_dask`."""
-        connect_dask(Settings.from_environment(self.settings).dask_scheduler)
-
-
-def connect_dask(scheduler: str) -> None:
-    """Make a cluster the default of this process; lazy arrays are then computed on it.
-
-    Args:
-        scheduler: address of a dask.distributed scheduler; empty computes in threads of this process.
-
-    Raises:
-        FusionError: no scheduler answers at the address.
-    """
-    if not scheduler:
-        return
-    from distributed import Client, default_client
-
-    try:
-        if default_client().scheduler.address == scheduler:
+        """See `dask_cluster.connect_dask`."""
+        if not Settings.from_environment(self.settings).dask_scheduler:
             return
-    except ValueError:
-        pass
-    try:
-        Client(scheduler, timeout="15s", set_as_default=True)
-    except (OSError, TimeoutError) as error:
-        raise FusionError(
-            f"no dask scheduler answers at {scheduler} ({type(error).__name__})",
-            "a running `dask scheduler` with workers that can read the archive",
-            "start it, correct FUSION_DASK_SCHEDULER, or unset it to compute here",
-        ) from None
+        from fusion_assets.orchestration.dask_cluster import connect_dask
+
+        connect_dask(Settings.from_environment(self.settings).dask_scheduler)

@@ -76,7 +76,7 @@ def finished_exports(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Requests the composite or labels of every export that has finished, once for each operation.",
     )
-    def sensor(context: dg.SensorEvaluationContext, engine: EngineResource) -> dg.SensorResult:
+    def sensor(context: dg.SensorEvaluationContext, engine: dg.ResourceParam[EngineResource]) -> dg.SensorResult:
         settle_dead_runs(context.instance)
         now = operations.utc_now()
         with deadline(TICK_SECONDS):

@@ -17,13 +17,13 @@ from typing import Any
 
 import pyproj
 import pystac
-import rasterio
 import shapely
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.publishing.publication import Band, Edition, Publication
 from fusion_assets.storage.raster_contents import TAG_PREFIX
+from fusion_assets.storage.raster_files import open_file
 from fusion_assets.storage.root import sha256_of
 
 MAP = "map"
@@ -47,7 +47,7 @@ def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mappin
     """
     publication, study = edition.publication, edition.study
     first, last = publication.span(study, year)
-    with rasterio.open(file) as source:
+    with open_file(file) as source:
         grid, statistics = Grid.of(source), [source.tags(index) for index in source.indexes]
         tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
         kinds = source.dtypes

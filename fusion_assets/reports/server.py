@@ -5,16 +5,32 @@ Browsers do not follow links from the web UI to local files, and reports may lie
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import socket
+import stat
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from fusion_assets.errors import FusionError
+from fusion_assets.reports.callers import NO_FRAMES, SECURITY_HEADERS, refusal
 from fusion_assets.storage.root import Storage
 
 HOST, DEFAULT_PORT = "127.0.0.1", 3001
 ADDRESS_VARIABLE = "FUSION_REPORTS_URL"
+MOST_CONNECTIONS = 32
+IDLE_SECONDS = 10
+ANSWER_SECONDS = 120
+"""A connection is cut after so long, however busy it seems."""
+# A report is one file that needs nothing from elsewhere.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    f"base-uri 'none'; form-action 'none'; {NO_FRAMES}"
+)
 
 
 def report_url(asset: str, *partition: str) -> str:
@@ -28,51 +44,140 @@ def report_url(asset: str, *partition: str) -> str:
     return f"{base}/{'/'.join([asset, *partition])}.html"
 
 
-def serve_reports(storage: Storage, port: int) -> ThreadingHTTPServer:
-    """Serve the HTML files of a storage until the server is closed; nothing else of it can be reached.
+class ReportServer(ThreadingHTTPServer):
+    """Answers with the HTML files of a storage; nothing else of it can be reached.
 
     Args:
         storage: that holds them.
         port: on 127.0.0.1; 0 for a free one.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            """Answer `/<asset>/<region>.html` and `/<asset>/<region>/<year>.html`."""
-            content = _page(storage, unquote(urlsplit(self.path).path))
-            self.send_response(200 if content is not None else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(content or _MISSING)))
-            self.end_headers()
-            self.wfile.write(content if content is not None else _MISSING)
+    request_queue_size = MOST_CONNECTIONS
 
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+    def __init__(self, storage: Storage, port: int) -> None:
+        self.storage = storage
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        super().__init__((HOST, port), _Handler)
 
-    server = ThreadingHTTPServer((HOST, port), Handler)
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread; connections beyond the limit are closed at once."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer one connection, within its time."""
+        watch = threading.Timer(ANSWER_SECONDS, _cut, [request])
+        watch.daemon = True
+        watch.start()
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            watch.cancel()
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of whoever hangs up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = IDLE_SECONDS
+    server: ReportServer
+
+    def do_GET(self) -> None:
+        """Answer `/<asset>/<region>.html` and `/<asset>/<region>/<year>.html`."""
+        refused = refusal(self.headers.items(), self.server.server_port, page=True)
+        if refused is not None:
+            status, line = refused
+            return self._answer(status, "text/plain", f"{line}\n".encode())
+        file = _page(self.server.storage, unquote(urlsplit(self.path).path))
+        if file is None:
+            return self._answer(404, "text/html", _MISSING)
+        with file:
+            self._begin(200, "text/html", os.fstat(file.fileno()).st_size)
+            if self.command != "HEAD":
+                shutil.copyfileobj(file, self.wfile)
+        return None
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _answer(self, status: int, kind: str, content: bytes) -> None:
+        self._begin(status, kind, len(content))
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _begin(self, status: int, kind: str, length: int) -> None:
+        self.send_response(status)
+        headers = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(length)}
+        for name, value in {**headers, **SECURITY_HEADERS, "Content-Security-Policy": POLICY}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def version_string(self) -> str:
+        """Name no versions."""
+        return "reports"
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+def serve_reports(storage: Storage, port: int) -> ReportServer:
+    """Serve the reports of a storage until the server is closed."""
+    server = ReportServer(storage, port)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
 
-def start_beside(storage: Storage, ui_port: int) -> None:
-    """Serve reports on the port after the web UI's, so that links stay valid; on a free one if that is taken."""
+def start_beside(storage: Storage, ui_port: int) -> str:
+    """Serve reports on the port after the web UI's, so that links stay valid; on a free one if that is taken.
+
+    Returns:
+        The address.
+    """
     try:
         server = serve_reports(storage, ui_port + 1)
     except OSError:
         server = serve_reports(storage, 0)
     os.environ[ADDRESS_VARIABLE] = f"http://{HOST}:{server.server_port}"
+    return os.environ[ADDRESS_VARIABLE]
 
 
 _MISSING = b"<!doctype html><title>No report</title><p>There is no such report yet. Materialize it first."
 
 
-def _page(storage: Storage, path: str) -> bytes | None:
+def _cut(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _page(storage: Storage, path: str) -> BinaryIO | None:
+    """The opened file of a report; None where there is none."""
     asset, *partition = path.strip("/").removesuffix(".html").split("/")
     if not path.endswith(".html") or len(partition) not in (1, 2):
         return None
     region, year = partition[0], partition[1] if len(partition) == 2 else None
     try:
         place = storage.path(asset, region, year, "html")
-        return storage.read_bytes(place) if storage.exists(place) else None
+        if not storage.exists(place):
+            return None
+        local = storage.open_local(place)
     except FusionError:
         return None
+    return _opened(local, Path(storage.root) if storage.is_local else local.parent)
+
+
+def _opened(path: Path, root: Path) -> BinaryIO | None:
+    """A plain file below a folder; None for all else, such as links out of it, pipes and devices."""
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root.resolve()):
+            return None
+        # Whatever takes the place of the file meanwhile, opening it never waits.
+        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except (OSError, ValueError, RuntimeError):
+        return None
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    return None

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.raster_files import open_file
 
 TILE = 512
 PREVIEW_PIXELS = 512
@@ -130,7 +131,7 @@ def is_class(band: str, palettes: Palettes) -> bool:
 
 def preview(cog: Path, names: Collection[str], palettes: Palettes) -> dict[str, np.ndarray]:
     """Return every band shrunk to at most 512 pixels a side: float32, NaN for no data, classes by nearest pixel."""
-    with rasterio.open(cog) as source:
+    with open_file(cog) as source:
         factor = max(1.0, max(source.shape) / PREVIEW_PIXELS)
         shape = tuple(max(1, round(size / factor)) for size in source.shape)
         small = {}

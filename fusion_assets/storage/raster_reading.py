@@ -18,9 +18,10 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.addresses import local_copy
 from fusion_assets.storage.raster_contents import DIGEST_TAG, DTYPE_TAG, TAG_PREFIX
+from fusion_assets.storage.raster_files import GDAL_OPTIONS, check_window, number_type, open_file
+from fusion_assets.storage.raster_places import UnfitFile
 
 REMAKE = "remove the file and make it again: fusion run --select <asset> --region <region> --years <year>"
-GDAL_OPTIONS = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}  # no search for side-car files at every block
 
 Fingerprint = tuple[int, int, int]
 
@@ -49,14 +50,18 @@ def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = No
     shown = public_url(str(url))
     try:
         fingerprint = _fingerprint(path)
-        with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path) as source:
+        with rasterio.Env(**GDAL_OPTIONS), open_file(path) as source:
             _check_whole(source, path, shown)
+            height, width = (min(chunks, edge) for edge in source.shape)
+            check_window(shown, height, width, source.count * number_type(source.dtypes[0]).itemsize)
             crs_tag = source.tags().get(f"{TAG_PREFIX}CRS")  # one spelling, where a GeoTIFF has several for one CRS
             grid = Grid(crs_tag or source.crs.to_wkt() if source.crs else "", source.transform, *source.shape)
             names = [text or f"band_{index}" for index, text in enumerate(source.descriptions, start=1)]
             dtype, nodata, units = np.dtype(source.dtypes[0]), source.nodata, source.units
             given = [np.dtype(source.tags(index).get(DTYPE_TAG, dtype)) for index in source.indexes]
             tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
+    except UnfitFile as unfit:
+        raise _damaged(shown, unfit.reason) from None
     except (RasterioError, OSError) as error:
         raise _damaged(shown, error.__cause__ or error) from None
     pixels = da.map_blocks(
@@ -100,7 +105,7 @@ def _read_block(
     _, (top, bottom), (left, right) = block_info[None]["array-location"]
     problem: FusionError | None = None
     try:
-        with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path) as source:
+        with rasterio.Env(**GDAL_OPTIONS), open_file(path) as source:
             values = source.read(window=Window(left, top, right - left, bottom - top))
             said = source.tags().get(DIGEST_TAG)
         now = _fingerprint(path)
@@ -112,6 +117,8 @@ def _read_block(
                 "one version of it from the first block to the last",
                 "run again: the new version will be read",
             )
+    except UnfitFile as unfit:
+        problem = _damaged(shown, unfit.reason)
     except (RasterioError, OSError) as error:
         problem = _damaged(shown, error.__cause__ or error)
     # Raised outside the handler: GDAL's errors cannot be pickled, and as context they would keep this one from

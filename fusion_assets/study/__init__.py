@@ -19,7 +19,8 @@ from fusion_assets.study.checks import problems_in
 from fusion_assets.study.earth_engine_use import EarthEngineUse
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
-from fusion_assets.study.mistakes import Problems, as_error, problems_of, shown, wrong
+from fusion_assets.study.mistakes import Problems, as_error, cut, place_of, problems_of, shown, unforeseen, wrong
+from fusion_assets.study.outline_limits import OutlineEffort
 from fusion_assets.study.product_use import Products, ProductUse, Role
 from fusion_assets.study.regions import Metres, Name, OutlineOf, Region, Section, Share
 from fusion_assets.study.sections import Sections, study_model
@@ -28,6 +29,7 @@ from fusion_assets.study.years import WHOLE_YEAR, Season, SeasonOfYear, Year, pr
 __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
 
 
+MOST_REGIONS = 5_000
 ARCHIVE_SAMPLE = "archive"
 """A `reference_sample` that lies beside the archive's catalog."""
 
@@ -89,6 +91,13 @@ class Study(Section):
         examples=[{"way": "batch", "most_tasks": 20}],
     )
 
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _regions(cls, value: object) -> object:
+        if isinstance(value, list | tuple) and len(value) > MOST_REGIONS:
+            raise wrong(f"are {len(value)}", f"at most {MOST_REGIONS} regions", "make several studies of it")
+        return value
+
     @field_validator("prediction_years", mode="before")
     @classmethod
     def _prediction_years(cls, value: object, info: ValidationInfo) -> tuple[int, ...]:
@@ -105,8 +114,7 @@ class Study(Section):
                 f"the path of a .csv or .parquet file, or {ARCHIVE_SAMPLE}",
                 "write for example reference.csv; `fusion sample` draws points to interpret",
             )
-        folder = (info.context or {}).get("folder", Path())
-        return value if "://" in value else str((folder / Path(value).expanduser()).resolve())
+        return place_of(value, (info.context or {}).get("folder", Path()))
 
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Study:
@@ -162,11 +170,14 @@ class Study(Section):
         Raises:
             FusionError: there is none.
         """
-        for region in self.regions:
-            if region.name == name:
-                return region
+        if name in self._by_name:
+            return self._by_name[name]
         names = ", ".join(region.name for region in self.regions)
         raise FusionError(f"study {self.name} has no region {name!r}", names, "choose one of its regions")
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Region]:
+        return {region.name: region for region in reversed(self.regions)}
 
     def polygon(self, region_name: str) -> BaseGeometry:
         """Outline of a region in WGS84 degrees."""
@@ -259,15 +270,19 @@ def study_of(
     Raises:
         FusionError: every problem found, with key, value and remedy.
     """
-    if not isinstance(content, dict):
-        raise FusionError(
-            f"{source} holds {shown(content)}", "a mapping of keys such as name and regions", "see studies/demo.yaml"
-        )
-    model = study_model(Study, sections or {})
-    try:
-        return model.model_validate(content, context={"today": today, "folder": folder, "outlines": outlines})
-    except ValidationError as error:
-        raise as_error(source, problems_of(error, model)) from None
+    with unforeseen(source):
+        if not isinstance(content, dict):
+            raise FusionError(
+                f"{source} holds {shown(content)}",
+                "a mapping of keys such as name and regions",
+                "see studies/demo.yaml",
+            )
+        model = study_model(Study, sections or {})
+        try:
+            context = {"today": today, "folder": folder, "outlines": outlines, "effort": OutlineEffort()}
+            return model.model_validate(content, context=context)
+        except ValidationError as error:
+            raise as_error(source, problems_of(error, model)) from None
 
 
 def load_study(
@@ -287,5 +302,6 @@ def load_study(
     Raises:
         FusionError: no such file, not YAML, or a problem in the study: names file, key, value and remedy.
     """
-    path = find_study(name_or_path)
-    return study_of(read_yaml(path), str(path), path.parent, today, outlines, sections)
+    with unforeseen(cut(str(name_or_path), 300)):
+        path = find_study(name_or_path)
+        return study_of(read_yaml(path), str(path), path.parent, today, outlines, sections)

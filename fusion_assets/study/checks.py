@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.crs import comes_back
 from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Rule = Callable[["Study", dt.date], Iterator[Problem]]
 MOST_PIXELS = 2**31
+MOST_PARTITIONS = 50_000
+"""Regions times years: what Dagster still lists in seconds."""
 MOST_SUBPIXELS = 255
 """Sub-pixels per edge of a pixel: their count must fit the kernel's uint16."""
 
@@ -34,16 +37,27 @@ def problems_in(study: Study, today: dt.date, more: Iterable[Rule] = ()) -> list
 def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
     if not study.regions:
         yield Problem("regions", "is empty", "at least one region", "add `- {name: ..., bbox: [W, S, E, N]}`")
-    names = [region.name for region in study.regions]
+    partitions = len(study.regions) * len(study.years)
+    if partitions > MOST_PARTITIONS:
+        yield Problem(
+            "regions",
+            f"are {len(study.regions)}, with {len(study.years)} years {partitions} partitions",
+            f"at most {MOST_PARTITIONS} regions times years",
+            "make several studies of it",
+        )
+        return
+    names: set[str] = set()
     for index, region in enumerate(study.regions):
         # Compared without case: on macOS and Windows the two would share one folder.
-        if region.name.casefold() in [name.casefold() for name in names[:index]]:
+        name = region.name.casefold()
+        if name in names:
             yield Problem(
                 f"regions[{index}].name",
                 f"is {region.name}, a name used twice",
                 "names that differ",
                 "rename one of them",
             )
+        names.add(name)
         if not region.outline_is_local:
             continue  # an Earth Engine outline, not known before the engine is asked
         try:
@@ -51,6 +65,14 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
         except FusionError as error:
             yield Problem(f"regions[{index}]", f"has no grid: {error.found}", error.expected, error.remedy)
             continue
+        place = region.polygon.representative_point()
+        if not comes_back(grid.crs, place.x, place.y):
+            yield Problem(
+                f"regions[{index}]",
+                f"({region.name}) is so far from where {grid.crs} is made for that its places cannot be found again",
+                "a crs of that part of the world",
+                "leave crs out to have the UTM zone chosen, or correct crs or the outline",
+            )
         if grid.height * grid.width > MOST_PIXELS:
             yield Problem(
                 f"regions[{index}]",

@@ -8,18 +8,24 @@ import json
 import re
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
 from fusion_assets.errors import FusionError
+from fusion_assets.storage.local_files import path_of
 
 _DATE = re.compile(r"(\d{4})(?:-(\d\d?)-(\d\d?)|(\d\d)(\d\d))(?:[Tt ]+[\d:.]+(?: ?[Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII)
 AT_ONCE = 6
 """Problems listed at once: three lines each fit one screen."""
+_MOST_NAMED = 100
+"""Findings that are put into words; of more, the rest is counted."""
+_LONGEST_WORD = 100
 
 
 @dataclass(frozen=True)
@@ -45,28 +51,73 @@ class Problems(ValueError):
         super().__init__("; ".join(f"{problem.key} {problem.found}" for problem in problems))
 
 
+@contextmanager
+def unforeseen(source: str) -> Iterator[None]:
+    """Names whatever else goes wrong while a study is read. Tests run without it, so that it hides nothing.
+
+    Args:
+        source: name of the file.
+
+    Raises:
+        FusionError: in place of any other exception.
+    """
+    try:
+        yield
+    except FusionError:
+        raise
+    except Exception as error:
+        raise FusionError(
+            f"{source} cannot be read ({type(error).__name__}: {cut(str(error), 200)})",
+            "a study whose mistakes are foreseen",
+            "compare it with studies/demo.yaml, and please report this message with the file",
+        ) from error
+
+
+def place_of(text: str, folder: Path) -> str:
+    """An absolute path, or an address as it is, of what a study names; raises PydanticCustomError.
+
+    Args:
+        text: address, absolute path, or one relative to the folder.
+        folder: of the study file.
+    """
+    try:
+        path = path_of(text, folder)
+        return text if "://" in text else str(path.resolve())
+    except FusionError as error:
+        raise wrong(f"is {shown(text)}: {error.found}", error.expected, error.remedy) from None
+    except (RuntimeError, OSError):  # links that lead in a circle; a name that is too long
+        raise wrong(f"is {shown(text)}, which leads nowhere", "the path of a file", "write the path again") from None
+
+
+def cut(text: str, most: int = 60) -> str:
+    """A text in one line of at most so many characters, all of them printable."""
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def shown(value: Any) -> str:
     """A value as the study file would spell it, at most 60 characters."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
-    except (TypeError, ValueError):
-        text = str(value)
+    except (TypeError, ValueError):  # keys of odd kinds, circles, numbers of thousands of digits
+        text = f"a {type(value).__name__} that cannot be shown"
     except RecursionError:
         text = "nested too deeply to be shown"
-    return text if len(text) <= 60 else text[:57] + "..."
+    return cut(text)
 
 
 def dotted(location: Iterable[int | str]) -> str:
     """`("regions", 1, "bbox")` as `regions[1].bbox`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        name = cut(str(part))
+        text += f"[{name}]" if isinstance(part, int) else f".{name}" if text else name
     return text
 
 
 def close_to(word: str, spellings: Iterable[str]) -> str:
     """The known spelling closest to a word, or nothing."""
-    return next(iter(difflib.get_close_matches(str(word).lower(), list(spellings), 1, 0.6)), "")
+    return next(iter(difflib.get_close_matches(str(word)[:_LONGEST_WORD].lower(), list(spellings), 1, 0.6)), "")
 
 
 _WANTED = {
@@ -90,11 +141,13 @@ _WANTED = {
 def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Every finding of pydantic on a study, in our words."""
     problems: list[Problem] = []
-    for finding in error.errors(include_url=False):
+    for number, finding in enumerate(error.errors(include_url=False)):
         location, kind, context = finding["loc"], finding["type"], finding.get("ctx", {})
         inner = context.get("error")
         key = dotted(location) or "the study"
-        if isinstance(inner, Problems):
+        if number >= _MOST_NAMED:
+            problems.append(Problem(key, "is wrong, too", "", ""))
+        elif isinstance(inner, Problems):
             problems += inner.problems
         elif kind == "study":
             problems.append(Problem(key, context["found"], context["expected"], context["remedy"]))
@@ -170,7 +223,9 @@ def as_date(value: object) -> dt.date | None:
         return value.date()
     if isinstance(value, dt.date):
         return value
-    parts = _DATE.fullmatch(str(value))
+    parts = (
+        _DATE.fullmatch(str(value)) if isinstance(value, str) or (type(value) is int and abs(value) < 10**8) else None
+    )
     try:
         return dt.date(*(int(part) for part in parts.groups() if part)) if parts else None
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -13,8 +14,10 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.grids.crs import normal_crs
-from fusion_assets.study.mistakes import shown, wrong
+from fusion_assets.grids.crs import is_of_earth, normal_crs
+from fusion_assets.storage.local_files import content_of, path_of
+from fusion_assets.study.mistakes import cut, shown, wrong
+from fusion_assets.study.outline_limits import OutlineEffort
 
 REACH_DEGREES = 10
 """A neighbouring UTM zone is a fair choice; one from another part of the world is a slip."""
@@ -61,24 +64,25 @@ def _is_finite(number: object) -> bool:
         return False
 
 
-def checked_geometry(value: object, folder: Path) -> BaseGeometry:
+def checked_geometry(value: object, folder: Path, effort: OutlineEffort) -> BaseGeometry:
     """Valid polygon(s) in degrees from GeoJSON, inline or a path relative to the folder; raises PydanticCustomError."""
     form = "a GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection, or the path of a .geojson file"
-    content = _read(value, folder, form) if isinstance(value, str) else value
-    try:
-        other = next((crs for crs in _named_crs(content) if not _is_lonlat(crs)), None)
-    except RecursionError:
-        raise wrong(f"is {shown(value)}, nested too deeply", form, _DRAW) from None
+    content = _read(value, folder, form, effort) if isinstance(value, str) else value
+    objects = list(itertools.islice(_objects(content), effort.left("features") + 1))
+    effort.spend("features", len(objects))
+    other = next(
+        (crs for crs in map(_named_crs, objects) if crs is not None and not effort.of_crs(_is_lonlat, crs)), None
+    )
     if other is not None:
         raise wrong(
             f"says that its crs is {shown(other)}",
             "degrees of WGS84, longitude before latitude",
-            f"reproject it: ogr2ogr -t_srs EPSG:4326 degrees.geojson {Path(value).name}"
+            f"reproject it: ogr2ogr -t_srs EPSG:4326 degrees.geojson {cut(Path(value).name)}"
             if isinstance(value, str)
             else "write the coordinates in degrees, and leave `crs` out",
         )
     try:
-        parts = [shapely.force_2d(shapely.geometry.shape(part)) for part in _geometries(content)]
+        parts = [_shape(part) for part in objects if part["type"] not in _NESTED]
     except (
         shapely.errors.ShapelyError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError,
         RecursionError,
@@ -89,6 +93,7 @@ def checked_geometry(value: object, folder: Path) -> BaseGeometry:
     kinds = sorted({part.geom_type for part in parts} - {"Polygon", "MultiPolygon"})
     if kinds:
         raise wrong(f"is {shown(kinds)}, not an outline", form, _DRAW)
+    effort.look_at(parts)
     for part in parts:
         if not shapely.is_valid(part):
             raise wrong(
@@ -111,63 +116,87 @@ def checked_geometry(value: object, folder: Path) -> BaseGeometry:
     return shape
 
 
-def _read(value: str, folder: Path, form: str) -> Any:
-    path = folder / Path(value).expanduser()
+def _read(value: str, folder: Path, form: str, effort: OutlineEffort) -> Any:
     try:
-        return json.loads(path.read_bytes())  # in UTF-8 or UTF-16, with or without a byte order mark
+        path = path_of(value, folder)
+        content = content_of(path, effort.left("bytes of GeoJSON"))
+    except FusionError as error:
+        raise wrong(f"is {shown(value)}: {error.found}", form, error.remedy) from None
     except OSError as error:
-        found = f"is {shown(value)}: {error.strerror} ({path})"
+        found = f"is {shown(value)}: {error.strerror} ({cut(str(path), 300)})"
         raise wrong(found, form, "give the path relative to the study file") from None
+    effort.spend("bytes of GeoJSON", len(content))
+    effort.spend("lists and mappings of GeoJSON", content.count(b"[") + content.count(b"{"))
+    try:
+        return json.loads(content)  # in UTF-8 or UTF-16, with or without a byte order mark
     except (ValueError, RecursionError) as error:
-        raise wrong(f"is {shown(value)}: not JSON ({error})", form, "export the file again as GeoJSON") from None
+        raise wrong(
+            f"is {shown(value)}: not JSON ({cut(str(error))})", form, "export the file again as GeoJSON"
+        ) from None
 
 
-def _geometries(content: Any) -> list[dict[str, Any]]:
-    """The geometries of GeoJSON, collections opened, without those that are null: features without a place."""
-    if content is None:
-        return []
-    nested = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
-    if content["type"] not in nested:
-        return [content]
-    inner = content[nested[content["type"]]]
-    return [part for item in (inner if isinstance(inner, list) else [inner]) for part in _geometries(item)]
+_NESTED = {"FeatureCollection": "features", "Feature": "geometry", "GeometryCollection": "geometries"}
 
 
-def _named_crs(content: Any) -> Iterator[Any]:
-    """The name of every `crs` in GeoJSON, as its edition of 2008 has them, or all of one without; null says nothing."""
-    if isinstance(content, dict):
-        crs = content.get("crs")
-        if crs is not None:
-            properties = crs.get("properties") if isinstance(crs, dict) else None
-            yield properties.get("name", crs) if isinstance(properties, dict) else crs
-        for key in ("features", "geometry", "geometries"):
-            yield from _named_crs(content.get(key))
-    elif isinstance(content, list):
-        for item in content:
-            yield from _named_crs(item)
+def _objects(content: Any) -> Iterator[Any]:
+    """All objects of GeoJSON, those that hold others included; null is a feature without a place, and left out."""
+    waiting = [iter([content])]
+    while waiting:
+        for item in waiting[-1]:
+            if item is None:
+                continue
+            yield item
+            kind = item.get("type") if isinstance(item, dict) else None
+            if isinstance(kind, str) and kind in _NESTED:
+                inner = item.get(_NESTED[kind], "nothing, which is no geometry")
+                waiting.append(iter(inner if isinstance(inner, list) else [inner]))
+                break
+        else:
+            waiting.pop()
+
+
+def _shape(geometry: dict[str, Any]) -> BaseGeometry:
+    """A geometry in two dimensions, of numbers alone: shapely takes text and truth for numbers, too."""
+    depth = {"Polygon": 3, "MultiPolygon": 4}.get(geometry["type"], 0)
+    values: Any = [geometry["coordinates"]] if depth else ()
+    for _ in range(depth):
+        values = itertools.chain.from_iterable(values)
+    if not set(map(type, values)) <= {int, float}:
+        raise TypeError
+    return shapely.force_2d(shapely.geometry.shape(geometry))
+
+
+def _named_crs(content: Any) -> Any:
+    """The `crs` that an object of GeoJSON names, as its edition of 2008 has them; None where it says nothing."""
+    crs = content.get("crs") if isinstance(content, dict) else None
+    properties = crs.get("properties") if isinstance(crs, dict) else None
+    return properties.get("name", crs) if isinstance(properties, dict) else crs
 
 
 def _is_lonlat(crs: Any) -> bool:
     """Whether a CRS means WGS84 degrees. In GeoJSON x comes first, however the CRS itself orders its axes."""
     try:
-        named = pyproj.CRS.from_user_input(crs).to_2d()
-    except pyproj.exceptions.CRSError:
+        named = pyproj.CRS.from_user_input(normal_crs(crs)).to_2d()
+    except (FusionError, TypeError, pyproj.exceptions.CRSError):  # a list or mapping is no name
         return False
     return named.equals(pyproj.CRS("OGC:CRS84"), ignore_axis_order=True)
 
 
 def checked_crs(value: object) -> str:
-    """A projected CRS in metres, in its normal spelling; raises PydanticCustomError."""
+    """A projected CRS of the Earth in metres, in its normal spelling; raises PydanticCustomError."""
     remedy = "name the UTM zone (EPSG:326zz north, EPSG:327zz south), or leave crs out to have it chosen"
     try:
         crs = normal_crs(value)
-    except (FusionError, TypeError):  # a list or mapping is no name
+    except (FusionError, TypeError):
         raise wrong(f"is {shown(value)}, unknown to PROJ", "a code such as EPSG:32645 or ESRI:54009", remedy) from None
     parsed = pyproj.CRS.from_user_input(crs)
     units = {axis.unit_name for axis in parsed.axis_info[:2]}
     if not parsed.is_projected or units != {"metre"}:
         what = "is in degrees" if parsed.is_geographic else f"is not a map in metres (its unit: {', '.join(units)})"
         raise wrong(f"is {shown(value)}, which {what}", "a projected CRS in metres, as the resolution is", remedy)
+    if not is_of_earth(crs):
+        what = "which degrees of WGS84 cannot be brought to: it is of another body, or its numbers cannot be"
+        raise wrong(f"is {shown(value)}, {what}", "a projected CRS of the Earth, in metres", remedy)
     return crs
 
 

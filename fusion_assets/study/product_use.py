@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from fusion_assets.study.mistakes import as_date, close_to, shown, wrong
-from fusion_assets.study.regions import Section
-from fusion_assets.study.years import SeasonOfYear, year_of
+from fusion_assets.study.mistakes import as_date, close_to, place_of, shown, wrong
+from fusion_assets.study.regions import Code, Section
+from fusion_assets.study.years import EARLIEST_YEAR, LATEST_YEAR, SeasonOfYear, year_of
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.recipe import Product
@@ -65,21 +65,23 @@ class Archive(Section):
             return value
         if bool(value.get("path")) == bool(value.get("url")):
             raise wrong(f"is {shown(value)}", "exactly one of path, url", "write the catalog's path or the API's url")
-        return {**value, "folder": (info.context or {}).get("folder", Path())}
+        folder = (info.context or {}).get("folder", Path())
+        if isinstance(value.get("path"), str):
+            place_of(value["path"], folder)  # that there is such a path is found out here, not during a run
+        return {**value, "folder": folder}
 
     @property
     def location(self) -> str:
         """Absolute path or address of the catalog."""
         if self.url is not None:
             return self.url
-        path = str(self.path)
-        return path if "://" in path else str((self.folder / Path(path).expanduser()).resolve())
+        return place_of(str(self.path), self.folder)
 
 
 class MaskClasses(Section):
     """Class codes of the mask band that count as clear."""
 
-    classes: tuple[StrictInt, ...] = Field(min_length=1, description="clear classes", examples=[[4, 5, 6]])
+    classes: tuple[Code, ...] = Field(min_length=1, max_length=1000, description="clear classes", examples=[[4, 5, 6]])
 
 
 class CloudScore(Section):
@@ -102,7 +104,7 @@ class MinCoverage(Section):
     Source: https://eogdata.mines.edu/products/vnl/
     """
 
-    min_coverage: StrictInt = Field(ge=1, description="least count of cloud-free observations", examples=[3])
+    min_coverage: StrictInt = Field(ge=1, le=10_000, description="least count of cloud-free observations", examples=[3])
 
 
 _MASKS: tuple[tuple[str, type[Section], str, str], ...] = (
@@ -155,7 +157,7 @@ class ProductUse(Section):
     built_up_threshold: float | None = Field(
         None, gt=0, le=1, description="built-up share, above 0, at most 1", examples=[0.1]
     )
-    built_codes: tuple[int, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
+    built_codes: tuple[Code, ...] | None = Field(None, description="codes that mean built-up", examples=[[5]])
     allow_deprecated: bool = Field(False, description="read a deprecated collection", examples=[True])
     collection: str | None = Field(None, description="STAC collection id", examples=["sentinel-2-l2a"])
     assets: dict[str, str] = Field(
@@ -210,6 +212,8 @@ class ProductUse(Section):
                 raise wrong(f"has {year}: {shown(pair)}", form, example)
             if days[1] < days[0]:
                 raise wrong(f"has {year}: {shown(pair)}, which ends before it begins", form, "swap the two days")
+            if not EARLIEST_YEAR - 10 <= days[0].year <= days[1].year <= LATEST_YEAR + 1:
+                raise wrong(f"has {year}: {shown(pair)}, when no satellite looked", form, example)
             windows[year] = (days[0], days[1])
         return windows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -31,12 +32,17 @@ from fusion_assets.study.outline_checks import (
     crs_reaches,
     utm_crs,
 )
+from fusion_assets.study.outline_limits import OutlineEffort
 
 WIDEST_UTM_DEGREES = 20
 """A wider region is stretched by more than 1.5 % at its edges when drawn in one UTM zone."""
 
-Metres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Metres = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Code = Annotated[int, Field(strict=True, ge=-(2**31), lt=2**32)]
+"""Of a class, as rasters of whole numbers hold it."""
+_MOST_BYTES = 200
+"""Of a name: file systems allow 255 for a file, ending included, and letters may have four."""
 _NAME = re.compile(r"[^\W_](?:[\w.-]{0,62}[\w-])?")
 
 
@@ -48,11 +54,12 @@ class Section(BaseModel):
     @field_validator("*", mode="before", check_fields=False)
     @classmethod
     def _no_truth_value(cls, value: object, info: ValidationInfo) -> object:
-        # To Python true is 1, which as a share, a size or a code is never what was meant.
+        # To Python true is 1, which as a share, a size or a code is never what was meant; and 1 is no answer.
         field = cls.model_fields[str(info.field_name)]
-        if _holds_truth(value) and "bool" not in str(field.annotation):
+        is_switch = field.annotation is bool
+        if type(value) in (int, float) if is_switch else _holds_truth(value):
             example = f": {shown(field.examples[0])}" if field.examples else ""
-            expected = field.description or "another value"
+            expected = "true or false" if is_switch else field.description or "another value"
             raise wrong(f"is {shown(value)}", expected, f"write for example `{info.field_name}{example}`")
         return value
 
@@ -70,20 +77,19 @@ def checked_name(value: object) -> str:
     """
     if not isinstance(value, str):
         raise wrong(f"is {shown(value)}, not text", "a name such as bagmati", "write it in quotes, letter by letter")
-    if not _NAME.fullmatch(value) or ".." in value:
+    if not _NAME.fullmatch(value) or ".." in value or len(value.encode()) > _MOST_BYTES:
         safe = re.sub(r"\.\.+|[^\w.-]+", "_", value.strip()).strip("_.-")
         raise wrong(
             f"is {shown(value)}, which cannot be a folder name and partition key",
             "1 to 64 letters, digits, `_`, `-` or single `.`, beginning with a letter or digit; "
             "no blanks, `|`, `/` or `..`",
-            f"rename it, for example to {safe or 'bagmati'}",
+            f"rename it, for example to {safe[:40] or 'bagmati'}",
         )
     return value
 
 
 Name = Annotated[str, BeforeValidator(checked_name)]
 Bbox = Annotated[tuple[float, float, float, float], BeforeValidator(checked_bbox)]
-Crs = Annotated[str, BeforeValidator(checked_crs)]
 
 
 class FeatureSelection(Section):
@@ -97,9 +103,13 @@ class FeatureSelection(Section):
     @field_validator("value", mode="before")
     @classmethod
     def _value(cls, value: object) -> Any:
-        if not isinstance(value, str | int | float) or isinstance(value, bool):
+        if type(value) not in (str, int, float) or (isinstance(value, float) and not math.isfinite(value)):
             raise wrong(f"is {shown(value)}", "text or a number", "write for example `value: Bagmati`")
         return value
+
+
+def _effort(info: ValidationInfo) -> OutlineEffort:
+    return (info.context or {}).get("effort") or OutlineEffort()
 
 
 OutlineOf = Callable[[FeatureSelection], BaseGeometry]
@@ -120,7 +130,7 @@ class Region(Section):
     bbox: Bbox | None = Field(None, description=BBOX_FORM)
     geometry: dict[str, Any] | None = Field(None, description="GeoJSON polygon in degrees, or the path of a .geojson")
     ee_features: FeatureSelection | None = Field(None, description="selection of Earth Engine features")
-    crs: Crs | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
+    crs: str | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
     _outlines: OutlineOf | None = PrivateAttr(None)
 
     @field_validator("geometry", mode="before")
@@ -129,7 +139,12 @@ class Region(Section):
         if value is None:
             return None
         folder = (info.context or {}).get("folder", Path())
-        return shapely.geometry.mapping(checked_geometry(value, folder))
+        return shapely.geometry.mapping(checked_geometry(value, folder, _effort(info)))
+
+    @field_validator("crs", mode="before")
+    @classmethod
+    def _crs(cls, value: object, info: ValidationInfo) -> str | None:
+        return None if value is None else _effort(info).of_crs(checked_crs, value)
 
     @model_validator(mode="after")
     def _one_outline(self, info: ValidationInfo) -> Region:

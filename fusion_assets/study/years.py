@@ -52,7 +52,7 @@ def season_of(value: object) -> Season:
     if not isinstance(value, dict) or set(value) != {"start", "end"}:
         raise wrong(found, _SEASON_FORM, example)
     for part in value.values():
-        if not isinstance(part, str) or not re.fullmatch(r"\d\d-\d\d", part):
+        if not isinstance(part, str) or not re.fullmatch(r"[0-9]{2}-[0-9]{2}", part):
             raise wrong(f"{found}: {shown(part)} is not MM-DD", _SEASON_FORM, example)
         try:
             dt.date(2000, int(part[:2]), int(part[3:]))
@@ -72,10 +72,8 @@ SeasonOfYear = Annotated[Season, BeforeValidator(season_of)]
 
 def year_of(value: object, example: str = "2015") -> int:
     """A year as a number; raises PydanticCustomError."""
-    try:
-        year = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else 0
-    except ValueError:
-        year = 0
+    spelled = type(value) is int or (isinstance(value, str) and re.fullmatch(r" *[0-9]{4} *", value))
+    year = int(value) if spelled else 0  # type: ignore[call-overload]
     if not EARLIEST_YEAR <= year <= LATEST_YEAR:
         raise wrong(
             f"is {shown(value)}", f"a year from {EARLIEST_YEAR} to {LATEST_YEAR}", f"write for example {example}"

@@ -1,6 +1,8 @@
-"""`python -m fusion_assets_tests.chaos --seed N --kills K`: one schedule; exit code 1 where something went wrong.
+"""`python -m fusion_assets_tests.chaos --seed N --kills K` or `--interrupts K`: one schedule; exit code 1 where
+something went wrong.
 
-What does not belong here: how things are killed (`system.py`) and what must hold in the end (`verdict.py`).
+What does not belong here: how things are killed (`system.py`) and interrupted (`interrupts.py`), and what must hold in
+the end (`verdict.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from fusion_assets_tests.chaos import verdict
+from fusion_assets_tests.chaos import interrupts, verdict
 from fusion_assets_tests.chaos.system import LIGHTS, VICTIMS, WHOLE, System, running
 
 # Seconds without anything under way: sensor and automation have looked twice.
@@ -95,6 +97,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill parts of a running system at random, then look at what is left.")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=6)
+    parser.add_argument("--interrupts", type=int, default=0, help="interrupt `fusion run` so often, and kill nothing")
     parser.add_argument("--lights", action="store_true", help="a study of lights alone, without a model")
     parser.add_argument("--folder", type=Path, help="where everything is written; a temporary one by default")
     given = parser.parse_args()
@@ -103,8 +106,12 @@ def main() -> int:
     folder = root / f"seed-{given.seed}"
     started = time.monotonic()
     small = {"choices": LIGHTS, "size_km": 12} if given.lights else {}
-    wrong = run(folder, schedule(given.seed, given.kills), **small)
-    print(f"seed {given.seed}, {given.kills} kills, {time.monotonic() - started:.0f} s: {len(wrong)} violations")
+    if given.interrupts:
+        wrong = interrupts.run(folder, given.seed, given.interrupts, **small)
+    else:
+        wrong = run(folder, schedule(given.seed, given.kills), **small)
+    counted = f"{given.interrupts} interrupts" if given.interrupts else f"{given.kills} kills"
+    print(f"seed {given.seed}, {counted}, {time.monotonic() - started:.0f} s: {len(wrong)} violations")
     for line in wrong:
         print(f"  {line}")
     print((folder / "schedule.log").read_text(), end="")

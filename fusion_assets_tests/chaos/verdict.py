@@ -52,7 +52,7 @@ def violations(system: System, instance: dg.DagsterInstance) -> list[str]:
     asked = {operation for ticket in tickets.values() for _, operation in ticket}
     found += _tasks(system, asked)
     found += _registry(system.folder / "data" / "_operations", asked)
-    return found + _files(system.folder / "data")
+    return found + broken_files(system.folder / "data")
 
 
 def under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
@@ -97,7 +97,7 @@ def _registry(folder: Path, asked: set[str]) -> list[str]:
     return found
 
 
-def _files(folder: Path) -> list[str]:
+def broken_files(folder: Path) -> list[str]:
     found = [f"left behind: {path.relative_to(folder)}" for path in folder.rglob("*.tif.*") if path.is_file()]
     for path in folder.rglob("*.tif"):
         try:

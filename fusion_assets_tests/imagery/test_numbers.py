@@ -2,11 +2,11 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-import rasterio.shutil
 from affine import Affine
 
 from fusion_assets.grids.grid import Grid
@@ -340,12 +340,9 @@ def test_an_offset_tag_goes_with_its_scale_tag(tmp_path):
     assert value_of(SceneFile(path, 0.1, assumed=("offset",))) == 5.0
 
 
-def test_a_tag_that_single_precision_cannot_hold_is_refused(tmp_path):
-    path = write_tif(tmp_path / "a.tif", VALUES.astype(np.float32))
-    rasterio.shutil.copy(path, tmp_path / "a.vrt", driver="VRT")
-    text = (
-        (tmp_path / "a.vrt").read_text().replace("<ColorInterp>", "<NoDataValue>-1.797e308</NoDataValue><ColorInterp>")
-    )
-    (tmp_path / "a.vrt").write_text(text)
-    with pytest.raises(UnusableScene, match="float32 cannot hold"):
-        known(str(tmp_path / "a.vrt"))
+def test_a_tag_that_single_precision_cannot_hold_stands_for_all_fill(tmp_path):
+    values = VALUES.astype(np.float32)
+    values[0, 0], values[0, 1] = -np.inf, np.finfo(np.float32).min
+    path = Path(write_tif(tmp_path / "a.tif", values, nodata=-1.797e30))
+    path.write_bytes(path.read_bytes().replace(b"-1.797e+30", b"-1.79e+308"))
+    np.testing.assert_array_equal(known(str(path)), np.isfinite(values) & (values > -1e30))

@@ -6,6 +6,7 @@ import math
 import pickle
 
 import numpy as np
+import pystac
 import pytest
 from affine import Affine
 
@@ -16,7 +17,7 @@ from fusion_assets.imagery.compositing.headers import Header, settled
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import SceneFile, interval, scene_from_item
-from fusion_assets.imagery.unreadable import UnreadableFile
+from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, make_scene
 
 L2A, L1C = PRODUCTS["sentinel2_l2a"], PRODUCTS["sentinel2_l1c"]
@@ -171,3 +172,27 @@ def test_errors_cross_process_boundaries_whole():
     error = pickle.loads(pickle.dumps(UnreadableFile("/a/b.tif", "truncated")))
     assert (error.href, error.reason) == ("/a/b.tif", "truncated")
     assert "/a/b.tif cannot be read after 3 attempts: truncated" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("href", "self_href"),
+    [
+        *((href, None) for href in ("/etc/hostname", "file:///etc/hostname", "/vsizip/a.zip/b.tif", "../x.tif")),
+        *((href, "https://host/items/s.json") for href in ("file:///etc/hostname", "/vsizip/a.zip/b.tif")),
+    ],
+)
+def test_items_from_the_web_name_no_file_of_this_machine(href, self_href):
+    item = bare_item("s", ["blue"])
+    item.assets["blue"].href = href
+    item.set_root(pystac.Catalog("api", "on the web", href="https://host/api"))
+    item.set_self_href(self_href)
+    with pytest.raises(UnusableScene, match="no address on the web"):
+        scene_from_item(item, L2A, ["B02"], NO_MASK)
+
+
+@pytest.mark.parametrize("href", ["/etc/hostname", "x.tif", "https://elsewhere/x.tif"])
+def test_items_from_the_web_name_files_there(href):
+    item = bare_item("s", ["blue"])
+    item.assets["blue"].href = href
+    item.set_self_href("https://host/items/s.json")
+    assert scene_from_item(item, L2A, ["B02"], NO_MASK).bands["B02"].href.startswith("https://")

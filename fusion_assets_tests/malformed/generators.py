@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("settings", "stored_files", "models")
+GENERATORS = ("items", "models", "rasters", "samples", "servers", "settings", "stored_files", "studies")

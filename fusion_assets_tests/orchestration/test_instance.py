@@ -115,3 +115,11 @@ def test_a_run_killed_before_it_could_note_anything(instance, dead, host, expect
     instance.report_engine_event(f"Started process for run (pid: {dead}).", run, event)
     settle_dead_runs(instance)
     assert status(instance, run).value == expected
+
+
+@pytest.mark.parametrize("tag", ["", "[]", "{", "[" * 100_000, "null", "not JSON"])
+def test_tags_that_somebody_has_written_stop_nothing(instance, tag):
+    begun(instance, **{".dagster/grpc_info": tag})
+    run = begun(instance)
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{run.run_id}:{HERE}:{tag}:{tag}"})
+    assert settle_dead_runs(instance) == 0

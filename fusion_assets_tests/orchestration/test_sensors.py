@@ -171,6 +171,7 @@ def test_ticks_before_there_is_any_export(ticks):
     assert len(ticks.tick()) == 1
 
 
+@dataclasses.dataclass(frozen=True)
 class Scripted(EngineResource):
     """An engine whose one export has failed as the test says."""
 

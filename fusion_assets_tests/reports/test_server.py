@@ -1,8 +1,14 @@
 """Reports in a browser: HTML files of the storage, and nothing else, on this machine only."""
 
+import contextlib
+import os
+import socket
+import time
+
 import pytest
 import requests
 
+from fusion_assets.reports import server as reports
 from fusion_assets.reports.server import ADDRESS_VARIABLE, report_url, serve_reports, start_beside
 from fusion_assets.storage.root import Storage
 
@@ -52,3 +58,87 @@ def test_nothing_else_is_served(served, path):
 def test_a_taken_port_is_no_reason_to_fail(served, tmp_path, monkeypatch):
     start_beside(Storage(tmp_path), served.server_port - 1)
     assert not report_url("a", "b").startswith(f"http://127.0.0.1:{served.server_port}/")
+
+
+def at(served, path):
+    return f"http://127.0.0.1:{served.server_port}/{path}"
+
+
+def test_a_report_may_ask_nobody_and_be_framed_by_nobody(served):
+    for path in ("built_up_report/here.html", "nothing.html"):
+        headers = requests.get(at(served, path), timeout=60).headers
+        assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY"
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "http" not in policy
+
+
+def test_head_says_the_same_without_the_page_and_nothing_else_is_understood(served):
+    address = at(served, "built_up_report/here.html")
+    answer = requests.head(address, timeout=60)
+    assert (answer.status_code, answer.headers["Content-Length"], answer.content) == (200, "11", b"")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        assert requests.request(method, address, timeout=60).status_code == 501
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 200),
+    ],
+)
+def test_a_link_leads_here_and_no_page_reads_from_here(served, headers, status):
+    answer = requests.get(at(served, "built_up_report/here.html"), headers=headers, timeout=60)
+    assert answer.status_code == status and (status == 200) == ("<p>" in answer.text)
+
+
+def test_a_link_out_of_the_storage_a_pipe_and_a_folder_are_no_reports(served, tmp_path):
+    folder = tmp_path / "data" / "built_up_report"
+    (folder / "link.html").symlink_to(tmp_path / "outside.html")
+    (folder / "within.html").symlink_to(folder / "here.html")
+    (folder / "loop.html").symlink_to(folder / "loop.html")
+    (folder / "null.html").symlink_to("/dev/zero")
+    (folder / "folder.html").mkdir()
+    os.mkfifo(folder / "pipe.html")
+    (tmp_path / "data" / "linked").symlink_to(tmp_path)
+    for path in ("link", "loop", "null", "folder", "pipe", "../linked/outside"):
+        answer = requests.get(at(served, f"built_up_report/{path}.html"), timeout=20)
+        assert answer.status_code == 404 and "outside" not in answer.text
+    assert requests.get(at(served, "linked/outside.html"), timeout=20).status_code == 404
+    assert requests.get(at(served, "built_up_report/within.html"), timeout=20).text == "<p>page</p>"
+
+
+def test_a_storage_that_is_itself_a_link_is_served(tmp_path):
+    (tmp_path / "real" / "asset").mkdir(parents=True)
+    (tmp_path / "real" / "asset" / "here.html").write_text("page")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with serve_reports(Storage(tmp_path / "link"), 0) as server:
+        assert requests.get(at(server, "asset/here.html"), timeout=60).text == "page"
+        server.shutdown()
+
+
+def test_whoever_says_nothing_is_cut_and_does_not_keep_others_out(served, monkeypatch):
+    monkeypatch.setattr(reports._Handler, "timeout", 0.3)
+    silent = [socket.create_connection(served.server_address) for _ in range(2 * reports.MOST_CONNECTIONS)]
+    for connection in silent:
+        connection.settimeout(60)
+        with contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""
+        connection.close()
+    assert requests.get(report_url("built_up_report", "here"), timeout=60).text == "<p>page</p>"
+
+
+def test_whoever_speaks_slowly_is_cut_too(served, monkeypatch):
+    monkeypatch.setattr(reports, "ANSWER_SECONDS", 0.5)
+    begun = time.monotonic()
+    with socket.create_connection(served.server_address) as slow, contextlib.suppress(ConnectionError):
+        slow.settimeout(0.05)
+        while time.monotonic() < begun + 60:
+            slow.send(b"x")
+            with contextlib.suppress(TimeoutError):
+                assert slow.recv(1) == b""
+                break
+    assert time.monotonic() < begun + 50

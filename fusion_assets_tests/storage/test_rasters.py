@@ -200,8 +200,8 @@ def test_a_file_replaced_while_open_is_not_mixed_with_the_new_one(tmp_path, writ
 def test_bands_are_read_together(written, monkeypatch):
     from fusion_assets.storage import raster_reading
 
-    reads, real = [], rasterio.open
-    monkeypatch.setattr(raster_reading.rasterio, "open", lambda *args: reads.append(args) or real(*args))
+    reads, real = [], raster_reading.open_file
+    monkeypatch.setattr(raster_reading, "open_file", lambda *args: reads.append(args) or real(*args))
     dataset = open_raster(written.path, chunks=512)
     reads.clear()
     dataset.compute()

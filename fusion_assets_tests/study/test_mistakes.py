@@ -313,7 +313,7 @@ def test_mistakes_between_parts_are_listed_together():
         ("\tname: x\n", "line 1"),
         ("- x\n", "holds"),
         ("", "holds"),
-        ("resolution: !!int 1x\n", "invalid literal"),
+        ("resolution: !!int 1x\n", "`1x` is no int"),
         ("name: " + "[" * 1000, "nested too deeply"),
         ("true: b\n", "has the key true, which is no text"),
     ],

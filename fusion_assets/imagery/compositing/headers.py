@@ -8,27 +8,27 @@ import math
 import os
 import re
 import uuid
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import rasterio
 import rasterio.shutil
-from rasterio.errors import NotGeoreferencedWarning
 
 from fusion_assets.grids.grid import Grid
-from fusion_assets.grids.placement import Lattice, is_geographic, misplaced
+from fusion_assets.grids.placement import Lattice, is_geographic, misplaced, project_points
 from fusion_assets.imagery.compositing.gdal import with_retries
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import UnusableScene
+from fusion_assets.storage.raster_files import SCENE_FORMATS, number_type, open_file
 
 _SHOWN = 6
+_LONGEST_TEXT, _LONGEST_NAME = 1 << 20, 60
+# Of coordinates and pixels, in the units of any CRS; and the sine of the angle between rows and columns.
+_FARTHEST, _LEAST_ANGLE = 1e12, 1e-6
 _SAME_OFFSET = 1e-9
-
-# Files without a CRS are refused when their header is read; see `_check_place`.
-warnings.filterwarnings("ignore", category=NotGeoreferencedWarning, module=r"rasterio$")
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,20 @@ def read_header(file: SceneFile, grid: Grid, overviews: bool = True) -> Header:
     """
 
     def describe() -> Header:
-        with rasterio.open(file.href) as source:
+        with open_file(file.href, SCENE_FORMATS) as source:
             band = band_number(source, file)
-            _check_place(source, file)
+            _check_place(source, file, grid)
             _check_length(source, file.href, band)
             full = _header(source, None, band)
+            if full.dtype.kind not in "iuf":
+                raise _unreal(file, full.dtype)
             _check_beside(file, full)
-            if full.nodata is None and file.nodata is None and full.dtype.kind in "iuf":
+            if full.nodata is None and file.nodata is None:
                 _check_tag(source, file, full)
             level = _overview_level(source, grid) if overviews and _averages_hold(file, full) else None
             if level is None:
                 return full
-        with rasterio.open(file.href, overview_level=level) as source:
+        with open_file(file.href, (full.driver,), overview_level=level) as source:
             # Overviews have no tags of their own.
             coarse = _header(source, level, band)
             return dataclasses.replace(coarse, nodata=full.nodata, scale=full.scale, offset=full.offset)
@@ -104,9 +106,7 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
     """
     dtype = header.dtype
     if dtype.kind not in "iuf":
-        raise UnusableScene(
-            file.href, f"its numbers are {dtype}", "integers or real numbers", "use a calibrated, real-valued product"
-        )
+        raise _unreal(file, dtype)
     # Of a file that repeats the product's scale, an offset of 0 says nothing: there may be no such tag.
     silent = not header.offset and header.scale == file.scale
     tags = {"scale": header.scale, "offset": None if silent else header.offset}
@@ -137,6 +137,12 @@ def settled(file: SceneFile, header: Header) -> SceneFile:
     # What the product says holds for the type it is published in.
     usual = usual if usual is not None and holds(dtype, usual) else None
     return dataclasses.replace(file, **changes, nodata=usual, usual_nodata=None)
+
+
+def _unreal(file: SceneFile, dtype: np.dtype) -> UnusableScene:
+    return UnusableScene(
+        file.href, f"its numbers are {dtype}", "integers or real numbers", "use a calibrated, real-valued product"
+    )
 
 
 def _check_tags(file: SceneFile, header: Header) -> None:
@@ -179,7 +185,7 @@ def band_number(source: rasterio.DatasetReader, file: SceneFile) -> int:
     """
     alpha = rasterio.enums.ColorInterp.alpha
     data = [index for index, colour in zip(source.indexes, source.colorinterp, strict=True) if colour != alpha]
-    called = [text or "" for text in source.descriptions]
+    called = [(text or "")[:_LONGEST_NAME] for text in source.descriptions]
     wanted = " or ".join(file.names) or "the one that is meant"
     remedy = "describe the bands in the item (`bands` or `eo:bands`, with names), or say which in the study: " + (
         f"`assets: {{{(file.names or ('band',))[0]}: key#3}}` for the third"
@@ -217,7 +223,7 @@ def _header(source: rasterio.DatasetReader, level: int | None, band: int) -> Hea
     tagged = (scale, offset) != (1.0, 0.0)
     return Header(
         lattice,
-        np.dtype(source.dtypes[at]),
+        number_type(source.dtypes[at]),
         source.nodatavals[at],
         tuple(source.block_shapes[at]),
         level,
@@ -244,14 +250,16 @@ def _check_beside(file: SceneFile, header: Header) -> None:
     mask, more = Path(f"{file.href}.msk"), Path(f"{file.href}.aux.xml")
     beside = mask if mask.is_file() else None
     if more.is_file():
-        bands = " ".join(re.findall(r"<PAMRasterBand.*?</PAMRasterBand>", more.read_text(errors="replace"), re.DOTALL))
+        with more.open(errors="replace") as content:
+            parts = content.read(_LONGEST_TEXT).split("<PAMRasterBand")[1:]
+        bands = " ".join(part.partition("</PAMRasterBand>")[0] for part in parts)
         # What the item says goes before.
         open_to = {
             "NoDataValue": (header.nodata,) if file.nodata is None else (),
             "Scale": (1.0, header.scale) if "scale" in file.assumed else (),
             "Offset": (0.0, header.offset) if "offset" in file.assumed else (),
         }
-        declarations = re.findall(rf"<({'|'.join(open_to)})\b[^>]*>\s*([^<\s]+)\s*<", bands)
+        declarations = re.findall(rf"<({'|'.join(open_to)})\b[^<>]*>\s*([^<\s]+)\s*<", bands)
         if any(open_to[name] and _number(text) not in open_to[name] for name, text in declarations):
             beside = more
     if beside is not None:
@@ -274,7 +282,7 @@ def _check_tag(source: rasterio.DatasetReader, file: SceneFile, header: Header) 
     """Refuse a no-data tag that the type cannot hold; such a tag reads as none, but is written on into a VRT."""
     name = f"/vsimem/{uuid.uuid4().hex}.vrt"
     rasterio.shutil.copy(source, name, driver="VRT")
-    with rasterio.open(name) as copy:
+    with rasterio.open(name, driver="VRT") as copy:
         text = "".join(copy.tags(ns="xml:VRT").values())
     rasterio.shutil.delete(name, driver="VRT")
     bands = re.findall(r"<VRTRasterBand.*?</VRTRasterBand>", text, re.DOTALL)
@@ -292,8 +300,18 @@ def _unheld(file: SceneFile, number: float, owner: str, dtype: np.dtype) -> Unus
     )
 
 
-def _check_place(source: rasterio.DatasetReader, file: SceneFile) -> None:
+def _check_place(source: rasterio.DatasetReader, file: SceneFile, grid: Grid) -> None:
     """Refuse a file that has no place on Earth, or another than its item says."""
+    terms = source.transform[:6]
+    edges = math.hypot(terms[0], terms[3]), math.hypot(terms[1], terms[4])
+    thin = abs(source.transform.determinant) < _LEAST_ANGLE * edges[0] * edges[1]
+    if not (all(abs(term) < _FARTHEST for term in terms) and min(edges) > 1 / _FARTHEST) or thin:
+        raise UnusableScene(
+            file.href,
+            f"its transform, {', '.join(f'{term:.6g}' for term in terms)}, gives its pixels no place",
+            "a GeoTIFF with the size and the place of its pixels",
+            "write them into it (gdal_edit.py -a_ullr)",
+        )
     if source.crs is None and source.gcps[0]:
         raise UnusableScene(
             file.href,
@@ -310,7 +328,12 @@ def _check_place(source: rasterio.DatasetReader, file: SceneFile) -> None:
             "write the CRS into it (gdal_edit.py -a_srs EPSG:code)",
         )
     lattice = Lattice(_crs_text(source.crs.to_wkt()), source.transform, source.height, source.width)
-    if problem := misplaced(lattice, file.place):
+    try:
+        problem = misplaced(lattice, file.place)
+        project_points(np.zeros(1), np.zeros(1), grid.crs, lattice.crs)
+    except pyproj.exceptions.ProjError:
+        problem = f"its coordinate reference system, {lattice.crs[:_LONGEST_NAME]}, has no way to {grid.crs}"
+    if problem:
         raise UnusableScene(
             file.href,
             problem,

@@ -12,7 +12,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +23,10 @@ from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile
+from fusion_assets.imagery.threads import threads
 from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.redaction import public_url
+from fusion_assets.storage.raster_places import is_on_web
 
 # Files read at once where each costs a round trip.
 _REMOTE_READERS = 8
@@ -175,7 +176,7 @@ def read_headers(
 
     files = list(dict.fromkeys(_files(acquisitions, recipe)))
     # Opening local files is work for one thread at a time; on the web it is waiting.
-    with ThreadPoolExecutor(_REMOTE_READERS if _remote(files) else 1) as pool:
+    with threads(_REMOTE_READERS if _remote(files) else 1) as pool:
         return dict(zip(files, pool.map(read, files), strict=True))
 
 
@@ -187,7 +188,7 @@ def readers(headers: Mapping[SceneFile, Header], tiles: int) -> int:
 
 
 def _remote(files: Iterable[SceneFile]) -> bool:
-    return any("://" in file.href or file.href.startswith("/vsi") for file in files)
+    return any(is_on_web(file.href) for file in files)
 
 
 @dataclass(frozen=True)

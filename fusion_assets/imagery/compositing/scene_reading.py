@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import rasterio
-import rasterio.windows
+from rasterio.windows import Window
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Places, outline_window
 from fusion_assets.imagery.compositing.gdal import with_retries
 from fusion_assets.imagery.compositing.headers import Header, holds, read_header, settled
 from fusion_assets.imagery.scenes import SceneFile
+from fusion_assets.storage.raster_files import check_window, open_file
 
 _FILL = 1e30
+_AT_ONCE = 4 << 20
 
 
 def read_nearest(
@@ -89,11 +91,18 @@ def read_part(file: SceneFile, grid: Grid, header: Header | None = None) -> None
     needed = outline_window(header.lattice, grid) or (0, 0, header.lattice.height, header.lattice.width)
     row, col, height, width = needed
     # Whole blocks, about four million pixels at a time.
-    step = max(1, (4 << 20) // (header.block[0] * max(width, 1))) * header.block[0]
-    for top in range(row // step * step, row + height, step):
-        first, last = max(top, row), min(top + step, row + height)
-        if width > 0:
-            read_window(file.href, header, (first, col, last - first, width))
+    high, wide = header.block
+    wide *= max(1, _AT_ONCE // (high * wide))
+    high *= max(1, _AT_ONCE // (high * max(min(width, wide), 1)))
+    for top, bottom in _steps(row, height, high):
+        for left, right in _steps(col, width, wide):
+            read_window(file.href, header, (top, left, bottom - top, right - left))
+
+
+def _steps(start: int, length: int, step: int) -> Iterator[tuple[int, int]]:
+    """Pieces of a stretch, cut at multiples of `step`."""
+    for edge in range(start // step * step, start + length, step) if length > 0 else ():
+        yield max(edge, start), min(edge + step, start + length)
 
 
 def read_window(
@@ -107,8 +116,9 @@ def read_window(
         if header.driver == "GTiff":
             # The header has told where the pixels lie. Not asking again saves 0.4 ms, mostly spent alone under a lock.
             options["GEOREF_SOURCES"] = "NONE"
-        with rasterio.open(href, driver=header.driver, **options) as source:
-            part = rasterio.windows.Window(col, row, width, height)
+        with open_file(href, (header.driver,), **options) as source:
+            check_window(href, height, width, header.dtype.itemsize)
+            part = Window(col, row, width, height)
             observed = source.read_masks(header.band, window=part) > 0 if header.masked and with_mask else None
             return source.read(header.band, window=part), observed
 
@@ -119,7 +129,11 @@ def _valid(values: np.ndarray, file: SceneFile, observed: np.ndarray | None) -> 
     """Where numbers are data; None when that is everywhere."""
     valid = np.isfinite(values) if values.dtype.kind == "f" else None
     for number in (file.nodata, file.unobserved):
-        if number is None or not math.isfinite(number) or not holds(values.dtype, number):
+        if number is None or math.isnan(number) or not holds(values.dtype, number):
+            continue
+        if math.isinf(number):
+            # What GDAL makes of a declared number that single precision cannot hold; the fill may be the next that can.
+            valid = np.abs(values) < _FILL if valid is None else valid & (np.abs(values) < _FILL)
             continue
         exact = int(number) if values.dtype.kind in "iu" else number
         different = values != values.dtype.type(exact)

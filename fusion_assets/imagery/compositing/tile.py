@@ -18,6 +18,7 @@ from fusion_assets.imagery.compositing.plan import Season
 from fusion_assets.imagery.compositing.scene_reading import read_bilinear, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
+from fusion_assets.imagery.threads import threads
 
 _ALL_CLEAR = np.ones((), bool)
 _T = TypeVar("_T")
@@ -31,7 +32,7 @@ def composite_tile(season: Season, grid: Grid) -> np.ndarray:
     places = Places(working)
     fewest = np.full(working.shape, np.iinfo(np.uint16).max, np.uint16)
     layers = []
-    with ThreadPoolExecutor(season.readers) as pool:
+    with threads(season.readers) as pool:
         scenes = [scene for group in season.acquisitions for scene in group]
         masks = _each(pool, season, lambda scene: _scene_mask(scene, season, places), scenes)
         clear = {scene.id: mask for scene, mask in zip(scenes, masks, strict=True) if mask is not None}

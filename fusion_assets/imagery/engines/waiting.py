@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import CompositeEngine, Export, ExportRequest, QueueFull
+from fusion_assets.imagery.retries import still_waiting
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 60.0
 
@@ -66,6 +67,7 @@ def wait_for(
         FusionError: the limit is reached; the exports go on, and asking for them again finds them.
     """
     waited, pause = 0.0, FIRST_PAUSE_SECONDS
+    started = told = time.monotonic()
     while True:
         present = engine.states(exports)
         if progress:
@@ -80,6 +82,8 @@ def wait_for(
                 "exports that finish in time",
                 "run the same again later, or leave it to the sensor finished_exports: no task is started twice",
             )
+        names = f"{running[0].request.asset} {running[0].request.partition}"
+        told = still_waiting(f"{engine.name}: {len(running)} exports, {names} among them", started, told)
         pause = min(pause, limit_seconds - waited)
         sleep(pause)
         waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE_SECONDS)

@@ -170,7 +170,7 @@ def _lattice(
     terms, shape, dtype = fields.get("proj:transform"), fields.get("proj:shape"), declared.get("data_type")
     if code and terms and shape and dtype:
         return Projection(crs_name(code), tuple(map(float, terms[:6]))), (shape[1], shape[0]), dtype
-    with rasterio.open(href) as file:
+    with rasterio.open(href, driver="GTiff") as file:
         lattice = Projection(crs_name(file.crs.to_wkt()), tuple(file.transform[:6]))
         return lattice, (file.width, file.height), file.dtypes[0]
 

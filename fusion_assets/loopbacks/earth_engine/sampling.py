@@ -76,7 +76,7 @@ class Source:
         step = 2**level
         top, left = row * step, col * step
         bottom, right = min((row + height) * step, self.size[1]), min((col + width) * step, self.size[0])
-        with rasterio.open(self.path) as file:
+        with rasterio.open(self.path, driver="GTiff") as file:
             stored = file.read(1, window=rasterio.windows.Window(left, top, right - left, bottom - top))
             declared = (self.nodata, file.nodata, self.usual_nodata)
             nodata = next((number for number in declared if number is not None), None)

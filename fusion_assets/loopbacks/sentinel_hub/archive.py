@@ -94,7 +94,7 @@ def _start(item: pystac.Item) -> dt.datetime:
 
 @functools.lru_cache(maxsize=512)
 def _file(path: str) -> tuple[np.ndarray, Any, str]:
-    with rasterio.open(path) as file:
+    with rasterio.open(path, driver="GTiff") as file:
         return file.read(1), ~file.transform, file.crs.to_string()
 
 

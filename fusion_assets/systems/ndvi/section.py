@@ -151,8 +151,10 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
             continue
         try:
             grid = grid_of(study, region.name)
-        except FusionError:
-            continue  # the study's own grid has been refused as well
+        except FusionError as error:
+            if section.resolution is not None:  # else the study's own grid, which has been refused as well
+                yield Problem("ndvi.resolution", f"makes no grid: {error.found}", error.expected, error.remedy)
+            continue
         if grid.height * grid.width > MOST_PIXELS:
             yield Problem(
                 f"regions[{index}]",

@@ -12,12 +12,12 @@ from scipy.ndimage import map_coordinates
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery import retries
-from fusion_assets.imagery.compositing import scene_reading as reading
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import read_header
 from fusion_assets.imagery.compositing.scene_reading import read_bilinear, read_nearest, read_part
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
+from fusion_assets.storage import raster_files
 from fusion_assets_tests.imagery.archives import CRS, NORTH, STEP, WEST, damage, lattice, noise, truncate, write_tif
 
 
@@ -154,10 +154,10 @@ def test_bilinear_keeps_edges_and_does_not_spread_no_data_without_weight(tmp_pat
 
 
 class Flaky:
-    """rasterio.open that fails a number of times."""
+    """A file that cannot be opened a number of times."""
 
     def __init__(self, failures):
-        self.failures, self.calls, self.real = failures, 0, rasterio.open
+        self.failures, self.calls, self.real = failures, 0, rasterio.io.DatasetReader
 
     def __call__(self, *args, **kwargs):
         self.calls += 1
@@ -170,10 +170,10 @@ def test_a_file_that_fails_twice_is_read_the_third_time(tmp_path, monkeypatch):
     values = noise((40, 50), 1)
     path = write_tif(tmp_path / "a.tif", values)
     header = read_header(SceneFile(path), make_grid())
-    monkeypatch.setattr(reading.rasterio, "open", flaky := Flaky(2))
+    monkeypatch.setattr(raster_files, "DatasetReader", flaky := Flaky(2))
     np.testing.assert_array_equal(read_nearest(SceneFile(path), make_grid(), header=header)[0], values)
     assert flaky.calls == 3
-    monkeypatch.setattr(reading.rasterio, "open", Flaky(3))
+    monkeypatch.setattr(raster_files, "DatasetReader", Flaky(3))
     with pytest.raises(UnreadableFile, match="the network stumbled"):
         read_nearest(SceneFile(path), make_grid(), header=header)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pystac
@@ -29,6 +28,7 @@ from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_sce
 from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
+from fusion_assets.imagery.threads import threads
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets.redaction import public_url
@@ -129,7 +129,7 @@ class ArchiveEngine:
         kept = [scene for scene in scenes if scene.id not in without]
         if not kept:
             raise _none_readable(len(scenes), request)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with threads(_AT_ONCE) as pool:
             for problem in pool.map(lambda scene: scene.problem or self._look(scene, request).problem, kept):
                 if problem:
                     raise problem
@@ -166,7 +166,7 @@ class ArchiveEngine:
                 return error
             return None
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        with threads(_AT_ONCE) as pool:
             return dict(zip((scene.id for scene in scenes), pool.map(problem, scenes), strict=True))
 
     def _scenes(self, export: Export) -> list[Scene]:

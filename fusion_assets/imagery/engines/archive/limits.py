@@ -1,10 +1,10 @@
-"""What a STAC server is given: time, further attempts, and how much it may answer."""
+"""What a STAC server or catalog is given: time, further attempts, and how much it may answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusion_assets.imagery.retries import RetryPolicy
+from fusion_assets.imagery.retries import ANSWER_SECONDS, CONNECT_SECONDS, SILENCE_SECONDS, RetryPolicy
 
 _RETRIES = RetryPolicy()
 
@@ -22,19 +22,23 @@ class Limits:
         search_seconds: for all pages of a search.
         signing_seconds: for the signatures of all items.
         page_sizes: items to a page: the next fewer where a server says, or shows by failing, that a page is too large.
-        most_items: that a search may find.
+        most_bytes: of one answer or file; the largest pages of items have a twentieth of it.
+        most_items: that a search may find, or a catalog list.
+        most_catalogs: that a catalog may link to, one below the other and side by side.
         most_empty_pages: that may follow each other and still lead on.
     """
 
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0
-    request_seconds: float = 120.0
+    connect_seconds: float = CONNECT_SECONDS
+    read_seconds: float = SILENCE_SECONDS
+    request_seconds: float = ANSWER_SECONDS
     retries: RetryPolicy = _RETRIES
     listing_seconds: float = 600.0
     search_seconds: float = 900.0
     signing_seconds: float = 600.0
     page_sizes: tuple[int, ...] = (200, 100, 50, 10)
+    most_bytes: int = 100_000_000
     most_items: int = 50_000
+    most_catalogs: int = 20_000
     most_empty_pages: int = 20
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pystac.stac_io import DefaultStacIO
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.engines.archive.documents import parsed, read_file
 from fusion_assets.imagery.engines.archive.doubles import one_each
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.footprints import footprint, touches
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
     from fusion_assets.imagery.engines.archive.web import Web
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=pystac.STACObject)
 
 
 def find_items(
@@ -88,7 +90,8 @@ def _items(
         opened = _open(root, limits)
         chosen = _chosen(opened, collections)
         if not _is_api(opened.catalog):
-            return [item for part in chosen for item in _items_of(opened, part)]
+            with deadline(limits.search_seconds):
+                return [item for part in chosen for item in _items_of(opened, part)]
     client, names = cast("Client", opened.catalog), [part.id for part in chosen]
     with answered(root, f"searching {', '.join(names)}"):
         return [item for name in names for item in stac_api.search(client, name, geometry, first, last, limits)]
@@ -166,9 +169,9 @@ def _signed(items: list[pystac.Item], limits: Limits) -> list[pystac.Item]:
 class _Files(DefaultStacIO):
     """Reads STAC files, on disk or on the web, and remembers which, and what state they were in."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, on_disk: bool) -> None:
         super().__init__()
-        self.limits = limits
+        self.limits, self.on_disk = limits, on_disk
         self.seen: dict[str, float] = {}
         self.latest = ""
 
@@ -179,8 +182,16 @@ class _Files(DefaultStacIO):
 
     def read_text_from_href(self, href: str) -> str:
         if _is_local(href):
-            return super().read_text_from_href(href)
-        return self.web.request(href)
+            return read_file(href, self.limits.most_bytes)
+        if not self.on_disk:
+            return self.web.request(href)
+        from fusion_assets.imagery.engines.archive.web import answered
+
+        with answered(href, "reading what a catalog on disk links to"):
+            return self.web.request(href)
+
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return parsed(txt)
 
     @functools.cached_property
     def web(self) -> Web:
@@ -203,6 +214,7 @@ class _Opened:
     items: dict[str, list[pystac.Item]] = field(default_factory=dict)
 
 
+_TOO_MANY = ("a catalog that ends", "correct its links, or choose a smaller catalog or an API")
 # Reading a catalog of a few hundred items takes a second, and every partition asks.
 _CACHE: dict[str, _Opened] = {}
 # Catalogs on the web cannot be asked whether they have changed.
@@ -221,7 +233,7 @@ def _state(place: str) -> float:
 def _open(root: str, limits: Limits) -> _Opened:
     opened = _CACHE.get(root)
     if opened is None or not opened.files.unchanged():
-        files = _Files(limits)
+        files = _Files(limits, _is_local(root))
         opened = _CACHE[root] = _Opened(root, _read_catalog(root, files), files)
     return opened
 
@@ -278,25 +290,59 @@ def _collections(opened: _Opened) -> list[pystac.Collection]:
     if _is_api(catalog):
         with deadline(opened.files.limits.listing_seconds):
             return list(_walk(opened, catalog.get_collections()))
-    return [below for below in _walk(opened, _below(catalog)) if isinstance(below, pystac.Collection)]
+    with deadline(opened.files.limits.listing_seconds):
+        below = list(_walk(opened, _below(catalog, opened.files.limits.most_catalogs)))
+    return [each for each in below if isinstance(each, pystac.Collection)]
 
 
-def _below(top: pystac.Catalog) -> Iterator[pystac.Catalog]:
+def _below(top: pystac.Catalog, most: int) -> Iterator[pystac.Catalog]:
     """A catalog and all that it links to, each once: links may lead back to where they came from."""
     waiting, met = [top], set()
     while waiting:
         catalog = waiting.pop()
         place = catalog.get_self_href() or catalog.id
-        if place not in met:
-            met.add(place)
-            yield catalog
-            waiting.extend(catalog.get_children())
+        if place in met:
+            continue
+        met.add(place)
+        if len(met) > most:
+            raise FusionError(f"{public_url(str(place))} is one of more than {most} catalogs", *_TOO_MANY)
+        yield catalog
+        for link in catalog.get_child_links():
+            linked = _linked(link, catalog)
+            if not isinstance(linked, pystac.Catalog):
+                raise _no_such(link, "a catalog or collection", linked)
+            waiting.append(linked)
+
+
+def _items_in(catalog: pystac.Catalog) -> Iterator[pystac.Item]:
+    for link in catalog.get_item_links():
+        linked = _linked(link, catalog)
+        if not isinstance(linked, pystac.Item):
+            raise _no_such(link, "an item", linked)
+        yield linked
+
+
+def _linked(link: pystac.Link, owner: pystac.Catalog) -> Any:
+    """What a link leads to; pystac's own iteration believes the link."""
+    return link.resolve_stac_object(root=owner.get_root()).target
+
+
+def _no_such(link: pystac.Link, wanted: str, linked: Any) -> FusionError:
+    return FusionError(
+        f"a link for {wanted} leads to {public_url(link.get_absolute_href() or '')}, a {type(linked).__name__}",
+        wanted,
+        "correct the link, or remove it from the catalog",
+    )
 
 
 def _items_of(opened: _Opened, collection: pystac.Collection) -> list[pystac.Item]:
     if collection.id not in opened.items:
-        listed = (item for below in _below(collection) for item in below.get_items())
-        items = opened.items[collection.id] = list(_walk(opened, listed))
+        limits = opened.files.limits
+        listed = (item for below in _below(collection, limits.most_catalogs) for item in _items_in(below))
+        items = list(_walk(opened, itertools.islice(listed, limits.most_items + 1)))
+        if len(items) > limits.most_items:
+            raise FusionError(f"{public_url(opened.root)} lists more than {limits.most_items} items", *_TOO_MANY)
+        opened.items[collection.id] = items
         if not items and collection.get_links("items"):
             raise FusionError(
                 f"{public_url(opened.root)} lists no item of {collection.id}, but links to where they are served",
@@ -309,7 +355,14 @@ def _items_of(opened: _Opened, collection: pystac.Collection) -> list[pystac.Ite
 def _walk(opened: _Opened, children: Iterable[_T]) -> Iterator[_T]:
     """Iterate over linked STAC objects; a file that is missing or damaged is named."""
     try:
-        yield from children
+        for each in children:
+            if not isinstance(each.id, str) or not each.id:
+                raise FusionError(
+                    f"the id of {public_url(opened.files.latest or opened.root)} is {str(each.id)[:40]!r}",
+                    "a text that names it",
+                    "correct the file, or remove its link from the catalog",
+                )
+            yield each
     except Exception as error:
         _CACHE.pop(opened.root, None)
         if cause := _plain_cause(error):

@@ -15,13 +15,15 @@ from urllib.parse import urljoin
 import requests
 from pystac_client.stac_api_io import StacApiIO
 from requests.exceptions import ChunkedEncodingError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.engines.archive.documents import parsed
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.retries import bounded, deadline, remaining
 from fusion_assets.redaction import public_url, redacted
 
-_SAID = 300
+_SAID, _READ_OF_REFUSALS, _PIECE = 300, 20_000, 1 << 16
 _PASSING = {408, 425, 429}
 _LASTING = {501, 505, 511}
 _REMEDIES = {
@@ -110,6 +112,10 @@ class Web(StacApiIO):
             raise Refusal(f"no time is left to ask {public_url(href)}", transient=True)
         return self.limits.retries.ask(lambda: self._answer(wanted))
 
+    def json_loads(self, txt: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """See `parsed`."""
+        return parsed(txt)
+
     def get_pages(
         self, url: str, method: str | None = None, parameters: dict[str, Any] | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -143,8 +149,8 @@ class Web(StacApiIO):
     def _page(self, wanted: _Request) -> dict[str, Any]:
         text = self.request(wanted.url, wanted.method, dict(wanted.headers), dict(wanted.parameters))
         try:
-            page = json.loads(text)
-        except (ValueError, RecursionError):
+            page = parsed(text)
+        except ValueError:
             page = None
         listed = page.get("features", page.get("collections")) if isinstance(page, dict) else None
         if not isinstance(listed, list) or not isinstance(page, dict):
@@ -158,8 +164,8 @@ class Web(StacApiIO):
         place = public_url(wanted.url)
         try:
             with deadline(self.limits.request_seconds):
-                response = bounded(lambda: self._send(wanted))
-        except (requests.RequestException, TimeoutError, ValueError) as error:
+                response, content = bounded(lambda: self._send(wanted), place)
+        except (requests.RequestException, HTTPError, TimeoutError, ValueError) as error:
             kind = type(error).__name__
             if passing(error):
                 raise Refusal(f"{place} cannot be reached, or hangs up ({kind})", transient=True) from None
@@ -169,21 +175,39 @@ class Web(StacApiIO):
             # Clients turn a redirected POST into a GET, and with its body all conditions are lost.
             raise Refusal(f"{place} redirects searches to {public_url(response.url)}", 308)
         if 200 <= status < 300:
-            return response.content.decode("utf-8", errors="replace")
+            return content.decode("utf-8", errors="replace")
         pause = _retry_after(response.headers.get("Retry-After"))
-        words = f"status {status} from {place}: {_said(response)}"
+        words = f"status {status} from {place}: {_said(response, content)}"
         raise Refusal(words + (f"; try again in {pause:g} s" if pause else ""), status, _passing_status(status), pause)
 
-    def _send(self, wanted: _Request) -> requests.Response:
+    def _send(self, wanted: _Request) -> tuple[requests.Response, bytes]:
         inside = {"json": dict(wanted.parameters)} if wanted.method == "POST" else {"params": dict(wanted.parameters)}
         limits = (self.limits.connect_seconds, self.limits.read_seconds)
-        return self.session.request(
+        with self.session.request(
             wanted.method,
             wanted.url,
             headers=dict(wanted.headers),
             timeout=limits,
+            stream=True,
             **inside,  # type: ignore[arg-type]
-        )
+        ) as response:
+            return response, self._content(response)
+
+    def _content(self, response: requests.Response) -> bytes:
+        """All of an answer; of a refusal, what people read of it."""
+        pieces: list[bytes] = []
+        size, most = 0, self.limits.most_bytes if response.ok else _READ_OF_REFUSALS
+        while piece := response.raw.read1(_PIECE, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if remaining() <= 0:  # whoever waited has left
+                raise TimeoutError("no answer in time")
+            if size > most:
+                if response.ok:
+                    place = public_url(response.url)
+                    raise Refusal(f"{place} answers with more than {most:,} bytes, and there may be no end of them")
+                break
+        return b"".join(pieces)
 
 
 def passing(error: BaseException) -> bool:
@@ -193,7 +217,8 @@ def passing(error: BaseException) -> bool:
         return _passing_status(response.status_code)
     if isinstance(error, requests.exceptions.SSLError):
         return "CERTIFICATE" not in str(error).upper()
-    return isinstance(error, requests.ConnectionError | requests.Timeout | TimeoutError | ChunkedEncodingError)
+    broken = requests.ConnectionError | requests.Timeout | TimeoutError | ChunkedEncodingError
+    return isinstance(error, broken | ProtocolError | ReadTimeoutError)
 
 
 def _passing_status(status: int) -> bool:
@@ -225,9 +250,9 @@ def _next(page: Mapping[str, Any], current: _Request, first: _Request) -> _Reque
     return _Request(url, method, body if method == "POST" else {}, headers)
 
 
-def _said(response: requests.Response) -> str:
+def _said(response: requests.Response, body: bytes) -> str:
     """What a server says of its refusal, short and harmless."""
-    text = response.content[:20_000].decode("utf-8", errors="replace")
+    text = body[:_READ_OF_REFUSALS].decode("utf-8", errors="replace")
     if "html" in response.headers.get("Content-Type", ""):
         return _printable(str(response.reason))
     try:
@@ -253,6 +278,6 @@ def _retry_after(header: str | None) -> float:
     except ValueError:
         try:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return 0.0
     return 0.0 if math.isnan(seconds) else max(seconds, 0.0)

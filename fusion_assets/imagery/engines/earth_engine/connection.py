@@ -18,7 +18,7 @@ from fusion_assets.imagery.engines.services import (
     package_version,
     service_error,
 )
-from fusion_assets.imagery.retries import RetryPolicy, bounded
+from fusion_assets.imagery.retries import ANSWER_SECONDS, COMPUTED_SECONDS, RetryPolicy, bounded, deadline
 
 RETRIES = RetryPolicy(attempts=6, hasty_attempts=3)
 REQUESTS_AT_ONCE = 40
@@ -67,7 +67,7 @@ class Connection:
         with _LOCK:
             if _connected == [self] and _is_initialized():
                 return
-            _patiently(lambda: _initialize(self), "signing in")
+            _patiently(lambda: _soon(lambda: _initialize(self)), "signing in")
             _connected[:] = [self]
 
     def ask(self, request: Callable[[], _T], about: str) -> _T:
@@ -83,8 +83,8 @@ class Connection:
         self.open()
 
         def with_slot() -> _T:
-            with _SLOTS:
-                return request()
+            with _SLOTS, deadline(COMPUTED_SECONDS):
+                return bounded(request, f"Earth Engine ({about})")
 
         return _patiently(with_slot, about)
 
@@ -92,6 +92,11 @@ class Connection:
 def sign_out() -> None:
     """Forget who is signed in: the next request signs in anew."""
     _connected.clear()
+
+
+def _soon(work: Callable[[], _T]) -> _T:
+    with deadline(ANSWER_SECONDS):
+        return bounded(work, "Earth Engine (signing in)")
 
 
 def _patiently(work: Callable[[], _T], about: str) -> _T:

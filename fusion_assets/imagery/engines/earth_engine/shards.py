@@ -27,6 +27,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.addresses import local_copy
+from fusion_assets.storage.raster_files import check_sizes, open_file
 
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
 _SHARD = re.compile(r"(-?\d{10}-\d{10})?\.tif")
@@ -88,7 +89,8 @@ def find_shards(folder: str, prefix: str, grid: Grid, bands: Sequence[str]) -> l
 
 def _verified(fs: Any, name: str, grid: Grid, bands: Sequence[str]) -> Shard:
     url = fs.unstrip_protocol(name)
-    with _not_ready(url), fs.open(name, "rb") as content, rasterio.open(content) as file:
+    with _not_ready(url), fs.open(name, "rb") as content, rasterio.open(content, driver="GTiff") as file:
+        check_sizes(file, url)
         if file.crs is None or normal_crs(file.crs.to_wkt()) != grid.crs:
             raise _problem(f"{public_url(url)} has another CRS than {grid.crs}")
         if tuple(file.descriptions) != tuple(bands):
@@ -142,7 +144,7 @@ def _read(shared: tuple[tuple[Shard, ...], int], block: tuple[int, int, int, int
         if first >= last or west >= east:
             continue
         window = Window(west - shard.col, first - shard.row, east - west, last - first)
-        with _not_ready(shard.url), rasterio.open(_copy(shard.url)) as file:
+        with _not_ready(shard.url), open_file(_copy(shard.url)) as file:
             out[:, first - top : last - top, west - left : east - left] = file.read(window=window)
     return np.where(out > NO_DATA / 2, out, np.float32(np.nan))
 

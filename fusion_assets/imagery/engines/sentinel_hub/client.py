@@ -6,6 +6,7 @@ Every class here changes one thing about its parent and says why. Importing this
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import warnings
@@ -133,8 +134,14 @@ class Client(SentinelHubDownloadClient):
         return response
 
     def _send(self, request: DownloadRequest) -> requests.Response:
-        with self._slots:
-            return super()._do_download(request)
+        send = super()._do_download
+        try:
+            with self._slots, deadline(self._pace.request_seconds):
+                return bounded(lambda: send(request), f"Sentinel Hub ({self.config.sh_base_url})")
+        except TimeoutError:
+            pass
+        # An error that the parent knows as one that passes; its own limit is for the time between two pieces.
+        raise requests.Timeout("no answer in time")
 
     def _slow_down(self, header: str | None) -> int:
         """Milliseconds to wait before the next request of any thread; spaces out those that follow.
@@ -159,13 +166,13 @@ def _retry_after(header: str | None, usual: float) -> float:
     if header is None:
         return usual
     try:
-        return max(float(header) / 1000, 0.0)
+        seconds = float(header) / 1000
     except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return usual
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return usual
+    return usual if math.isnan(seconds) else max(seconds, 0.0)
 
 
 def _refused(code: str, config: SHConfig) -> FusionError:

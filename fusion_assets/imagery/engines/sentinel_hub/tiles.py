@@ -19,6 +19,8 @@ from fusion_assets.imagery.engines.sentinel_hub.recipes import SCENE_CLASSES, Re
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
+from fusion_assets.storage.raster_files import check_sizes
+from fusion_assets.storage.raster_places import UnfitFile
 
 _MARGIN = dt.timedelta(seconds=20)
 """Around the scenes of a pass: shorter than the pause between two passes, so that each is answered by itself."""
@@ -114,7 +116,8 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
         PartialAnswer: not a readable GeoTIFF of that many bands on that grid.
     """
     try:
-        with MemoryFile(content) as memory, memory.open() as file:
+        with MemoryFile(content) as memory, memory.open(driver="GTiff") as file:
+            check_sizes(file, "the answer")
             size = file.count, file.height, file.width
             if size != (count, *part.shape):
                 expected = f"{count} of {part.height} x {part.width}"
@@ -122,7 +125,7 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
             if file.crs and not file.transform.almost_equals(part.transform, part.resolution * 1e-3):
                 raise PartialAnswer(f"pixels at {file.transform.c}, {file.transform.f}, not where they were asked for")
             return file.read(out_dtype=np.float32)
-    except RasterioError as error:
+    except (RasterioError, UnfitFile) as error:
         problem = f"{len(content)} bytes that are no whole GeoTIFF ({type(error).__name__})"
     raise PartialAnswer(problem)
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import FILE
 from fusion_assets.redaction import public_url
+from fusion_assets.storage.local_files import content_of
 from fusion_assets.study import ARCHIVE_SAMPLE, Study
+from fusion_assets.systems.built_up.areas.reference_table import MOST_BYTES, read_csv, read_parquet, table_content
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +67,8 @@ def reference_source(name: str | None, archive: str) -> dict[str, str]:
         path = name
     shown = public_url(path)
     try:
-        content = Path(path).read_bytes()
-    except OSError:
+        content = content_of(Path(path), MOST_BYTES)
+    except (OSError, ValueError, FusionError):  # elsewhere, or nothing that can be read
         content = shown.encode()
     source = name if name == ARCHIVE_SAMPLE else shown if "://" in shown else Path(shown).name
     return {"source": source, "digest": hashlib.sha256(content).hexdigest()[:12]}
@@ -121,17 +123,10 @@ def read_reference(path: str) -> pd.DataFrame:
     Raises:
         FusionError: no such file, or neither CSV nor Parquet.
     """
-    import pandas as pd
-
     shown = public_url(path)
     try:
-        if path.endswith((".parquet", ".pq")):
-            return pd.read_parquet(path)
-        table = pd.read_csv(path)
-        # Names are text: `NA` and `None` are names like any other, and `01` is not `1`.
-        names = pd.read_csv(path, usecols=lambda name: name in ("stratum", "region"), dtype=str, keep_default_na=False)
-        for name in map(str, names):
-            table[name] = names[name].where(names[name].str.strip() != "")
+        content = table_content(path)
+        table = read_parquet(content) if path.endswith((".parquet", ".pq")) else read_csv(content)
     except FileNotFoundError:
         raise FusionError(
             f"reference sample {shown} does not exist",

@@ -13,6 +13,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import pixels_km2
 from fusion_assets.grids.crs import from_lonlat, project
 from fusion_assets.grids.grid import Grid
+from fusion_assets.study.mistakes import cut
 from fusion_assets.systems.built_up.areas.reference_frame import (
     dominating_points,
     incomplete_strata,
@@ -22,7 +23,12 @@ from fusion_assets.systems.built_up.areas.reference_frame import (
 )
 
 COLUMNS = ("year", "stratum", "inclusion_probability", "label")
+MOST_ROWS = 300_000
+"""Of one region: 10,000 points in 30 years."""
+MOST_STRATA = 5_000
+"""Strata of all years, each by itself."""
 _SHOWN = 5
+_LONGEST = 300
 _MOST_DEGREES = {"lon": 360.0, "lat": 90.0}
 # Outlines are drawn otherwise, and areas measured otherwise; a grid's pixels reach beyond the outline.
 _WHOLE = 1.02
@@ -79,6 +85,11 @@ def checked_reference(
     if names == ("lon", "lat"):
         x, y = from_lonlat(grid.crs).transform(x, y)
     year, stratum = _numbers(table["year"]).astype(int), table["stratum"].astype(str)
+    groups = len(pd.DataFrame({"year": year, "stratum": stratum}).drop_duplicates())
+    if len(table) > MOST_ROWS or groups > MOST_STRATA:
+        problem.require(
+            [f"{len(table)} rows and {groups} strata of years"], "", f"at most {MOST_ROWS} and {MOST_STRATA}"
+        )
     place = pd.DataFrame({"x": x, "y": y}).groupby(["x", "y"], sort=False).ngroup()
     twice = pd.DataFrame({"place": place, "year": year}).duplicated()
     problem.rows(twice, "the place and year of an earlier row", "each place once a year: keep one row")
@@ -110,7 +121,7 @@ def checked_reference(
     )
 
     def described(at: int) -> str:
-        where = ", ".join(f"{name} {table[name][at]}" for name in (*names, "year", "stratum"))
+        where = ", ".join(f"{name} {cut(str(table[name][at]))}" for name in (*names, "year", "stratum"))
         return f"{problem.number[at]} ({where}: {km2(weight[at])} km2)"
 
     region_km2 = outline_km2(area)
@@ -161,7 +172,9 @@ class _Problems:
         """Refuse when any row is wrong; says how many, and which first (1 is the first below the header)."""
         if wrong.any():
             where = np.flatnonzero(wrong)
-            rows = _list(f"{self.number[i]}" + (f" ({values.iloc[i]})" if values is not None else "") for i in where)
+            rows = _list(
+                f"{self.number[i]}" + (f" ({cut(str(values.iloc[i]))})" if values is not None else "") for i in where
+            )
             found = f"reference sample {self.source}: {what}, in {len(where)} of {len(wrong)} rows: {rows}"
             raise FusionError(found, expected, "correct the table")
 
@@ -203,8 +216,16 @@ def _of_region(
 
 
 def _numbers(column: pd.Series) -> pd.Series:
-    """A column as plain floats, NaN for what is no number, whatever kind of missing value the file has."""
-    values = pd.to_numeric(column, errors="coerce")
+    """A column as plain floats, NaN for what is no number, whatever kind of missing value the file has.
+
+    True and false may be labels; as a probability or a place they are no numbers.
+    """
+    if pd.api.types.is_bool_dtype(column) and column.name != "label":
+        return pd.Series(np.nan, index=column.index)
+    try:
+        values = pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # whole numbers beyond all floats
+        values = pd.to_numeric(column.astype(str), errors="coerce")
     return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), index=column.index)
 
 
@@ -230,5 +251,5 @@ def _check_values(table: pd.DataFrame, numbers: pd.DataFrame, problem: _Problems
 
 
 def _list(items: Iterable[object]) -> str:
-    texts = [str(item) for item in items]
+    texts = [cut(str(item), _LONGEST) for item in items]
     return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")

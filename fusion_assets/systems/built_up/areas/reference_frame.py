@@ -22,6 +22,7 @@ import pyproj
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.study.mistakes import cut
 
 # By what share sums may differ: outlines drawn otherwise, areas measured otherwise, probabilities rounded.
 _TOLERANCE = 0.02
@@ -120,19 +121,23 @@ def incomplete_strata(points: pd.DataFrame) -> list[str]:
     """
     years = {int(year): points[points["year"] == year] for year in sorted(points["year"].unique())}
     panels = [(one, other) for one, other in combinations(years, 2) if _is_panel(years[one], years[other])]
+    strata = {
+        year: {str(name): (float(part["weight"].sum()), _error(part)) for name, part in rows.groupby("stratum")}
+        for year, rows in years.items()
+    }
     worst: dict[tuple[str, int], tuple[float, int, float]] = {}
     for pair in panels:
-        for stratum in sorted({str(name) for year in pair for name in years[year]["stratum"]}):
-            here = [years[year][years[year]["stratum"] == stratum] for year in pair]
-            sums = [float(rows["weight"].sum()) for rows in here]
+        for stratum in sorted(strata[pair[0]].keys() | strata[pair[1]].keys()):
+            here = [strata[year].get(stratum, (0.0, 0.0)) for year in pair]
+            sums = [total for total, _ in here]
             less, more = int(np.argmin(sums)), int(np.argmax(sums))
-            error = sum(_error(rows) ** 2 for rows in here) ** 0.5
+            error = sum(each**2 for _, each in here) ** 0.5
             key = stratum, pair[less]
             allowed = _TOLERANCE * sums[more] + min(_ERRORS * error, _MOST_STRATUM * sums[more])
             if sums[more] - sums[less] > allowed and (key not in worst or sums[more] > worst[key][2]):
                 worst[key] = sums[less], pair[more], sums[more]
     return [
-        f"stratum {stratum} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
+        f"stratum {cut(stratum)} stands for {km2(less)} km2 in {year} and for {km2(more)} km2 in {other} "
         f"({1 - less / more:.1%} are lacking)"
         for (stratum, year), (less, other, more) in sorted(worst.items())
     ]

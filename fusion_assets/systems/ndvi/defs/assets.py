@@ -14,7 +14,6 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import NoScenes, digest
 from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.engine_assets import realise_series
-from fusion_assets.orchestration.failures import NETWORK_RETRIES
 from fusion_assets.orchestration.metadata import readable
 from fusion_assets.orchestration.partitions import regions_by_years
 from fusion_assets.orchestration.resources import EngineResource
@@ -65,7 +64,6 @@ def _observed(site: Site, asset: str) -> Callable[[Callable[..., Any]], dg.Asset
         "cubes",
         years_of(site),
         _code(site.study),
-        retry_policy=NETWORK_RETRIES,
         pool="imagery",
         check_specs=ndvi_check_specs(asset, years_of(site)),
     )

@@ -2,12 +2,15 @@
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
 
 import pytest
 from shapely.geometry import box
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.archive import search
+from fusion_assets.imagery.engines.archive.limits import Limits
 from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets_tests.imagery.archives import FIRST_DAY, bare_item, write_catalog
 
@@ -214,3 +217,44 @@ def test_a_collection_whose_items_are_served_elsewhere_is_refused(archive, tmp_p
     path.write_text(json.dumps(told))
     with pytest.raises(FusionError, match="links to where they are served"):
         find_items(archive, [told["id"]], box(-180, -90, 180, 90), (dt.date(1990, 1, 1), dt.date(2030, 1, 1)))
+
+
+@pytest.mark.parametrize("name", [5, None, [], {"a": 1}, float("nan"), ""])
+@pytest.mark.parametrize("file", ["a/s0/s0.json", "a/collection.json"])
+def test_ids_that_are_no_texts_are_refused(tmp_path, name, file):
+    root = write_catalog(tmp_path, {"a": [bare_item("s0"), bare_item("s1")]})
+    path = tmp_path / file
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"id": name}))
+    with pytest.raises(FusionError, match=r"the id of|cannot be read"):
+        find_items(root, ("a",), AREA, WINDOW)
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "pipe", ".", "huge", "../../catalog.json", "../collection.json"])
+def test_links_that_lead_to_no_item_are_named(tmp_path, target):
+    root = write_catalog(tmp_path, {"a": [bare_item("s0")]})
+    folder = tmp_path / "a"
+    os.mkfifo(folder / "pipe")
+    with (folder / "huge").open("w") as huge:
+        huge.truncate(10**12)
+    path = folder / "collection.json"
+    path.write_text(path.read_text().replace("./s0/s0.json", target))
+    with pytest.raises(FusionError) as caught:
+        find_items(root, ("a",), AREA, WINDOW)
+    assert target.rsplit("/")[-1].strip(".") in caught.value.found and "link" in str(caught.value)
+
+
+def test_json_that_says_one_thing_twice_is_refused(tmp_path):
+    root = write_catalog(tmp_path, {"a": [bare_item("s0")]})
+    path = tmp_path / "a/s0/s0.json"
+    path.write_text(path.read_text().replace('"id":', '"id": "other", "id":', 1))
+    with pytest.raises(FusionError, match="'id' is there twice"):
+        find_items(root, ("a",), AREA, WINDOW)
+
+
+def test_a_catalog_without_end_is_given_up(tmp_path):
+    root = write_catalog(tmp_path, {"a": [bare_item(f"s{n}") for n in range(5)], "b": [bare_item("t")]})
+    with pytest.raises(FusionError, match="more than 4 items"):
+        find_items(root, ("a",), AREA, WINDOW, limits=Limits(most_items=4))
+    search._CACHE.clear()
+    with pytest.raises(FusionError, match="more than 2 catalogs"):
+        find_items(root, ("a",), AREA, WINDOW, limits=Limits(most_catalogs=2))

@@ -1,7 +1,11 @@
 """The reference sample: what is refused, in which words, and what is made of a good one."""
 
+import os
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 from affine import Affine
@@ -241,3 +245,44 @@ def test_a_sample_that_cannot_be_one_is_refused_with_the_study(changes, words):
     with pytest.raises(FusionError, match="reference_sample") as caught:
         study_of(study(**changes))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: text.replace("\n", ",1\n").replace(",1\n", "\n", 1), "more values than the header"),
+        (lambda text: text.replace("label", "label,label", 1), "there twice"),
+        (lambda text: "a," * 2000 + text, "columns"),
+        (lambda text: "", "cannot be read"),
+        (lambda text: text + "1," * 60_000, "a line of"),
+    ],
+)
+def test_a_csv_whose_rows_do_not_fit_its_header_is_refused(table, tmp_path, spoil, words):
+    path = tmp_path / "a.csv"
+    path.write_text(spoil(table.to_csv(index=False)))
+    with pytest.raises(FusionError, match=words):
+        checked(read_reference(str(path)))
+
+
+def test_true_is_a_label_and_no_probability(table):
+    assert checked(table.assign(label=table["label"] == 1))["label"].equals(checked(table)["label"])
+    with pytest.raises(FusionError, match="inclusion probability"):
+        checked(table.assign(inclusion_probability=True))
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "zero.csv", "pipe.parquet"])
+def test_a_sample_is_a_file(tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/zero") if name.startswith("zero") else os.mkfifo(tmp_path / name)
+    with pytest.raises(FusionError):
+        read_reference(str(tmp_path / name))
+    assert len(reference_source(str(tmp_path / name), "catalog.json")["digest"]) == 12
+
+
+def test_a_parquet_file_that_holds_more_than_its_size_is_not_unpacked(tmp_path):
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(900_000, np.int8)), pa.array(["x" * 1_000_000]))
+    pq.write_table(pa.table({"stratum": names}), tmp_path / "a.parquet")
+    with pytest.raises(FusionError, match="200 bytes"):
+        read_reference(str(tmp_path / "a.parquet"))
+    pq.write_table(pa.table({"x": np.zeros(1_000_001)}), tmp_path / "b.parquet")
+    with pytest.raises(FusionError, match="rows"):
+        read_reference(str(tmp_path / "b.parquet"))

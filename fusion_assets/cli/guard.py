@@ -1,0 +1,100 @@
+"""The guard in front of Dagster's web server, which itself runs what any page sends it from anywhere.
+
+What does not belong here: whom servers answer (`reports/callers.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from fusion_assets.reports.callers import NO_FRAMES, SECURITY_HEADERS, Headers, refusal, values
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_GRAPHQL = "/graphql"
+# Paths of Dagster's server that are no pages: what a link elsewhere leads to must be a page.
+_NO_PAGES = (
+    _GRAPHQL, "/logs", "/notebook", "/dagit", "/download_debug", "/report_asset", "/server_info", "/shutdown",
+)  # fmt: skip
+_READING = ("GET", "HEAD")
+_SAFE = {name.lower(): value for name, value in SECURITY_HEADERS.items()}
+_POLICY = "content-security-policy"
+
+
+class Guard:
+    """An ASGI application that answers only whom it should, in the name of another one.
+
+    Args:
+        app: the other one.
+        port: of 127.0.0.1, on which it is served.
+    """
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app, self._port = app, port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request or connection, or pass it on."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        refused = self._refusal(scope)
+        if refused is None:
+            await self._app(scope, receive, _safely(send))
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:100]})
+        else:
+            from starlette.responses import PlainTextResponse
+
+            status, line = refused
+            await PlainTextResponse(f"{line}\n", status, dict(_SAFE))(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        path, reading = scope["path"], scope.get("method") in _READING
+        page = reading and not path.startswith(_NO_PAGES)
+        return (
+            refusal(headers, self._port, page)
+            or (_reading_refusal(scope) if reading else None)
+            or (_writing_refusal(headers) if scope["type"] == "http" and not reading else None)
+        )
+
+
+def _reading_refusal(scope: Scope) -> tuple[int, str] | None:
+    """GET reads: a link, a picture or a form must never do anything."""
+    if not scope["path"].startswith(_GRAPHQL):
+        return None
+    from graphql import GraphQLError, parse
+
+    for query in parse_qs(scope["query_string"].decode("latin-1")).get("query", []):
+        try:
+            operations: list[Any] = [getattr(each, "operation", None) for each in parse(query).definitions]
+        except (GraphQLError, RecursionError):
+            return 400, "the query is no GraphQL"
+        if any(operation is not None and operation.value != "query" for operation in operations):
+            return 403, "only queries are answered by GET; mutations go by POST"
+    return None
+
+
+def _writing_refusal(headers: Headers) -> tuple[int, str] | None:
+    """Forms and simple requests of pages are never JSON: for JSON browsers ask first, and are told no."""
+    types = [value.partition(";")[0].strip().lower() for value in values(headers, "content-type")]
+    if types != ["application/json"]:
+        return 415, f"Content-Type is {', '.join(types) or 'missing'}: application/json is taken, and nothing else"
+    return None
+
+
+def _safely(send: Send) -> Send:
+    """Send with security headers; the application's own content policy stays, with frames forbidden."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = [(name.lower(), value) for name, value in message.get("headers", [])]
+            policies = [value.decode("latin-1").rstrip("; ") for name, value in given if name == _POLICY.encode()]
+            kept = [(name, value) for name, value in given if name.decode("latin-1") not in {*_SAFE, _POLICY}]
+            safe = {**_SAFE, _POLICY: "; ".join([*policies, NO_FRAMES])}
+            message["headers"] = [*kept, *((name.encode(), value.encode("latin-1")) for name, value in safe.items())]
+        await send(message)
+
+    return sent

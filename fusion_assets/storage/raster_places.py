@@ -1,0 +1,66 @@
+"""Where raster files may lie: on a disk of this machine, or on the web. GDAL knows other places, and reads them all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from fusion_assets.errors import FusionError
+from fusion_assets.redaction import public_url
+
+_WEB = {
+    "http://": "/vsicurl/http://",
+    "https://": "/vsicurl/https://",
+    "s3://": "/vsis3/",
+    "gs://": "/vsigs/",
+    "az://": "/vsiaz/",
+    "oss://": "/vsioss/",
+    "/vsicurl/http://": "/vsicurl/http://",
+    "/vsicurl/https://": "/vsicurl/https://",
+    **{f"/vsi{store}/": f"/vsi{store}/" for store in ("s3", "gs", "az", "adls", "oss", "swift")},
+}
+"""How addresses on the web begin, and GDAL's name of each."""
+_PLACES = "a path, or an address that begins with http://, https://, s3://, gs://, az:// or oss://"
+
+
+class UnfitFile(FusionError):
+    """A file that is not opened, whatever is in it. `reason`, without the file's name, says why."""
+
+    def __init__(self, href: str, reason: str, expected: str, remedy: str) -> None:
+        self.href, self.reason = href, reason
+        super().__init__(f"{public_url(href)}: {reason}", expected, remedy)
+
+    def __reduce__(self) -> tuple:
+        """Rebuild from its parts, so that it crosses process boundaries."""
+        return type(self), (self.href, self.reason, self.expected, self.remedy)
+
+
+def is_on_web(href: str) -> bool:
+    """Whether an address leads away from this machine."""
+    return href.startswith(tuple(_WEB))
+
+
+def gdal_name(href: str) -> str:
+    """GDAL's name of a file, on the web or on this machine.
+
+    Raises:
+        UnfitFile: another kind of place than files lie in.
+        OSError: there is no such file on this machine.
+    """
+    for beginning, name in _WEB.items():
+        if href.startswith(beginning):
+            return name + href.removeprefix(beginning)
+    path = href.removeprefix("file://")
+    if path.startswith("/vsi") or "://" in path:
+        kind = path.split("://")[0] + "://" if "://" in path else "/" + path.split("/")[1].split("?")[0] + "/"
+        raise UnfitFile(href, f"addresses of the kind {kind[:20]} are not read", _PLACES, "copy it to such a place")
+    # Devices and pipes answer without end, or never.
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not (stat.S_ISDIR(mode) and _is_zarr(path)):
+        raise UnfitFile(href, "it is no regular file", "a raster file", "correct the address")
+    return path
+
+
+def _is_zarr(folder: str) -> bool:
+    return any(Path(folder, name).is_file() for name in (".zgroup", ".zarray", ".zmetadata", "zarr.json"))

@@ -1,0 +1,110 @@
+"""The guard alone, around an application that says what it was asked."""
+
+import asyncio
+
+import pytest
+
+from fusion_assets.cli.guard import Guard
+
+HERE = ("host", "127.0.0.1:3000")
+JSON = ("content-type", "application/json")
+
+
+async def anything(scope, receive, send):
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    policy = (b"Content-Security-Policy", b"script-src 'self';")
+    frames = (b"X-Frame-Options", b"ALLOWALL")
+    await send({"type": "http.response.start", "status": 200, "headers": [policy, frames, (b"set-cookie", b"a=b")]})
+    await send({"type": "http.response.body", "body": b"done"})
+
+
+def ask(path="/", *headers, method="GET", query="", kind="http"):
+    """Messages that come back."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request"}
+
+    scope = {
+        "type": kind, "path": path, "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in (HERE, *headers)],
+    }  # fmt: skip
+    scope |= {"method": method} if kind == "http" else {}
+    asyncio.run(Guard(anything, 3000)(scope, receive, send))
+    return sent
+
+
+def status(*arguments, **options):
+    start, body = ask(*arguments, **options)
+    if start["status"] != 200:
+        assert body["body"].endswith(b"\n") and body["body"].count(b"\n") == 1, "one line"
+    return start["status"]
+
+
+def test_answers_may_not_be_framed_and_keep_their_own_policy():
+    headers = ask()[0]["headers"]
+    told = {name.lower(): value for name, value in headers}
+    assert len(told) == len(headers)
+    assert told[b"content-security-policy"] == b"script-src 'self'; frame-ancestors 'none'"
+    assert told[b"x-frame-options"] == b"DENY" and told[b"x-content-type-options"] == b"nosniff"
+    assert told[b"set-cookie"] == b"a=b"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("query={version}", 200),
+        ("query=query A {version}", 200),
+        ("query=fragment F on A {b} query {...F}", 200),
+        ("variables={}", 200),
+        ("query=mutation{reloadWorkspace{__typename}}", 403),
+        ("query={version}&query=mutation{reloadWorkspace{__typename}}", 403),
+        ("query=query A{version} mutation B{reloadWorkspace{__typename}}&operationName=B", 403),
+        ("query=%20%23%20query%0Amutation%7Ba%7D", 403),
+        ("query=subscription{a}", 403),
+        ("query=" + "{a" * 20000, 400),
+        ("query=mutation", 400),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_mutation_by_get_is_refused(query, expected, method):
+    assert status("/graphql", method=method, query=query) == expected
+    assert status("/graphql", ("accept", "text/html"), method=method, query=query) == expected
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/report_asset_materialization/a", "/anything"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_what_a_form_may_send_is_refused(path, method):
+    assert status(path, JSON, method=method) == 200
+    assert status(path, ("content-type", "Application/JSON; charset=utf-8"), method=method) == 200
+    for kind in ("text/plain", "text/plain; application/json", "multipart/form-data; boundary=application/json",
+                 "application/x-www-form-urlencoded", "application/json, text/plain", ""):  # fmt: skip
+        assert status(path, ("content-type", kind), method=method) == 415
+    assert status(path, JSON, ("content-type", "text/plain"), method=method) == 415
+    assert status(path, method=method, query="query=mutation{a}") == 415
+    assert status(path, JSON, ("origin", "http://127.0.0.1:3001"), method=method) == 403
+    assert status(path, JSON, ("sec-fetch-site", "same-site"), method=method) == 403
+
+
+LINK = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")]
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/logs/a/b.err", "/notebook", "/dagit/notebook", "/download_debug/a"])
+def test_links_elsewhere_lead_to_pages_alone(path):
+    assert status("/runs", *LINK) == 200
+    assert status(path, *LINK) == 403
+    assert status(path) == 200
+
+
+def test_a_websocket_is_for_our_own_page():
+    accepted, refused = {"type": "websocket.accept"}, "websocket.close"
+    assert ask("/graphql", kind="websocket") == [accepted]
+    assert ask("/graphql", ("origin", "http://127.0.0.1:3000"), kind="websocket") == [accepted]
+    for header in (("origin", "http://127.0.0.1:3001"), ("origin", "null"), ("sec-fetch-site", "same-site"), HERE):
+        (message,) = ask("/graphql", header, kind="websocket")
+        assert message["type"] == refused
