@@ -175,7 +175,8 @@ def test_evaluation_and_report(run):
 
 def test_checks_pass(run):
     checks = {check.check_name: check.passed for check in run.result.get_asset_check_evaluations()}
-    assert checks == dict.fromkeys(["enough_clear", "ndvi_varies", "decibels", "filled", "within_bounds"], True)
+    names = ["enough_clear", "ndvi_varies", "decibels", "filled", "within_bounds", "no_worse_than_interpolation"]
+    assert checks == dict.fromkeys(names, True)
 
 
 @pytest.mark.slow
