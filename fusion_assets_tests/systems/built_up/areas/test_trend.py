@@ -105,8 +105,9 @@ def test_a_large_map_is_measured_in_tiles_as_if_whole():
 def test_without_a_reference_sample_there_is_no_interval_and_the_words_say_so():
     _, p, _ = world(2)
     table, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL P2016")
-    assert list(table) == ["year", "area_km2", "low", "high", "share", "n_valid", "mapped_km2", "kind"]
-    assert (table["kind"] == MAPPED).all() and document["changes"] == []
+    columns = ["year", "area_km2", "low", "high", "standard_error", "share", "n_valid", "mapped_km2", "kind"]
+    assert list(table) == columns and table["standard_error"].isna().all()
+    assert (table["kind"] == MAPPED).all() and document["changes"] == document["pairs"] == []
     assert (table["low"] < table["area_km2"]).all() and (table["area_km2"] < table["high"]).all()
     assert "elative to GHSL P2016" in document["statement"] and "cannot tell" in document["statement"]
     assert "95 %" not in document["statement"]
