@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyproj
 import shapely
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from shapely.geometry.base import BaseGeometry
 
-from fusion_assets.errors import FusionError
-from fusion_assets.grids.crs import EDGE_STEP_METRES, is_of_earth, normal_crs, unproject
+from fusion_assets.study.district_crs import to_degrees
 from fusion_assets.study.district_files import open_table
 from fusion_assets.study.district_table import FORM, DistrictTable
 from fusion_assets.study.mistakes import Problem, Problems, close_to, cut, problems_of, shown, wrong
 from fusion_assets.study.names import name_like
-from fusion_assets.study.outline_checks import is_lonlat
 from fusion_assets.study.outline_limits import OutlineEffort
 from fusion_assets.study.regions import Crs, Region, Section, effort_of
 
-_MOST_EDGES = 1e6
-_KNOWN = "a CRS that PROJ knows, of the Earth, in degrees or on a map"
-_SAY = "say which it is: ogr2ogr -a_srs EPSG:4326 districts.gpkg FILE (or the code of its CRS)"
 Value = str | int | float
 
 
@@ -98,7 +91,7 @@ def _districts(given: DistrictFile, info: ValidationInfo, most: int) -> Iterator
     wanted = list(dict.fromkeys((given.name, *given.where)))
     for column in wanted:
         _check_column(column, table, given)
-    to_degrees = _to_degrees(table, given, effort)
+    in_degrees = to_degrees(table, given.file)
     chosen = list(_chosen(table.read(wanted), given, effort))
     if len(chosen) > most:
         raise wrong(
@@ -125,7 +118,7 @@ def _districts(given: DistrictFile, info: ValidationInfo, most: int) -> Iterator
     for place, region in found:
         if isinstance(region["geometry"], bytes):
             try:
-                shape = to_degrees(shapely.from_wkb(region["geometry"]), place)
+                shape = in_degrees(shapely.from_wkb(region["geometry"]), place)
                 region["geometry"] = shapely.geometry.mapping(shape)
             except (shapely.errors.ShapelyError, NotImplementedError, ValueError) as error:
                 if isinstance(error, Problems):
@@ -219,36 +212,3 @@ def _twice(by_name: Mapping[str, Sequence[tuple[int, str]]], given: DistrictFile
                 "one row a district, names that differ",
                 "choose a column that tells them apart, such as a code; choose some with `where`; or dissolve them",
             )
-
-
-def _to_degrees(
-    table: DistrictTable, given: DistrictFile, effort: OutlineEffort
-) -> Callable[[BaseGeometry, str], BaseGeometry]:
-    """What brings outlines of the file to degrees of WGS84; raises PydanticCustomError where that is not known."""
-    file = shown(given.file)
-    if not table.crs:
-        raise wrong(f"are from {file}, which does not say its CRS", _KNOWN, _SAY)
-    try:
-        crs = pyproj.CRS.from_user_input(table.crs)
-        spelling = normal_crs(crs)
-    except (FusionError, TypeError, pyproj.exceptions.CRSError):
-        raise wrong(f"are from {file}, whose CRS is {shown(table.crs)}", _KNOWN, _SAY) from None
-    if crs.name.lower().startswith("undefined") or crs.name.lower() == "unknown":
-        raise wrong(f"are from {file}, whose CRS is {shown(crs.name)}", _KNOWN, _SAY)
-    if is_lonlat(crs):
-        return lambda shape, _: shape
-    if not (crs.is_projected or crs.is_geographic) or not is_of_earth(spelling):
-        raise wrong(
-            f"are from {file}, whose CRS is {shown(crs.name)}", _KNOWN, "ogr2ogr -t_srs EPSG:4326 out.gpkg FILE"
-        )
-    step = EDGE_STEP_METRES / crs.axis_info[0].unit_conversion_factor if crs.is_projected else 360.0
-
-    def turned(shape: BaseGeometry, place: str) -> BaseGeometry:
-        length = shapely.length(shape)
-        if not (math.isfinite(length) and length / step < _MOST_EDGES):
-            raise Problems(
-                [Problem(place, f"has an edge of {length:g} units", "coordinates of its CRS", f"check it: {crs.name}")]
-            )
-        return unproject(shape, spelling) if shape.geom_type in ("Polygon", "MultiPolygon") else shape
-
-    return turned
