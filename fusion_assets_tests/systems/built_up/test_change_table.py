@@ -1,5 +1,7 @@
 """Change between any two years: what the trend tested, what it is a year, and nothing where nothing is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,3 +82,9 @@ def test_a_trend_of_before_pairs_is_read_as_far_as_it_goes():
 def test_one_year_has_no_change():
     table = change_table(areas([10], [1]), {"changes": [], "pairs": []})
     assert table.empty and list(table) == list(CHANGE_COLUMNS)
+
+
+def test_every_column_of_the_export_stands_in_the_docs_with_its_meaning():
+    page = (Path(__file__).parents[3] / "docs/outputs.md").read_text(encoding="utf-8")
+    for name, meaning in (COLUMNS | CHANGE_COLUMNS).items():
+        assert f"| `{name}` | {meaning} |" in page
