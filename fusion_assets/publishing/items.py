@@ -61,7 +61,7 @@ def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mappin
         # Some readers need one moment: the middle, to the second.
         datetime=start + dt.timedelta(seconds=(end - start).total_seconds() // 2),
         properties={
-            "title": edition.named(f"{publication.title} of {region} in {year}"),
+            "title": edition.named(f"{publication.title} of {study.region(region).called} in {year}"),
             "start_datetime": _utc(start),
             "end_datetime": _utc(end),
             "gsd": grid.resolution,

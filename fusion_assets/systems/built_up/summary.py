@@ -43,7 +43,7 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
             if storage.exists(path):
                 block += _evaluation_lines(read_document(storage, path, _ANEW)[0])
             block += _area_lines(study, storage, region, truth_km2 or {})
-        lines += ["", region, *block] if block else []
+        lines += ["", study.region(region).called, *block] if block else []
     return "\n".join(lines)
 
 
@@ -159,7 +159,7 @@ def write_maps(study: Study, settings: Settings) -> list[str]:
         }
         stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
         if predictions and storage.exists(stack):
-            title = f"{study.title or study.name}: {region}"
+            title = f"{study.title or study.name}: {study.region(region).called}"
             truth = _truth(study, settings, region, max(predictions))
             picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions, truth)
             path = storage.path("maps", region, None, "png")

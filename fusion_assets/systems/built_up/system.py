@@ -116,9 +116,9 @@ def _sample(site: Site, options: Namespace) -> str:
 
 _EXPORT = Command(
     "export",
-    "write built-up area per region and year as GeoPackage or CSV",
+    "write built-up area per region and year, and its changes, as GeoPackage, CSV or Parquet",
     (
-        (("output",), {"metavar": "OUT.gpkg|OUT.csv", "help": "file to write"}),
+        (("output",), {"metavar": "OUT.gpkg|OUT.csv|OUT.parquet", "help": "file to write"}),
         REGIONS,
         YEARS,
         (("--force",), {"action": "store_true", "help": "replace a file that exists"}),
