@@ -18,12 +18,13 @@ from requests.exceptions import ChunkedEncodingError
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.answers import READ_OF_REFUSALS, TooLong, content_of
 from fusion_assets.imagery.engines.archive.documents import parsed
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.retries import bounded, deadline, remaining
 from fusion_assets.redaction import public_url, redacted
 
-_SAID, _READ_OF_REFUSALS, _PIECE = 300, 20_000, 1 << 16
+_SAID = 300
 _PASSING = {408, 425, 429}
 _LASTING = {501, 505, 511}
 _REMEDIES = {
@@ -194,20 +195,11 @@ class Web(StacApiIO):
             return response, self._content(response)
 
     def _content(self, response: requests.Response) -> bytes:
-        """All of an answer; of a refusal, what people read of it."""
-        pieces: list[bytes] = []
-        size, most = 0, self.limits.most_bytes if response.ok else _READ_OF_REFUSALS
-        while piece := response.raw.read1(_PIECE, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if remaining() <= 0:  # whoever waited has left
-                raise TimeoutError("no answer in time")
-            if size > most:
-                if response.ok:
-                    place = public_url(response.url)
-                    raise Refusal(f"{place} answers with more than {most:,} bytes, and there may be no end of them")
-                break
-        return b"".join(pieces)
+        try:
+            return content_of(response, self.limits.most_bytes)
+        except TooLong:
+            what = f"answers with more than {self.limits.most_bytes:,} bytes, and there may be no end of them"
+            raise Refusal(f"{public_url(response.url)} {what}") from None
 
 
 def passing(error: BaseException) -> bool:
@@ -252,7 +244,7 @@ def _next(page: Mapping[str, Any], current: _Request, first: _Request) -> _Reque
 
 def _said(response: requests.Response, body: bytes) -> str:
     """What a server says of its refusal, short and harmless."""
-    text = body[:_READ_OF_REFUSALS].decode("utf-8", errors="replace")
+    text = body[:READ_OF_REFUSALS].decode("utf-8", errors="replace")
     if "html" in response.headers.get("Content-Type", ""):
         return _printable(str(response.reason))
     try:
