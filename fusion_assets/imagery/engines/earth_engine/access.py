@@ -7,6 +7,7 @@ returns what was found, in words without secrets.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ _SIGN_IN = "sign in again (`earthengine authenticate`), or make a new key for th
 # What a token endpoint may say (RFC 6749); anything else that it says is not shown.
 _REFUSALS = ("invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope", "access_denied")
 _SHOWN = 80
+_PLAIN = re.compile(r"[\w./:-]{1,120}")
 _T = TypeVar("_T")
 
 
@@ -169,7 +171,7 @@ def _config(connection: Connection) -> dict[str, str]:
     except FusionError:
         return {}
     texts = facts.items() if isinstance(facts, dict) else ()
-    return {name: text for name, text in texts if isinstance(text, str)}
+    return {name: text for name, text in texts if isinstance(text, str) and _PLAIN.fullmatch(text)}
 
 
 def answers(connection: Connection) -> str:

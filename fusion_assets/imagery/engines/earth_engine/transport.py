@@ -36,4 +36,6 @@ class Transport:
             raise TimeoutError(type(error).__name__) from None
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             raise ConnectionError(type(error).__name__) from None
-        return httplib2.Response({**response.headers, "status": response.status_code}), response.content
+        told = httplib2.Response({**response.headers, "status": response.status_code})
+        told.reason = f"status {response.status_code} {response.reason}"  # shown where the answer has no words
+        return told, response.content
