@@ -74,6 +74,11 @@ def within(work: Callable[[], _T], about: str, seconds: float, remedy: str) -> _
     raise Unreachable(f"{about}: no answer within {seconds:g} s", "an answer", remedy)
 
 
+def is_text(value: object) -> bool:
+    """Whether a value of an answer is a text that can be written anywhere: JSON can spell halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
 class Undocumented(ValueError):
     """What is odd about an answer, in words that are safe to print."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines import services
 from fusion_assets.imagery.engines.earth_engine import tasks
 from fusion_assets.imagery.engines.earth_engine.connection import (
@@ -83,12 +83,12 @@ def endpoint(connection: Connection) -> str:
     web = limited(requests.Session(), LIMIT_SECONDS / 2)
     ask = partial(web.get, f"{url}/$discovery/rest?version=v1")
     try:
-        answer = within(ask, place)
+        answer = within(ask, place, LIMIT_SECONDS)
         status, said = answer.status_code, answer.text
     except requests.RequestException as error:
         status, said = 0, type(error).__name__
     if not status:
-        raise FusionError(f"{place} cannot be reached ({said})", "an answer", _NETWORK)
+        raise Unreachable(f"{place} cannot be reached ({said})", "an answer", _NETWORK)
     if status != 200 or "earthengine" not in said:
         raise FusionError(
             f"{place} answers {status}, and not as Earth Engine", "the Earth Engine API", "try again, or correct EE_URL"

@@ -30,6 +30,7 @@ RETRIES = RetryPolicy(attempts=6, hasty_attempts=3, patience=2 * COMPUTED_SECOND
 REQUESTS_AT_ONCE = 40
 """Earth Engine's limit of requests that one project computes at the same time."""
 _TRANSIENT_TEXTS = ("too many", "internal error", "unavailable", "retry later", "rate limit", "deadline exceeded")
+_MOST_WORDS = 500
 _LOCK = threading.Lock()
 _SLOTS = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
 _connected: list[Connection] = []
@@ -153,7 +154,8 @@ def earth_engine_error(error: BaseException, about: str) -> FusionError:
     if isinstance(error, ODD) and not isinstance(error, OSError) and not type(error).__module__.startswith("google"):
         return undocumented(about, SERVICE, error)
     # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
-    text = str(error).strip() if type(error).__name__ in ("EEException", "HttpError") else type(error).__name__
+    spoken = type(error).__name__ in ("EEException", "HttpError")
+    text = " ".join(str(error).split())[:_MOST_WORDS] if spoken else type(error).__name__
     if isinstance(error, TimeoutError):
         text = "nothing in the time there was"
     if type(error).__module__.startswith("google.auth"):

@@ -14,7 +14,7 @@ from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
-from fusion_assets.imagery.engines.services import Undocumented
+from fusion_assets.imagery.engines.services import Undocumented, is_text
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import Scene, tile_of
@@ -155,26 +155,22 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     return name, scenes, masked, tuple(flags)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
 def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 # What is asked about each image, and what the answer must be; those after the third may be None.
 _FIELDS: dict[str, Callable[[Any], bool]] = {
-    "index": _is_text,
+    "index": is_text,
     "start": _is_number,
-    "bands": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "bands": lambda value: isinstance(value, list) and all(map(is_text, value)),
     "end": _is_number,
     "cloud": _is_number,
-    "platform": _is_text,
+    "platform": is_text,
     "orbit": _is_number,
-    "direction": _is_text,
+    "direction": is_text,
     "made": _is_number,
-    "tile": _is_text,
+    "tile": is_text,
 }
 _NEEDED = 3
 
@@ -302,7 +298,7 @@ def _lattice(
 
 def _cells(facts: dict[str, Any]) -> tuple[str, tuple[float, ...]]:
     crs, terms = facts.get("crs") or facts["wkt"], facts["transform"]
-    if not _is_text(crs) or not isinstance(terms, list) or len(terms) != 6 or not all(map(_is_number, terms)):
+    if not is_text(crs) or not isinstance(terms, list) or len(terms) != 6 or not all(map(_is_number, terms)):
         raise Undocumented("cells without a CRS, or without the six terms of a transform")
     normal_crs(crs)
     if not terms[0] * terms[4] - terms[1] * terms[3]:

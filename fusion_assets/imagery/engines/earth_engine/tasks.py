@@ -11,7 +11,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read, status_of
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
 from fusion_assets.imagery.engines.protocol import ExportRequest, QueueFull, State, digest
-from fusion_assets.imagery.engines.services import Undocumented
+from fusion_assets.imagery.engines.services import Undocumented, is_text
 
 LONGEST_DESCRIPTION = 100
 QUEUE_LIMIT = 3000
@@ -130,7 +130,7 @@ def get(name: str, connection: Connection) -> Operation | None:
 
 
 def _name(entry: Any) -> str:
-    if not isinstance(entry["name"], str) or not entry["name"]:
+    if not is_text(entry["name"]) or not entry["name"]:
         raise Undocumented("a task without a name")
     return entry["name"]
 
@@ -144,7 +144,7 @@ def _entry(entry: Any) -> dict[str, Any]:
     metadata, error = entry.get("metadata") or {}, entry.get("error") or {}
     texts = (metadata.get(key) for key in ("description", "state", "createTime", "startTime", "endTime"))
     spent = metadata.get("batchEecuUsageSeconds", 0)
-    if not all(isinstance(text, str | None) for text in (error.get("message"), *texts)) or not math.isfinite(spent):
+    if not all(text is None or is_text(text) for text in (error.get("message"), *texts)) or not math.isfinite(spent):
         raise Undocumented("a task whose texts or numbers are none")
     _name(entry)
     return entry

@@ -62,7 +62,8 @@ def _message(error: BaseException) -> str:
     response = behind.response
     try:
         content = json.loads(response.content)["error"]
-        return str(content["message"] if isinstance(content, dict) else content)[:300]
+        said = content["message"] if isinstance(content, dict) else content
+        return said[:300] if isinstance(said, str) else str(response.reason)
     except ODD:
         return str(response.reason)
 

@@ -25,7 +25,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection
 from fusion_assets.imagery.engines.sentinel_hub.recipes import recipe_for
 from fusion_assets.imagery.engines.sentinel_hub.tiles import Asking, fetch
-from fusion_assets.imagery.engines.services import Undocumented, documented
+from fusion_assets.imagery.engines.services import Undocumented, documented, is_text
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene
 from fusion_assets.imagery.timeseries import PIECE_SIZES, Date, PieceSizes, Treatment, assembled, dates_of, first_clear
@@ -123,7 +123,7 @@ def _scene(feature: Mapping[str, Any]) -> Scene:
     properties, name = feature["properties"], feature["id"]
     start = dt.datetime.fromisoformat(properties["datetime"].replace("Z", "+00:00"))
     platform, direction = properties.get("platform") or "", properties.get("sat:orbit_state") or ""
-    if not all(isinstance(text, str) for text in (name, platform, direction)) or not name or start.tzinfo is None:
+    if not all(map(is_text, (name, platform, direction))) or not name or start.tzinfo is None:
         raise Undocumented("a scene whose name, time, platform or direction is none")
     start = start.astimezone(dt.UTC)
     return Scene(

@@ -115,6 +115,8 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
     Raises:
         PartialAnswer: not a readable GeoTIFF of that many bands on that grid.
     """
+    if not content:
+        raise PartialAnswer("0 bytes")
     try:
         with MemoryFile(content) as memory, memory.open(driver="GTiff") as file:
             check_sizes(file, "the answer")
