@@ -93,7 +93,7 @@ def contents(
 def said_digest(path: Path) -> str:
     """The content digest in a raster's tags; empty where there is none, or no raster."""
     try:
-        with rasterio.open(path) as source:
+        with open_file(path) as source:
             return str(source.tags().get(DIGEST_TAG, ""))
     except RasterioError:
         return ""
@@ -106,7 +106,7 @@ def content_digest(path: Path, shown: str) -> str:
         FusionError: it cannot be read.
     """
     try:
-        with rasterio.open(path) as source:
+        with open_file(path) as source:
             crs = source.tags().get(f"{TAG_PREFIX}CRS") or source.crs.to_wkt()
             names = tuple(str(text) for text in source.descriptions)
             units = {name: unit or "" for name, unit in zip(names, source.units, strict=True)}
