@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import requests
@@ -11,12 +14,15 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError
 from urllib3.exceptions import DecodeError, ProtocolError, ReadTimeoutError
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, CONNECT_SECONDS, deadline, remaining
+from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, deadline, remaining
 from fusion_assets.redaction import public_url
+from fusion_assets.storage.patience import CONNECT_SECONDS
 
 READ_OF_REFUSALS = 20_000
 """Bytes of an answer that says no: people read no more of it."""
 _PIECE = 1 << 16
+_PASSING = {408, 425, 429}
+_LASTING = {501, 505, 511}
 _Session = TypeVar("_Session", bound=requests.Session)
 
 
@@ -113,3 +119,33 @@ def _too_long(place: str, most_bytes: int) -> FusionError:
         "an answer of the length that was asked for",
         "check the address; tell the operator of the service what it answers",
     )
+
+
+def passing(error: BaseException) -> bool:
+    """Whether the same request may succeed later: nobody answered, or hung up, or said that it is busy or failing."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return passing_status(response.status_code)
+    if isinstance(error, requests.exceptions.SSLError):
+        return "CERTIFICATE" not in str(error).upper()
+    broken = requests.ConnectionError | requests.Timeout | TimeoutError | ChunkedEncodingError
+    return isinstance(error, broken | ProtocolError | ReadTimeoutError)
+
+
+def passing_status(status: int) -> bool:
+    """Whether a status of HTTP is one that passes: busy, or failing."""
+    return status in _PASSING or (status >= 500 and status not in _LASTING)
+
+
+def retry_after(header: str | None) -> float:
+    """Seconds that a Retry-After header asks for, as a number or as a date; 0 without one."""
+    if header is None:
+        return 0.0
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return 0.0
+    return 0.0 if math.isnan(seconds) else max(seconds, 0.0)

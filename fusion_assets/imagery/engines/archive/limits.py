@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, CONNECT_SECONDS, SILENCE_SECONDS, RetryPolicy
+from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, RetryPolicy
+from fusion_assets.storage.patience import CONNECT_SECONDS, SILENCE_SECONDS
 
 _RETRIES = RetryPolicy()
 

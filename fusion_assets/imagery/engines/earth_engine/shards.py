@@ -26,7 +26,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA
 from fusion_assets.redaction import public_url
-from fusion_assets.storage.addresses import local_copy
+from fusion_assets.storage.addresses import file_system, local_copy
 from fusion_assets.storage.raster_files import check_sizes, open_file
 
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
@@ -154,11 +154,9 @@ def open_bucket(url: str) -> tuple[Any, str]:
 
     gcsfs itself finds key files and application default credentials, but not what `earthengine authenticate` stored.
     """
-    import fsspec
-
     # An emulator gets no credential.
     stored = stored_sign_in() if url.startswith("gs://") and not os.environ.get("STORAGE_EMULATOR_HOST") else None
-    return fsspec.core.url_to_fs(url, **({"token": stored} if stored else {}))
+    return file_system(url, **({"token": stored} if stored else {}))
 
 
 def _copy(url: str) -> Path:
