@@ -21,7 +21,7 @@ TABLE = b"x,y,year,label\n1,2,2016,1\n"
 def pauses(monkeypatch):
     made = []
     monkeypatch.setattr(retries, "sleep", made.append)
-    monkeypatch.setattr(reference_table, "_WHOLE_SECONDS", 1.0)
+    monkeypatch.setattr(reference_table, "_WHOLE_SECONDS", 2.0)
     return made
 
 
@@ -78,7 +78,7 @@ def test_what_stays_is_named_without_secrets(trouble, pauses):
     started = time.monotonic()
     with serving(trouble) as (address, asked), pytest.raises(Unreachable, match=r"cannot be fetched \(") as caught:
         table_content(address)
-    assert time.monotonic() - started < 6 and 1 <= len(asked) <= 4
+    assert time.monotonic() - started < 10 and 1 <= len(asked) <= 4
     assert MARK not in str(caught.value) and caught.value.__context__ is None
 
 
@@ -90,7 +90,8 @@ def test_what_stays_is_named_without_secrets(trouble, pauses):
         (endless, "answers with more than 64,000,000 bytes"),
     ],
 )
-def test_what_will_not_change_is_asked_once(trouble, said, pauses):
+def test_what_will_not_change_is_asked_once(trouble, said, pauses, monkeypatch):
+    monkeypatch.setattr(reference_table, "_WHOLE_SECONDS", 60.0)
     with serving(trouble) as (address, asked), pytest.raises(FusionError, match=said) as caught:
         read_reference(address)
     assert len(asked) == 1 and MARK not in str(caught.value) and not isinstance(caught.value, Unreachable)
