@@ -52,9 +52,8 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         place = site.of(system.name)
         assets += system.assets(place)
         checks += system.checks(place)
-        publication = system.publication() if system.publication is not None else None
-        if publication is not None and publication.asset not in system.lacking(study):
-            assets.append(catalog_asset(place, publication))
+        published = (each for each in system.publications() if each.asset not in system.lacking(study))
+        assets += [catalog_asset(place, each) for each in published]
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fusion_assets.imagery.products import COLOUR_MAPS, TRUE_COLOUR
-from fusion_assets.storage.raster_contents import Colour, Palettes
+from fusion_assets.storage.raster_classes import NO_CLASS, Class, Palettes
 
 NO_DATA_GREY = 190
 MAX_BYTES = 44_000
@@ -99,12 +99,16 @@ def _stretched(values: np.ndarray) -> np.ndarray:
     return np.clip((np.nan_to_num(values) - low) / (high - low if high > low else 1), 0, 1)
 
 
-def _class_colours(palette: Mapping[int, Colour], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    missing = ~np.isfinite(values) | (values == 255) | (values < 0)
+def _class_colours(palette: Mapping[int, Class], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    missing = ~np.isfinite(values) | (values == NO_CLASS) | (values < 0)
     colours = np.zeros((*values.shape, 3))
     for code in np.unique(values[~missing]).astype(int):
         # 37 and its like scatter neighbouring codes over the colour range, the same way on every map.
-        colour = palette.get(code) or (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        colour = (
+            palette[code].colour
+            if code in palette
+            else (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        )
         colours[values == code] = np.array(colour) / 255
     return colours, missing
 

@@ -26,7 +26,7 @@ from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage.checked_stores import checked_store, digest_of, is_description
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.leftovers import STALE_AFTER_S
-from fusion_assets.storage.raster_contents import Palettes
+from fusion_assets.storage.raster_classes import Palettes
 from fusion_assets.storage.root import Storage
 
 CHUNK = 256

@@ -89,23 +89,26 @@ def test_items_describe_their_files(maps, root):
     study = maps[0]
     publish(study, Storage(root), "west")
     for item in linked_items(root).values():
-        asset, year = item.assets["map"], item.properties["fusion:year"]
-        path = Path(asset.get_absolute_href())
-        with rasterio.open(path) as file:
-            projection, bands = ProjectionExtension.ext(asset), RasterExtension.ext(asset).bands
-            assert (projection.shape, projection.transform) == (list(file.shape), list(file.transform)[:6])
-            assert projection.bbox == list(file.bounds)
-            assert file.crs == rasterio.CRS.from_user_input(ProjectionExtension.ext(item).code)
-            for index, band in enumerate(bands):
-                values = file.read(index + 1)
-                assert (band.data_type, str(band.nodata)) == (file.dtypes[index], str(file.nodata))
-                assert band.statistics.maximum == np.nanmax(values)
-                assert band.statistics.mean == pytest.approx(float(np.nanmean(values, dtype=float)))
-        assert FileExtension.ext(asset).checksum == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
-        assert FileExtension.ext(asset).size == path.stat().st_size
-        classes = ClassificationExtension.ext(RasterExtension.ext(asset).bands[1]).classes
+        year = item.properties["fusion:year"]
+        for key, name, form in (("map", "probability", "float32"), ("built_up", "built_up", "uint8")):
+            asset = item.assets[key]
+            path = Path(asset.get_absolute_href())
+            with rasterio.open(path) as file:
+                projection, (band,) = ProjectionExtension.ext(asset), RasterExtension.ext(asset).bands
+                assert (projection.shape, projection.transform) == (list(file.shape), list(file.transform)[:6])
+                assert projection.bbox == list(file.bounds)
+                assert file.crs == rasterio.CRS.from_user_input(ProjectionExtension.ext(item).code)
+                values = file.read(1, masked=True)
+                assert (band.data_type, float(band.nodata)) == pytest.approx((form, file.nodata), nan_ok=True)
+                assert file.dtypes == (form,) and file.descriptions == (name,)
+                assert band.statistics.maximum == values.max()
+                assert band.statistics.mean == pytest.approx(float(values.mean(dtype=float)))
+            assert FileExtension.ext(asset).checksum == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
+            assert FileExtension.ext(asset).size == path.stat().st_size
+            assert [each["name"] for each in asset.extra_fields["bands"]] == [name]
+        classes = ClassificationExtension.ext(band).classes
         assert {known.value: known.name for known in classes} == {0: "not_built_up", 1: "built_up"}
-        assert [band["name"] for band in asset.extra_fields["bands"]] == ["probability", "built_up"]
+        assert [known.color_hint for known in classes] == ["EEE8D5", "B31B1B"]
         assert shape(item.geometry).equals(study.polygon("west"))
         assert shape(item.geometry).exterior.is_ccw
         assert item.properties["start_datetime"] < item.datetime.isoformat() < item.properties["end_datetime"]
@@ -123,15 +126,16 @@ def test_odc_stac_loads_the_same_pixels_by_band_names(maps, root):
         for index, year in enumerate(YEARS):
             expected = maps[2][region, year]
             assert np.array_equal(loaded["probability"][index].values, expected, equal_nan=True)
-            assert np.array_equal(loaded["built_up"][index].values == 1, expected >= 0.6)
-        assert loaded["built_up"].dtype == np.float32 and np.isnan(loaded["built_up"].nodata)
+            codes = np.where(np.isnan(expected), 255, expected >= 0.6)
+            assert np.array_equal(loaded["built_up"][index].values, codes)
+        assert loaded["built_up"].dtype == np.uint8 and loaded["built_up"].nodata == 255
 
 
 def test_gdal_opens_an_item_as_it_lies(maps, root, monkeypatch):
     publish(maps[0], Storage(root), "east")
     monkeypatch.chdir(root / "stac" / "built_up" / "east")  # GDAL takes relative links from here
     with rasterio.open('STACIT:"2016.json":asset=map') as file:
-        assert file.descriptions == ("probability", "built_up") and file.crs.to_epsg() == 32645
+        assert file.descriptions == ("probability",) and file.crs.to_epsg() == 32645
         assert np.array_equal(file.read(1), maps[2]["east", 2016], equal_nan=True)
 
 
@@ -224,12 +228,14 @@ def test_object_stores_work_too(maps):
     study, settings, _ = maps
     storage = Storage("memory://published/here")
     for year in YEARS:
-        local = Path(settings.storage) / "built_up_prediction" / "west" / f"{year}.tif"
-        storage.put_file(local, storage.path("built_up_prediction", "west", year, "tif"))
+        path = storage.path("built_up_prediction", "west", year, "tif")
+        for local in (Path(settings.storage) / "built_up_prediction" / "west").glob(f"{year}*"):
+            storage.put_file(local, f"{path.rsplit('/', 1)[0]}/{local.name}")
     written = publish(study, storage, "west")
     assert written["collection"] == "stac/built_up/collection.json"
     item = json.loads(storage.read_bytes(storage.path("stac/built_up", "west", 2016, "json")))
     assert item["assets"]["map"]["href"] == "../../../built_up_prediction/west/2016.tif"
+    assert item["assets"]["built_up"]["href"] == "../../../built_up_prediction/west/2016~built_up.tif"
 
 
 def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, tmp_path):
