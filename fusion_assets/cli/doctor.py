@@ -22,6 +22,7 @@ from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import present, sections_of
+from fusion_assets.redaction import public_url
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Region, Role, Study
@@ -77,11 +78,28 @@ def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None
         return usable(scenes_for(request), request, study.max_unreadable_share)
 
     drawn = _look_at_outlines(diagnosis, study)
+    archive_of = partial(_archive_look, diagnosis)
     for role in _roles(study):
+        use = study.use(role).archive
+        opened = archive_of(use.location if use else settings.archive)
         requests = partial(_requests, study, settings, role)
         count = partial(counted, requests, scenes, 1)
-        diagnosis.look(f"scenes of {role}", count, *drawn)
-    _look_at_series(diagnosis, site, scenes, 1, *drawn)
+        diagnosis.look(f"scenes of {role}", count, opened, *drawn)
+    _look_at_series(diagnosis, site, scenes, 1, *drawn, archive_of=archive_of)
+
+
+def _archive_look(diagnosis: Diagnosis, archive: str) -> str:
+    """Open an archive, once however many products it holds; returns what those who need it need."""
+    from fusion_assets.imagery.engines.archive.search import collections
+
+    def opened() -> str:
+        held = collections(archive)
+        return f"opens; {len(held)} collections"
+
+    subject = f"archive {public_url(archive)}"
+    if subject not in {finding.subject for finding in diagnosis.findings}:
+        diagnosis.look(subject, opened)
+    return subject
 
 
 def _look_at_earth_engine(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:
@@ -161,7 +179,12 @@ def _made_of_series(study: Study) -> str:
 
 
 def _look_at_series(
-    diagnosis: Diagnosis, site: Site, count: Callable[[ExportRequest], int], at_once: int, *needs: str
+    diagnosis: Diagnosis,
+    site: Site,
+    count: Callable[[ExportRequest], int],
+    at_once: int,
+    *needs: str,
+    archive_of: Callable[[str], str] | None = None,
 ) -> None:
     """Count the passes of every series that the systems ask for, in every region and year.
 
@@ -171,6 +194,7 @@ def _look_at_series(
         count: scenes of a request, by the chosen engine.
         at_once: requests that may be counted at the same time.
         needs: subjects without which this is not tried.
+        archive_of: looks at an archive, and returns its subject.
     """
 
     def number(request: ExportRequest, optional: bool) -> int:
@@ -185,7 +209,10 @@ def _look_at_series(
         for series in system.series(site):
             requests = partial(_series_requests, site.study, series.request, series.years)
             work = partial(counted, requests, partial(number, optional=series.optional), at_once)
-            diagnosis.look(f"{system.name}: {series.subject}", work, *needs)
+            opened = []
+            if archive_of and not _outlines_of(site.study):
+                opened = [archive_of(each.archive) for each in requests()[:1]]
+            diagnosis.look(f"{system.name}: {series.subject}", work, *opened, *needs)
 
 
 def _series_requests(

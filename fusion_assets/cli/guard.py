@@ -1,6 +1,6 @@
 """The guard in front of Dagster's web server, which itself runs what any page sends it from anywhere.
 
-What does not belong here: whom servers answer (`reports/callers.py`).
+Whom servers answer stands in `reports/callers.py`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from fusion_assets.reports.callers import NO_FRAMES, SECURITY_HEADERS, Headers, refusal, values
+from fusion_assets.reports.server import LINKS, report_address
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,7 +41,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         refused = self._refusal(scope)
-        if refused is None:
+        if refused is None and scope["type"] == "http" and scope["path"].startswith(LINKS):
+            await _to_report(scope["path"])(scope, receive, send)
+        elif refused is None:
             await self._app(scope, receive, _safely(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": refused[1][:100]})
@@ -59,6 +62,16 @@ class Guard:
             or (_reading_refusal(scope) if reading else None)
             or (_writing_refusal(headers) if scope["type"] == "http" and not reading else None)
         )
+
+
+def _to_report(path: str) -> ASGIApp:
+    """Lead to the report server, whose pages have an origin of their own and can do nothing here."""
+    from starlette.responses import PlainTextResponse, RedirectResponse
+
+    address = report_address(path)
+    if not address:
+        return PlainTextResponse("reports are served by `fusion ui` alone\n", 404, dict(_SAFE))
+    return RedirectResponse(address, 307, dict(_SAFE))
 
 
 def _reading_refusal(scope: Scope) -> tuple[int, str] | None:

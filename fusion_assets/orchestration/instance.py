@@ -27,7 +27,7 @@ _HERE = ("localhost", "127.0.0.1", "::1")
 # The times of processes move with corrections of the clock.
 _CLOCK_STEP_SECONDS = 60
 
-_PROJECT_FILE = Path(__file__).parents[2] / "dagster.yaml"
+_PROJECT_FILE = Path(__file__).with_name("dagster.yaml")
 
 
 def home_of(study_name: str) -> Path:

@@ -18,6 +18,7 @@ def yearly_exports(study: Study, job: AssetJob) -> dg.ScheduleDefinition:
         cron_schedule=YEARLY_CRON,
         job=job,
         execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Every 15 February, requests last year's exports for every region of the study.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:

@@ -14,13 +14,15 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from fusion_assets.errors import FusionError
 from fusion_assets.reports.callers import NO_FRAMES, SECURITY_HEADERS, refusal
 from fusion_assets.storage.root import Storage
 
-HOST, DEFAULT_PORT = "127.0.0.1", 3001
+HOST = "127.0.0.1"
+LINKS = "/reports/"
+"""How links to reports begin in the web UI."""
 ADDRESS_VARIABLE = "FUSION_REPORTS_URL"
 MOST_CONNECTIONS = 32
 IDLE_SECONDS = 10
@@ -34,14 +36,23 @@ POLICY = (
 
 
 def report_url(asset: str, *partition: str) -> str:
-    """Where a report is found while `fusion ui` runs.
+    """The link to a report in the web UI, on whatever port that is served: see `report_address`.
 
     Args:
         asset: whose report it is.
         partition: its region; region and year, where it is of one year.
     """
-    base = os.environ.get(ADDRESS_VARIABLE) or f"http://{HOST}:{DEFAULT_PORT}"
-    return f"{base}/{'/'.join([asset, *partition])}.html"
+    return f"{LINKS}{quote('/'.join([asset, *partition]))}.html"
+
+
+def report_address(link: str) -> str:
+    """Where the report server has what a link of the web UI leads to; empty where there is no server.
+
+    Args:
+        link: path that begins with `LINKS`.
+    """
+    base = os.environ.get(ADDRESS_VARIABLE)
+    return f"{base}/{quote(unquote(link).removeprefix(LINKS))}" if base else ""
 
 
 class ReportServer(ThreadingHTTPServer):
@@ -130,7 +141,7 @@ def serve_reports(storage: Storage, port: int) -> ReportServer:
 
 
 def start_beside(storage: Storage, ui_port: int) -> str:
-    """Serve reports on the port after the web UI's, so that links stay valid; on a free one if that is taken.
+    """Serve reports on the port after the web UI's, so that people find it; on a free one if that is taken.
 
     Returns:
         The address.

@@ -216,7 +216,7 @@ def _kill(process: int) -> None:
 
 def _settings() -> dict[str, Any]:
     """The project's own dagster.yaml, only in a hurry."""
-    told = yaml.safe_load((_ROOT / "dagster.yaml").read_text())
+    told = yaml.safe_load((_ROOT / "fusion_assets/orchestration/dagster.yaml").read_text())
     told["run_monitoring"] |= {"poll_interval_seconds": 5, "start_timeout_seconds": 120}
     told["run_queue"]["user_code_failure_retry_delay"] = 3
     told["concurrency"]["runs"]["max_concurrent_runs"] = 3

@@ -108,3 +108,15 @@ def test_a_websocket_is_for_our_own_page():
     for header in (("origin", "http://127.0.0.1:3001"), ("origin", "null"), ("sec-fetch-site", "same-site"), HERE):
         (message,) = ask("/graphql", header, kind="websocket")
         assert message["type"] == refused
+
+
+def test_links_lead_to_the_report_server_wherever_it_is(monkeypatch):
+    monkeypatch.setenv("FUSION_REPORTS_URL", "http://127.0.0.1:5555")
+    start, _ = ask("/reports/built_up_report/here.html")
+    assert start["status"] == 307
+    assert dict(start["headers"])[b"location"] == b"http://127.0.0.1:5555/built_up_report/here.html"
+    start, _ = ask("/reports//evil.example/x")
+    assert dict(start["headers"])[b"location"].startswith(b"http://127.0.0.1:5555/")
+    assert status("/reports/a/b.html", ("sec-fetch-site", "cross-site")) == 403
+    monkeypatch.delenv("FUSION_REPORTS_URL")
+    assert status("/reports/built_up_report/here.html") == 404

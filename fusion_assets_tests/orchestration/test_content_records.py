@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fusion_assets.errors import FusionError, Replaced
+from fusion_assets.orchestration import failures
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.content_records import ContentRecord, check_content, check_pixels, while_replaced
 from fusion_assets.orchestration.io_managers import managers
@@ -68,7 +69,7 @@ def test_pixels_of_another_raster_under_the_same_name_are_no_input(made):
 
 
 def test_what_another_run_has_placed_and_not_yet_recorded_is_read_again(made, monkeypatch):
-    monkeypatch.setattr("fusion_assets.orchestration.failures._REPLACED_SECONDS", 0.05)
+    monkeypatch.setattr(failures, "REPLACED_RETRIES", dg.RetryPolicy(max_retries=3, delay=0.05))
     folder, again = made
     path = folder / "samples/demo/2016.json"
     before, calls = path.read_bytes(), []
@@ -123,6 +124,16 @@ def test_a_raster_that_is_placed_anew_with_the_same_content_goes_on_being_read(t
     placed(2)
     with pytest.raises(Replaced, match="replaced while"):
         reading["a"].compute()
+
+
+def test_of_two_runs_at_once_either_may_be_the_last_to_record(tmp_path):
+    manager, where = managers(str(tmp_path), expected())["documents"], Artifact("card", "demo", "2016")
+    digest = manager.save({"asked": "at two"}, where)["digest"]
+    aged(manager.path(where))
+    check_content(manager, where, ContentRecord({"digest": "other"}, 0.0, ({"digest": digest},)))
+    for before in ((), ({},), ({"digest": "a third"},)):
+        with pytest.raises(FusionError, match="was changed after it was made"):
+            check_content(manager, where, ContentRecord({"digest": "other"}, time.time(), before))
 
 
 def test_looking_again_ends(monkeypatch):

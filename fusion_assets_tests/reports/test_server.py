@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from fusion_assets.reports import server as reports
-from fusion_assets.reports.server import ADDRESS_VARIABLE, report_url, serve_reports, start_beside
+from fusion_assets.reports.server import ADDRESS_VARIABLE, report_address, report_url, serve_reports, start_beside
 from fusion_assets.storage.root import Storage
 
 
@@ -28,13 +28,13 @@ def served(tmp_path, monkeypatch):
 
 
 def test_the_link_of_the_asset_opens_the_report(served):
-    answer = requests.get(report_url("built_up_report", "here"), timeout=60)
+    answer = requests.get(report_address(report_url("built_up_report", "here")), timeout=60)
     assert (answer.status_code, answer.text) == (200, "<p>page</p>")
     assert served.server_address[0] == "127.0.0.1"
 
 
 def test_the_link_of_one_year_opens_its_report(served):
-    assert requests.get(report_url("ndvi_report", "here", "2018"), timeout=60).text == "<p>2018</p>"
+    assert requests.get(report_address(report_url("ndvi_report", "here", "2018")), timeout=60).text == "<p>2018</p>"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_nothing_else_is_served(served, path):
 
 def test_a_taken_port_is_no_reason_to_fail(served, tmp_path, monkeypatch):
     start_beside(Storage(tmp_path), served.server_port - 1)
-    assert not report_url("a", "b").startswith(f"http://127.0.0.1:{served.server_port}/")
+    assert not report_address(report_url("a", "b")).startswith(f"http://127.0.0.1:{served.server_port}/")
 
 
 def at(served, path):
@@ -128,7 +128,7 @@ def test_whoever_says_nothing_is_cut_and_does_not_keep_others_out(served, monkey
         with contextlib.suppress(ConnectionError):
             assert connection.recv(1) == b""
         connection.close()
-    assert requests.get(report_url("built_up_report", "here"), timeout=60).text == "<p>page</p>"
+    assert requests.get(report_address(report_url("built_up_report", "here")), timeout=60).text == "<p>page</p>"
 
 
 def test_whoever_speaks_slowly_is_cut_too(served, monkeypatch):

@@ -129,7 +129,15 @@ def test_the_log_says_who_is_waited_for(served, monkeypatch, caplog):
     assert lines and all(line.startswith(f"waiting for {host(href)}, for ") for line in lines)
 
 
-def test_waiting_can_be_interrupted(served):
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as people know it: what is started in the background inherits that it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_waiting_can_be_interrupted(served, interruptible):
     href, _, manners = served
     manners.kind = "silent"
     begun = time.monotonic()
