@@ -21,7 +21,9 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, present, sections_of
 from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import MARK
 from fusion_assets.study import Role, Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.study.stored_outlines import configured_study
 
 # Partitioned checks and two-dimensional mappings are announced as preview at every load; the pinned version has them.
@@ -92,7 +94,9 @@ def site_of(systems: Sequence[System], study: Study, settings: Settings) -> Site
             return {}
         owner = owners.get(asset)
         if owner is not None and owner.facts is not None:
-            return owner.facts(study, settings, asset, region, None if year is None else int(year))
-        return composites.facts(study, settings, asset, region, year)
+            said = owner.facts(study, settings, asset, region, None if year is None else int(year))
+        else:
+            said = composites.facts(study, settings, asset, region, year)
+        return said | (MARK if rests_on_simulation(study, settings, region) else {})
 
     return Site(study, settings, facts)

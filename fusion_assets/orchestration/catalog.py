@@ -41,7 +41,7 @@ def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
         storage = Storage(site.settings.storage)
         of_years = by_year(rasters) if isinstance(rasters, dict) else ()
         years = list(of_years) if publication.yearly else [max(study.prediction_years)]
-        edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings))
+        edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings, region))
         written = publish_region(storage, edition, region, years)
         return dg.Output(
             written,

@@ -16,6 +16,7 @@ from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
 from fusion_assets.storage.disk_space import temporary_folder
 from fusion_assets.storage.json_objects import as_written, json_object
+from fusion_assets.storage.simulation import MARK, WORD, is_marked
 
 if TYPE_CHECKING:
     from fusion_assets.storage import cubes as store
@@ -42,7 +43,8 @@ class RasterIOManager(ArtifactIOManager):
         records = [
             {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}} for band in value.bands
         ]
-        preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes)
+        stamp = WORD if is_marked(value.tags) else ""
+        preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes, stamp)
         return {
             "crs": value.grid.crs,
             "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
@@ -251,7 +253,8 @@ class CubeIOManager(DocumentIOManager):
         self.compare(artifact, path, value.facts)
         before = self._record(artifact) if self.storage.exists(path) else {}
         record = {**value.to_dict(), "replaced": before.get("store")}
-        content = artifact_files.to_json(record, self.facts(artifact))
+        marks = MARK if is_marked(value.facts) else {}
+        content = artifact_files.to_json(record, self.facts(artifact) | marks)
         self.storage.write_bytes(content, path)
         store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
         records = [
@@ -363,7 +366,8 @@ def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
         between = np.full((shown.shape[0], max(1, shown.shape[1] // 40)), np.nan, np.float32)
         parts += [shown, between]
     title = f"{artifact.partition}, {', '.join(cube.preview)}"
-    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title, cube.palettes)
+    stamp = WORD if is_marked(cube.facts) else ""
+    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title, cube.palettes, stamp)
 
 
 def _rounded(entry: Any) -> Any:

@@ -25,11 +25,12 @@ from typing import Any, TypeVar
 from fusion_assets.errors import FusionError
 from fusion_assets.publishing.collections import map_collection, root_catalog
 from fusion_assets.publishing.items import map_item
-from fusion_assets.publishing.publication import Edition, Publication
+from fusion_assets.publishing.publication import Edition
 from fusion_assets.reports.previews import preview_png
 from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.raster_contents import preview
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import WORD
 from fusion_assets.storage.stored_rasters import raster_paths
 
 _ATTEMPTS = 50
@@ -69,7 +70,7 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
             edition, files, region, year, {name: _relative(path, item) for name, path in linked.items()}
         )
         content = _json(document.to_dict(include_self_link=False, transform_hrefs=False))
-        storage.write_bytes(_thumbnail(publication, files), picture)
+        storage.write_bytes(_thumbnail(edition, files), picture)
         storage.write_bytes(content, item)
         written[str(year)] = {"path": _from_root(storage, item), "sha256": hashlib.sha256(content).hexdigest()}
     _write(storage, collection, lambda: _items(storage, edition), lambda seen: _over_items(storage, edition, seen))
@@ -81,9 +82,11 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
     }
 
 
-def _thumbnail(publication: Publication, files: Mapping[str, Path]) -> bytes:
+def _thumbnail(edition: Edition, files: Mapping[str, Path]) -> bytes:
+    publication = edition.publication
     small = {name: band for file in files.values() for name, band in preview(file, publication.palettes).items()}
-    return preview_png(small, publication.thumbnail, palettes=publication.palettes)
+    stamp = WORD if edition.synthetic else ""
+    return preview_png(small, publication.thumbnail, palettes=publication.palettes, stamp=stamp)
 
 
 def _write(

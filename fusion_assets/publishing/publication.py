@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fusion_assets.storage.simulation import NOTICE, WORD
+
 if TYPE_CHECKING:
     import datetime as dt
 
     from fusion_assets.storage.raster_classes import Class, Palettes
     from fusion_assets.study import Study
 
-SYNTHETIC = "SYNTHETIC: made from a simulated archive; no satellite measured it, no place looks like this. "
+SYNTHETIC = f"{NOTICE} "
 
 
 @dataclass(frozen=True)
@@ -120,4 +122,4 @@ class Edition:
 
     def named(self, text: str) -> str:
         """A title that says where imagery is simulated."""
-        return f"SYNTHETIC {text}" if self.synthetic else text
+        return f"{WORD} {text}" if self.synthetic else text

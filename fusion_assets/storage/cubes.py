@@ -28,6 +28,7 @@ from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.leftovers import STALE_AFTER_S
 from fusion_assets.storage.raster_classes import Palettes
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import NOTICE, is_marked
 
 CHUNK = 256
 _STAMP = "%Y%m%dT%H%M%S"
@@ -215,7 +216,8 @@ def _described(series: xr.Dataset, facts: Mapping[str, str]) -> xr.Dataset:
         series[name].attrs["grid_mapping"] = "spatial_ref"
         series[name].encoding = {}
     series["time"].attrs |= {"standard_name": "time", "axis": "T"}
-    return series.assign_attrs(Conventions=_CF, **facts)
+    notice = {"comment": NOTICE} if is_marked(facts) else {}
+    return series.assign_attrs(Conventions=_CF, **notice, **facts)
 
 
 def _skeleton(series: xr.Dataset) -> xr.Dataset:

@@ -45,6 +45,7 @@ from fusion_assets.storage.raster_contents import (
 )
 from fusion_assets.storage.raster_parts import Part, parts_of, threads
 from fusion_assets.storage.raster_reading import open_raster
+from fusion_assets.storage.simulation import NOTICE, is_marked
 
 __all__ = ["RasterFile", "open_raster", "write_raster"]
 
@@ -144,6 +145,8 @@ def write_raster(
                     digests[part.bands[0]] = digest
                 told = described if part is main else described | {"content_digest": digest}
                 target.update_tags(**{TAG_PREFIX + key.upper(): value for key, value in told.items()})
+                if is_marked(told):
+                    target.update_tags(TIFFTAG_IMAGEDESCRIPTION=NOTICE)
                 for index, name in enumerate(part.bands, start=1):
                     target.set_band_description(index, name)
                     target.set_band_unit(index, band_units[name])

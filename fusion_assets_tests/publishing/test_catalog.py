@@ -21,7 +21,6 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
-from fusion_assets.demo.truth import is_synthetic
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions
@@ -29,6 +28,7 @@ from fusion_assets.orchestration.io_managers import CatalogIOManager
 from fusion_assets.publishing.catalog import publish_region
 from fusion_assets.publishing.publication import Edition
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import is_synthetic
 from fusion_assets.systems.built_up.publication import MAPS
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map

@@ -14,6 +14,7 @@ from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX
+from fusion_assets.storage.simulation import NOTICE
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.measuring import measure
@@ -103,7 +104,7 @@ def export_areas(
     if table.empty:
         raise FusionError(f"{settings.storage} holds no maps of these regions and years", "maps", "fusion run")
     if rests_on_simulation(study, settings):
-        table["note"] = ("SYNTHETIC: from a simulated archive, no place looks like this. " + table["note"]).str.strip()
+        table["note"] = (f"{NOTICE} " + table["note"]).str.strip()
     about = [*COLUMNS.items(), *((f"statement on {region}", text) for region, text in statements.items())]
     outlines = {region: study.polygon(region) for region in statements}
     _write_tables(target, table, outlines, pd.DataFrame(about, columns=["name", "meaning"]))
