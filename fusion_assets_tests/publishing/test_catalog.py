@@ -14,6 +14,7 @@ import odc.stac
 import pystac
 import pytest
 import rasterio
+from PIL import Image
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
@@ -27,9 +28,12 @@ from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.io_managers import CatalogIOManager
 from fusion_assets.publishing.catalog import publish_region
 from fusion_assets.publishing.publication import Edition
+from fusion_assets.storage.raster_writing import write_raster
 from fusion_assets.storage.root import Storage
 from fusion_assets.storage.simulation import is_synthetic
-from fusion_assets.systems.built_up.publication import MAPS
+from fusion_assets.storage.stored_rasters import place_raster
+from fusion_assets.systems.built_up.palettes import PALETTES
+from fusion_assets.systems.built_up.publication import CHANGE, MAPS
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
 
@@ -244,9 +248,33 @@ def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, t
         document = json.loads(path.read_text())
         assert "SYNTHETIC" in str(document.get("title", document.get("properties", {}).get("title")))
         assert not any("Copernicus" in provider["name"] for provider in document.get("providers", []))
+    for path in (root / "stac").rglob("*.png"):
+        strip = np.array(Image.open(path).convert("L"))[-12:]
+        assert (strip[:, 0] < 30).all() and strip.max() > 200, "a word on a dark strip"
     assert not is_synthetic(str(tmp_path / "catalog.json"))
     (tmp_path / "demo.json").write_text('{"synthetic": true}')
     assert is_synthetic(str(tmp_path / "catalog.json"))
+
+
+def test_a_map_of_all_years_is_listed_once_under_the_last(maps, root):
+    study = maps[0]
+    grid = study.grid("west")
+    codes = np.arange(grid.height * grid.width).reshape(grid.shape) % 6
+    bands = {"change": np.where(codes == 5, np.nan, codes).astype("f4"), "confidence": np.ones(grid.shape, "f4")}
+    raster = write_raster(grid.dataset(bands), palettes=PALETTES, nodata=np.nan, tags={})
+    place_raster(Storage(root), raster, str(root / "built_up_change" / "west.tif"))
+    publish(study, Storage(root), "west")
+    publish(study, Storage(root), "west", [2017], CHANGE)
+    item = linked_items(root)["two-built-up-change-west-2017"]
+    validate_dict({**item.to_dict(), "stac_extensions": []})
+    assert item.properties["title"] == "Change of built-up land of west from 2016 to 2017"
+    classes = ClassificationExtension.ext(RasterExtension.ext(item.assets["change"]).bands[0]).classes
+    assert {known.value: known.name for known in classes} == {
+        0: "cannot_tell", 1: "stable_not_built_up", 2: "stable_built_up", 3: "gained", 4: "lost",
+    }  # fmt: skip
+    loaded = odc.stac.load([item], bands=["change"])["change"]
+    assert loaded.dtype == np.uint8 and loaded.nodata == 255
+    assert np.array_equal(loaded[0].values, np.where(codes == 5, 255, codes))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import dask.array as da
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
+from PIL import Image
 from rasterio.enums import ColorInterp
 from rio_cogeo import cog_validate
 
@@ -61,6 +63,14 @@ def test_a_class_is_a_cog_of_bytes_with_its_colours(stored):
                 }
                 assert ((file.read(1) == 255) == ~known).all()
                 assert set(np.unique(file.read(1, out_shape=(275, 175)))) == {0, 1, 255}  # never averaged
+
+
+def test_gdal_draws_it_in_its_colours(stored, tmp_path):
+    rasterio.shutil.copy(stored[1].replace(".tif", "~built_up.tif"), tmp_path / "map.png", driver="PNG")
+    drawn = np.array(Image.open(tmp_path / "map.png").convert("RGB"))
+    built = a_map()["built_up"].values
+    for code, each in COLOURS.items():
+        assert (drawn[built == code] == each.colour).all()
 
 
 def test_names_and_style_lie_beside_it(stored):
