@@ -26,13 +26,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="write a study of your own region, and look whether it can run",
         description="Products, years and pixel sizes follow from what the archives hold; without a place the region "
         "is what all of them cover. The file is yours to change.",
-        epilog="example: fusion init nairobi --bbox 36.6 -1.5 37.2 -1.0 --lights lights/catalog.json "
-        "--labels ghsl/catalog.json",
+        epilog="examples: fusion init nairobi --bbox 36.6 -1.5 37.2 -1.0 --lights lights/catalog.json "
+        "--labels ghsl/catalog.json; "
+        "fusion init kenya --outline districts.gpkg --name ADM2_EN --labels ghsl/catalog.json",
     )
     init.add_argument("name", metavar="NAME", help="of the study, of its region, and of the file NAME.yaml")
     place = init.add_mutually_exclusive_group()
     place.add_argument("--bbox", nargs=4, type=float, metavar=("WEST", "SOUTH", "EAST", "NORTH"), help="in degrees")
-    place.add_argument("--outline", type=Path, metavar="FILE", help="GeoJSON polygon in degrees")
+    place.add_argument(
+        "--outline", type=Path, metavar="FILE",
+        help="GeoJSON polygon in degrees; with --name a file of districts: .gpkg, .shp, .geojson or .parquet",
+    )  # fmt: skip
+    init.add_argument("--name", dest="column", metavar="COLUMN", help="that names the districts of --outline")
+    init.add_argument("--layer", metavar="L", help="of a GeoPackage with several")
     init.add_argument("--archive", metavar="A", help="path or address of a STAC archive that holds everything")
     init.add_argument("--optics", metavar="A", help=f"that of Sentinel-2 or Landsat; by default {EARTH_SEARCH}")
     init.add_argument("--lights", metavar="A", help="that of VIIRS; without one, optics alone predict")
@@ -63,14 +69,15 @@ def _init(options: argparse.Namespace) -> int:
     start, _, end = options.season.partition("..")
     text = draft.text_of(
         draft.Draft(
-            options.name, _outline(options, held), resolution, working, label_year, first, last, (start, end),
+            options.name, _regions(options, held), resolution, working, label_year, first, last, (start, end),
             {role: (each.product, archives[role]) for role, each in held.items()}, tuple(options.built_codes),
         )
     )  # fmt: skip
     if options.bbox:
         draft.check_cover(shapely.box(*options.bbox), held)
     study = study_of(yaml.safe_load(text), str(path), path.parent.absolute(), sections=sections_of(SYSTEMS))
-    draft.check_cover(study.regions[0].polygon, held)
+    for region in study.regions:
+        draft.check_cover(region.polygon, held, region.called if len(study.regions) > 1 else "")
     path.write_text(text, encoding="utf-8")
     print(f"{path}:\n\n{text}")
     findings = diagnose(Settings.from_environment({"study": str(path)}))
@@ -99,14 +106,31 @@ def _archives(options: argparse.Namespace) -> dict[Role, str]:
     return {role: place if "://" in place else os.path.relpath(place) for role, place in given.items()}
 
 
-def _outline(options: argparse.Namespace, held: Mapping[Role, Holding]) -> str:
+def _regions(options: argparse.Namespace, held: Mapping[Role, Holding]) -> object:
+    """What stands under `regions` in the study: a file of districts, or one region and its outline."""
+    if options.column or options.layer:
+        if not (options.outline and options.column):
+            missing = "--outline" if options.column else "--name"
+            raise FusionError(f"a file of districts needs {missing}", "--outline FILE --name COLUMN", f"add {missing}")
+        layer = {"layer": options.layer} if options.layer else {}
+        return {"file": os.path.relpath(options.outline), "name": options.column, **layer}
+    if options.outline and options.outline.suffix.lower() not in (".geojson", ".json"):
+        raise FusionError(
+            f"{options.outline} is a file of districts, of which no column is named",
+            "--outline FILE --name COLUMN, or a GeoJSON polygon",
+            "add --name and the column that names the districts",
+        )
+    return [{"name": options.name, **_outline(options, held)}]
+
+
+def _outline(options: argparse.Namespace, held: Mapping[Role, Holding]) -> dict[str, object]:
     """The region's outline, as it stands in the study."""
     from fusion_assets.study import draft
 
     if options.outline:
-        return f"geometry: {os.path.relpath(options.outline)}"
+        return {"geometry": os.path.relpath(options.outline)}
     if options.bbox:
-        return f"bbox: [{', '.join(f'{edge:g}' for edge in options.bbox)}]"
+        return {"bbox": options.bbox}
     area = draft.common_area(held)
     if area.is_empty or area.bounds[2] - area.bounds[0] > 20:
         raise FusionError(
@@ -114,4 +138,4 @@ def _outline(options: argparse.Namespace, held: Mapping[Role, Holding]) -> str:
             "a region",
             "say --bbox WEST SOUTH EAST NORTH, or --outline FILE",
         )
-    return f"bbox: [{', '.join(f'{edge:.4f}' for edge in area.bounds)}]"
+    return {"bbox": [round(edge, 4) for edge in area.bounds]}

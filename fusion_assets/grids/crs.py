@@ -17,6 +17,8 @@ from fusion_assets.errors import FusionError
 
 EDGE_STEP_DEGREES = 0.01
 """Longest edge of a polygon before it is reprojected; a straight edge then strays from its curve by under 0.1 m."""
+EDGE_STEP_METRES = 10_000.0
+"""Likewise of an edge that is straight in a projected CRS: in degrees it then strays by 2 m, far less than a pixel."""
 _LONGEST = 20_000
 """Characters of a CRS; WKT has some thousand."""
 # PROJ opens the grids that a CRS names, wherever they lie, and whatever they are.
@@ -113,13 +115,28 @@ def project(geometry_lonlat: BaseGeometry, crs: str) -> BaseGeometry:
     )
 
 
-def _dense(geometry: BaseGeometry) -> BaseGeometry:
+def unproject(geometry: BaseGeometry, crs: str) -> BaseGeometry:
+    """Reproject polygons to WGS84 degrees; edges that are straight on a map are densified to `EDGE_STEP_METRES`.
+
+    Args:
+        geometry: in the CRS, x before y.
+        crs: that `is_of_earth`.
+    """
+    parsed, transformer = pyproj.CRS.from_user_input(crs), to_lonlat(crs)
+    if parsed.is_projected:
+        geometry = _dense(geometry, EDGE_STEP_METRES / parsed.axis_info[0].unit_conversion_factor)
+    return shapely.transform(
+        geometry, lambda points: np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
+    )
+
+
+def _dense(geometry: BaseGeometry, step: float = EDGE_STEP_DEGREES) -> BaseGeometry:
     """What `shapely.segmentize` makes of polygons, to the bit, in time that grows with their length, not its square."""
     kind, points, (rings, *parts) = shapely.to_ragged_array([shapely.force_2d(geometry)])
     steps = np.diff(points, axis=0, append=points[-1:])
     steps[rings[1:] - 1] = 0.0  # no edge leads from one ring to the next
     lengths = np.sqrt(steps[:, 0] * steps[:, 0] + steps[:, 1] * steps[:, 1])
-    counts = np.maximum(np.ceil(lengths / EDGE_STEP_DEGREES), 1).astype(int)
+    counts = np.maximum(np.ceil(lengths / step), 1).astype(int)
     starts = np.concatenate([[0], np.cumsum(counts)])
     origin = np.repeat(np.arange(len(points)), counts)
     number = np.arange(starts[-1]) - starts[origin]

@@ -23,7 +23,7 @@ def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
     @site.asset(
         "catalogs",
         site.partitions.region,
-        [publication.version, study.title, list(publication.products(study))],
+        [publication.version, study.title, list(publication.products(study)), *study.titles],
         name=f"{publication.name}_catalog",
         ins={"rasters": dg.AssetIn(publication.asset, partition_mapping=from_years)},
         deps=[publication.report] if publication.report else [],  # which its items link to

@@ -66,7 +66,7 @@ def map_item(
         # Some readers need one moment: the middle, to the second.
         datetime=start + dt.timedelta(seconds=(end - start).total_seconds() // 2),
         properties={
-            "title": edition.named(f"{publication.title} of {region} {when}"),
+            "title": edition.named(f"{publication.title} of {study.region(region).called} {when}"),
             "start_datetime": _utc(start),
             "end_datetime": _utc(end),
             "gsd": grid.resolution,

@@ -19,6 +19,20 @@ def new_figure(width: float, height: float, dpi: int = 110) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", dpi=dpi)
 
 
+def drawn(text: str, otherwise: str) -> str:
+    """A text as plots can draw it: itself, or another where their font lacks letters of it.
+
+    Args:
+        text: to be drawn, such as the name of a place.
+        otherwise: in its place; of letters that every font has.
+    """
+    from matplotlib import font_manager
+
+    known = font_manager.get_font(font_manager.findfont("DejaVu Sans")).get_charmap()
+    # A pair of dollar signs would be taken for a formula.
+    return text.replace("$", r"\$") if all(ord(letter) in known for letter in text) else otherwise
+
+
 def png(figure: Figure, colours: int | None = None) -> bytes:
     """A figure as PNG.
 

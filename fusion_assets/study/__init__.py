@@ -16,10 +16,12 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
+from fusion_assets.study.districts import regions_from_file
 from fusion_assets.study.earth_engine_use import EarthEngineUse
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
 from fusion_assets.study.mistakes import Problems, as_error, cut, place_of, problems_of, shown, unforeseen, wrong
+from fusion_assets.study.names import name_like
 from fusion_assets.study.outline_limits import OutlineEffort
 from fusion_assets.study.product_use import Products, ProductUse, Role
 from fusion_assets.study.regions import Metres, Name, OutlineOf, Region, Section, Share
@@ -40,7 +42,7 @@ class Study(Section):
     Attributes:
         name: folder and tag of everything made from it.
         title: for people; no digest depends on it.
-        regions: at least one; names differ.
+        regions: at least one; names differ. In the file a list, or `{file, name}` of districts (`study.districts`).
         resolution: pixel size of every region's grid, metres (CRS units).
         working_resolution: pixel size at which scenes are reduced before the block mean; None: each product's native.
         label_year: year of the labels; None only without a labels product.
@@ -93,7 +95,9 @@ class Study(Section):
 
     @field_validator("regions", mode="before")
     @classmethod
-    def _regions(cls, value: object) -> object:
+    def _regions(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, dict):
+            return regions_from_file(value, info, MOST_REGIONS)
         if isinstance(value, list | tuple) and len(value) > MOST_REGIONS:
             raise wrong(f"are {len(value)}", f"at most {MOST_REGIONS} regions", "make several studies of it")
         return value
@@ -179,6 +183,11 @@ class Study(Section):
     def _by_name(self) -> dict[str, Region]:
         return {region.name: region for region in reversed(self.regions)}
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Titles of regions that do not follow from a name: what is written for people depends on them, too."""
+        return tuple(region.title for region in self.regions if region.title and name_like(region.title) != region.name)
+
     def polygon(self, region_name: str) -> BaseGeometry:
         """Outline of a region in WGS84 degrees."""
         return self.region(region_name).polygon
@@ -224,7 +233,9 @@ class Study(Section):
         Raises:
             FusionError: a section that does not exist.
         """
-        content = self.model_dump(mode="json", exclude={"title", "reference_sample", "earth_engine"})
+        of_people: Any = {"title": True, "reference_sample": True, "earth_engine": True}
+        of_people["regions"] = {"__all__": {"title"}}
+        content = self.model_dump(mode="json", exclude=of_people)
         whole = {key: value for key, value in content.items() if key not in self.sections}
         chosen = {path: _section(content, path) for path in sections} if sections else whole
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]

@@ -26,10 +26,8 @@ _TEMPLATE = """\
 # {title}. Every key: docs/studies.md
 name: {name}
 title: {title}
-regions:
-  - name: {name}
-    {outline}
-resolution: {resolution:g} # metres, in the region's UTM zone
+{regions}
+resolution: {resolution:g} # metres, in {whose} UTM zone
 {working}label_year: {label_year}
 prediction_years: {years}
 season: {season}
@@ -44,8 +42,8 @@ class Draft:
     """What a study must say, and nothing has a default for.
 
     Attributes:
-        name: of the study and of its region.
-        outline: `bbox: …` or `geometry: …`, as YAML on one line.
+        name: of the study and, unless a file names several, of its region.
+        regions: what stands under `regions` in the study, a list of one region or a file of districts.
         resolution: metres.
         working_resolution: metres, on which scenes are read; None reads them at their own pixels.
         label_year: that labels are of.
@@ -56,7 +54,7 @@ class Draft:
     """
 
     name: str
-    outline: str
+    regions: object
     resolution: float
     working_resolution: float | None
     label_year: int
@@ -125,12 +123,13 @@ def common_area(held: Mapping[Role, Holding]) -> BaseGeometry:
     return reduce(shapely.intersection, (each.area for each in held.values()))
 
 
-def check_cover(outline: BaseGeometry, held: Mapping[Role, Holding]) -> None:
+def check_cover(outline: BaseGeometry, held: Mapping[Role, Holding], called: str = "") -> None:
     """See that every archive has something of a region.
 
     Args:
         outline: of the region, longitude and latitude.
         held: by role.
+        called: what people call the region, where there are several.
 
     Raises:
         FusionError: one has nothing; where it has with longitude and latitude swapped, it says so.
@@ -144,7 +143,8 @@ def check_cover(outline: BaseGeometry, held: Mapping[Role, Holding]) -> None:
         edges = " ".join(f"{edge:g}" for edge in swapped.bounds)
         fits = each.area.intersects(swapped)
         raise FusionError(
-            f"{each.product} of {role} covers {_box(each.area)} and nothing of {_box(outline)}",
+            f"{each.product} of {role} covers {_box(each.area)} and nothing of {_box(outline)}"
+            + (f" ({called})" if called else ""),
             "imagery of the region; west, south, east, north in degrees",
             f"longitude comes before latitude: try --bbox {edges}" if fits else "correct the box, or add files",
         )
@@ -169,12 +169,17 @@ def sizes_of(held: Mapping[Role, Holding], resolution: float | None = None) -> t
 
 def text_of(draft: Draft) -> str:
     """YAML of a study, with comments."""
+    import yaml
+
     features = [role for role in draft.products if role != "labels"]
     working = draft.working_resolution
     return _TEMPLATE.format(
         name=draft.name,
         title=f"Built-up land in {draft.name}, {draft.first} to {draft.last}",
-        outline=draft.outline,
+        regions=yaml.safe_dump(
+            {"regions": draft.regions}, allow_unicode=True, default_flow_style=None, sort_keys=False
+        ).rstrip(),
+        whose="each district's" if isinstance(draft.regions, dict) else "the region's",
         resolution=draft.resolution,
         working=f"working_resolution: {working:g} # metres, on which scenes are read\n" if working else "",
         label_year=draft.label_year,

@@ -67,11 +67,11 @@ def _is_finite(number: object) -> bool:
 def checked_geometry(value: object, folder: Path, effort: OutlineEffort) -> BaseGeometry:
     """Valid polygon(s) in degrees from GeoJSON, inline or a path relative to the folder; raises PydanticCustomError."""
     form = "a GeoJSON Polygon, MultiPolygon, Feature or FeatureCollection, or the path of a .geojson file"
-    content = _read(value, folder, form, effort) if isinstance(value, str) else value
+    content = read_geojson(value, folder, form, effort) if isinstance(value, str) else value
     objects = list(itertools.islice(_objects(content), effort.left("features") + 1))
     effort.spend("features", len(objects))
     other = next(
-        (crs for crs in map(_named_crs, objects) if crs is not None and not effort.of_crs(_is_lonlat, crs)), None
+        (crs for crs in map(named_crs, objects) if crs is not None and not effort.of_crs(is_lonlat, crs)), None
     )
     if other is not None:
         raise wrong(
@@ -116,7 +116,8 @@ def checked_geometry(value: object, folder: Path, effort: OutlineEffort) -> Base
     return shape
 
 
-def _read(value: str, folder: Path, form: str, effort: OutlineEffort) -> Any:
+def read_geojson(value: str, folder: Path, form: str, effort: OutlineEffort) -> Any:
+    """Parsed content of a file; raises PydanticCustomError."""
     try:
         path = path_of(value, folder)
         content = content_of(path, effort.left("bytes of GeoJSON"))
@@ -166,14 +167,14 @@ def _shape(geometry: dict[str, Any]) -> BaseGeometry:
     return shapely.force_2d(shapely.geometry.shape(geometry))
 
 
-def _named_crs(content: Any) -> Any:
+def named_crs(content: Any) -> Any:
     """The `crs` that an object of GeoJSON names, as its edition of 2008 has them; None where it says nothing."""
     crs = content.get("crs") if isinstance(content, dict) else None
     properties = crs.get("properties") if isinstance(crs, dict) else None
     return properties.get("name", crs) if isinstance(properties, dict) else crs
 
 
-def _is_lonlat(crs: Any) -> bool:
+def is_lonlat(crs: Any) -> bool:
     """Whether a CRS means WGS84 degrees. In GeoJSON x comes first, however the CRS itself orders its axes."""
     try:
         named = pyproj.CRS.from_user_input(normal_crs(crs)).to_2d()

@@ -15,9 +15,14 @@ from fusion_assets.study.mistakes import wrong
 
 _SIMPLER = "simplify them to what pixels can show: ogr2ogr -simplify 0.0001 simple.geojson in.geojson"
 _FEWER = "leave out islands and holes of less than a pixel"
+_PART = "keep the districts of the study alone: ogr2ogr -where \"COLUMN = 'VALUE'\" part.gpkg in.gpkg"
 LIMITS: dict[str, tuple[float, str]] = {
     "bytes of GeoJSON": (6e7, _SIMPLER),
     "lists and mappings of GeoJSON": (1e6, _SIMPLER),
+    "bytes of a file of districts": (5e8, _PART),
+    "rows of a file of districts": (2e5, _PART),
+    "bytes of the rows of a file of districts": (1e9, _PART),
+    "bytes of outlines of districts": (3e7, _SIMPLER),
     "features": (5e4, _FEWER),
     "vertices": (4e5, _SIMPLER),
     "rings": (2e4, _FEWER),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.study.mistakes import shown, wrong
+from fusion_assets.study.names import is_name, name_like
 from fusion_assets.study.outline_checks import (
     BBOX_FORM,
     checked_bbox,
@@ -41,9 +42,7 @@ Metres = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Code = Annotated[int, Field(strict=True, ge=-(2**31), lt=2**32)]
 """Of a class, as rasters of whole numbers hold it."""
-_MOST_BYTES = 200
-"""Of a name: file systems allow 255 for a file, ending included, and letters may have four."""
-_NAME = re.compile(r"[^\W_](?:[\w.-]{0,62}[\w-])?")
+_LONGEST_TITLE = 200
 
 
 class Section(BaseModel):
@@ -77,13 +76,12 @@ def checked_name(value: object) -> str:
     """
     if not isinstance(value, str):
         raise wrong(f"is {shown(value)}, not text", "a name such as bagmati", "write it in quotes, letter by letter")
-    if not _NAME.fullmatch(value) or ".." in value or len(value.encode()) > _MOST_BYTES:
-        safe = re.sub(r"\.\.+|[^\w.-]+", "_", value.strip()).strip("_.-")
+    if not is_name(value):
         raise wrong(
             f"is {shown(value)}, which cannot be a folder name and partition key",
             "1 to 64 letters, digits, `_`, `-` or single `.`, beginning with a letter or digit; "
             "no blanks, `|`, `/` or `..`",
-            f"rename it, for example to {safe[:40] or 'bagmati'}",
+            f"rename it, for example to {name_like(value)[:40] or 'bagmati'}",
         )
     return value
 
@@ -108,10 +106,32 @@ class FeatureSelection(Section):
         return value
 
 
-def _effort(info: ValidationInfo) -> OutlineEffort:
+def _checked_title(value: object) -> str:
+    """A text that people read, in one line; raises PydanticCustomError."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TITLE or any(map(_is_control, value)):
+        raise wrong(
+            f"is {shown(value)}", f"a line of text of at most {_LONGEST_TITLE} letters", "write for example São Paulo"
+        )
+    return value
+
+
+def _is_control(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")
+
+
+Title = Annotated[str, BeforeValidator(_checked_title)]
+
+
+def effort_of(info: ValidationInfo) -> OutlineEffort:
+    """What has been looked at of the study that is being validated."""
     return (info.context or {}).get("effort") or OutlineEffort()
 
 
+def _checked_crs(value: object, info: ValidationInfo) -> str | None:
+    return None if value is None else effort_of(info).of_crs(checked_crs, value)
+
+
+Crs = Annotated[str | None, BeforeValidator(_checked_crs)]
 OutlineOf = Callable[[FeatureSelection], BaseGeometry]
 
 
@@ -120,6 +140,7 @@ class Region(Section):
 
     Attributes:
         name: folder and partition key.
+        title: what people call it; no digest depends on it.
         bbox: (west, south, east, north) in degrees; or
         geometry: GeoJSON polygon(s) in degrees, inline or the path of a .geojson file relative to the study file; or
         ee_features: features of an Earth Engine table; a `bbox` beside them stands in for their outline.
@@ -127,10 +148,11 @@ class Region(Section):
     """
 
     name: Name = Field(description="name of the region", examples=["bagmati"])
+    title: Title = Field("", description="for people", examples=["Bāgmatī"])
     bbox: Bbox | None = Field(None, description=BBOX_FORM)
     geometry: dict[str, Any] | None = Field(None, description="GeoJSON polygon in degrees, or the path of a .geojson")
     ee_features: FeatureSelection | None = Field(None, description="selection of Earth Engine features")
-    crs: str | None = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
+    crs: Crs = Field(None, description="projected CRS in metres", examples=["EPSG:32645"])
     _outlines: OutlineOf | None = PrivateAttr(None)
 
     @field_validator("geometry", mode="before")
@@ -139,12 +161,7 @@ class Region(Section):
         if value is None:
             return None
         folder = (info.context or {}).get("folder", Path())
-        return shapely.geometry.mapping(checked_geometry(value, folder, _effort(info)))
-
-    @field_validator("crs", mode="before")
-    @classmethod
-    def _crs(cls, value: object, info: ValidationInfo) -> str | None:
-        return None if value is None else _effort(info).of_crs(checked_crs, value)
+        return shapely.geometry.mapping(checked_geometry(value, folder, effort_of(info)))
 
     @model_validator(mode="after")
     def _one_outline(self, info: ValidationInfo) -> Region:
@@ -175,6 +192,11 @@ class Region(Section):
                 "leave crs out to have the UTM zone chosen, or correct crs or the outline",
             )
         return self
+
+    @property
+    def called(self) -> str:
+        """What people call it: its title, or else its name."""
+        return self.title or self.name
 
     @property
     def outline_is_local(self) -> bool:

@@ -76,3 +76,39 @@ def test_nothing_is_overwritten(place, capsys):
 def test_labels_of_other_years_are_said(place, capsys):
     assert _init("--bbox", "3.01", "50.525", "3.06", "50.545", "--label-year", "2010") == 1
     assert "2010" in capsys.readouterr().out
+
+
+def _districts(path, names=("Łódź", "São Paulo"), east=0.0):
+    import geopandas
+    import shapely
+
+    boxes = [shapely.box(3.01, 50.525, 3.035, 50.545), shapely.box(3.035 + east, 50.525, 3.06 + east, 50.545)]
+    geopandas.GeoDataFrame({"区名": list(names)}, geometry=boxes, crs="EPSG:4326").to_file(path)
+
+
+def test_a_file_of_districts_becomes_a_study_of_all_of_them(place, capsys):
+    _districts(place / "districts.gpkg")
+    _init("--outline", "districts.gpkg", "--name", "区名")
+    text = (place / "mine.yaml").read_text(encoding="utf-8")
+    assert "regions: {file: districts.gpkg, name: 区名}" in text and "each district's UTM zone" in text
+    study = load_study(place / "mine.yaml")
+    assert [(region.name, region.title) for region in study.regions] == [
+        ("Łódź", "Łódź"),
+        ("São_Paulo", "São Paulo"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--outline", "districts.gpkg"], "add --name"),
+        (["--name", "区名"], "add --outline"),
+        (["--outline", "districts.gpkg", "--name", "区"], "did you mean 区名?"),
+        (["--outline", "far.gpkg", "--name", "区名"], "(São Paulo)"),
+    ],
+)
+def test_districts_that_cannot_be_had_are_explained(place, capsys, more, words):
+    _districts(place / "districts.gpkg")
+    _districts(place / "far.gpkg", east=20)
+    assert _init(*more) == 1
+    assert words in capsys.readouterr().err and not (place / "mine.yaml").exists()

@@ -1,9 +1,7 @@
-"""`fusion export`: built-up area per region and year, for statisticians, as GeoPackage or CSV."""
+"""`fusion export`: built-up area per region and year, and its change, for statisticians."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from math import isclose, nan
 from pathlib import Path
@@ -13,24 +11,21 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
-from fusion_assets.storage.leftovers import PARTIAL_SUFFIX
 from fusion_assets.storage.simulation import NOTICE
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
+from fusion_assets.systems.built_up.change_table import CHANGE_COLUMNS, change_table
+from fusion_assets.systems.built_up.export_files import Figures, changes_path, check_writable, write_figures
 
 if TYPE_CHECKING:
     import pandas as pd
-    from shapely.geometry.base import BaseGeometry
 
-FORMATS = (".gpkg", ".csv")
-_ONE_VALUE = [
-    "study", "region_km2", "compared_share", "n_valid", "kind", "low_high_meaning", "labels", "label_year", "note",
-]  # fmt: skip
-_BY_YEAR = ("area_km2", "low_km2", "high_km2", "mapped_km2")
 _TREND, _MAP, _EVALUATION = "built_up_trend", "built_up_prediction", "model_evaluation"
+_SYNTHETIC = "SYNTHETIC: from a simulated archive, no place looks like this. "
+_RENAMED = {"low": "low_km2", "high": "high_km2", "standard_error": "standard_error_km2", "share": "compared_share"}
 _MEANING = {
     ADJUSTED: "95 % confidence interval",
     MAPPED: "sensitivity to the threshold, no confidence interval",
@@ -42,8 +37,11 @@ COLUMNS = {
     "area_km2": f"{ESTIMAND}; see kind",
     "low_km2": "lower end of what low_high_meaning says; empty where there is none",
     "high_km2": "upper end",
+    "standard_error_km2": "standard error of area_km2; empty where there is none",
+    "built_up_share": "area_km2 as share of what is compared of the region, 0 to 1",
     "low_high_meaning": "what low_km2 and high_km2 are",
     "kind": "error-adjusted by a reference sample, or mapped, relative to the labels",
+    "region_title": "what people call the region",
     "mapped_km2": "built-up area of the map itself, not adjusted",
     "region_km2": "area of the region's pixels",
     "compared_share": "share of region_km2 that is valid in every year, 0 to 1; areas are those of this part",
@@ -64,11 +62,11 @@ def export_areas(
     years: Sequence[int] = (),
     force: bool = False,
 ) -> str:
-    """Write built-up area per region and year, from the stored trend where there is one, else from the maps.
+    """Write built-up area per region and year and its changes, from stored trends where there are, else from the maps.
 
     Args:
         site: whose maps.
-        output: `.gpkg` or `.csv`.
+        output: `.gpkg`, `.csv` or `.parquet`; see `export_files.write_figures`.
         regions: names; empty means all.
         years: empty means all prediction years.
         force: whether a file that exists is replaced.
@@ -83,7 +81,8 @@ def export_areas(
     import pandas as pd
 
     study, settings = site.study, site.settings
-    target = _writable(Path(output), force)
+    target = Path(output)
+    check_writable(target, force)
     unknown = sorted(set(years) - set(study.prediction_years))
     if unknown:
         years_of_study = ", ".join(map(str, study.prediction_years))
@@ -91,29 +90,37 @@ def export_areas(
             f"study {study.name} does not predict {', '.join(map(str, unknown))}", years_of_study, "correct --years"
         )
     chosen = [study.region(name).name for name in regions] or [region.name for region in study.regions]
-    parts, statements, missing = [], {}, []
+    parts, changes, statements, missing = [], [], {}, []
     for region in dict.fromkeys(chosen):
         rows = _of_region(site, region)
         if rows is None:
             missing.append(f"{region} has no maps stored and is left out")
             continue
-        table, statement = rows
-        parts.append(table[table["year"].isin(years)] if years else table)
-        statements[region] = statement
+        table, document = rows
+        table = table[table["year"].isin(years)] if years else table
+        parts.append(table)
+        changes.append(change_table(table, document))
+        statements[region] = document["statement"]
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if table.empty:
         raise FusionError(f"{settings.storage} holds no maps of these regions and years", "maps", "fusion run")
+    changed = pd.concat(changes, ignore_index=True)
     if rests_on_simulation(study, settings):
-        table["note"] = (f"{NOTICE} " + table["note"]).str.strip()
-    about = [*COLUMNS.items(), *((f"statement on {region}", text) for region, text in statements.items())]
+        for each in (table, changed):
+            each["note"] = (f"{NOTICE} " + each["note"]).str.strip()
+    statement_rows = ((f"statement on {region}", text) for region, text in statements.items())
+    about = pd.DataFrame([*(COLUMNS | CHANGE_COLUMNS).items(), *statement_rows], columns=["name", "meaning"])
     outlines = {region: study.polygon(region) for region in statements}
-    _write_tables(target, table, outlines, pd.DataFrame(about, columns=["name", "meaning"]))
+    # A millionth of a km2 is a square metre.
+    write_figures(target, Figures(table.round(6), changed.round(6), outlines, about))
     notes = sorted({note for note in table["note"] if note})
-    return "\n".join([f"{output}: {len(table)} rows, {len(statements)} regions", *notes, *missing])
+    beside = changes_path(target) if len(changed) else None
+    more = [f"{beside}: {len(changed)} changes"] if beside else []
+    return "\n".join([f"{output}: {len(table)} rows, {len(statements)} regions", *more, *notes, *missing])
 
 
-def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, str] | None:
-    """Rows of one region and the sentence on its change; None where no map is stored."""
+def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, Mapping[str, Any]] | None:
+    """Rows of one region, and the document of its trend or what stands in for one; None where no map is stored."""
     study, settings = site.study, site.settings
 
     def load(manager: str, asset: str, year: int | None) -> Any:
@@ -128,11 +135,18 @@ def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, str] | None:
     evaluation = load("tables", _EVALUATION, study.label_year)
     metrics = evaluation[1] if evaluation is not None else {}
     if trend is None:
-        table, statement = _mapped(study, region, maps)
+        table, document = _mapped(study, region, maps)
     else:
         table, document = trend
-        statement = document["statement"]
-        table = table.rename(columns={"low": "low_km2", "high": "high_km2", "share": "compared_share"})
+        names = {
+            "low": "low_km2",
+            "high": "high_km2",
+            "standard_error": "standard_error_km2",
+            "share": "compared_share",
+        }
+        table = table.rename(columns=names)
+        if "standard_error_km2" not in table:  # one of a version that kept none
+            table["standard_error_km2"] = nan
         table = table.assign(
             region_km2=document["region_km2"],
             low_high_meaning=_MEANING.get(document["kind"], document["kind"]),
@@ -141,12 +155,14 @@ def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, str] | None:
     table = table.assign(
         study=study.name,
         region=region,
+        region_title=study.region(region).called,
+        built_up_share=table["area_km2"] / (table["region_km2"] * table["compared_share"]),
         threshold=[float(maps[year].attrs.get("threshold", "nan")) if year in maps else nan for year in table["year"]],
         labels=study.use("labels").recipe.title,
         label_year=study.label_year,
         label_prevalence=metrics.get("prevalence", nan),
     )
-    return table[list(COLUMNS)].round(6), statement  # a millionth of a km2 is a square metre
+    return table[list(COLUMNS)], document
 
 
 def _note(
@@ -183,7 +199,7 @@ def _maps_are_new(study: Study, region: str, table: pd.DataFrame, maps: Mapping[
     return not all(isclose(now[year], then[year], rel_tol=1e-6) for year in years)
 
 
-def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFrame, str]:
+def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Mapped area where no trend is stored: on the pixels valid in every stored year, without any range."""
     import pandas as pd
 
@@ -199,6 +215,7 @@ def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFra
             "mapped_km2": [areas.mapped_km2[year] for year in years],
             "low_km2": nan,
             "high_km2": nan,
+            "standard_error_km2": nan,
             "low_high_meaning": "none",
             "kind": MAPPED,
             "region_km2": areas.region_km2,
@@ -207,80 +224,5 @@ def _mapped(study: Study, region: str, maps: dict[int, Any]) -> tuple[pd.DataFra
             "note": note,
         }
     )
-    return table, "The data cannot tell whether built-up land grew or shrank: only mapped areas are stored."
-
-
-def _writable(target: Path, force: bool) -> Path:
-    """Find out whether a file can be written before anything is computed.
-
-    Raises:
-        FusionError: an unknown extension, a file that exists (unless `force`), a folder that does not.
-    """
-    if target.suffix.lower() not in FORMATS:
-        raise FusionError(f"{target} is no known format", " or ".join(FORMATS), "end the name with one of these")
-    if target.is_dir() or (target.exists() and not force):
-        raise FusionError(f"{target} exists", "a new file", "choose another name, or replace it with --force")
-    if not target.parent.is_dir():
-        raise FusionError(f"there is no folder {target.parent}", "a folder that exists", "make it, or choose another")
-    return target
-
-
-def _write_tables(target: Path, table: pd.DataFrame, outlines: Mapping[str, BaseGeometry], about: pd.DataFrame) -> None:
-    """Write the table, and in a GeoPackage what belongs to it.
-
-    A CSV is the table: UTF-8, comma, decimal point, units in the column names. A GeoPackage holds `regions`, one
-    polygon a region in longitude and latitude (EPSG:4326) with a column for each year, such as `area_km2_2016`, to be
-    drawn as it is; `area_by_year`, the table itself; and `about`, what the columns mean. The last two have no geometry.
-
-    Args:
-        target: file with a known extension; replaced.
-        table: one row a region and year.
-        outlines: by region, degrees.
-        about: `name` and `meaning`.
-
-    Raises:
-        FusionError: the file cannot be written.
-    """
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target, error) from None
-    partial = folder / f"export{target.suffix.lower()}"
-    try:
-        if partial.suffix == ".csv":
-            table.to_csv(partial, index=False, encoding="utf-8")
-        else:
-            _write_geopackage(partial, table, outlines, about)
-        partial.replace(target)
-    except (OSError, RuntimeError) as error:  # GDAL's are of the second kind
-        raise _unwritable(target, error) from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_geopackage(
-    path: Path, table: pd.DataFrame, outlines: Mapping[str, BaseGeometry], about: pd.DataFrame
-) -> None:
-    import geopandas
-    import pyogrio
-    from shapely.geometry import MultiPolygon, Polygon
-
-    wide = table.groupby("region", sort=False)[list(_ONE_VALUE)].first().reset_index()
-    by_year = table.pivot(index="region", columns="year", values=list(_BY_YEAR)).loc[wide["region"]]
-    for name in _BY_YEAR:
-        for year in sorted(table["year"].unique()):
-            wide[f"{name}_{year}"] = by_year[name][year].to_numpy(float)
-    polygons = [outlines[region] for region in wide["region"]]
-    # One geometry type a layer: a lone polygon is a multipolygon of one.
-    many = [MultiPolygon([shape]) if isinstance(shape, Polygon) else shape for shape in polygons]
-    layers = {
-        "regions": geopandas.GeoDataFrame(wide, geometry=many, crs="EPSG:4326"),
-        "area_by_year": table,
-        "about": about,
-    }
-    for layer, content in layers.items():
-        pyogrio.write_dataframe(content, path, layer=layer, driver="GPKG", append=path.exists())
-
-
-def _unwritable(target: Path, error: Exception) -> FusionError:
-    return FusionError(f"{target} cannot be written: {error}", "a writable folder with free space", "choose another")
+    statement = "The data cannot tell whether built-up land grew or shrank: only mapped areas are stored."
+    return table, {"statement": statement}

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.imagery.products import TRUE_COLOUR
-from fusion_assets.reports.figures import new_figure, png
+from fusion_assets.reports.figures import drawn, new_figure, png
 from fusion_assets.reports.map_layers import true_colour
 from fusion_assets.reports.pictures import thinned
 
@@ -41,6 +41,7 @@ def draw_maps(
     rows = -(-panels // columns)
     figure = new_figure(3.2 * columns, 3.2 * rows + 0.8)
     axes = iter(figure.subplots(rows, columns, squeeze=False).ravel())
+    title = drawn(title, "Built-up land")
     figure.suptitle(title if not synthetic else f"{title}\nSYNTHETIC imagery of a place that does not exist")
     if optics:
         axis = next(axes)

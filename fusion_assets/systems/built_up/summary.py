@@ -44,7 +44,7 @@ def summary(study: Study, settings: Settings, truth_km2: dict[tuple[str, int], f
             if storage.exists(path):
                 block += _evaluation_lines(read_document(storage, path, _ANEW)[0])
             block += _area_lines(study, storage, region, truth_km2 or {})
-        lines += ["", region, *block] if block else []
+        lines += ["", study.region(region).called, *block] if block else []
     return "\n".join(lines)
 
 
@@ -158,7 +158,7 @@ def write_maps(study: Study, settings: Settings) -> list[str]:
         predictions = {year: open_stored(storage, path) for year, path in paths.items() if storage.exists(path)}
         stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
         if predictions and storage.exists(stack):
-            title = f"{study.title or study.name}: {region}"
+            title = f"{study.title or study.name}: {study.region(region).called}"
             synthetic = rests_on_simulation(study, settings, region)
             truth = _truth(study, settings, region, max(predictions))
             picture = draw_maps(title, open_stored(storage, stack), predictions, truth, synthetic)

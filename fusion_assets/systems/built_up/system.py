@@ -119,14 +119,15 @@ def _sample(site: Site, options: Namespace) -> str:
 
 _EXPORT = Command(
     "export",
-    "write built-up area per region and year as GeoPackage or CSV",
+    "write built-up area per region and year, and its changes, as GeoPackage, CSV or Parquet",
     (
-        (("output",), {"metavar": "OUT.gpkg|OUT.csv", "help": "file to write"}),
+        (("output",), {"metavar": "OUT.gpkg|OUT.csv|OUT.parquet", "help": "file to write"}),
         REGIONS,
         YEARS,
         (("--force",), {"action": "store_true", "help": "replace a file that exists"}),
     ),
     _export,
+    "fusion export areas.gpkg; fusion export areas.csv --region nairobi --years 2018-2020 --force",
 )
 _SAMPLE = Command(
     "sample",
@@ -140,6 +141,7 @@ _SAMPLE = Command(
         (("--seed",), {"type": int, "default": 0, "metavar": "S", "help": "the same seed draws the same points"}),
     ),
     _sample,
+    "fusion sample --year 2019 --points 400 --seed 1 points.csv",
 )
 BUILT_UP = System(
     name="built_up",

@@ -58,7 +58,7 @@ def test_geopackage_has_polygons_to_draw_and_the_table_to_count(stored, tmp_path
     study, settings = stored
     path = tmp_path / "areas.gpkg"
     export_areas(site_of(SYSTEMS, study, settings), path)
-    assert [name for name, _ in pyogrio.list_layers(path)] == ["regions", "area_by_year", "about"]
+    assert [name for name, _ in pyogrio.list_layers(path)] == ["regions", "changes", "area_by_year", "about"]
     regions = geopandas.read_file(path, layer="regions").set_index("region")
     assert regions.crs.to_epsg() == 4326
     assert regions.loc["west", "area_km2_2016"] == 3.25 and regions.loc["west", "high_km2_2017"] == 3.9

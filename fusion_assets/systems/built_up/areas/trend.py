@@ -9,6 +9,7 @@ one. Years are always compared on the same pixels and as areas.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 from fusion_assets.evaluation.area_estimation import Estimate, estimated_change, estimated_ratio, estimated_total
 from fusion_assets.evaluation.scores import equal_thresholds
 from fusion_assets.systems.built_up.areas.measuring import Measured, measure
-from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL, of_change, of_one_year, relative
+from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL, GREW, SHRANK, of_change, of_one_year, relative
 from fusion_assets.systems.built_up.versions import TREND as VERSION
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ def built_up_trend(
         source: what `reference_source` returned.
 
     Returns:
-        Table with one row a year: `year`, `area_km2`, `low`, `high`, `share` (of the region's area that is valid in
-        every year), `n_valid` (pixels), `mapped_km2`, `kind`. And a document: `version`, `statement`, `estimand`,
-        `kind`, `changes`, `sensitivity`, and with a sample `agreement` and `reference`: `source`, `digest`,
-        `estimator`, `points`, `points_inside` (the region), `strata` and `built_up_points` (inside) by year,
-        `places_in_every_year`, and `direct`, the estimates that the sample alone gives, without the maps.
+        Table with one row a year: `year`, `area_km2`, `low`, `high`, `standard_error` (km2; NaN without a sample),
+        `share` (of the region's area that is valid in every year), `n_valid` (pixels), `mapped_km2`, `kind`. And a
+        document: `version`, `statement`, `estimand`, `kind`, `changes` (those of the statement), `pairs` (of any two
+        years, tested one by one; empty without a sample), `sensitivity`, and with a sample `agreement` and `reference`:
+        `source`, `digest`, `estimator`, `points`, `points_inside` (the region), `strata` and `built_up_points` (inside)
+        by year, `places_in_every_year`, and `direct`, the estimates that the sample alone gives, without the maps.
     """
     import pandas as pd
 
@@ -78,14 +80,22 @@ def built_up_trend(
             "mapped_km2": {str(year): list(found.range_km2[year]) for year in years},
         },
     }
+    errors = dict.fromkeys(years, float("nan"))
     if reference is None:
         areas = {year: (found.mapped_km2[year], *found.range_km2[year]) for year in years}
-        document["changes"] = []
+        document |= {"changes": [], "pairs": []}
         document["statement"] = relative(labels, found, years)
     else:
         totals = _totals(found, reference, years)
         areas = {year: _within(total.estimate, found.valid_km2) for year, total in totals.items()}
-        document["changes"] = [_change(a, b, estimated_change(totals[a], totals[b]), found) for a, b in ends if a < b]
+        errors = {year: total.estimate.error for year, total in totals.items()}
+        tested = {(a, b): estimated_change(totals[a], totals[b]) for a, b in combinations(years, 2)}
+        document["changes"] = [
+            _change(a, b, tested[a, b], found) | {"statement": of_change(a, b, _verdict(tested[a, b]), tested[a, b])}
+            for a, b in ends
+            if a < b
+        ]
+        document["pairs"] = [_change(a, b, change, found) for (a, b), change in tested.items()]
         document["statement"] = (
             " ".join(change["statement"] for change in document["changes"])
             if document["changes"]
@@ -97,6 +107,7 @@ def built_up_trend(
         {
             "year": years,
             **{name: [areas[year][i] for year in years] for i, name in enumerate(("area_km2", "low", "high"))},
+            "standard_error": [errors[year] for year in years],
             "share": found.valid_km2 / found.region_km2,
             "n_valid": found.n_valid,
             "mapped_km2": [found.mapped_km2[year] for year in years],
@@ -147,18 +158,21 @@ def _direct(found: Measured, reference: pd.DataFrame) -> dict[str, dict[str, flo
 
 
 def _change(first: int, last: int, change: Estimate, found: Measured) -> dict[str, Any]:
-    """One tested change, with its sentence."""
-    verdict = "grew" if change.low > 0 else "shrank" if change.high < 0 else CANNOT_TELL
+    """One tested change."""
     return {
         "from": first,
         "to": last,
         "km2": change.value,
+        "standard_error": change.error,
         "low": change.low,
         "high": change.high,
         "mapped_km2": found.mapped_km2[last] - found.mapped_km2[first],
-        "verdict": verdict,
-        "statement": of_change(first, last, verdict, change),
+        "verdict": _verdict(change),
     }
+
+
+def _verdict(change: Estimate) -> str:
+    return GREW if change.low > 0 else SHRANK if change.high < 0 else CANNOT_TELL
 
 
 def _design(reference: pd.DataFrame, years: Sequence[int]) -> dict[str, Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fusion_assets.reports.figures import new_figure, png
+from fusion_assets.reports.figures import drawn, new_figure, png
 from fusion_assets.reports.previews import data_uri
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def draw_trend(table: pd.DataFrame, title: str) -> bytes:
+def draw_trend(table: pd.DataFrame, place: str) -> bytes:
     """PNG of a trend.
 
     Args:
         table: of `trend.built_up_trend`.
-        title: shown above.
+        place: what it is of.
     """
     figure = new_figure(5.6, 3.2, dpi=100)
     axis = figure.subplots()
@@ -30,13 +30,13 @@ def draw_trend(table: pd.DataFrame, title: str) -> bytes:
     axis.set_xticks(year, [str(y) for y in year])
     axis.set_ylim(0, None)
     axis.set_ylabel("built-up, km$^2$")
-    axis.set_title(title, fontsize=10)
+    axis.set_title(drawn(f"Built-up land, {place}", "Built-up land"), fontsize=10)
     axis.legend(fontsize=8, loc="lower left")
     return png(figure)
 
 
-def trend_markdown(table: pd.DataFrame, document: dict[str, Any], title: str) -> str:
+def trend_markdown(table: pd.DataFrame, document: dict[str, Any], place: str) -> str:
     """Statement and picture for the UI."""
-    picture = data_uri(draw_trend(table, title))
+    picture = data_uri(draw_trend(table, place))
     share = f"{table['share'].iloc[0]:.1%} of the region's area is valid in every year and is what is compared."
     return f"{document['statement']}\n\n![area by year]({picture})\n\n{share}"

@@ -8,7 +8,7 @@ from fusion_assets.evaluation.area_estimation import Estimate
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.systems.built_up.areas.measuring import Measured
 
-CANNOT_TELL = "cannot tell"
+GREW, SHRANK, CANNOT_TELL = "grew", "shrank", "cannot tell"
 
 
 def of_change(first: int, last: int, verdict: str, change: Estimate) -> str:

@@ -59,7 +59,7 @@ def _built_up_trend(site: Site) -> dg.AssetsDefinition:
             data_version=dg.DataVersion(digest([table.to_dict("list"), document])),
             metadata={
                 **readable(shown | {"share": float(table["share"].iloc[0]), "kind": document["kind"]}),
-                "statement": dg.MetadataValue.md(trend_markdown(table, document, f"Built-up land, {region}")),
+                "statement": dg.MetadataValue.md(trend_markdown(table, document, study.region(region).called)),
             },
         )
 

@@ -36,7 +36,7 @@ def _built_up_report(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "documents",
         site.partitions.region,
-        [versions.REPORT, study.title],
+        [versions.REPORT, study.title, *study.titles],
         ins={**dict.fromkeys(every_year, all_years), **{name: dg.AssetIn() for name in last}},
         kinds={"html"},
         # It shows what was learnt in other regions where that is stored, and does not fail for them: no dependency.
@@ -58,7 +58,7 @@ def _built_up_report(site: Site) -> dg.AssetsDefinition:
         subject = report.Subject(
             study=study.name,
             title=study.title,
-            region=region,
+            region=study.region(region).called,
             label_year=int(study.label_year or 0),
             digest=study.digest(),
             made=made,

@@ -141,7 +141,7 @@ def build_report(subject: Subject, findings: Findings) -> str:
         legends=[layer.legend for layer in layers],
         alternative=lambda layer, year: alt_texts.of_map(layer, year, subject.region, table),
         estimand=f"What is measured: {document['estimand'].removesuffix(', km²')}, in km².",
-        trend_plot=_picture(draw_trend(table, f"Built-up land, {subject.region}"), alt_texts.of_trend(table)),
+        trend_plot=_picture(draw_trend(table, subject.region), alt_texts.of_trend(table)),
         trend_caption=words.trend_caption(document["kind"]),
         trend_tables=list(tables.trend_tables(table, document)),
         trend_notes=list(words.trend_notes(table, document, from_truth=from_truth)),

@@ -264,7 +264,7 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "documents",
         years_of(site),
-        _code(study, requests.REPORT_VERSION, study.title),
+        _code(study, requests.REPORT_VERSION, study.title, *study.titles),
         ins=_inputs(study, requests.FILLED, requests.EVALUATION),
         kinds={"html"},
         automation_condition=automatic(),
@@ -290,7 +290,7 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
             report.Subject(
                 study.name,
                 study.title or study.name,
-                region,
+                study.region(region).called,
                 year,
                 use.method,
                 study.digest(),

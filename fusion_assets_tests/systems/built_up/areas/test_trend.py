@@ -1,5 +1,7 @@
 """Areas by year: the same pixels in all years, honest intervals by simulation, and words that fit the figures."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,8 +107,9 @@ def test_a_large_map_is_measured_in_tiles_as_if_whole():
 def test_without_a_reference_sample_there_is_no_interval_and_the_words_say_so():
     _, p, _ = world(2)
     table, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL P2016")
-    assert list(table) == ["year", "area_km2", "low", "high", "share", "n_valid", "mapped_km2", "kind"]
-    assert (table["kind"] == MAPPED).all() and document["changes"] == []
+    columns = ["year", "area_km2", "low", "high", "standard_error", "share", "n_valid", "mapped_km2", "kind"]
+    assert list(table) == columns and table["standard_error"].isna().all()
+    assert (table["kind"] == MAPPED).all() and document["changes"] == document["pairs"] == []
     assert (table["low"] < table["area_km2"]).all() and (table["area_km2"] < table["high"]).all()
     assert "elative to GHSL P2016" in document["statement"] and "cannot tell" in document["statement"]
     assert "95 %" not in document["statement"]
@@ -305,3 +308,17 @@ def test_small_areas_are_said_to_three_digits(change, words):
     value, low, high = change
     verdict = "grew" if low > 0 else "shrank" if high < 0 else CANNOT_TELL
     assert words in of_change(2016, 2019, verdict, Estimate(value, 1.0, low, high))
+
+
+def test_every_pair_of_years_is_tested_and_has_its_error():
+    truth, p, old = world(5)
+    table, document = built_up_trend(maps(p), evaluation(), outline(), "GHSL", interpreted(truth, old, 1))
+    area = dict(zip(table["year"], table["area_km2"], strict=True))
+    assert [(pair["from"], pair["to"]) for pair in document["pairs"]] == list(combinations(YEARS, 2))
+    for pair in document["pairs"]:
+        assert pair["km2"] == pytest.approx(area[pair["to"]] - area[pair["from"]])
+        assert pair["low"] < pair["km2"] < pair["high"] and pair["standard_error"] > 0
+        assert pair["verdict"] == ("grew" if pair["low"] > 0 else "shrank" if pair["high"] < 0 else "cannot tell")
+    told = [{key: value for key, value in each.items() if key != "statement"} for each in document["changes"]]
+    assert all(each in document["pairs"] for each in told) and len(told) == 2
+    assert (table["standard_error"] > 0).all()
