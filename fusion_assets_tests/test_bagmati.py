@@ -73,8 +73,8 @@ def assert_mapped(folder, years):
     """Every map says yes and no somewhere, and the evaluation beats the majority answer."""
     data = folder / "data"
     for year in years:
-        with rasterio.open(data / "built_up_prediction" / "bagmati" / f"{year}.tif") as file:
-            built = file.read(file.descriptions.index("built_up") + 1)
+        with rasterio.open(data / "built_up_prediction" / "bagmati" / f"{year}~built_up.tif") as file:
+            built = file.read(1)
         assert {0, 1} <= set(np.unique(built)), year
     told = json.loads((data / "model_evaluation" / "bagmati" / "2015.json").read_text())
     assert told["model"]["mcc"] > 0.3, told

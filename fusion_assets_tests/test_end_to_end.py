@@ -11,16 +11,24 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import yaml
 from rio_cogeo import cog_validate
 
 from fusion_assets.demo import build_demo_archive
+from fusion_assets.storage.documents import FACTS_KEY
 from fusion_assets_tests.demo_study import demo_study
 
 pytestmark = pytest.mark.slow
 
+CLASSES = (
+    "built_up_prediction/here/2016~built_up",
+    "built_up_change/here~change",
+    "ghsl_labels/here/2015",
+    "ghsl_labels/here/2015~built_up",
+)
 RASTERS = ["sentinel2_composite", "night_lights_composite", "fused_stack", "built_up_prediction"]
 
 
@@ -80,9 +88,18 @@ def test_every_artifact_is_where_the_design_says(project):
             for asset in ("sentinel2_export", "night_lights_export")
             for year in (2015, 2016)
         ),
+        *(
+            f"{name}{end}"
+            for name in (
+                "built_up_prediction/here/2016~built_up",
+                "built_up_change/here~change",
+                "ghsl_labels/here/2015",
+            )
+            for end in (".tif", ".tif.aux.xml", ".qml")
+        ),
+        *(f"ghsl_labels/here/2015~built_up{end}" for end in (".tif", ".tif.aux.xml", ".qml")),
         "built_up_prediction/here/2016.tif",
         "ghsl_export/here/2015.json",
-        "ghsl_labels/here/2015.tif",
         "training_samples/here/2015.parquet",
         "built_up_model/here/2015.keras",
         "built_up_model/here/2015.json",
@@ -98,6 +115,10 @@ def test_every_artifact_is_where_the_design_says(project):
         "stac/catalog.json",
         "stac/built_up/collection.json",
         "stac/built_up/here/2016.json",
+        "built_up_change_catalog/here.json",
+        "stac/built_up_change/collection.json",
+        "stac/built_up_change/here/2016.json",
+        "stac/built_up_change-thumbnails/here/2016.png",
         "stac/thumbnails/here/2016.png",
         "maps/here.png",
     }
@@ -119,12 +140,27 @@ def test_rasters_are_valid_cogs_on_one_grid_with_named_bands(project):
 
 def test_prediction_is_a_probability_and_a_class(project):
     threshold = json.loads(project.path("model_evaluation", 2015, "json").read_text())["threshold"]
-    with rasterio.open(project.path("built_up_prediction", 2016)) as raster:
-        assert raster.descriptions == ("probability", "built_up")
-        probability, built = raster.read()
+    path = project.path("built_up_prediction", 2016)
+    with rasterio.open(path) as raster, rasterio.open(path.with_name("2016~built_up.tif")) as classes:
+        assert (raster.descriptions, classes.descriptions) == (("probability",), ("built_up",))
+        probability, built = raster.read(1), classes.read(1)
     known = np.isfinite(probability)
     assert known.mean() > 0.95
     assert ((built == 1) == (probability >= threshold))[known].all()
+    assert built.dtype == np.uint8 and (built[~known] == 255).all()
+
+
+def test_everything_stored_says_that_its_imagery_is_simulated(project):
+    data = project.folder / "data"
+    for path in data.rglob("*.tif"):
+        with rasterio.open(path) as raster:
+            assert (
+                raster.tags()["FUSION_SYNTHETIC"] == "yes" and "SYNTHETIC" in raster.tags()["TIFFTAG_IMAGEDESCRIPTION"]
+            )
+    for path in data.rglob("*.parquet"):
+        assert b'"synthetic": "yes"' in pq.read_metadata(path).metadata[FACTS_KEY.encode()]
+    for path in (*data.rglob("*.json"), *data.rglob("*.html")):
+        assert "synthetic" in path.read_text().lower(), path
 
 
 def test_trend_without_a_reference_sample_is_relative_to_the_labels(project):

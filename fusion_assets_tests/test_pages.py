@@ -109,6 +109,6 @@ def test_a_region_of_ones_own_is_mapped_as_the_page_says(page, folder, monkeypat
     assert done[:3] == ["catalog", "catalog", "init"] and "run" in done
     out = capsys.readouterr().out
     assert "report: " in out
-    with rasterio.open(folder / "data/built_up_prediction/nairobi/2020.tif") as source:
-        mapped = source.read(2)
+    with rasterio.open(folder / "data/built_up_prediction/nairobi/2020~built_up.tif") as source:
+        mapped = source.read(1)
     assert 0.02 < np.mean(mapped == 1) < 0.5

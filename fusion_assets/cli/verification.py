@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS
+from fusion_assets.storage.raster_classes import BESIDE
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -157,4 +158,4 @@ def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[s
 def _artifact_of(name: str) -> str:
     """The artifact that a file belongs to by its name: without extension, and for a store of pixels without its own."""
     store, inside, _ = name.partition(".zarr/")
-    return store.rsplit("-", 2)[0] if inside else name.rsplit(".", 1)[0]
+    return store.rsplit("-", 2)[0] if inside else name.removesuffix(".aux.xml").rsplit(".", 1)[0].partition(BESIDE)[0]

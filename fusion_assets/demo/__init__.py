@@ -33,11 +33,11 @@ from fusion_assets.demo.reference import reference_sample
 from fusion_assets.demo.settlement import build_settlements
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import FILE
+from fusion_assets.storage.simulation import RECORD
 
 DEFAULT_PLACE = (87.0, 27.0)
 """Inland, on the central meridian of UTM zone 45N: there a lon/lat box and a UTM square agree to half a pixel."""
 DEFAULT_YEARS = range(2015, 2020)
-RECORD = "demo.json"
 # Raise it whenever the same parameters would give other pixels.
 _GENERATOR = 4
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,22 +14,13 @@ from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.scenes import SceneFile
 from fusion_assets.storage.raster_files import open_file
+from fusion_assets.storage.simulation import is_synthetic
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLLECTION = "synthetic-truth"
-RECORD = "demo.json"
 _ASSET = "built_up"
-
-
-def is_synthetic(archive: str) -> bool:
-    """Whether an archive is simulated: a local one beside the record of its making."""
-    try:
-        record = json.loads((Path(archive).parent / RECORD).read_text(encoding="utf-8"))
-        return bool(record.get("synthetic"))
-    except (OSError, ValueError, AttributeError):
-        return False
 
 
 def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:

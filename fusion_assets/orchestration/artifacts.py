@@ -17,6 +17,7 @@ import dagster as dg
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.failures import explained
 from fusion_assets.storage.root import Storage, sha256_of
+from fusion_assets.storage.simulation import MARK
 
 Expected = Callable[[str, str | None, str | None], dict[str, str]]
 """(asset, region, year) -> facts the stored artifact must carry, for example grid_digest and recipe_digest."""
@@ -225,7 +226,8 @@ class ArtifactIOManager(dg.IOManager):
 
     def compare(self, artifact: Artifact, path: str, stored: Mapping[str, Any]) -> None:
         """Refuse an artifact that another study or other settings made."""
-        expected = self.facts(artifact)
+        # What was made before there was such a mark is none the worse.
+        expected = {key: value for key, value in self.facts(artifact).items() if key not in MARK}
         wrong = {key: stored.get(key, "nothing") for key, value in expected.items() if stored.get(key) != value}
         if wrong:
             raise FusionError(

@@ -21,7 +21,9 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, present, sections_of
 from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import MARK
 from fusion_assets.study import Role, Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.study.stored_outlines import configured_study
 
 # Partitioned checks and two-dimensional mappings are announced as preview at every load; the pinned version has them.
@@ -52,9 +54,8 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         place = site.of(system.name)
         assets += system.assets(place)
         checks += system.checks(place)
-        publication = system.publication() if system.publication is not None else None
-        if publication is not None and publication.asset not in system.lacking(study):
-            assets.append(catalog_asset(place, publication))
+        published = (each for each in system.publications() if each.asset not in system.lacking(study))
+        assets += [catalog_asset(place, each) for each in published]
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}
@@ -93,7 +94,9 @@ def site_of(systems: Sequence[System], study: Study, settings: Settings) -> Site
             return {}
         owner = owners.get(asset)
         if owner is not None and owner.facts is not None:
-            return owner.facts(study, settings, asset, region, None if year is None else int(year))
-        return composites.facts(study, settings, asset, region, year)
+            said = owner.facts(study, settings, asset, region, None if year is None else int(year))
+        else:
+            said = composites.facts(study, settings, asset, region, year)
+        return said | (MARK if rests_on_simulation(study, settings, region) else {})
 
     return Site(study, settings, facts)

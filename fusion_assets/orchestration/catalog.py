@@ -16,20 +16,21 @@ from fusion_assets.study.provenance import rests_on_simulation
 
 
 def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
-    """The asset `<system>_catalog`; each region writes its own items and keeps those of the others."""
-    study = site.study
+    """The asset `<publication>_catalog`; each region writes its own items and keeps those of the others."""
+    study, mappings = site.study, site.partitions
+    from_years = mappings.to_region if publication.yearly else mappings.same
 
     @site.asset(
         "catalogs",
         site.partitions.region,
         [publication.version, study.title, list(publication.products(study)), *study.titles],
         name=f"{publication.name}_catalog",
-        ins={"rasters": dg.AssetIn(publication.asset, partition_mapping=site.partitions.to_region)},
+        ins={"rasters": dg.AssetIn(publication.asset, partition_mapping=from_years)},
         deps=[publication.report] if publication.report else [],  # which its items link to
         tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
         automation_condition=automatic(),
     )
-    def catalog(region: str, rasters: Mapping[str, Raster]) -> dg.Output[dict[str, Any]]:
+    def catalog(region: str, rasters: Mapping[str, Raster] | Raster) -> dg.Output[dict[str, Any]]:
         """The maps **published for others**: a STAC collection with an item for each region and year.
 
         It lies under `stac/` of the storage, links to the stored maps without copying them, and opens in
@@ -37,8 +38,10 @@ def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
         """
         from fusion_assets.publishing.catalog import publish_region
 
-        storage, years = Storage(site.settings.storage), by_year(rasters)
-        edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings))
+        storage = Storage(site.settings.storage)
+        of_years = by_year(rasters) if isinstance(rasters, dict) else ()
+        years = list(of_years) if publication.yearly else [max(study.prediction_years)]
+        edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings, region))
         written = publish_region(storage, edition, region, years)
         return dg.Output(
             written,

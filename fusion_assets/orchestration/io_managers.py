@@ -16,6 +16,7 @@ from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
 from fusion_assets.storage.disk_space import temporary_folder
 from fusion_assets.storage.json_objects import as_written, json_object
+from fusion_assets.storage.simulation import MARK, WORD, is_marked
 
 if TYPE_CHECKING:
     from fusion_assets.storage import cubes as store
@@ -25,7 +26,7 @@ MAX_DOCUMENT_CHARS = 20_000
 
 
 class RasterIOManager(ArtifactIOManager):
-    """Rasters as COG: takes the RasterFile of `write_raster`, gives a lazy Dataset. Facts are the file's tags."""
+    """Rasters as COGs: takes the RasterFile of `write_raster`, gives a lazy Dataset. Facts are the file's tags."""
 
     extension = "tif"
 
@@ -33,29 +34,32 @@ class RasterIOManager(ArtifactIOManager):
         """Place the file and describe it: CRS, shape, statistics and a preview."""
         from fusion_assets.reports.previews import preview_markdown
         from fusion_assets.storage.raster_writing import RasterFile
+        from fusion_assets.storage.stored_rasters import place_raster
 
         _require(value, RasterFile, artifact, "the RasterFile that write_raster returns")
         path = self.path(artifact)
         self.compare(artifact, path, value.tags)  # never place what loading would refuse
-        self.storage.put_file(value.path, path)
+        placed = place_raster(self.storage, value, path)
         records = [
             {"band": band, **{key: _rounded(entry) for key, entry in value.stats[band].items()}} for band in value.bands
         ]
-        preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes)
+        stamp = WORD if is_marked(value.tags) else ""
+        preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes, stamp)
         return {
             "crs": value.grid.crs,
             "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
             "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
             "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
+            "size_bytes": sum(map(self.storage.size, placed)),
             "preview": dg.MetadataValue.md(preview),
         }
 
     def stored_facts(self, artifact: Artifact) -> Mapping[str, Any]:
-        """The file's tags."""
-        from fusion_assets.storage.raster_writing import open_raster
+        """The main file's tags."""
+        from fusion_assets.storage.raster_contents import file_tags
 
-        return open_raster(self.storage.open_local(self.path(artifact))).attrs
+        return file_tags(self.storage.open_local(self.path(artifact)))
 
     def digests(self, artifact: Artifact) -> dict[str, str]:
         """What the file's tags say of its pixels."""
@@ -65,17 +69,23 @@ class RasterIOManager(ArtifactIOManager):
 
     def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
         """What its pixels say."""
-        from fusion_assets.storage.raster_contents import content_digest
+        from fusion_assets.storage.stored_rasters import pixel_digest
 
-        path = self.path(artifact)
-        return {"digest": content_digest(self.storage.open_local(path), path)}
+        return {"digest": pixel_digest(self.storage, self.path(artifact))}
+
+    def changed(self, artifact: Artifact) -> float | None:
+        """The newest of its files."""
+        from fusion_assets.storage.stored_rasters import raster_paths
+
+        times = [self.storage.changed(path) for path in raster_paths(self.storage, self.path(artifact)).values()]
+        return max((moment for moment in times if moment is not None), default=None)
 
     def load(self, artifact: Artifact) -> Any:
         """Open the file lazily, after comparing its tags."""
-        from fusion_assets.storage.raster_writing import open_raster
+        from fusion_assets.storage.stored_rasters import open_stored
 
         path = self.path(artifact)
-        dataset = open_raster(self.storage.open_local(path))
+        dataset = open_stored(self.storage, path)
         self.compare(artifact, path, dataset.attrs)
         return dataset
 
@@ -243,7 +253,8 @@ class CubeIOManager(DocumentIOManager):
         self.compare(artifact, path, value.facts)
         before = self._record(artifact) if self.storage.exists(path) else {}
         record = {**value.to_dict(), "replaced": before.get("store")}
-        content = artifact_files.to_json(record, self.facts(artifact))
+        marks = MARK if is_marked(value.facts) else {}
+        content = artifact_files.to_json(record, self.facts(artifact) | marks)
         self.storage.write_bytes(content, path)
         store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
         records = [
@@ -355,7 +366,8 @@ def _series_markdown(cube: store.Cube, artifact: Artifact) -> str:
         between = np.full((shown.shape[0], max(1, shown.shape[1] // 40)), np.nan, np.float32)
         parts += [shown, between]
     title = f"{artifact.partition}, {', '.join(cube.preview)}"
-    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title, cube.palettes)
+    stamp = WORD if is_marked(cube.facts) else ""
+    return preview_markdown({layer: np.concatenate(parts[:-1], axis=1)}, cube.stats, title, cube.palettes, stamp)
 
 
 def _rounded(entry: Any) -> Any:

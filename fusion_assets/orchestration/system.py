@@ -99,7 +99,7 @@ class System:
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
         results: files for people, by what they are: `report`, `maps`.
         folders: that it writes directly under the storage root, beside those of its assets.
-        publication: what it publishes for other software, by the asset `<name>_catalog`.
+        publications: what it publishes for other software, each by an asset `<name>_catalog`.
         commands: of its own.
     """
 
@@ -116,7 +116,7 @@ class System:
     summary: Callable[[Site, bool], str] = lambda site, synthetic: ""
     results: Callable[[Site], Iterable[tuple[str, str]]] = lambda site: ()
     folders: tuple[str, ...] = ()
-    publication: Callable[[], Publication] | None = None
+    publications: Callable[[], tuple[Publication, ...]] = lambda: ()
     commands: tuple[Command, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
@@ -29,6 +30,8 @@ from fusion_assets.reports.previews import preview_png
 from fusion_assets.storage.json_objects import read_object
 from fusion_assets.storage.raster_contents import preview
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import WORD
+from fusion_assets.storage.stored_rasters import raster_paths
 
 _ATTEMPTS = 50
 _REMEDY = "remove it, and publish again what it is of: fusion run --select '*_catalog'"
@@ -42,7 +45,7 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
         storage: the root that holds the rasters.
         edition: what all documents of the system share.
         region: name.
-        years: with a raster; items of other years are removed.
+        years: with a raster, or the last one of those that the region's raster is of; other items are removed.
 
     Returns:
         What was written, paths relative to the root: `catalog`, `collection`, and `items`: by year, `path` and `sha256`
@@ -57,15 +60,17 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
     if publication.report and storage.exists(page := storage.path(publication.report, region, None, "html")):
         targets["report"] = page
     for year in sorted(years):
-        raster = storage.path(publication.asset, region, year, "tif")
+        stored = storage.path(publication.asset, region, year if publication.yearly else None, "tif")
+        paths = raster_paths(storage, stored)
         item = storage.path(publication.items, region, year, "json")
         picture = storage.path(publication.pictures, region, year, "png")
-        linked = targets | {"map": raster, "thumbnail": picture}
-        file = storage.open_local(raster)
-        document = map_item(edition, file, region, year, {name: _relative(path, item) for name, path in linked.items()})
+        linked = targets | paths | {"thumbnail": picture}
+        files = {key: storage.open_local(path) for key, path in paths.items()}
+        document = map_item(
+            edition, files, region, year, {name: _relative(path, item) for name, path in linked.items()}
+        )
         content = _json(document.to_dict(include_self_link=False, transform_hrefs=False))
-        small = preview(file, [band.name for band in publication.bands], publication.palettes)
-        storage.write_bytes(preview_png(small, publication.thumbnail, palettes=publication.palettes), picture)
+        storage.write_bytes(_thumbnail(edition, files), picture)
         storage.write_bytes(content, item)
         written[str(year)] = {"path": _from_root(storage, item), "sha256": hashlib.sha256(content).hexdigest()}
     _write(storage, collection, lambda: _items(storage, edition), lambda seen: _over_items(storage, edition, seen))
@@ -75,6 +80,13 @@ def publish_region(storage: Storage, edition: Edition, region: str, years: Colle
         "collection": _from_root(storage, collection),
         "items": written,
     }
+
+
+def _thumbnail(edition: Edition, files: Mapping[str, Path]) -> bytes:
+    publication = edition.publication
+    small = {name: band for file in files.values() for name, band in preview(file, publication.palettes).items()}
+    stamp = WORD if edition.synthetic else ""
+    return preview_png(small, publication.thumbnail, palettes=publication.palettes, stamp=stamp)
 
 
 def _write(

@@ -9,6 +9,7 @@ Fields named `fusion:` are this project's own.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -22,11 +23,12 @@ import shapely
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.publishing.publication import Band, Edition, Publication
-from fusion_assets.storage.raster_contents import TAG_PREFIX
+from fusion_assets.storage.raster_classes import NO_CLASS, short_name
+from fusion_assets.storage.raster_contents import file_tags
 from fusion_assets.storage.raster_files import open_file
 from fusion_assets.storage.root import sha256_of
+from fusion_assets.storage.stored_rasters import MAP
 
-MAP = "map"
 EXTENSIONS = [
     f"https://stac-extensions.github.io/{name}/schema.json"
     for name in ("projection/v2.0.0", "classification/v2.0.0", "file/v2.1.0", "processing/v1.2.0", "raster/v1.1.0")
@@ -35,22 +37,25 @@ _TAGS = ("engine", "features", "model", "study", "study_digest", "grid_digest", 
 _STATISTICS = {"minimum": "STATISTICS_MINIMUM", "maximum": "STATISTICS_MAXIMUM", "mean": "STATISTICS_MEAN"}
 
 
-def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mapping[str, str]) -> pystac.Item:
+def map_item(
+    edition: Edition, files: Mapping[str, Path], region: str, year: int, hrefs: Mapping[str, str]
+) -> pystac.Item:
     """Describe one raster.
 
     Args:
         edition: what all documents share.
-        file: the raster, a COG as `write_raster` makes it; outside the region's polygon it holds no data.
+        files: COGs as `write_raster` makes them, `map` and those of classes by band; outside the region's polygon they
+            hold no data.
         region: its region.
         year: its year.
-        hrefs: relative to the item: `map`, `thumbnail`, `collection`, `root`, and `report` where there is one.
+        hrefs: relative to the item: all files, `thumbnail`, `collection`, `root`, and `report` where there is one.
     """
     publication, study = edition.publication, edition.study
     first, last = publication.span(study, year)
-    with open_file(file) as source:
-        grid, statistics = Grid.of(source), [source.tags(index) for index in source.indexes]
-        tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
-        kinds = source.dtypes
+    tags = file_tags(files[MAP])
+    with open_file(files[MAP]) as source:
+        grid = Grid.of(source)
+    when = f"in {year}" if publication.yearly else f"from {first.year} to {last.year}"
     start, end = dt.datetime.combine(first, dt.time.min), dt.datetime.combine(last, dt.time(23, 59, 59))
     # Exterior rings counter-clockwise.
     footprint = shapely.orient_polygons(shapely.set_precision(study.polygon(region), 1e-7))
@@ -61,7 +66,7 @@ def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mappin
         # Some readers need one moment: the middle, to the second.
         datetime=start + dt.timedelta(seconds=(end - start).total_seconds() // 2),
         properties={
-            "title": edition.named(f"{publication.title} of {study.region(region).called} in {year}"),
+            "title": edition.named(f"{publication.title} of {study.region(region).called} {when}"),
             "start_datetime": _utc(start),
             "end_datetime": _utc(end),
             "gsd": grid.resolution,
@@ -74,17 +79,12 @@ def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mappin
         stac_extensions=list(EXTENSIONS),
     )
     item.collection_id = edition.collection
-    about: dict[str, Any] = {
-        "file:size": file.stat().st_size,
-        "file:checksum": f"1220{sha256_of(file)}",  # a multihash: 12 is sha2-256, 20 its length of 32 bytes
-        "proj:shape": list(grid.shape),
-        "proj:transform": list(grid.transform)[:6],
-        "proj:bbox": list(grid.bounds),
-        **_spelt([_band(*each) for each in zip(publication.bands, kinds, statistics, strict=True)], grid.resolution),
-    }
-    title = edition.named(publication.asset_title)
-    item.add_asset(MAP, pystac.Asset(hrefs["map"], title, None, pystac.MediaType.COG, ["data"], about))
-    item.add_asset("thumbnail", pystac.Asset(hrefs["thumbnail"], "Map", None, pystac.MediaType.PNG, ["thumbnail"]))
+    for key, file in files.items():
+        title = edition.named(_title(publication, key))
+        about = _file(file, publication, grid)
+        item.add_asset(key, pystac.Asset(hrefs[key], title, None, pystac.MediaType.COG, ["data"], about))
+    picture = pystac.Asset(hrefs["thumbnail"], edition.named("Map"), None, pystac.MediaType.PNG, ["thumbnail"])
+    item.add_asset("thumbnail", picture)
     for rel, target in (("root", "root"), ("parent", "collection"), ("collection", "collection")):
         item.add_link(pystac.Link(rel, hrefs[target], pystac.MediaType.JSON))
     if "report" in hrefs:
@@ -94,23 +94,51 @@ def map_item(edition: Edition, file: Path, region: str, year: int, hrefs: Mappin
 
 def asset_definitions(publication: Publication) -> dict[str, Any]:
     """What the assets of every item have in common, for the collection."""
-    bands = [_band(band, "float32", {}) for band in publication.bands]
+    quantities = [band for band in publication.bands if isinstance(band.palette, str)]
+    files: dict[str, list[dict[str, Any]]] = {}
+    for band in publication.bands:
+        main = band in quantities or (not quantities and band is publication.bands[0])
+        kind, nodata = ("float32", math.nan) if band in quantities else ("uint8", NO_CLASS)
+        files.setdefault(MAP if main else band.name, []).append(_band(band, kind, nodata, {}))
+    maps = {
+        key: {"type": pystac.MediaType.COG, "roles": ["data"], "title": _title(publication, key), **_spelt(bands)}
+        for key, bands in files.items()
+    }
+    return maps | {"thumbnail": {"type": pystac.MediaType.PNG, "roles": ["thumbnail"], "title": "Map"}}
+
+
+def _title(publication: Publication, asset: str) -> str:
+    return publication.asset_title if asset == MAP else f"{publication.title}: band {asset}, by code"
+
+
+def _file(file: Path, publication: Publication, grid: Grid) -> dict[str, Any]:
+    """Fields of one file's asset."""
+    bands = {band.name: band for band in publication.bands}
+    with open_file(file) as source:
+        described = [
+            _band(bands[str(name)], kind, source.nodata, source.tags(index))
+            for index, (name, kind) in enumerate(zip(source.descriptions, source.dtypes, strict=True), start=1)
+        ]
     return {
-        MAP: {"type": pystac.MediaType.COG, "roles": ["data"], "title": "Map", **_spelt(bands)},
-        "thumbnail": {"type": pystac.MediaType.PNG, "roles": ["thumbnail"], "title": "Map"},
+        "file:size": file.stat().st_size,
+        "file:checksum": f"1220{sha256_of(file)}",  # a multihash: 12 is sha2-256, 20 its length of 32 bytes
+        "proj:shape": list(grid.shape),
+        "proj:transform": list(grid.transform)[:6],
+        "proj:bbox": list(grid.bounds),
+        **_spelt(described, grid.resolution),
     }
 
 
-def _band(band: Band, kind: str, statistics: Mapping[str, str]) -> dict[str, Any]:
+def _band(band: Band, kind: str, nodata: float, statistics: Mapping[str, str]) -> dict[str, Any]:
     figures = {key: float(statistics[tag]) for key, tag in _STATISTICS.items() if tag in statistics}
-    about: dict[str, Any] = {"name": band.name, "description": band.text, "data_type": kind, "nodata": "nan"}
+    about: dict[str, Any] = {"name": band.name, "description": band.text, "data_type": kind}
+    about["nodata"] = "nan" if math.isnan(nodata) else int(nodata)
     if isinstance(band.palette, str):
         about["unit"] = "1"
     else:
-        hints = {value: "{:02X}{:02X}{:02X}".format(*colour) for value, colour in band.palette.items()}
         about["classification:classes"] = [
-            {"value": value, "name": name, "title": title, "color_hint": hints[value]}
-            for value, (name, title) in band.classes.items()
+            {"value": code, "name": short_name(title), "title": title, "color_hint": bytes(colour).hex().upper()}
+            for code, (title, colour) in band.palette.items()
         ]
     return about | ({"statistics": figures} if figures else {})
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from fusion_assets.storage.simulation import NOTICE, WORD
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from fusion_assets.storage.raster_contents import Colour, Palettes
+    from fusion_assets.storage.raster_classes import Class, Palettes
     from fusion_assets.study import Study
 
-SYNTHETIC = "SYNTHETIC: made from a simulated archive; no satellite measured it, no place looks like this. "
+SYNTHETIC = f"{NOTICE} "
 
 
 @dataclass(frozen=True)
@@ -22,28 +24,26 @@ class Band:
     Attributes:
         name: in the file.
         text: what its values are.
-        palette: of the picture: matplotlib's name for a quantity, the colour of each class.
-        classes: code to name and title; empty for a quantity.
+        palette: of the picture: matplotlib's name for a quantity, name and colour of each class.
     """
 
     name: str
     text: str
-    palette: str | Mapping[int, Colour]
-    classes: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    palette: str | Mapping[int, Class]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What a system publishes: one raster for each region and year.
+    """What a system publishes: one raster for each region and year, or for each region.
 
     Attributes:
-        name: of the system; its documents lie in `stac/<name>`.
+        name: of the system, or of what it publishes beside its maps; its documents lie in `stac/<name>`.
         title: what is mapped, for people; without a colon.
         text: what the maps are, and how they may be read.
-        asset_title: what a raster holds.
+        asset_title: what the file of a raster's quantities holds.
         lineage: how a raster is made of `{scenes}` scenes.
-        asset: that stores the rasters, by region and year.
-        bands: of the rasters, in the order of the file.
+        asset: that stores the rasters, by region and year, or by region.
+        bands: of the rasters, in the order they are read in.
         products: names of the products that the rasters of a study rest on.
         span: first and last day of the imagery of a study's year, inclusive.
         thumbnail: bands of the small picture: one, or red, green and blue.
@@ -51,6 +51,7 @@ class Publication:
         keywords: of the collection.
         thumbnails: where the small pictures lie; by default in a folder beside the items.
         version: raise it when the same rasters would be described otherwise.
+        yearly: whether a raster is of one year; else of all years of the study, and listed under the last.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Publication:
     keywords: tuple[str, ...] = ()
     thumbnails: str = ""
     version: str = "1"
+    yearly: bool = True
 
     @property
     def items(self) -> str:
@@ -120,4 +122,4 @@ class Edition:
 
     def named(self, text: str) -> str:
         """A title that says where imagery is simulated."""
-        return f"SYNTHETIC {text}" if self.synthetic else text
+        return f"{WORD} {text}" if self.synthetic else text

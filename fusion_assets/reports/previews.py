@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fusion_assets.imagery.products import COLOUR_MAPS, TRUE_COLOUR
-from fusion_assets.storage.raster_contents import Colour, Palettes
+from fusion_assets.storage.raster_classes import NO_CLASS, Class, Palettes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
 
 NO_DATA_GREY = 190
 MAX_BYTES = 44_000
@@ -21,6 +25,7 @@ def preview_png(
     bands: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
     palettes: Palettes | None = None,
+    stamp: str = "",
 ) -> bytes:
     """Draw one picture: three bands as red, green and blue, or one band in colours.
 
@@ -29,6 +34,7 @@ def preview_png(
         bands: three names or one; by default the first picture of `pictures(arrays)`.
         max_bytes: the picture is made smaller until it fits.
         palettes: colours of bands, beside those of bands that sensors give.
+        stamp: a word that is written into the picture.
 
     Returns:
         A PNG with grey for no data.
@@ -46,7 +52,7 @@ def preview_png(
         colours, missing = _class_colours(look, arrays[names[0]])
     rgb = np.clip(np.nan_to_num(colours) * 255, 0, 255).astype(np.uint8)
     rgb[missing] = NO_DATA_GREY
-    return _png(rgb, max_bytes)
+    return _png(rgb, max_bytes, stamp)
 
 
 def preview_markdown(
@@ -54,6 +60,7 @@ def preview_markdown(
     stats: Mapping[str, Mapping[str, object]] | None = None,
     title: str = "",
     palettes: Palettes | None = None,
+    stamp: str = "",
 ) -> str:
     """Draw up to three pictures as Markdown with the PNGs inside.
 
@@ -62,6 +69,7 @@ def preview_markdown(
         stats: per band `min`, `max`, `units`, shown in the caption; by default those of the arrays.
         title: what the pictures show, for example `demo, 2016`.
         palettes: as for `preview_png`.
+        stamp: written into every picture, and before its caption.
 
     Returns:
         Markdown below about 60 KB.
@@ -69,9 +77,9 @@ def preview_markdown(
     groups = pictures(arrays)
     parts = []
     for names in groups:
-        png = preview_png(arrays, names, MAX_BYTES // len(groups), palettes)
+        png = preview_png(arrays, names, MAX_BYTES // len(groups), palettes, stamp)
         ranges = ", ".join(_range(name, arrays[name], (stats or {}).get(name, {})) for name in names)
-        caption = f"{title}: {ranges}" if title else ranges
+        caption = ": ".join(text for text in (stamp, title, ranges) if text)
         parts.append(f"{caption}\n\n![{' '.join(names)}]({data_uri(png)})")
     return "\n\n".join(parts) + "\n\nGrey: no data."
 
@@ -99,17 +107,21 @@ def _stretched(values: np.ndarray) -> np.ndarray:
     return np.clip((np.nan_to_num(values) - low) / (high - low if high > low else 1), 0, 1)
 
 
-def _class_colours(palette: Mapping[int, Colour], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    missing = ~np.isfinite(values) | (values == 255) | (values < 0)
+def _class_colours(palette: Mapping[int, Class], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    missing = ~np.isfinite(values) | (values == NO_CLASS) | (values < 0)
     colours = np.zeros((*values.shape, 3))
     for code in np.unique(values[~missing]).astype(int):
         # 37 and its like scatter neighbouring codes over the colour range, the same way on every map.
-        colour = palette.get(code) or (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        colour = (
+            palette[code].colour
+            if code in palette
+            else (40 + code * 37 % 180, 40 + code * 71 % 180, 40 + code * 113 % 180)
+        )
         colours[values == code] = np.array(colour) / 255
     return colours, missing
 
 
-def _png(rgb: np.ndarray, max_bytes: int) -> bytes:
+def _png(rgb: np.ndarray, max_bytes: int, stamp: str) -> bytes:
     from PIL import Image
 
     picture = Image.fromarray(rgb)
@@ -118,10 +130,25 @@ def _png(rgb: np.ndarray, max_bytes: int) -> bytes:
         picture = picture.resize((picture.width * enlarge, picture.height * enlarge), Image.Resampling.NEAREST)
     while True:
         buffer = io.BytesIO()
-        picture.quantize(128).save(buffer, "PNG", optimize=True)
+        _stamped(picture, stamp).quantize(128).save(buffer, "PNG", optimize=True)
         if buffer.tell() <= max_bytes or max(picture.size) < 32:
             return buffer.getvalue()
         picture = picture.resize((max(1, picture.width * 4 // 5), max(1, picture.height * 4 // 5)))
+
+
+def _stamped(picture: Picture, word: str) -> Picture:
+    """The picture with a word on a dark strip along its lower edge."""
+    if not word:
+        return picture
+    from PIL import ImageDraw, ImageFont
+
+    stamped = picture.copy()
+    height = max(10, picture.height // 16)
+    draw = ImageDraw.Draw(stamped)
+    draw.rectangle((0, picture.height - height, picture.width, picture.height), fill=(0, 0, 0))
+    font = ImageFont.load_default(size=height * 0.8)
+    draw.text((picture.width / 2, picture.height - height / 2), word, (255, 255, 255), font, "mm")
+    return stamped
 
 
 def _range(name: str, values: np.ndarray, stats: Mapping[str, object]) -> str:

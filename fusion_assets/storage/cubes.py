@@ -27,9 +27,10 @@ from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage.checked_stores import CheckedStore, checked_store, digest_of, is_description
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.leftovers import STALE_AFTER_S
-from fusion_assets.storage.raster_contents import Palettes
+from fusion_assets.storage.raster_classes import Palettes
 from fusion_assets.storage.raster_files import LARGEST_BYTES
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import NOTICE, is_marked
 
 CHUNK = 256
 _AXES = ("time", "y", "x")
@@ -240,7 +241,8 @@ def _described(series: xr.Dataset, facts: Mapping[str, str]) -> xr.Dataset:
         series[name].attrs["grid_mapping"] = "spatial_ref"
         series[name].encoding = {}
     series["time"].attrs |= {"standard_name": "time", "axis": "T"}
-    return series.assign_attrs(Conventions=_CF, **facts)
+    notice = {"comment": NOTICE} if is_marked(facts) else {}
+    return series.assign_attrs(Conventions=_CF, **notice, **facts)
 
 
 def _skeleton(series: xr.Dataset) -> xr.Dataset:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.raster_classes import Palettes, is_class
 from fusion_assets.storage.raster_files import GDAL_ERRORS, open_file
 
 TILE = 512
@@ -24,11 +25,8 @@ PREVIEW_PIXELS = 512
 TAG_PREFIX = "FUSION_"
 DIGEST_TAG = f"{TAG_PREFIX}CONTENT_DIGEST"
 DTYPE_TAG = f"{TAG_PREFIX}DTYPE"
-Colour = tuple[int, int, int]
-"""Red, green, blue, 0 to 255."""
-Palettes = Mapping[str, str | Mapping[int, Colour]]
-"""By band: matplotlib's name of the colours of a quantity; for classes the colour of each code, as far as it has one.
-Classes are numbers that are names: never averaged, in overviews or previews."""
+CLASSES_KEY = "classes"
+"""Tag of a raster's main file: the content digests of the files beside it, by band."""
 
 
 def contents(
@@ -89,17 +87,33 @@ def contents(
     return digest.hexdigest(), stats
 
 
-def said_digest(path: Path) -> str:
-    """The content digest in a raster's tags; empty where there is none, or no raster."""
+def digest_of_all(main: str, beside: Mapping[str, str]) -> str:
+    """The content digest of a raster.
+
+    Args:
+        main: of its main file.
+        beside: of the files of its classes, by band.
+    """
+    return hashlib.sha256(json.dumps([main, dict(beside)]).encode()).hexdigest() if beside else main
+
+
+def file_tags(path: Path) -> dict[str, str]:
+    """This project's tags of a file, keys in lower case without prefix; empty where there are none, or no raster."""
     try:
         with open_file(path) as source:
-            return str(source.tags().get(DIGEST_TAG, ""))
-    except GDAL_ERRORS:
-        return ""
+            tags = source.tags().items()
+    except (*GDAL_ERRORS, OSError):
+        return {}
+    return {key[len(TAG_PREFIX) :].lower(): str(text) for key, text in tags if key.startswith(TAG_PREFIX)}
+
+
+def said_digest(path: Path) -> str:
+    """The content digest in a raster's tags; empty where there is none, or no raster."""
+    return file_tags(path).get("content_digest", "")
 
 
 def content_digest(path: Path, shown: str) -> str:
-    """The digest of a stored raster, computed from its pixels as `contents` did when it was written.
+    """The digest of one file, computed from its pixels as `contents` did when it was written.
 
     Raises:
         FusionError: it cannot be read.
@@ -123,14 +137,10 @@ def gdal_statistics(stats: Mapping[str, Any]) -> dict[str, str]:
     return {tag: repr(stats[key]) for tag, key in keys.items() if stats[key] is not None}
 
 
-def is_class(band: str, palettes: Palettes) -> bool:
-    """Whether a band's numbers are names."""
-    return not isinstance(palettes.get(band, ""), str)
-
-
-def preview(cog: Path, names: Collection[str], palettes: Palettes) -> dict[str, np.ndarray]:
+def preview(cog: Path, palettes: Palettes) -> dict[str, np.ndarray]:
     """Return every band shrunk to at most 512 pixels a side: float32, NaN for no data, classes by nearest pixel."""
     with open_file(cog) as source:
+        names = [str(text) for text in source.descriptions]
         factor = max(1.0, max(source.shape) / PREVIEW_PIXELS)
         shape = tuple(max(1, round(size / factor)) for size in source.shape)
         small = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.grids.grid import Grid
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.addresses import local_copy
-from fusion_assets.storage.raster_contents import DIGEST_TAG, DTYPE_TAG, TAG_PREFIX
+from fusion_assets.storage.raster_classes import beside
+from fusion_assets.storage.raster_contents import CLASSES_KEY, DIGEST_TAG, DTYPE_TAG, TAG_PREFIX
 from fusion_assets.storage.raster_files import GDAL_ERRORS, GDAL_OPTIONS, check_window, number_type, open_file
 from fusion_assets.storage.raster_places import UnfitFile
 
@@ -25,7 +28,13 @@ REMAKE = "remove the file and make it again: fusion run --select <asset> --regio
 Fingerprint = tuple[int, int, int]
 
 
-def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = None) -> xr.Dataset:
+class Unmatched(FusionError):
+    """Files of a raster that were not made together."""
+
+
+def open_raster(
+    url: str | Path, chunks: int = 1024, *, masked: bool | None = None, local: Callable[[str], Path] = local_copy
+) -> xr.Dataset:
     """Open a raster lazily, one variable per band.
 
     A dask block holds all bands of its window, because that is how the file is compressed: bands that are used
@@ -37,16 +46,46 @@ def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = No
         chunks: edge of the square blocks, pixels.
         masked: True puts NaN where the file has no data (float32, or float64 where needed); False leaves the numbers
             as stored. By default float bands are masked, and bands that were written as integers come back as those.
+        local: gives a file of this machine for a path or URL.
 
     Returns:
-        (y, x) variables named by the file's band descriptions, with attribute `units`; dataset attributes are the
-        file's FUSION_ tags, keys in lower case without the prefix, and `nodata`.
+        (y, x) variables named by the bands' descriptions, those of classes in files beside it last, with attribute
+        `units`; dataset attributes are the file's FUSION_ tags, keys in lower case without the prefix, and `nodata`.
 
     Raises:
         FusionError: no such file, or not a whole raster; also from the blocks, when computed.
     """
-    path = local_copy(url)
     shown = public_url(str(url))
+    dataset = _opened(local(str(url)), shown, chunks, masked)
+    for band, digest in said_classes(dataset.attrs.pop(CLASSES_KEY, ""), shown).items():
+        place = beside(str(url), band)
+        classes = _opened(local(place), public_url(place), chunks, masked)
+        if classes.attrs.get("content_digest") != digest or list(classes.data_vars) != [band]:
+            found = f"it was not made with {public_url(place)}, which holds its {band}"
+            raise Unmatched(f"{shown} cannot be read as a raster: {found}", "files of one raster", REMAKE)
+        if Grid.of(classes).digest != Grid.of(dataset).digest:
+            raise _damaged(public_url(place), "it lies on another grid than the raster it belongs to")
+        dataset[band] = classes[band].variable
+    return dataset
+
+
+def said_classes(tag: str, shown: str) -> dict[str, str]:
+    """Content digests of the files beside a raster, by band, from the tag that holds them.
+
+    Raises:
+        FusionError: it says something else.
+    """
+    try:
+        said = json.loads(tag or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or not all(isinstance(text, str) and "/" not in band for band, text in said.items()):
+        raise _damaged(shown, f"its tag FUSION_{CLASSES_KEY.upper()} is {tag[:80]!r}")
+    return said
+
+
+def _opened(path: Path, shown: str, chunks: int, masked: bool | None) -> xr.Dataset:
+    """One file of a raster."""
     try:
         fingerprint = _fingerprint(path)
         with rasterio.Env(**GDAL_OPTIONS), open_file(path) as source:

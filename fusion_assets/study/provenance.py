@@ -6,7 +6,8 @@ from typing import Any
 
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest
 from fusion_assets.settings import Settings
-from fusion_assets.study import Role, Study
+from fusion_assets.storage.simulation import MARK, WORD, are_simulated, is_synthetic
+from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.imagery_requests import request_for
 
 EXPORT_ASSETS: dict[Role, str] = {
@@ -53,14 +54,54 @@ def export_tags(study: Study, export: Export, left_out: list[str]) -> dict[str, 
         window=f"{first}/{last}",
         scene_count=len(export.scenes) - len(left_out),
         scenes_left_out=len(left_out),
+        **(MARK if is_simulated(export) else {}),
     )
 
 
-def rests_on_simulation(study: Study, settings: Settings) -> bool:
-    """Whether any imagery of a study comes from a simulated archive."""
-    if settings.engine != "archive":
-        return False
-    from fusion_assets.demo.truth import is_synthetic
+def is_simulated(export: Export) -> bool:
+    """Whether an export's imagery is simulated, as far as scenes or archive tell."""
+    return are_simulated(export.scenes) or is_synthetic(export.request.archive)
 
-    archives = [study.use(role).archive for role in roles_of(study)]
-    return any(is_synthetic(archive.location if archive else settings.archive) for archive in archives)
+
+def rests_on_simulation(study: Study, settings: Settings, region: str | None = None) -> bool:
+    """Whether any imagery of a study comes from a simulated archive.
+
+    Other engines do not name their archive: there it is the scenes of the tickets that tell, once they are stored.
+
+    Args:
+        study: which may have other systems' sections.
+        settings: with engine, archive and storage.
+        region: that is asked about; by default any.
+    """
+    if settings.engine == "archive":
+        archives = [use.archive for use in _uses(study)]
+        return any(is_synthetic(archive.location if archive else settings.archive) for archive in archives)
+    regions = [region] if region else [each.name for each in study.regions]
+    assets = tuple(EXPORT_ASSETS[role] for role in roles_of(study))
+    return any(_tickets_tell(settings.storage, each, assets) for each in regions)
+
+
+def _uses(study: Study) -> list[ProductUse]:
+    """Products of the study and of its systems' sections."""
+    sections = [study.section(name) for name in study.sections]
+    held = [value for section in sections if section is not None for _, value in section]
+    return [*study.products.given().values(), *(value for value in held if isinstance(value, ProductUse))]
+
+
+_TOLD: dict[tuple[str, str, tuple[str, ...]], bool] = {}
+
+
+def _tickets_tell(root: str, region: str, assets: tuple[str, ...]) -> bool:
+    """Whether a region's first stored ticket of any asset names simulated scenes; looked up until there are all."""
+    asked = (root, region, assets)
+    if asked not in _TOLD:
+        from fusion_assets.storage.root import Storage
+
+        storage = Storage(root)
+        stored = {asset: storage.names(f"{asset}/{region}") for asset in assets}
+        paths = [storage.path(asset, region, names[0], "json") for asset, names in stored.items() if names]
+        told = any(WORD.encode() in storage.read_bytes(path) for path in paths)
+        if not told and len(paths) < len(assets):
+            return False
+        _TOLD[asked] = told
+    return _TOLD[asked]

@@ -14,6 +14,7 @@ import odc.stac
 import pystac
 import pytest
 import rasterio
+from PIL import Image
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.file import FileExtension
 from pystac.extensions.projection import ProjectionExtension
@@ -21,15 +22,18 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
-from fusion_assets.demo.truth import is_synthetic
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.io_managers import CatalogIOManager
 from fusion_assets.publishing.catalog import publish_region
 from fusion_assets.publishing.publication import Edition
+from fusion_assets.storage.raster_writing import write_raster
 from fusion_assets.storage.root import Storage
-from fusion_assets.systems.built_up.publication import MAPS
+from fusion_assets.storage.simulation import is_synthetic
+from fusion_assets.storage.stored_rasters import place_raster
+from fusion_assets.systems.built_up.palettes import PALETTES
+from fusion_assets.systems.built_up.publication import CHANGE, MAPS
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map
 
@@ -89,23 +93,26 @@ def test_items_describe_their_files(maps, root):
     study = maps[0]
     publish(study, Storage(root), "west")
     for item in linked_items(root).values():
-        asset, year = item.assets["map"], item.properties["fusion:year"]
-        path = Path(asset.get_absolute_href())
-        with rasterio.open(path) as file:
-            projection, bands = ProjectionExtension.ext(asset), RasterExtension.ext(asset).bands
-            assert (projection.shape, projection.transform) == (list(file.shape), list(file.transform)[:6])
-            assert projection.bbox == list(file.bounds)
-            assert file.crs == rasterio.CRS.from_user_input(ProjectionExtension.ext(item).code)
-            for index, band in enumerate(bands):
-                values = file.read(index + 1)
-                assert (band.data_type, str(band.nodata)) == (file.dtypes[index], str(file.nodata))
-                assert band.statistics.maximum == np.nanmax(values)
-                assert band.statistics.mean == pytest.approx(float(np.nanmean(values, dtype=float)))
-        assert FileExtension.ext(asset).checksum == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
-        assert FileExtension.ext(asset).size == path.stat().st_size
-        classes = ClassificationExtension.ext(RasterExtension.ext(asset).bands[1]).classes
+        year = item.properties["fusion:year"]
+        for key, name, form in (("map", "probability", "float32"), ("built_up", "built_up", "uint8")):
+            asset = item.assets[key]
+            path = Path(asset.get_absolute_href())
+            with rasterio.open(path) as file:
+                projection, (band,) = ProjectionExtension.ext(asset), RasterExtension.ext(asset).bands
+                assert (projection.shape, projection.transform) == (list(file.shape), list(file.transform)[:6])
+                assert projection.bbox == list(file.bounds)
+                assert file.crs == rasterio.CRS.from_user_input(ProjectionExtension.ext(item).code)
+                values = file.read(1, masked=True)
+                assert (band.data_type, float(band.nodata)) == pytest.approx((form, file.nodata), nan_ok=True)
+                assert file.dtypes == (form,) and file.descriptions == (name,)
+                assert band.statistics.maximum == values.max()
+                assert band.statistics.mean == pytest.approx(float(values.mean(dtype=float)))
+            assert FileExtension.ext(asset).checksum == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
+            assert FileExtension.ext(asset).size == path.stat().st_size
+            assert [each["name"] for each in asset.extra_fields["bands"]] == [name]
+        classes = ClassificationExtension.ext(band).classes
         assert {known.value: known.name for known in classes} == {0: "not_built_up", 1: "built_up"}
-        assert [band["name"] for band in asset.extra_fields["bands"]] == ["probability", "built_up"]
+        assert [known.color_hint for known in classes] == ["EEE8D5", "B31B1B"]
         assert shape(item.geometry).equals(study.polygon("west"))
         assert shape(item.geometry).exterior.is_ccw
         assert item.properties["start_datetime"] < item.datetime.isoformat() < item.properties["end_datetime"]
@@ -123,15 +130,16 @@ def test_odc_stac_loads_the_same_pixels_by_band_names(maps, root):
         for index, year in enumerate(YEARS):
             expected = maps[2][region, year]
             assert np.array_equal(loaded["probability"][index].values, expected, equal_nan=True)
-            assert np.array_equal(loaded["built_up"][index].values == 1, expected >= 0.6)
-        assert loaded["built_up"].dtype == np.float32 and np.isnan(loaded["built_up"].nodata)
+            codes = np.where(np.isnan(expected), 255, expected >= 0.6)
+            assert np.array_equal(loaded["built_up"][index].values, codes)
+        assert loaded["built_up"].dtype == np.uint8 and loaded["built_up"].nodata == 255
 
 
 def test_gdal_opens_an_item_as_it_lies(maps, root, monkeypatch):
     publish(maps[0], Storage(root), "east")
     monkeypatch.chdir(root / "stac" / "built_up" / "east")  # GDAL takes relative links from here
     with rasterio.open('STACIT:"2016.json":asset=map') as file:
-        assert file.descriptions == ("probability", "built_up") and file.crs.to_epsg() == 32645
+        assert file.descriptions == ("probability",) and file.crs.to_epsg() == 32645
         assert np.array_equal(file.read(1), maps[2]["east", 2016], equal_nan=True)
 
 
@@ -224,12 +232,14 @@ def test_object_stores_work_too(maps):
     study, settings, _ = maps
     storage = Storage("memory://published/here")
     for year in YEARS:
-        local = Path(settings.storage) / "built_up_prediction" / "west" / f"{year}.tif"
-        storage.put_file(local, storage.path("built_up_prediction", "west", year, "tif"))
+        path = storage.path("built_up_prediction", "west", year, "tif")
+        for local in (Path(settings.storage) / "built_up_prediction" / "west").glob(f"{year}*"):
+            storage.put_file(local, f"{path.rsplit('/', 1)[0]}/{local.name}")
     written = publish(study, storage, "west")
     assert written["collection"] == "stac/built_up/collection.json"
     item = json.loads(storage.read_bytes(storage.path("stac/built_up", "west", 2016, "json")))
     assert item["assets"]["map"]["href"] == "../../../built_up_prediction/west/2016.tif"
+    assert item["assets"]["built_up"]["href"] == "../../../built_up_prediction/west/2016~built_up.tif"
 
 
 def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, tmp_path):
@@ -238,9 +248,33 @@ def test_simulated_imagery_is_named_so_and_credited_to_nobody_else(maps, root, t
         document = json.loads(path.read_text())
         assert "SYNTHETIC" in str(document.get("title", document.get("properties", {}).get("title")))
         assert not any("Copernicus" in provider["name"] for provider in document.get("providers", []))
+    for path in (root / "stac").rglob("*.png"):
+        strip = np.array(Image.open(path).convert("L"))[-12:]
+        assert (strip[:, 0] < 30).all() and strip.max() > 200, "a word on a dark strip"
     assert not is_synthetic(str(tmp_path / "catalog.json"))
     (tmp_path / "demo.json").write_text('{"synthetic": true}')
     assert is_synthetic(str(tmp_path / "catalog.json"))
+
+
+def test_a_map_of_all_years_is_listed_once_under_the_last(maps, root):
+    study = maps[0]
+    grid = study.grid("west")
+    codes = np.arange(grid.height * grid.width).reshape(grid.shape) % 6
+    bands = {"change": np.where(codes == 5, np.nan, codes).astype("f4"), "confidence": np.ones(grid.shape, "f4")}
+    raster = write_raster(grid.dataset(bands), palettes=PALETTES, nodata=np.nan, tags={})
+    place_raster(Storage(root), raster, str(root / "built_up_change" / "west.tif"))
+    publish(study, Storage(root), "west")
+    publish(study, Storage(root), "west", [2017], CHANGE)
+    item = linked_items(root)["two-built-up-change-west-2017"]
+    validate_dict({**item.to_dict(), "stac_extensions": []})
+    assert item.properties["title"] == "Change of built-up land of west from 2016 to 2017"
+    classes = ClassificationExtension.ext(RasterExtension.ext(item.assets["change"]).bands[0]).classes
+    assert {known.value: known.name for known in classes} == {
+        0: "cannot_tell", 1: "stable_not_built_up", 2: "stable_built_up", 3: "gained", 4: "lost",
+    }  # fmt: skip
+    loaded = odc.stac.load([item], bands=["change"])["change"]
+    assert loaded.dtype == np.uint8 and loaded.nodata == 255
+    assert np.array_equal(loaded[0].values, np.where(codes == 5, 255, codes))
 
 
 @pytest.mark.parametrize(

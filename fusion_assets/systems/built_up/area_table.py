@@ -11,6 +11,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import NOTICE
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.measuring import measure
@@ -106,9 +107,7 @@ def export_areas(
     changed = pd.concat(changes, ignore_index=True)
     if rests_on_simulation(study, settings):
         for each in (table, changed):
-            each["note"] = (
-                "SYNTHETIC: from a simulated archive, no place looks like this. " + each["note"]
-            ).str.strip()
+            each["note"] = (f"{NOTICE} " + each["note"]).str.strip()
     statement_rows = ((f"statement on {region}", text) for region, text in statements.items())
     about = pd.DataFrame([*(COLUMNS | CHANGE_COLUMNS).items(), *statement_rows], columns=["name", "meaning"])
     outlines = {region: study.polygon(region) for region in statements}

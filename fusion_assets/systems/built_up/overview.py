@@ -16,7 +16,11 @@ LONGEST_EDGE = 700
 
 
 def draw_maps(
-    title: str, stack: xr.Dataset, predictions: Mapping[int, xr.Dataset], truth: np.ndarray | None = None
+    title: str,
+    stack: xr.Dataset,
+    predictions: Mapping[int, xr.Dataset],
+    truth: np.ndarray | None = None,
+    synthetic: bool = False,
 ) -> bytes:
     """PNG with the newest year's optics and lights (as far as the stack has them) and a map for each year.
 
@@ -24,8 +28,8 @@ def draw_maps(
         title: shown above.
         stack: features of the newest year.
         predictions: `probability` and `built_up` by year.
-        truth: class of every pixel in the newest year (1 built-up, 0 not, 255 unknown), where the imagery is simulated;
-            the picture says so then.
+        truth: class of every pixel in the newest year (1 built-up, 0 not, 255 unknown), where it is known.
+        synthetic: whether the imagery is simulated; the picture says so then.
 
     Returns:
         The PNG file's bytes.
@@ -38,7 +42,7 @@ def draw_maps(
     figure = new_figure(3.2 * columns, 3.2 * rows + 0.8)
     axes = iter(figure.subplots(rows, columns, squeeze=False).ravel())
     title = drawn(title, "Built-up land")
-    figure.suptitle(title if truth is None else f"{title}\nSYNTHETIC imagery of a place that does not exist")
+    figure.suptitle(title if not synthetic else f"{title}\nSYNTHETIC imagery of a place that does not exist")
     if optics:
         axis = next(axes)
         axis.imshow(_true_colour(stack))

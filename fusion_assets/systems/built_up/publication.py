@@ -29,9 +29,9 @@ MAPS = Publication(
     text=(
         "Yearly maps of built-up land: probability and class of every pixel. Agreement with the labels that they were "
         "learnt from is not accuracy, and counting pixels of two years is no measure of change: take areas from the "
-        "trend of the study. NaN is no data. No licence is stated for the maps; the sources ask for acknowledgement."
+        "trend of the study. No licence is stated for the maps; the sources ask for acknowledgement."
     ),
-    asset_title="Probability and class of built-up land",
+    asset_title="Probability of built-up land",
     lineage=(
         "Median composites of {scenes} scenes, put side by side on one grid and classified by a model learnt from the "
         "labels."
@@ -47,9 +47,8 @@ MAPS = Publication(
         ),
         Band(
             "built_up",
-            "1 built-up, 0 not built-up: probability against the threshold `fusion:threshold`; NaN is no data",
+            "1 built-up, 0 not built-up: probability against the threshold `fusion:threshold`; 255 is no data",
             PALETTES["built_up"],
-            {0: ("not_built_up", "Not built-up"), 1: ("built_up", "Built-up")},
         ),
     ),
     thumbnail=("built_up",),
@@ -57,4 +56,37 @@ MAPS = Publication(
     span=_span,
     thumbnails="stac/thumbnails",
     version=versions.STAC,
+)
+
+CHANGE = Publication(
+    name="built_up_change",
+    title="Change of built-up land",
+    text=(
+        "Where built-up land changed from the first to the last year of the study. A class is named only where its "
+        "probability reaches 0.8, whatever the errors of two years have in common, and as far as the probabilities are "
+        "calibrated, which is relative to the labels. Counting pixels is no estimate of change: take that from the "
+        "trend of the study. No licence is stated for the maps; the sources ask for acknowledgement."
+    ),
+    asset_title="Confidence in the change",
+    lineage="The maps of all years of the study, compared pixel by pixel.",
+    keywords=("built-up", "settlement", "change"),
+    asset="built_up_change",
+    report="built_up_report",
+    bands=(
+        Band(
+            "change",
+            "0 cannot tell, 1 stable, not built-up, 2 stable, built-up, 3 gained, 4 lost; 255 is no data",
+            PALETTES["change"],
+        ),
+        Band(
+            "confidence",
+            "Least probability of the likeliest class, 0 to 1, also where it does not suffice; NaN is no data",
+            PALETTES["confidence"],
+        ),
+    ),
+    thumbnail=("change",),
+    products=_products,
+    span=lambda study, _: (_span(study, min(study.prediction_years))[0], _span(study, max(study.prediction_years))[1]),
+    version=versions.STAC,
+    yearly=False,
 )

@@ -10,13 +10,14 @@ import textwrap
 import numpy as np
 import pandas as pd
 
-from fusion_assets.demo.truth import is_synthetic, true_area_km2, true_built_up
+from fusion_assets.demo.truth import true_area_km2, true_built_up
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.settings import Settings
 from fusion_assets.storage.documents import read_document, read_pair, read_table
 from fusion_assets.storage.json_objects import as_written
-from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import is_synthetic
+from fusion_assets.storage.stored_rasters import open_stored
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED
@@ -112,7 +113,7 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
     for year in study.prediction_years:
         path = storage.path("built_up_prediction", region, year, "tif")
         if storage.exists(path):
-            (area,) = square_kilometres(built_up_km2(open_raster(storage.open_local(path))))
+            (area,) = square_kilometres(built_up_km2(open_stored(storage, path)))
             lines.append(f"  built-up in {year}: {area:>7} km²{_beside(truth.get((region, year)))}")
     return lines
 
@@ -143,7 +144,7 @@ def reports(study: Study, settings: Settings) -> list[str]:
 
 def _truth(study: Study, settings: Settings, region: str, year: int) -> np.ndarray | None:
     """True class of every pixel, where the imagery is simulated."""
-    if not rests_on_simulation(study, settings) or not is_synthetic(settings.archive):
+    if settings.engine != "archive" or not is_synthetic(settings.archive):
         return None
     return true_built_up(settings.archive, year, study.grid(region), study.polygon(region))
 
@@ -154,14 +155,13 @@ def write_maps(study: Study, settings: Settings) -> list[str]:
     written = []
     for region in (region.name for region in study.regions):
         paths = {year: storage.path("built_up_prediction", region, year, "tif") for year in study.prediction_years}
-        predictions = {
-            year: open_raster(storage.open_local(path)) for year, path in paths.items() if storage.exists(path)
-        }
+        predictions = {year: open_stored(storage, path) for year, path in paths.items() if storage.exists(path)}
         stack = storage.path("fused_stack", region, max(predictions, default=0), "tif")
         if predictions and storage.exists(stack):
             title = f"{study.title or study.name}: {study.region(region).called}"
+            synthetic = rests_on_simulation(study, settings, region)
             truth = _truth(study, settings, region, max(predictions))
-            picture = draw_maps(title, open_raster(storage.open_local(stack)), predictions, truth)
+            picture = draw_maps(title, open_stored(storage, stack), predictions, truth, synthetic)
             path = storage.path("maps", region, None, "png")
             storage.write_bytes(picture, path)
             written.append(path)

@@ -26,7 +26,10 @@ _STAGES = {
     "transfer": (("region_transfer",), "Say how well regions never seen are mapped; needs all regions' samples."),
     "predict": (("built_up_prediction",), "Map built-up land of one year."),
     "compare": (("built_up_trend", "built_up_change"), "Compare the years of a region."),
-    "publish": (("built_up_report", "built_up_catalog"), "Write a region's report, and the STAC catalog of its maps."),
+    "publish": (
+        ("built_up_report", "built_up_catalog", "built_up_change_catalog"),
+        "Write a region's report, and the STAC catalog of its maps.",
+    ),
 }
 
 
@@ -41,10 +44,10 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
     return [asset for assets in kinds for asset in assets(site)]
 
 
-def _publication() -> Publication:
-    from fusion_assets.systems.built_up.publication import MAPS
+def _publications() -> tuple[Publication, ...]:
+    from fusion_assets.systems.built_up.publication import CHANGE, MAPS
 
-    return MAPS
+    return MAPS, CHANGE
 
 
 def _checks(site: Site) -> list[dg.AssetChecksDefinition]:
@@ -145,7 +148,7 @@ BUILT_UP = System(
     stages=_STAGES,
     assets=_assets,
     checks=_checks,
-    publication=_publication,
+    publications=_publications,
     lacking=_lacking,
     roles=_roles,
     facts=_facts,

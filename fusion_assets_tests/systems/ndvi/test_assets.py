@@ -132,6 +132,19 @@ def test_filled_series(run):
     assert np.nanmin(filled["low"]) >= -1 and np.nanmax(filled["high"]) <= 1
 
 
+def test_everything_stored_says_that_its_imagery_is_simulated(run):
+    storage = Path(run.settings.storage)
+    for asset in ("ndvi_clear", "backscatter", "ndvi_filled"):
+        (store,) = (storage / asset / "here").glob("*.zarr")
+        opened = xr.open_zarr(store)
+        assert opened.attrs["synthetic"] == "yes" and opened.attrs["comment"].startswith("SYNTHETIC: ")
+        shown = run.result.asset_materializations_for_node(asset)[0].metadata["preview"].value
+        assert shown.startswith("SYNTHETIC: here|2016")
+    assert run.managers["documents"].stored_facts(Artifact("ndvi_model", "here", "2016"))["synthetic"] == "yes"
+    assert run.managers["tables"].stored_facts(Artifact("ndvi_evaluation", "here", "2016"))["synthetic"] == "yes"
+    assert "<strong>Synthetic.</strong>" in (storage / "ndvi_report" / "here" / "2016.html").read_text()
+
+
 def test_clear_series_has_gaps_and_no_cloud_shadow(run):
     clear = run.load("ndvi_clear")["ndvi"].values
     assert 0.1 < np.isfinite(clear).mean() < 0.9

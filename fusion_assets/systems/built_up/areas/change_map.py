@@ -17,11 +17,13 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.storage.raster_classes import named_classes
 from fusion_assets.systems.built_up.model.prediction import PROBABILITY
+from fusion_assets.systems.built_up.palettes import PALETTES
 from fusion_assets.systems.built_up.versions import CHANGE_CONFIDENCE as CONFIDENCE
 
 CHANGE, CERTAINTY = "change", "confidence"
-CLASSES = {0: "cannot tell", 1: "stable, not built-up", 2: "stable, built-up", 3: "gained", 4: "lost"}
+CLASSES = {code: each.title for code, each in named_classes(CHANGE, PALETTES).items()}
 
 
 def change_map(predictions: Mapping[int, xr.Dataset]) -> xr.Dataset:

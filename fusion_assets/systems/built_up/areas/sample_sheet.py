@@ -14,6 +14,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.stored_rasters import open_stored
 from fusion_assets.study import Study
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 
@@ -134,4 +135,4 @@ def _map(
     path = storage.path(asset, region, year, "tif")
     if not storage.exists(path):
         raise FusionError(f"{asset} of {year} is not stored: no {path}", "it to be made first", "fusion run")
-    return open_raster(storage.open_local(path)), path
+    return open_stored(storage, path), path

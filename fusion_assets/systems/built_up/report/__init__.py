@@ -18,6 +18,7 @@ from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.previews import data_uri
 from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.study.provenance import is_simulated
 from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 from fusion_assets.systems.built_up.areas import change_map
@@ -110,7 +111,7 @@ def build_report(subject: Subject, findings: Findings) -> str:
     layers = maps.layers(findings.predictions, findings.stacks, _MAPS_BYTES)
     table, document = findings.trend
     evaluation, metrics = findings.evaluation
-    synthetic = any("SYNTHETIC" in scene for export in findings.exports for scene in export.scenes)
+    synthetic = any(map(is_simulated, findings.exports))
     # A sample beside a synthetic archive was drawn from its truth.
     from_truth = synthetic and document.get("reference", {}).get("source") == ARCHIVE_SAMPLE
     study = f"{subject.study}, digest {subject.digest}"

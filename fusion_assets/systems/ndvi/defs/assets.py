@@ -20,7 +20,9 @@ from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, Table
 from fusion_assets.reports.server import report_url
+from fusion_assets.storage.simulation import MARK, are_simulated, is_marked
 from fusion_assets.study import Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi import section
 from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs, no_worse_result
@@ -76,6 +78,9 @@ def _write(site: Site, asset: str, region: str, year: int, series: Raster, encod
     from fusion_assets.systems.ndvi.observations import PALETTES
 
     storage, facts = Storage(site.settings.storage), site.facts(asset, region, str(year))
+    scenes = map(str, series["scenes"].values) if "scenes" in series.coords else ()
+    # Of services that do not name their archive the scenes tell, and what is made of a series tells on.
+    facts |= MARK if are_simulated(scenes) or is_marked(series.attrs) else {}
     path = storage.path(asset, region, year, "json")
     return write_cube(series, storage, path, encodings=encodings, facts=facts, palettes=PALETTES)
 
@@ -212,6 +217,7 @@ def _ndvi_filled(site: Site) -> dg.AssetsDefinition:
         with as_written(f"{requests.MODEL} of {region} {year}", f"make it anew: fusion run --select {requests.MODEL}"):
             fitted = fitted_from_dict(unpacked(inputs[requests.MODEL]["estimator"]))
         series = filling.filled(fitted, clear, backscatter, days)
+        series = series.assign_attrs(MARK if is_marked(clear.attrs) else {})
         cube = _write(site, requests.FILLED, region, year, series, filling.LAYERS)
         metadata = {"method": use.method, "dates": cube.dates, "valid_share": cube.stats[NDVI]["valid_share"]}
         yield dg.Output(cube, data_version=dg.DataVersion(cube.digest), metadata=readable(metadata))
@@ -268,7 +274,6 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
 
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
-        from fusion_assets.demo.truth import is_synthetic
         from fusion_assets.systems.ndvi import report
         from fusion_assets.systems.ndvi.gap_filling import cube_filling as filling
 
@@ -292,7 +297,7 @@ def _ndvi_report(site: Site) -> dg.AssetsDefinition:
                 client.name,
                 wanted,
                 made,
-                any(is_synthetic(request.archive) for request in wanted),
+                is_marked(inputs[requests.CLEAR].attrs) or rests_on_simulation(study, settings, region),
             ),
             inputs[requests.CLEAR],
             inputs.get(requests.BACKSCATTER),
