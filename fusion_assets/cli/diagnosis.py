@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
 from fusion_assets.imagery.engines.tolerance import tolerated
+from fusion_assets.redaction import redacted
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.scenes import Scene
+
+_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,29 @@ class Diagnosis:
             return
         try:
             self.findings.append(Finding(subject, "ok", work()))
-        except FusionError as error:
-            self.findings.append(Finding(subject, "FAIL", str(error)))
+        except Exception as error:
+            self.findings.append(_failed(subject, error))
+
+    def gather(self, subject: str, work: Callable[[], object]) -> None:
+        """Add the findings of `work`, which looks at several things; one of its own where it does not come to its end.
+
+        Args:
+            subject: of that finding.
+            work: calls `look`.
+        """
+        try:
+            work()
+        except Exception as error:
+            self.findings.append(_failed(subject, error))
+
+
+def _failed(subject: str, error: Exception) -> Finding:
+    """What is wrong; whatever libraries raise is named, for the other findings must not be lost with it."""
+    if isinstance(error, FusionError):
+        return Finding(subject, "FAIL", str(error))
+    said = next(iter(redacted(error).splitlines()), "")[:_SHOWN]
+    text = f"could not be looked at: {type(error).__name__}" + (f": {said}" if said else "")
+    return Finding(subject, "FAIL", text)
 
 
 def usable(scenes: Sequence[Scene], request: ExportRequest, tolerance: float) -> int:

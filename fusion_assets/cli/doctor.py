@@ -21,7 +21,7 @@ from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import present, sections_of
+from fusion_assets.orchestration.system import System, present, sections_of
 from fusion_assets.redaction import public_url
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
@@ -56,15 +56,19 @@ def diagnose(settings: Settings) -> list[Finding]:
     if site is not None:
         diagnosis.look("Dagster instance", partial(check_instance, site.study.name))
         diagnosis.look("operations", partial(_operations, site), "storage")
-    _ENGINES[settings.engine](diagnosis, settings, site)
+    diagnosis.gather(settings.engine, partial(_ENGINES[settings.engine], diagnosis, settings, site))
     if site is not None:
         for system in present(SYSTEMS, site.study):
-            for look in system.looks(site):
-                if not look.engines or settings.engine in look.engines:
-                    diagnosis.look(look.subject, look.work, *look.needs, *_outlines_of(site.study))
+            diagnosis.gather(system.name, partial(_look_at_system, diagnosis, settings, site, system))
     if settings.dask_scheduler:
         diagnosis.look("dask cluster", partial(_cluster, settings))
     return diagnosis.findings
+
+
+def _look_at_system(diagnosis: Diagnosis, settings: Settings, site: Site, system: System) -> None:
+    for look in system.looks(site):
+        if not look.engines or settings.engine in look.engines:
+            diagnosis.look(look.subject, look.work, *look.needs, *_outlines_of(site.study))
 
 
 def _look_at_archive(diagnosis: Diagnosis, settings: Settings, site: Site | None) -> None:

@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fusion_assets {version('fusion-assets')}")
     names = [*_OWN[:3], *(command.name for command in of_systems), *_OWN[3:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
-    demo = commands.add_parser("demo", help="build the synthetic demo archive if absent, and run everything on it")
+    demo = commands.add_parser(
+        "demo",
+        help="build the synthetic demo archive if absent, and run everything on it",
+        epilog="example: FUSION_STORAGE=/tmp/demo fusion demo",
+    )
     demo.set_defaults(command=_demo)
     run = commands.add_parser(
         "run",
@@ -108,15 +112,24 @@ def _parser() -> argparse.ArgumentParser:
         for flags, keywords in (REGIONS, YEARS, SELECTION):
             parts.add_argument(*flags, **keywords)
     for each in of_systems:
-        added = commands.add_parser(each.name, help=each.help)
+        epilog = f"examples: {each.examples}" if each.examples else None
+        added = commands.add_parser(each.name, help=each.help, epilog=epilog)
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
         added.set_defaults(command=partial(_of_a_system, each))
     verification.add_parser(commands)
-    doctor = commands.add_parser("doctor", help="say what is configured, what is missing and how to fix it")
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is configured, what is missing and how to fix it",
+        epilog="example: FUSION_STUDY=nairobi.yaml fusion doctor",
+    )
     doctor.set_defaults(command=_doctor)
-    ui = commands.add_parser("ui", help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1")
-    ui.add_argument("--port", type=_port, default=3000)
+    ui = commands.add_parser(
+        "ui",
+        help="serve the Dagster web UI with sensors and schedules, on 127.0.0.1",
+        epilog="example: fusion ui --port 4000",
+    )
+    ui.add_argument("--port", type=_port, default=3000, help="of the web UI (3000 by default); reports are on the next")
     ui.set_defaults(command=_ui)
     init.add_parser(commands)
     catalog.add_parser(commands)

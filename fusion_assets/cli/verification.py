@@ -27,7 +27,11 @@ _SHOWN = 20
 
 def add_parser(commands: Any) -> None:
     """Add `fusion verify` to the commands."""
-    parser = commands.add_parser("verify", help="read all that is stored, and name what is not as it was made")
+    parser = commands.add_parser(
+        "verify",
+        help="read all that is stored, and name what is not as it was made",
+        epilog="examples: fusion verify; fusion verify --region nairobi --select built_up_prediction",
+    )
     for flags, keywords in (REGIONS, YEARS, SELECTION):
         parser.add_argument(*flags, **keywords)
     parser.set_defaults(command=verify)

@@ -71,12 +71,14 @@ class Command:
         help: one line.
         arguments: one each.
         run: what it does for a site; returns what to print.
+        examples: of whole commands, separated by `; `.
     """
 
     name: str
     help: str
     arguments: tuple[Argument, ...]
     run: Callable[[Site, Namespace], str]
+    examples: str = ""
 
 
 @dataclass(frozen=True)

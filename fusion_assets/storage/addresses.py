@@ -9,17 +9,25 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.disk_space import temporary_files
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
+from fusion_assets.storage.patience import options_of
 
 if TYPE_CHECKING:
     import fsspec
 
 PACKAGES = {"s3": "fusion-assets[cloud]", "gs": "fusion-assets[cloud]", "gcs": "fusion-assets[cloud]", "az": "adlfs"}
+
+_BROKEN = {
+    "ConnectionError", "TimeoutError", "Timeout",
+    "ClientConnectionError", "ClientPayloadError",  # aiohttp: http, gs
+    "HTTPClientError", "IncompleteRead",  # botocore: s3
+    "ServiceRequestError", "ServiceResponseError",  # azure: az
+}  # fmt: skip
 
 
 @contextmanager
@@ -49,15 +57,15 @@ def io_errors(action: str, url: str, expected: str, remedy: str) -> Iterator[Non
 
 def _transient(error: Exception) -> bool:
     """Whether nobody answered or the connection broke; by name, for each store's client has classes of its own."""
-    names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"ConnectionError", "ClientConnectionError", "TimeoutError", "Timeout"})
+    return any(kind.__name__ in _BROKEN for kind in type(error).__mro__)
 
 
-def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def file_system(url: str, **login: Any) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of an address, and the path in it.
 
     Args:
         url: a local path or any fsspec URL.
+        login: options of the file system; by default it looks for one itself.
 
     Raises:
         FusionError: there is none, or its package is not installed.
@@ -68,7 +76,7 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     try:
         with io_errors("open", url, "a directory or a URL fsspec knows (file, memory, gs, s3)", "set FUSION_STORAGE"):
             # Other processes write too: a listing that was true once is never looked up again.
-            return fsspec.core.url_to_fs(url, use_listings_cache=False)
+            return fsspec.core.url_to_fs(url, use_listings_cache=False, **options_of(url), **login)
     except FusionError as error:
         package = PACKAGES.get(protocol)
         if package and "ImportError" in error.found:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,13 +24,15 @@ import xarray as xr
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage import cube_pieces as pieces
-from fusion_assets.storage.checked_stores import checked_store, digest_of, is_description
+from fusion_assets.storage.checked_stores import CheckedStore, checked_store, digest_of, is_description
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.leftovers import STALE_AFTER_S
 from fusion_assets.storage.raster_contents import Palettes
+from fusion_assets.storage.raster_files import LARGEST_BYTES
 from fusion_assets.storage.root import Storage
 
 CHUNK = 256
+_AXES = ("time", "y", "x")
 _STAMP = "%Y%m%dT%H%M%S"
 _CF = "CF-1.11"
 Encodings = Mapping[str, Mapping[str, Any]]
@@ -170,9 +173,31 @@ def open_cube(storage: Storage, path: str, record: Mapping[str, Any], command: s
 
     with as_written(place, remedy):
         store = checked_store(storage, place, noted, remedy)
+        _check_sizes(store, place, record.get("dates"), remedy)
         opened = xr.open_zarr(store, consolidated=True, decode_coords="all", chunks={})
         wide = {name: band.astype(np.float32) for name, band in opened.data_vars.items() if band.dtype == np.float64}
         return opened.assign(wide)
+
+
+def _check_sizes(store: CheckedStore, place: str, dates: Any, remedy: str) -> None:
+    """Refuse a store before its own word on its size is believed: axes are read whole, chunks are unpacked whole.
+
+    Raises:
+        FusionError: declared sizes beyond what is read here, or layers that are not (time, y, x) of its axes.
+    """
+    import zarr
+
+    layers = dict(zarr.open_group(store, mode="r", zarr_format=2, use_consolidated=True).arrays())
+    axes = [layers[name].shape[0] for name in _AXES]
+    if dates is not None and axes[0] != dates:
+        raise FusionError(f"{place} has {axes[0]} dates", f"{dates}, as they were written", remedy)
+    for name, layer in layers.items():
+        whole = math.prod(layer.chunks if layer.ndim == len(_AXES) else layer.shape) * layer.dtype.itemsize
+        if whole > LARGEST_BYTES:
+            found = f"{place}/{name} takes {whole >> 20} MiB at once"
+            raise FusionError(found, f"at most {LARGEST_BYTES >> 20} MiB", remedy)
+        if layer.ndim == len(_AXES) and list(layer.shape) != axes:
+            raise FusionError(f"{place}/{name} is of {layer.shape}", f"{tuple(axes)}, as its axes are", remedy)
 
 
 def changed_files(storage: Storage, path: str, record: Mapping[str, Any]) -> list[str]:

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.storage.raster_files import open_file
+from fusion_assets.storage.raster_files import GDAL_ERRORS, open_file
 
 TILE = 512
 PREVIEW_PIXELS = 512
@@ -95,7 +94,7 @@ def said_digest(path: Path) -> str:
     try:
         with open_file(path) as source:
             return str(source.tags().get(DIGEST_TAG, ""))
-    except RasterioError:
+    except GDAL_ERRORS:
         return ""
 
 
@@ -112,7 +111,7 @@ def content_digest(path: Path, shown: str) -> str:
             units = {name: unit or "" for name, unit in zip(names, source.units, strict=True)}
             grid = Grid(crs, source.transform, *source.shape)
             return contents(source, grid, names, units, None)[0]
-    except (RasterioError, OSError, AttributeError) as error:
+    except (*GDAL_ERRORS, OSError, AttributeError) as error:
         raise FusionError(
             f"{shown} cannot be read as a raster: {error.__cause__ or error}", "a whole GeoTIFF", "make it anew"
         ) from None

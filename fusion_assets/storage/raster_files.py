@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Interleaving
 from rasterio.env import ensure_env_with_credentials
-from rasterio.errors import NotGeoreferencedWarning
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from fusion_assets.storage.raster_places import UnfitFile, gdal_name
@@ -28,6 +29,8 @@ SCENE_FORMATS = (*GEOTIFF, "JP2OpenJPEG", "netCDF", "Zarr")
 LARGEST_BYTES = 256 << 20
 """Of pixels that are taken into memory at once: a block of a file, which is always decoded whole, or a window."""
 MOST_BANDS = 4096
+GDAL_ERRORS = (RasterioError, CPLE_BaseError)
+"""What reading a damaged file raises, with OSError: some of GDAL's own errors are none of rasterio's."""
 GDAL_OPTIONS = {
     # Nothing beside a file says what is in it, and nothing is looked for there at every block.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",

@@ -10,7 +10,6 @@ import numpy as np
 import rasterio
 import xarray as xr
 from dask.base import tokenize
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError, Replaced
@@ -18,7 +17,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.addresses import local_copy
 from fusion_assets.storage.raster_contents import DIGEST_TAG, DTYPE_TAG, TAG_PREFIX
-from fusion_assets.storage.raster_files import GDAL_OPTIONS, check_window, number_type, open_file
+from fusion_assets.storage.raster_files import GDAL_ERRORS, GDAL_OPTIONS, check_window, number_type, open_file
 from fusion_assets.storage.raster_places import UnfitFile
 
 REMAKE = "remove the file and make it again: fusion run --select <asset> --region <region> --years <year>"
@@ -62,7 +61,7 @@ def open_raster(url: str | Path, chunks: int = 1024, *, masked: bool | None = No
             tags = {key[len(TAG_PREFIX) :].lower(): v for key, v in source.tags().items() if key.startswith(TAG_PREFIX)}
     except UnfitFile as unfit:
         raise _damaged(shown, unfit.reason) from None
-    except (RasterioError, OSError) as error:
+    except (*GDAL_ERRORS, OSError) as error:
         raise _damaged(shown, error.__cause__ or error) from None
     pixels = da.map_blocks(
         _read_block,
@@ -119,7 +118,7 @@ def _read_block(
             )
     except UnfitFile as unfit:
         problem = _damaged(shown, unfit.reason)
-    except (RasterioError, OSError) as error:
+    except (*GDAL_ERRORS, OSError) as error:
         problem = _damaged(shown, error.__cause__ or error)
     # Raised outside the handler: GDAL's errors cannot be pickled, and as context they would keep this one from
     # coming back whole from a worker process.

@@ -26,7 +26,6 @@ import rasterio
 import rasterio.shutil
 import xarray as xr
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
@@ -44,6 +43,7 @@ from fusion_assets.storage.raster_contents import (
     is_class,
     preview,
 )
+from fusion_assets.storage.raster_files import GDAL_ERRORS
 from fusion_assets.storage.raster_reading import open_raster
 
 __all__ = ["RasterFile", "open_raster", "write_raster"]
@@ -178,7 +178,7 @@ def _workspace(directory: str | Path | None, pixel_bytes: int) -> Iterator[Path]
         shutil.rmtree(work, ignore_errors=True)
         if why := why_full(error):
             raise full(root, why, None, "set TMPDIR to a larger disk") from error
-        if isinstance(error, RasterioError):
+        if isinstance(error, GDAL_ERRORS):
             raise FusionError(
                 f"no raster could be written in {root}: {error}", "a working disk", "set TMPDIR"
             ) from error
@@ -230,7 +230,7 @@ def _write_blocks(
         lazy = [[dataset[name].data[rows, cols] for name in names] for rows, cols in batch]
         try:
             (computed,) = dask.compute(lazy)
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             raise FusionError(f"pixels could not be read: {error}", "whole source files", "check the files") from error
         for (rows, cols), bands in zip(batch, computed, strict=True):
             values = np.stack([_stored(band, name, dtype, nodata) for name, band in zip(names, bands, strict=True)])

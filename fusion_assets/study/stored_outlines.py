@@ -17,6 +17,7 @@ from fusion_assets.study.regions import FeatureSelection
 from fusion_assets.study.sections import Sections
 
 _FOLDER = "_outlines"
+_MOST_DEGREES = 360  # outlines across the antimeridian are written beyond 180
 _TOLERANCE_DEGREES = 1e-4
 """About 10 m. Administrative outlines have many more corners than pixels can show, and all travel with each request."""
 
@@ -79,6 +80,11 @@ def _outline(storage: Storage, path: str, chosen: dict[str, str]) -> shapely.Geo
     try:
         outline = shapely.geometry.shape(feature["geometry"])
         problem = "" if outline.is_valid and not outline.is_empty and outline.area else "encloses no area"
+        west, south, east, north = outline.bounds or (0, 0, 0, 0)
+        if max(abs(west), abs(east)) > _MOST_DEGREES or max(abs(south), abs(north)) > 90:
+            problem = "lies beyond the globe"
+        if outline.geom_type not in ("Polygon", "MultiPolygon"):
+            problem = f"holds a {outline.geom_type}"
         if feature["properties"] != chosen:
             problem = f"is of {str(feature['properties'])[:80]}"
     except Exception as error:  # shapely and numpy meet odd coordinates at any place

@@ -4,9 +4,11 @@ import logging
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
+from fusion_assets.errors import Unreachable
 from fusion_assets.imagery import retries
 from fusion_assets.imagery.retries import bounded, deadline
 
@@ -43,3 +45,20 @@ except TimeoutError:
 def test_nothing_is_waited_for_when_no_time_is_left(seconds):
     with pytest.raises(TimeoutError), deadline(seconds):
         bounded(lambda: time.sleep(5))
+
+
+def test_those_who_say_nothing_are_asked_less_often_than_those_who_say_no(monkeypatch):
+    monkeypatch.setattr(retries, "sleep", lambda seconds: None)
+    asked = []
+
+    def silent(seconds):
+        asked.append(seconds)
+        time.sleep(seconds)
+        raise Unreachable("no answer")
+
+    policy = retries.RetryPolicy(attempts=5, pause=0.01, growth=1, patience=0.3)
+    for seconds, times in ((0.0, 5), (0.2, 2)):
+        asked.clear()
+        with pytest.raises(Unreachable):
+            policy.ask(partial(silent, seconds))
+        assert len(asked) == times

@@ -1,3 +1,3 @@
 """Which generators there are."""
 
-GENERATORS = ("items", "models", "rasters", "samples", "servers", "settings", "stored_files", "studies")
+GENERATORS = ("items", "models", "rasters", "samples", "servers", "services", "settings", "stored_files", "studies")

@@ -42,7 +42,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
     """See the package."""
     random = np.random.default_rng(seed)
     for number in range(count):
-        way = str(random.choice(list(_WAYS)))
+        way = str(random.choice(list(WAYS)))
         file = str(random.choice(["catalog.json", "collection.json", "s1.json"]))
         times = int(random.choice([1, 10**6]))
         what = f"{way} at {file}, {'once' if times == 1 else 'always'}"
@@ -69,7 +69,7 @@ def _items(way: str, file: str, times: int, folder: Path) -> list[str]:
             if path.name == file and left.times > 0:
                 left.times -= 1
                 try:
-                    _WAYS[way](self, content)
+                    WAYS[way](self, content)
                 except OSError:
                     self.close_connection = True
             elif content:
@@ -158,7 +158,7 @@ def _saying(body: bytes) -> Say:
     return lambda handler, content: handler.send(200, body)
 
 
-_WAYS: dict[str, Say] = {
+WAYS: dict[str, Say] = {
     "silent": _silent,
     "silent after its head": _silent_after_head,
     "trickling": _trickling,

@@ -1,5 +1,7 @@
 """Series as Zarr: whole or not at all, on a disk and elsewhere."""
 
+import json
+
 import dask
 import dask.array as da
 import numpy as np
@@ -214,3 +216,29 @@ def test_a_file_of_another_content_is_refused_when_it_is_read_and_by_name(tmp_pa
     chunk.unlink()
     with pytest.raises(Replaced, match="is not there any more"):
         loaded.compute()
+
+
+@pytest.mark.parametrize(
+    ("layer", "declared", "said"),
+    [
+        ("ndvi", {"chunks": [3, 30_000, 30_000]}, "takes 5149 MiB at once"),
+        ("ndvi", {"shape": [3, 30_000, 520]}, r"is of \(3, 30000, 520\)"),
+        ("ndvi", {"dtype": "|V300000000"}, "cannot be used"),
+        ("time", {"shape": [10**12], "chunks": [3]}, "has 1000000000000 dates"),
+        ("x", {"shape": [10**12], "chunks": [520]}, "MiB at once|as its axes are|is of"),
+        ("x", {"shape": []}, "cannot be used"),
+    ],
+)
+def test_declared_sizes_are_not_believed(tmp_path, layer, declared, said):
+    manager = managers(str(tmp_path), lambda *place: FACTS)["cubes"]
+    cube, _ = written(manager)
+    path, storage = manager.path(PLACE), manager.storage
+    place = store.beside(path, cube.name)
+    told = json.loads(storage.read_bytes(f"{place}/.zmetadata"))
+    told["metadata"][f"{layer}/.zarray"] |= declared
+    storage.write_bytes(json.dumps(told).encode(), f"{place}/.zmetadata")
+    # As of before there were digests.
+    record = cube.to_dict() | {"noted": {}, "size": sum(storage.sizes(place).values())}
+    with pytest.raises(FusionError, match=said) as caught:
+        store.open_cube(storage, path, record, "fusion run")
+    assert "fusion run" in caught.value.remedy

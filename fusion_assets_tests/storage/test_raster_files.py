@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from rasterio._err import CPLE_AppDefinedError
 
 import fusion_assets
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.compositing.gdal import with_retries
 from fusion_assets.imagery.compositing.headers import read_header
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.scenes import SceneFile
@@ -109,3 +111,11 @@ def test_nothing_opens_a_raster_of_any_format(path):
             modes = [argument.value for argument in call.args[1:] if isinstance(argument, ast.Constant)]
             named = any(keyword.arg in ("driver", None) for keyword in call.keywords)
             assert named or modes in (["w"], ["r+"]), f"line {call.lineno}"
+
+
+def test_errors_that_are_gdals_own_are_named_as_well(tmp_path):
+    def read():
+        raise CPLE_AppDefinedError(3, 1, "the GeoAsciiParams tag has only 29 values")
+
+    with pytest.raises(UnreadableFile, match="GeoAsciiParams"):
+        with_retries(str(tmp_path / "a.tif"), read)

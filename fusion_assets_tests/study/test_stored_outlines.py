@@ -1,5 +1,7 @@
 """Regions whose outline Earth Engine keeps: asked for when needed, once, and never again."""
 
+import json
+
 import pytest
 
 from fusion_assets.errors import FusionError
@@ -59,3 +61,35 @@ def test_features_that_do_not_exist_are_named(service, tmp_path):
     study = configured_study(settings_of(service, tmp_path, str(tmp_path / "s.yaml")))
     with pytest.raises(FusionError, match="no feature where ADM2_NAME = Bagmatty"):
         study.grid("r")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: f"[{text}]",
+        lambda text: "[" * 100_000,
+        lambda text: text.replace("Polygon", "Point"),
+        lambda text: text.replace("coordinates", "corners"),
+        lambda text: text.replace("84.95", "NaN"),
+        lambda text: text.replace("84.95", "8e99"),
+        lambda text: text.replace("84.95", "[1]"),
+        lambda text: text.replace("Bagmati", "Bagmatty"),
+        lambda text: text.replace('"properties"', '"facts"'),
+        lambda text: json.dumps(json.loads(text) | {"geometry": None}),
+        lambda text: json.dumps(
+            json.loads(text) | {"geometry": {"type": "LineString", "coordinates": [[0, 0], [1, 1]]}}
+        ),
+        lambda text: json.dumps(json.loads(text) | {"geometry": {"type": "Polygon", "coordinates": []}}),
+    ],
+)
+def test_a_damaged_outline_is_named_with_what_to_do(spoil, service, tmp_path):
+    settings = settings_of(service, tmp_path)
+    configured_study(settings).polygon("bagmati")
+    (file,) = (tmp_path / "data" / "_outlines").glob("*.geojson")
+    file.write_text(spoil(file.read_text()))
+    with pytest.raises(FusionError, match=file.name) as caught:
+        configured_study(settings).grid("bagmati")
+    assert caught.value.remedy == "remove it: the outline is then fetched anew"
+    assert len(str(caught.value)) < 1000

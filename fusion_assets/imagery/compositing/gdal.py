@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import rasterio
-from rasterio.errors import RasterioError
 
 from fusion_assets.imagery.compositing.limits import FILE_LIMITS, FileLimits
 from fusion_assets.imagery.compositing.servers import Silence, host, said
@@ -17,7 +16,7 @@ from fusion_assets.imagery.heartbeat import waiting_for
 from fusion_assets.imagery.retries import RetryPolicy, bounded, deadline
 from fusion_assets.imagery.unreadable import ATTEMPTS, UnreadableFile, UnusableScene
 from fusion_assets.redaction import public_url
-from fusion_assets.storage.raster_files import GDAL_OPTIONS
+from fusion_assets.storage.raster_files import GDAL_ERRORS, GDAL_OPTIONS
 from fusion_assets.storage.raster_places import UnfitFile, is_on_web
 
 _RETRIES = RetryPolicy(ATTEMPTS, pause=0.2)
@@ -113,7 +112,7 @@ def _attempt(href: str, read: Callable[[], _T], limits: FileLimits | None = None
         return read()
     except UnfitFile as unfit:
         problem: UnreadableFile = UnusableScene(href, unfit.reason, unfit.expected, unfit.remedy)
-    except (RasterioError, OSError, ValueError) as error:
+    except (*GDAL_ERRORS, OSError, ValueError) as error:
         reason = str(error.__cause__ or error).replace(href, public_url(href)).strip() or type(error).__name__
         problem = UnreadableFile(href, reason, transient=bool(_PASSING.search(reason)))
         if limits is not None and not _LASTING.search(reason):

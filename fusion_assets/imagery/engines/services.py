@@ -12,6 +12,8 @@ from fusion_assets.imagery.retries import bounded, deadline
 from fusion_assets.redaction import public_url
 
 TRANSIENT_CODES = {429, 500, 502, 503, 504}
+ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What code that trusts an answer raises where it is of another shape."""
 _T = TypeVar("_T")
 
 
@@ -62,14 +64,58 @@ def within(work: Callable[[], _T], about: str, seconds: float, remedy: str) -> _
     """What `work` returns or raises, unless it takes too long: then it is left behind in its thread.
 
     Raises:
-        FusionError: no answer in time.
+        Unreachable: no answer in time.
     """
     try:
         with deadline(seconds):
-            return bounded(work)
+            return bounded(work, about)
     except TimeoutError:
         pass
-    raise FusionError(f"{about}: no answer within {seconds:g} s", "an answer", remedy)
+    raise Unreachable(f"{about}: no answer within {seconds:g} s", "an answer", remedy)
+
+
+def is_text(value: object) -> bool:
+    """Whether a value of an answer is a text that can be written anywhere: JSON can spell halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+class Undocumented(ValueError):
+    """What is odd about an answer, in words that are safe to print."""
+
+
+def documented(work: Callable[[], _T], about: str, service: str) -> _T:
+    """What `work` makes of an answer; whatever breaks where that is of another shape than documented is one line.
+
+    Args:
+        work: uses an answer.
+        about: what was asked for.
+        service: by name.
+
+    Raises:
+        FusionError: in place of any of `ODD`.
+    """
+    try:
+        return work()
+    except ODD as error:
+        problem = undocumented(about, service, error)
+    raise problem
+
+
+def undocumented(about: str, service: str, error: BaseException) -> FusionError:
+    """The error for an answer of another shape than documented.
+
+    Args:
+        about: what was asked for.
+        service: by name.
+        error: what broke on it.
+    """
+    # Texts of other errors may repeat the answer, and with it whatever is in there.
+    why = str(error) if isinstance(error, Undocumented) else type(error).__name__
+    return FusionError(
+        f"{about}: {service} answers in a form that it does not document ({why})",
+        "an answer as documented",
+        "check the address, and that no proxy answers in its place; try again later",
+    )
 
 
 def service_error(about: str, text: str, passing: bool, remedies: Mapping[str, str]) -> FusionError:

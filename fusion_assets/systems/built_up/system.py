@@ -124,6 +124,7 @@ _EXPORT = Command(
         (("--force",), {"action": "store_true", "help": "replace a file that exists"}),
     ),
     _export,
+    "fusion export areas.gpkg; fusion export areas.csv --region nairobi --years 2018-2020 --force",
 )
 _SAMPLE = Command(
     "sample",
@@ -137,6 +138,7 @@ _SAMPLE = Command(
         (("--seed",), {"type": int, "default": 0, "metavar": "S", "help": "the same seed draws the same points"}),
     ),
     _sample,
+    "fusion sample --year 2019 --points 400 --seed 1 points.csv",
 )
 BUILT_UP = System(
     name="built_up",

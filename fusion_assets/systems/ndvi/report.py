@@ -18,6 +18,7 @@ from fusion_assets.reports.page import render
 from fusion_assets.reports.source_tables import citation, software
 from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
+from fusion_assets.systems.ndvi.judgement import worse_than_interpolation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,7 @@ def build_report(
         errors=pictures.draw_errors(evaluation, subject.method),
         scenes=scenes,
         few_scenes=scenes < FEW_SCENES,
+        against=worse_than_interpolation(evaluation, subject.method),
         tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
         sources=sources,
         legend=pictures.LEGEND,

@@ -22,6 +22,7 @@ from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi.gap_filling.cube_filling import SOURCES, target_days
 from fusion_assets.systems.ndvi.section import grid_of
 from fusion_assets.systems.registry import SYSTEMS
+from fusion_assets_tests.chromium import reading
 from fusion_assets_tests.test_real_places import STUDIES
 from fusion_assets_tests.whole_studies import load_study, study_of
 
@@ -173,9 +174,20 @@ def test_evaluation_and_report(run):
     assert f"2015-11-02 to 2017-03-01; {dates} dates" in page and "classes 4, 5, 6" in page
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_report_in_a_browser(run, tmp_path, width):
+    with reading(tmp_path) as opened:
+        driver = opened(run.load("ndvi_report", kind="documents"), width)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width, "scrolls sideways"
+        body = driver.find_element("tag name", "body").text
+        assert "Synthetic." in body and "Contains modified Copernicus Sentinel data" in body
+
+
 def test_checks_pass(run):
     checks = {check.check_name: check.passed for check in run.result.get_asset_check_evaluations()}
-    assert checks == dict.fromkeys(["enough_clear", "ndvi_varies", "decibels", "filled", "within_bounds"], True)
+    names = ["enough_clear", "ndvi_varies", "decibels", "filled", "within_bounds", "no_worse_than_interpolation"]
+    assert checks == dict.fromkeys(names, True)
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusion_assets.imagery.retries import ANSWER_SECONDS, CONNECT_SECONDS, SILENCE_SECONDS, RetryPolicy
+from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, RetryPolicy
+from fusion_assets.storage.patience import CONNECT_SECONDS, SILENCE_SECONDS
 
 _RETRIES = RetryPolicy()
 
@@ -36,7 +37,7 @@ class Limits:
     search_seconds: float = 900.0
     signing_seconds: float = 600.0
     page_sizes: tuple[int, ...] = (200, 100, 50, 10)
-    most_bytes: int = 100_000_000
+    most_bytes: int = ANSWER_BYTES
     most_items: int = 50_000
     most_catalogs: int = 20_000
     most_empty_pages: int = 20

@@ -169,7 +169,7 @@ def _signed(items: list[pystac.Item], limits: Limits) -> list[pystac.Item]:
     """Items whose files the Planetary Computer lets everybody read for a while."""
     import planetary_computer
 
-    from fusion_assets.imagery.engines.archive.web import passing
+    from fusion_assets.imagery.answers import passing
 
     try:
         with deadline(limits.signing_seconds):

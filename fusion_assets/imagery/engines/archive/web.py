@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin
 
 import requests
 from pystac_client.stac_api_io import StacApiIO
-from requests.exceptions import ChunkedEncodingError
-from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.answers import READ_OF_REFUSALS, TooLong, content_of, passing, passing_status, retry_after
 from fusion_assets.imagery.engines.archive.documents import parsed
 from fusion_assets.imagery.engines.archive.limits import LIMITS, Limits
 from fusion_assets.imagery.retries import bounded, deadline, remaining
 from fusion_assets.redaction import public_url, redacted
 
-_SAID, _READ_OF_REFUSALS, _PIECE = 300, 20_000, 1 << 16
-_PASSING = {408, 425, 429}
-_LASTING = {501, 505, 511}
+_SAID = 300
 _REMEDIES = {
     401: "set FUSION_ARCHIVE (or `archive:` in the study) to an archive that your credentials let you read",
     403: "set FUSION_ARCHIVE (or `archive:` in the study) to an archive that your credentials let you read",
@@ -176,9 +171,9 @@ class Web(StacApiIO):
             raise Refusal(f"{place} redirects searches to {public_url(response.url)}", 308)
         if 200 <= status < 300:
             return content.decode("utf-8", errors="replace")
-        pause = _retry_after(response.headers.get("Retry-After"))
+        pause = retry_after(response.headers.get("Retry-After"))
         words = f"status {status} from {place}: {_said(response, content)}"
-        raise Refusal(words + (f"; try again in {pause:g} s" if pause else ""), status, _passing_status(status), pause)
+        raise Refusal(words + (f"; try again in {pause:g} s" if pause else ""), status, passing_status(status), pause)
 
     def _send(self, wanted: _Request) -> tuple[requests.Response, bytes]:
         inside = {"json": dict(wanted.parameters)} if wanted.method == "POST" else {"params": dict(wanted.parameters)}
@@ -194,35 +189,11 @@ class Web(StacApiIO):
             return response, self._content(response)
 
     def _content(self, response: requests.Response) -> bytes:
-        """All of an answer; of a refusal, what people read of it."""
-        pieces: list[bytes] = []
-        size, most = 0, self.limits.most_bytes if response.ok else _READ_OF_REFUSALS
-        while piece := response.raw.read1(_PIECE, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if remaining() <= 0:  # whoever waited has left
-                raise TimeoutError("no answer in time")
-            if size > most:
-                if response.ok:
-                    place = public_url(response.url)
-                    raise Refusal(f"{place} answers with more than {most:,} bytes, and there may be no end of them")
-                break
-        return b"".join(pieces)
-
-
-def passing(error: BaseException) -> bool:
-    """Whether the same request may succeed later: nobody answered, or hung up, or said that it is busy or failing."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return _passing_status(response.status_code)
-    if isinstance(error, requests.exceptions.SSLError):
-        return "CERTIFICATE" not in str(error).upper()
-    broken = requests.ConnectionError | requests.Timeout | TimeoutError | ChunkedEncodingError
-    return isinstance(error, broken | ProtocolError | ReadTimeoutError)
-
-
-def _passing_status(status: int) -> bool:
-    return status in _PASSING or (status >= 500 and status not in _LASTING)
+        try:
+            return content_of(response, self.limits.most_bytes)
+        except TooLong:
+            what = f"answers with more than {self.limits.most_bytes:,} bytes, and there may be no end of them"
+            raise Refusal(f"{public_url(response.url)} {what}") from None
 
 
 def next_link(page: Mapping[str, Any], method: str) -> Mapping[str, Any] | None:
@@ -252,7 +223,7 @@ def _next(page: Mapping[str, Any], current: _Request, first: _Request) -> _Reque
 
 def _said(response: requests.Response, body: bytes) -> str:
     """What a server says of its refusal, short and harmless."""
-    text = body[:_READ_OF_REFUSALS].decode("utf-8", errors="replace")
+    text = body[:READ_OF_REFUSALS].decode("utf-8", errors="replace")
     if "html" in response.headers.get("Content-Type", ""):
         return _printable(str(response.reason))
     try:
@@ -267,17 +238,3 @@ def _said(response: requests.Response, body: bytes) -> str:
 
 def _printable(text: str) -> str:
     return " ".join(redacted(text).split())[:_SAID]
-
-
-def _retry_after(header: str | None) -> float:
-    """Seconds that a Retry-After header asks for, as a number or as a date; 0 without one."""
-    if header is None:
-        return 0.0
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except (ValueError, TypeError, OverflowError):
-            return 0.0
-    return 0.0 if math.isnan(seconds) else max(seconds, 0.0)

@@ -7,18 +7,21 @@ returns what was found, in words without secrets.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines import services
 from fusion_assets.imagery.engines.earth_engine import tasks
 from fusion_assets.imagery.engines.earth_engine.connection import (
+    PUBLIC_ENDPOINT,
     REQUESTS_AT_ONCE,
     Connection,
     credentials_for,
     earth_engine_error,
+    read,
     stored_sign_in,
 )
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
@@ -28,11 +31,12 @@ from fusion_assets.redaction import public_url
 
 LIMIT_SECONDS = 20
 """Longer than any answer that a diagnosis asks for takes."""
-PUBLIC_ENDPOINT = "https://earthengine.googleapis.com"
 _NETWORK = "check the network and the proxy settings, then EE_URL"
 _SIGN_IN = "sign in again (`earthengine authenticate`), or make a new key for the service account; check the clock too"
 # What a token endpoint may say (RFC 6749); anything else that it says is not shown.
 _REFUSALS = ("invalid_grant", "invalid_client", "unauthorized_client", "invalid_scope", "access_denied")
+_SHOWN = 80
+_PLAIN = re.compile(r"[\w./:-]{1,120}")
 _T = TypeVar("_T")
 
 
@@ -72,16 +76,19 @@ def endpoint(connection: Connection) -> str:
     """Whether the address serves Earth Engine's API; its description is public, so no credential is sent."""
     import requests
 
+    from fusion_assets.imagery.answers import limited
+
     url = connection.url or PUBLIC_ENDPOINT
     place = public_url(url)
-    ask = partial(requests.get, f"{url}/$discovery/rest?version=v1", timeout=LIMIT_SECONDS / 2)
+    web = limited(requests.Session(), LIMIT_SECONDS / 2)
+    ask = partial(web.get, f"{url}/$discovery/rest?version=v1")
     try:
-        answer = within(ask, place)
+        answer = within(ask, place, LIMIT_SECONDS)
         status, said = answer.status_code, answer.text
     except requests.RequestException as error:
         status, said = 0, type(error).__name__
     if not status:
-        raise FusionError(f"{place} cannot be reached ({said})", "an answer", _NETWORK)
+        raise Unreachable(f"{place} cannot be reached ({said})", "an answer", _NETWORK)
     if status != 200 or "earthengine" not in said:
         raise FusionError(
             f"{place} answers {status}, and not as Earth Engine", "the Earth Engine API", "try again, or correct EE_URL"
@@ -123,13 +130,16 @@ def _account(connection: Connection) -> Any:
 
 def _signed(connection: Connection) -> bool:
     """Whether a token was given; False where none is needed."""
+    import requests
     from google.auth.exceptions import GoogleAuthError, RefreshError
     from google.auth.transport.requests import Request
+
+    from fusion_assets.imagery.answers import limited
 
     account = _account(connection)
     if type(account).__module__ == "google.auth.credentials":
         return False
-    request = partial(Request(), timeout=LIMIT_SECONDS / 2)
+    request = partial(Request(limited(requests.Session(), LIMIT_SECONDS / 2)), timeout=LIMIT_SECONDS / 2)
     try:
         within(partial(account.refresh, request), "asking for a token")
         return True
@@ -137,7 +147,7 @@ def _signed(connection: Connection) -> bool:
         # The server's words may quote what was sent: only the codes of the standard are repeated.
         said = next((code for code in _REFUSALS if code in str(error)), "no reason that can be shown")
         problem = FusionError(f"{identity(connection)} is refused ({said})", "a valid sign-in", _SIGN_IN)
-    except (GoogleAuthError, ValueError) as error:
+    except (GoogleAuthError, *services.ODD) as error:
         what = f"{identity(connection)}: no token could be had ({type(error).__name__})"
         problem = FusionError(what, "a token endpoint that answers, and a whole key file", _NETWORK)
     raise problem
@@ -146,20 +156,22 @@ def _signed(connection: Connection) -> bool:
 def project(connection: Connection) -> str:
     """Whether the project exists and these credentials may use Earth Engine in it."""
     connection.open()
-    name = str(_config(connection).get("name", "")).split("/")
+    name = _config(connection).get("name", "").split("/")
     if connection.project:
         return f"{connection.project} may be used"
     return f"{name[1] if len(name) > 1 else 'that of the credentials'} may be used; EE_PROJECT is not set"
 
 
-def _config(connection: Connection) -> dict[str, Any]:
+def _config(connection: Connection) -> dict[str, str]:
     """What Earth Engine tells of the project; nothing where these credentials may use it but not look into it."""
     import ee
 
     try:
-        return connection.ask(ee.data.getProjectConfig, "looking up the project")
+        facts = connection.ask(ee.data.getProjectConfig, "looking up the project")
     except FusionError:
         return {}
+    texts = facts.items() if isinstance(facts, dict) else ()
+    return {name: text for name, text in texts if isinstance(text, str) and _PLAIN.fullmatch(text)}
 
 
 def answers(connection: Connection) -> str:
@@ -167,9 +179,10 @@ def answers(connection: Connection) -> str:
     import ee
 
     connection.open()
-    answer = connection.ask(ee.Number(1).add(1).getInfo, "computing 1 + 1")
+    about = "computing 1 + 1"
+    answer = connection.ask(read(lambda: ee.Number(1).add(1).getInfo, about), about)
     if answer != 2:
-        raise FusionError(f"1 + 1 is {answer} there", "2", "correct EE_URL")
+        raise FusionError(f"1 + 1 is {str(answer)[:_SHOWN]} there", "2", "correct EE_URL")
     return "computes"
 
 
@@ -219,9 +232,11 @@ def readable(name: str, connection: Connection) -> str:
     import ee
 
     connection.open()
-    asset = connection.ask(partial(ee.data.getAsset, name), f"looking up {name}")
-    if asset.get("type") != "IMAGE_COLLECTION":
-        raise FusionError(f"{name} is of type {asset.get('type')}", "IMAGE_COLLECTION", "correct `collection`")
+    about = f"looking up {name}"
+    asset: Any = connection.ask(partial(ee.data.getAsset, name), about)
+    kind = read(lambda: str(asset.get("type"))[:_SHOWN], about)
+    if kind != "IMAGE_COLLECTION":
+        raise FusionError(f"{name} is of type {kind}", "IMAGE_COLLECTION", "correct `collection`")
     return f"{name} can be read"
 
 
@@ -235,9 +250,14 @@ def scores(request: ExportRequest, connection: Connection) -> int:
 
     connection.open()
     first, last = (day.isoformat() for day in request.window)
-    images = ee.ImageCollection(CLOUD_SCORE_PLUS).filterDate(first, ee.Date(last).advance(1, "day"))
-    images = images.filterBounds(searched_area(request))
-    count = int(connection.ask(images.size().getInfo, f"counting images of {CLOUD_SCORE_PLUS}"))
+    about = f"counting images of {CLOUD_SCORE_PLUS}"
+
+    def question() -> Any:
+        images = ee.ImageCollection(CLOUD_SCORE_PLUS).filterDate(first, ee.Date(last).advance(1, "day"))
+        return images.filterBounds(searched_area(request)).size()
+
+    answer: Any = connection.ask(read(question, about).getInfo, about)
+    count = read(lambda: int(answer), about)
     if not count:
         remedy = "choose another mask for this product, or other years: Cloud Score+ begins in July 2015"
         raise FusionError(f"{CLOUD_SCORE_PLUS} has nothing for {request.partition}", "scores of its scenes", remedy)

@@ -12,18 +12,25 @@ from typing import Any, TypeVar
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.services import (
+    ODD,
     TRANSIENT_CODES,
     check_address,
+    documented,
     is_local,
     package_version,
     service_error,
+    undocumented,
 )
 from fusion_assets.imagery.retries import ANSWER_SECONDS, COMPUTED_SECONDS, RetryPolicy, bounded, deadline
+from fusion_assets.redaction import public_url
 
-RETRIES = RetryPolicy(attempts=6, hasty_attempts=3)
+SERVICE = "Earth Engine"
+PUBLIC_ENDPOINT = "https://earthengine.googleapis.com"
+RETRIES = RetryPolicy(attempts=6, hasty_attempts=3, patience=2 * COMPUTED_SECONDS)
 REQUESTS_AT_ONCE = 40
 """Earth Engine's limit of requests that one project computes at the same time."""
 _TRANSIENT_TEXTS = ("too many", "internal error", "unavailable", "retry later", "rate limit", "deadline exceeded")
+_MOST_WORDS = 500
 _LOCK = threading.Lock()
 _SLOTS = threading.BoundedSemaphore(REQUESTS_AT_ONCE)
 _connected: list[Connection] = []
@@ -58,6 +65,11 @@ class Connection:
     url: str = ""
     workload_tag: str = ""
 
+    @property
+    def place(self) -> str:
+        """Who is asked, in words."""
+        return f"{SERVICE} at {public_url(self.url or PUBLIC_ENDPOINT)}"
+
     def open(self) -> None:
         """Sign in, once for each process.
 
@@ -67,7 +79,7 @@ class Connection:
         with _LOCK:
             if _connected == [self] and _is_initialized():
                 return
-            _patiently(lambda: _soon(lambda: _initialize(self)), "signing in")
+            _patiently(lambda: _soon(lambda: _initialize(self), f"{self.place} (signing in)"), "signing in")
             _connected[:] = [self]
 
     def ask(self, request: Callable[[], _T], about: str) -> _T:
@@ -78,13 +90,14 @@ class Connection:
             about: what for, in words; begins the error.
 
         Raises:
-            FusionError: refused, or still busy after several attempts.
+            Unreachable: still busy, silent or away after several attempts.
+            FusionError: refused, or an answer that it does not document.
         """
         self.open()
 
         def with_slot() -> _T:
             with _SLOTS, deadline(COMPUTED_SECONDS):
-                return bounded(request, f"Earth Engine ({about})")
+                return bounded(request, f"{self.place} ({about})")
 
         return _patiently(with_slot, about)
 
@@ -94,9 +107,14 @@ def sign_out() -> None:
     _connected.clear()
 
 
-def _soon(work: Callable[[], _T]) -> _T:
+def read(work: Callable[[], _T], about: str) -> _T:
+    """See `services.documented`."""
+    return documented(work, about, SERVICE)
+
+
+def _soon(work: Callable[[], _T], whom: str) -> _T:
     with deadline(ANSWER_SECONDS):
-        return bounded(work, "Earth Engine (signing in)")
+        return bounded(work, whom)
 
 
 def _patiently(work: Callable[[], _T], about: str) -> _T:
@@ -133,8 +151,11 @@ def transient(error: BaseException) -> bool:
 
 def earth_engine_error(error: BaseException, about: str) -> FusionError:
     """An error of the client in our form: Earth Engine's own message and what to do."""
+    if isinstance(error, ODD) and not isinstance(error, OSError) and not type(error).__module__.startswith("google"):
+        return undocumented(about, SERVICE, error)
     # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
-    text = str(error).strip() if type(error).__name__ in ("EEException", "HttpError") else type(error).__name__
+    spoken = type(error).__name__ in ("EEException", "HttpError")
+    text = " ".join(str(error).split())[:_MOST_WORDS] if spoken else type(error).__name__
     if isinstance(error, TimeoutError):
         text = "nothing in the time there was"
     if type(error).__module__.startswith("google.auth"):
@@ -152,11 +173,18 @@ def _initialize(connection: Connection) -> None:
     package_version("earthengine-api", "FUSION_ENGINE=earth_engine", "earth-engine")
     import ee
 
+    from fusion_assets.imagery.engines.earth_engine.transport import Transport
+
     credentials = credentials_for(connection.url)
+    # Retrying is done here, where it is bounded and where dropped answers count as well.
+    ee.data.setMaxRetries(0)
     try:
-        ee.Initialize(credentials=credentials, project=connection.project or None, url=connection.url or None)
-        # Retrying is done here, where it is bounded and where dropped answers count as well.
-        ee.data.setMaxRetries(0)
+        ee.Initialize(
+            credentials=credentials,
+            project=connection.project or None,
+            url=connection.url or None,
+            http_transport=Transport(COMPUTED_SECONDS),
+        )
         ee.data.setDefaultWorkloadTag(connection.workload_tag)
         return
     except ee.EEException as error:

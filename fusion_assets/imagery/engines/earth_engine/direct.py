@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 import math
 import threading
@@ -16,8 +17,9 @@ import numpy as np
 import xarray as xr
 
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
+from fusion_assets.imagery.engines.services import Undocumented
 
 MOST_BYTES = 40 << 20
 """Of one request; Earth Engine allows 48 MB."""
@@ -27,6 +29,7 @@ MOST_OBSERVATIONS = 2e9
 """Working pixels times scenes and bands of one request: more would not be computed within its five minutes."""
 _AT_ONCE = 16
 _SERIALIZE = threading.Lock()
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def tile_edge(plan: Plan) -> int:
@@ -106,16 +109,31 @@ def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Conn
         "affineTransform": affine,
         "crsCode" if window.crs.startswith("EPSG:") else "crsWkt": crs_text(window),
     }
-    request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid}
-    place = f"{what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
+    request = {"expression": image, "fileFormat": "NPY", "grid": grid}
+    about = f"fetching {what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
     answer: Callable[[], Any] = functools.partial(ee.data.computePixels, request)
-    layers = connection.ask(answer, f"fetching {place}")
+    content = connection.ask(answer, about)
+    layers = read(lambda: _layers(content, bands, window), about)
     pixels = np.stack([layers[name] for name in bands]).astype(np.float32)
     return np.where(pixels > NO_DATA / 2, pixels, np.float32(np.nan))
+
+
+def _layers(content: bytes, bands: Sequence[str], window: Grid) -> np.ndarray:
+    """Pixels of an answer; numpy's own reader takes the memory that a header asks for.
+
+    Raises:
+        ValueError: they are not what was asked for.
+    """
+    whole = io.BytesIO(content)
+    shape, by_column, kinds = _HEADERS[np.lib.format.read_magic(whole)](whole)
+    numbers = [kinds[name] for name in bands]
+    if shape != window.shape or by_column or not all(kind.kind in "iuf" and not kind.shape for kind in numbers):
+        raise Undocumented("other pixels than were asked for")
+    return np.frombuffer(content, kinds, offset=whole.tell()).reshape(shape)
 
 
 @functools.lru_cache(maxsize=8)
 def image_of(plan: Plan) -> Any:
     """The composite as Earth Engine is asked for it, kept for the tiles that follow."""
     with _SERIALIZE:
-        return composite_image(plan).unmask(NO_DATA, False).toFloat()
+        return read(lambda: composite_image(plan).unmask(NO_DATA, False).toFloat(), f"a composite of {plan.product}")

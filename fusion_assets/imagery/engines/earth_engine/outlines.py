@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from shapely.geometry import mapping
+from shapely.geometry import mapping, shape
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.search_outline import search_outline
-from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.protocol import ExportRequest
+from fusion_assets.imagery.engines.services import Undocumented
+
+_MOST_DEGREES = 360
+"""Outlines across the antimeridian are written beyond 180."""
 
 
 def searched_area(request: ExportRequest) -> Any:
@@ -37,10 +41,28 @@ def fetch_outline(collection: str, name: str, value: str | float, connection: Co
     import ee
 
     connection.open()
-    features = ee.FeatureCollection(collection).filter(ee.Filter.eq(name, value))
     about = f"the outline of {collection} where {name} = {value}"
-    answer: Any = connection.ask(ee.List([features.size(), features.geometry()]).getInfo, about)
-    number, outline = answer
+
+    def question() -> Any:
+        features = ee.FeatureCollection(collection).filter(ee.Filter.eq(name, value))
+        return ee.List([features.size(), features.geometry()])
+
+    answer: Any = connection.ask(read(question, about).getInfo, about)
+    number, outline = read(lambda: _counted(answer), about)
     if not number:
         raise FusionError(f"{collection} has no feature where {name} = {value}", "one or more", "check the spelling")
-    return {key: outline[key] for key in ("type", "coordinates", "geometries") if key in outline}
+    return outline
+
+
+def _counted(answer: Any) -> tuple[int, dict[str, Any]]:
+    """How many features there are, and their outline."""
+    number, outline = answer
+    if type(number) is not int or number < 0:
+        raise Undocumented("no number of features")
+    if not number:
+        return 0, {}
+    parts = {key: outline[key] for key in ("type", "coordinates", "geometries") if key in outline}
+    west, south, east, north = shape(parts).bounds or (0.0, 0.0, 0.0, 0.0)
+    if not (-_MOST_DEGREES <= west <= east <= _MOST_DEGREES and -90 <= south <= north <= 90):
+        raise Undocumented("an outline beyond the globe")
+    return number, parts

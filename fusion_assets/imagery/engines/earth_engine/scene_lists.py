@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.crs import normal_crs
 from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
-from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
+from fusion_assets.imagery.engines.services import Undocumented, is_text
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Mask
 from fusion_assets.imagery.scenes import Scene, tile_of
@@ -130,8 +134,10 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     connection.open()
     name = collection_of(request)
     where = f"{request.asset} {request.region}|{request.year}"
-    answer = connection.ask(listing(request, name).getInfo, f"listing the scenes of {where} in {name}")
-    rows = [dict(zip(_FIELDS, row, strict=True)) for row in answer["list"]]
+    about = f"listing the scenes of {where} in {name}"
+    question = read(lambda: listing(request, name), about)
+    answer: Any = connection.ask(question.getInfo, about)
+    rows = read(lambda: _rows(answer), about)
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
     product = PRODUCTS[request.product]
@@ -149,7 +155,44 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     return name, scenes, masked, tuple(flags)
 
 
-_FIELDS = ("index", "start", "bands", "end", "cloud", "platform", "orbit", "direction", "made", "tile")
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+# What is asked about each image, and what the answer must be; those after the third may be None.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "index": is_text,
+    "start": _is_number,
+    "bands": lambda value: isinstance(value, list) and all(map(is_text, value)),
+    "end": _is_number,
+    "cloud": _is_number,
+    "platform": is_text,
+    "orbit": _is_number,
+    "direction": is_text,
+    "made": _is_number,
+    "tile": is_text,
+}
+_NEEDED = 3
+
+
+def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """Images of an answer.
+
+    Raises:
+        ValueError: it is no such list, or names an image twice.
+    """
+    listed = answer["list"]
+    if not isinstance(listed, list) or not all(isinstance(row, list) for row in listed):
+        raise Undocumented("no list of images")
+    rows = [dict(zip(_FIELDS, row, strict=True)) for row in listed]
+    for row in rows:
+        for place, (name, fits) in enumerate(_FIELDS.items()):
+            if not fits(row[name]) and (place < _NEEDED or row[name] is not None):
+                raise Undocumented(f"an image whose {name} is a {type(row[name]).__name__}")
+        _moment(row["start"]), _moment(row["end"] or 0)
+    if len({row["index"] for row in rows}) < len(rows):
+        raise Undocumented("an image that is listed twice")
+    return rows
 
 
 def listing(request: ExportRequest, name: str) -> Any:
@@ -247,6 +290,17 @@ def _lattice(
     import ee
 
     band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
-    projection = ee.Image(f"{name}/{index}").select(band).projection()
-    facts = connection.ask(projection.getInfo, f"looking up the cells of {where}")
-    return facts.get("crs") or facts["wkt"], tuple(float(term) for term in facts["transform"])
+    about = f"looking up the cells of {where}"
+    projection = read(lambda: ee.Image(f"{name}/{index}").select(band).projection(), about)
+    facts: Any = connection.ask(projection.getInfo, about)
+    return read(lambda: _cells(facts), about)
+
+
+def _cells(facts: dict[str, Any]) -> tuple[str, tuple[float, ...]]:
+    crs, terms = facts.get("crs") or facts["wkt"], facts["transform"]
+    if not is_text(crs) or not isinstance(terms, list) or len(terms) != 6 or not all(map(_is_number, terms)):
+        raise Undocumented("cells without a CRS, or without the six terms of a transform")
+    normal_crs(crs)
+    if not terms[0] * terms[4] - terms[1] * terms[3]:
+        raise Undocumented("cells without an area")
+    return crs, tuple(float(term) for term in terms)

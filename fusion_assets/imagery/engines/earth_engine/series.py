@@ -19,7 +19,7 @@ import xarray as xr
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery import timeseries as series
 from fusion_assets.imagery.engines.earth_engine import direct
-from fusion_assets.imagery.engines.earth_engine.connection import Connection
+from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, clear, physical
 from fusion_assets.imagery.engines.earth_engine.scene_lists import list_scenes
 from fusion_assets.imagery.engines.protocol import ExportRequest
@@ -78,7 +78,7 @@ def _fetch(shared: tuple[_Plan, Connection], first: int, count: int, window: Gri
 
     def one(date: Sequence[str]) -> np.ndarray:
         with _SERIALIZE:
-            image = _image(plan, date)
+            image = read(lambda: _image(plan, date), f"a mosaic of {plan.product}")
         return direct.fetch_image(image, plan.recipe.bands, window, connection, plan.product)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

@@ -17,7 +17,6 @@ import dask.array as da
 import numpy as np
 import rasterio
 import xarray as xr
-from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from fusion_assets.errors import FusionError
@@ -26,8 +25,8 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.earth_engine.connection import stored_sign_in
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA
 from fusion_assets.redaction import public_url
-from fusion_assets.storage.addresses import local_copy
-from fusion_assets.storage.raster_files import check_sizes, open_file
+from fusion_assets.storage.addresses import file_system, local_copy
+from fusion_assets.storage.raster_files import GDAL_ERRORS, check_sizes, open_file
 
 # Row and column of the first pixel; Earth Engine's documentation and its buckets differ by a hyphen.
 _SHARD = re.compile(r"(-?\d{10}-\d{10})?\.tif")
@@ -154,11 +153,9 @@ def open_bucket(url: str) -> tuple[Any, str]:
 
     gcsfs itself finds key files and application default credentials, but not what `earthengine authenticate` stored.
     """
-    import fsspec
-
     # An emulator gets no credential.
     stored = stored_sign_in() if url.startswith("gs://") and not os.environ.get("STORAGE_EMULATOR_HOST") else None
-    return fsspec.core.url_to_fs(url, **({"token": stored} if stored else {}))
+    return file_system(url, **({"token": stored} if stored else {}))
 
 
 def _copy(url: str) -> Path:
@@ -201,7 +198,7 @@ def _not_ready(url: str) -> Iterator[None]:
         return
     except FusionError:
         raise
-    except (RasterioError, OSError, ValueError) as error:
+    except (*GDAL_ERRORS, OSError, ValueError) as error:
         problem = _problem(f"{public_url(url)} cannot be read ({type(error).__name__})")
     except Exception as error:
         problem = _unreachable(url, error)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.earth_engine.connection import Connection, status_of
+from fusion_assets.imagery.engines.earth_engine.connection import Connection, read, status_of
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
 from fusion_assets.imagery.engines.protocol import ExportRequest, QueueFull, State, digest
+from fusion_assets.imagery.engines.services import Undocumented, is_text
 
 LONGEST_DESCRIPTION = 100
 QUEUE_LIMIT = 3000
@@ -74,9 +76,9 @@ def start(
     import ee
 
     connection.open()
-    grid = plan.grid
+    grid, about = plan.grid, f"starting the task {name}"
     task = ee.batch.Export.image.toCloudStorage(
-        composite_image(plan),
+        read(lambda: composite_image(plan), about),
         description=name,
         bucket=bucket,
         fileNamePrefix=prefix,
@@ -90,8 +92,8 @@ def start(
     )
     config = task.config or {}
     # Not `task.start()`: that draws an id of its own, and the answer may be lost.
-    answer = connection.ask(lambda: ee.data.exportImage(once, config), f"starting the task {name}")
-    return str(answer["name"])
+    answer = connection.ask(lambda: ee.data.exportImage(once, config), about)
+    return read(lambda: _name(answer), about)
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:
@@ -99,7 +101,9 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
     import ee
 
     connection.open()
-    return connection.ask(ee.data.listOperations, "listing the tasks")
+    about = "listing the tasks"
+    entries = connection.ask(ee.data.listOperations, about)
+    return read(lambda: [_entry(entry) for entry in entries], about)
 
 
 def ours(operations: list[dict[str, Any]]) -> list[Operation]:
@@ -120,8 +124,30 @@ def get(name: str, connection: Connection) -> Operation | None:
                 return None
             raise
 
-    entry = connection.ask(ask, f"looking up the task {name}")
-    return None if entry is None else _operation(entry)
+    about = f"looking up the task {name}"
+    entry = connection.ask(ask, about)
+    return None if entry is None else read(lambda: _operation(_entry(entry)), about)
+
+
+def _name(entry: Any) -> str:
+    if not is_text(entry["name"]) or not entry["name"]:
+        raise Undocumented("a task without a name")
+    return entry["name"]
+
+
+def _entry(entry: Any) -> dict[str, Any]:
+    """An operation as it is listed, which is what it is documented to be as far as it is looked at.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    metadata, error = entry.get("metadata") or {}, entry.get("error") or {}
+    texts = (metadata.get(key) for key in ("description", "state", "createTime", "startTime", "endTime"))
+    spent = metadata.get("batchEecuUsageSeconds", 0)
+    if not all(text is None or is_text(text) for text in (error.get("message"), *texts)) or not math.isfinite(spent):
+        raise Undocumented("a task whose texts or numbers are none")
+    _name(entry)
+    return entry
 
 
 def _operation(entry: dict[str, Any]) -> Operation | None:

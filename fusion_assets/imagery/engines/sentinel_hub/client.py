@@ -14,17 +14,22 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from oauthlib.oauth2 import OAuth2Error
+from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
+from requests_oauthlib import OAuth2Session
 from sentinelhub import DownloadRequest, SentinelHubDownloadClient, SentinelHubSession, SHConfig
+from sentinelhub.constants import SHConstants
+from sentinelhub.download.handlers import fail_user_errors, retry_temporary_errors
 from sentinelhub.exceptions import DownloadFailedException, OutOfRequestsException, SHRateLimitWarning
 
 from fusion_assets.errors import FusionError, Unreachable
+from fusion_assets.imagery.answers import limited
 from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import status_of
 from fusion_assets.imagery.engines.services import TRANSIENT_CODES
 from fusion_assets.imagery.retries import bounded, deadline
 from fusion_assets.redaction import public_url
 
+_LOGGER = logging.getLogger(__name__)
 # What a token endpoint may say (RFC 6749); anything else that it says is not shown.
 _REFUSALS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope")
 # They log credentials and tokens at DEBUG.
@@ -57,7 +62,7 @@ class Busy(Unreachable):
 
 
 class Session(SentinelHubSession):
-    """A session that does not wait for a token for ever; the parent has no limit and retries no 429."""
+    """A session that neither waits for a token for ever nor reads without end; the parent does, and retries no 429."""
 
     def __init__(self, config: SHConfig, pace: Pace) -> None:
         self._pace = pace
@@ -74,9 +79,11 @@ class Session(SentinelHubSession):
         def attempt() -> dict[str, Any]:
             try:
                 with deadline(self._pace.token_seconds):
-                    return bounded(collect)
+                    return _checked(bounded(collect, f"a token of {public_url(self.config.sh_token_url)}"))
             except FusionError:
                 raise
+            except TimeoutError:
+                problem = _no_token(f"TimeoutError after {self._pace.token_seconds:g} s", self.config, Unreachable)
             except OAuth2Error as error:
                 problem = _refused(str(error.error), self.config)
             except (requests.RequestException, DownloadFailedException) as error:
@@ -90,6 +97,23 @@ class Session(SentinelHubSession):
             raise problem
 
         return self._pace.retries.ask(attempt, again=lambda error: isinstance(error, Busy))
+
+    @retry_temporary_errors
+    @fail_user_errors
+    def _fetch_token(self, request: DownloadRequest) -> dict[str, Any]:
+        """Ask once, as the parent does, with a session that has limits."""
+        _LOGGER.debug("asking %s for the token of a new session", public_url(str(request.url)))
+        kind = BackendApplicationClient(client_id=self.config.sh_client_id)
+        with OAuth2Session(client=kind) as web:
+            limited(web, self._pace.token_seconds, self._pace.most_bytes)
+            web.register_compliance_hook("access_token_response", self._compliance_hook)
+            return web.fetch_token(
+                request.url,
+                client_id=self.config.sh_client_id,
+                client_secret=self.config.sh_client_secret,
+                headers={**self.DEFAULT_HEADERS, **SHConstants.HEADERS},
+                include_client_id=True,
+            )
 
 
 class Client(SentinelHubDownloadClient):
@@ -134,14 +158,23 @@ class Client(SentinelHubDownloadClient):
         return response
 
     def _send(self, request: DownloadRequest) -> requests.Response:
-        send = super()._do_download
         try:
             with self._slots, deadline(self._pace.request_seconds):
-                return bounded(lambda: send(request), f"Sentinel Hub ({self.config.sh_base_url})")
+                return bounded(lambda: self._sent(request))
         except TimeoutError:
             pass
         # An error that the parent knows as one that passes; its own limit is for the time between two pieces.
         raise requests.Timeout("no answer in time")
+
+    def _sent(self, request: DownloadRequest) -> requests.Response:
+        """Send as the parent does, with a session that has limits."""
+        with limited(requests.Session(), self._pace.request_seconds, self._pace.most_bytes) as web:
+            return web.request(
+                request.request_type.value,
+                url=str(request.url),
+                json=request.post_values,
+                headers=self._prepare_headers(request),
+            )
 
     def _slow_down(self, header: str | None) -> int:
         """Milliseconds to wait before the next request of any thread; spaces out those that follow.
@@ -173,6 +206,13 @@ def _retry_after(header: str | None, usual: float) -> float:
         except (ValueError, TypeError, OverflowError):
             return usual
     return usual if math.isnan(seconds) else max(seconds, 0.0)
+
+
+def _checked(token: Any) -> dict[str, Any]:
+    """A token that requests can bear, and that says how long."""
+    if isinstance(token["access_token"], str) and math.isfinite(token["expires_at"]):
+        return token
+    raise ValueError("no token")
 
 
 def _refused(code: str, config: SHConfig) -> FusionError:

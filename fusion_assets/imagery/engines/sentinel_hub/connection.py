@@ -7,7 +7,6 @@ choose another deployment.
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping
@@ -15,10 +14,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from fusion_assets.errors import FusionError
+from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.sentinel_hub.pace import Pace
 from fusion_assets.imagery.engines.sentinel_hub.problems import sentinel_hub_error
-from fusion_assets.imagery.engines.services import check_address, package_version, within
+from fusion_assets.imagery.engines.services import (
+    Undocumented,
+    check_address,
+    documented,
+    package_version,
+    within,
+)
+from fusion_assets.imagery.heartbeat import waiting_for
+from fusion_assets.imagery.retries import deadline, remaining
 from fusion_assets.redaction import public_url
 
 if TYPE_CHECKING:
@@ -117,7 +124,8 @@ class Connection:
         """
         client = self.client()
         try:
-            return work(client)
+            with waiting_for(f"Sentinel Hub at {public_url(self.url)} ({about})"):
+                return work(client)
         except FusionError:
             raise
         except Exception as error:
@@ -164,21 +172,55 @@ class Connection:
         Raises:
             FusionError: refused, failing, or more scenes than the pace allows.
         """
+        about = f"searching {collection} from {interval[0]} to {interval[1]}"
+        with deadline(self.pace.search_seconds):
+            return self.ask(lambda client: self._features(client, collection, bbox, interval, condition, about), about)
 
-        def pages(client: Client) -> list[dict[str, Any]]:
-            from sentinelhub import CRS, BBox, SentinelHubCatalog
+    def _features(
+        self,
+        client: Client,
+        collection: str,
+        bbox: tuple[float, float, float, float],
+        interval: tuple[str, str],
+        condition: str,
+        about: str,
+    ) -> list[dict[str, Any]]:
+        from sentinelhub import CRS, BBox, SentinelHubCatalog
 
-            catalog = SentinelHubCatalog(config=client.config)
-            catalog.client = client  # its own would sign in again, and wait without bounds
-            where = BBox(bbox, crs=CRS.WGS84)
-            features = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
-            return list(itertools.islice(features, most + 1))
-
-        most, about = self.pace.most_scenes, f"searching {collection} from {interval[0]} to {interval[1]}"
-        scenes = self.ask(pages, about)
-        if len(scenes) > most:
-            raise FusionError(f"{about}: more than {most} scenes", f"at most {most}", "split the region")
+        catalog = SentinelHubCatalog(config=client.config)
+        where = BBox(bbox, crs=CRS.WGS84)
+        # Not asked by itself: it would sign in again, wait without bounds, and turn in circles.
+        first = catalog.search(collection, bbox=where, time=interval, filter=condition or None)
+        scenes: list[dict[str, Any]] = []
+        place: Any = None
+        read: list[Any] = []
+        while not read or place is not None:
+            if place in read:
+                raise Undocumented("its next page is one that was read already")
+            if remaining() <= 0:
+                raise Unreachable(f"{about}: Sentinel Hub takes more than {self.pace.search_seconds:g} s", "an answer")
+            read.append(place)
+            values = {**first.params, **({} if place is None else {"next": place})}
+            found, place = _page(client.get_json_dict(first.url, post_values=values, use_session=True))
+            scenes += found
+            if len(scenes) > self.pace.most_scenes:
+                most = self.pace.most_scenes
+                raise FusionError(f"{about}: more than {most} scenes", f"at most {most}", "split the region")
         return scenes
+
+
+def _page(answer: dict[str, Any]) -> tuple[list[dict[str, Any]], str | int | None]:
+    """Features of a page of a search, and where the next one begins.
+
+    Raises:
+        Undocumented: it is no page.
+    """
+    features, place = answer["features"], answer["context"].get("next")
+    if not isinstance(features, list) or not all(isinstance(feature, dict) for feature in features):
+        raise Undocumented("a page without a list of scenes")
+    if type(place) not in (str, int, type(None)):
+        raise Undocumented("a page that does not say what follows it")
+    return features, place if features else None
 
 
 def credentials(environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
@@ -212,9 +254,9 @@ def check(connection: Connection | None = None) -> str:
     version = package_version(*_PACKAGE)
 
     def look() -> str:
-        path = f"{chosen.url}/api/v1/catalog/1.0.0/collections"
-        listing = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), "listing collections")
-        ids = {collection.get("id") for collection in listing.get("collections", [])}
+        path, about = f"{chosen.url}/api/v1/catalog/1.0.0/collections", ("listing collections", "Sentinel Hub")
+        listing = chosen.ask(lambda client: client.get_json_dict(path, use_session=True), about[0])
+        ids = documented(lambda: {collection["id"] for collection in listing.get("collections", [])}, *about)
         missing = {"sentinel-2-l2a", "sentinel-1-grd"} - ids
         if missing:
             raise FusionError(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fusion_assets.imagery.retries import RetryPolicy
+from fusion_assets.imagery.retries import ANSWER_BYTES, ANSWER_SECONDS, RetryPolicy
+from fusion_assets.storage.patience import SILENCE_SECONDS
 
 _RETRIES, _PARTIAL_RETRIES = RetryPolicy(growth=3), RetryPolicy(attempts=3, pause=0)
 
@@ -23,8 +24,10 @@ class Pace:
         at_once: requests under way.
         request_seconds: for an answer.
         token_seconds: for a token.
+        search_seconds: for all pages of a search.
         check_seconds: for a look at package, credentials and collections.
         most_scenes: of one search.
+        most_bytes: of one answer; pixels are asked for in pieces of far fewer.
     """
 
     retries: RetryPolicy = _RETRIES
@@ -34,7 +37,9 @@ class Pace:
     between_requests: float = 0.05
     slowest_between: float = 2.0
     at_once: int = 8
-    request_seconds: float = 120.0
-    token_seconds: float = 60.0
+    request_seconds: float = ANSWER_SECONDS
+    token_seconds: float = SILENCE_SECONDS
+    search_seconds: float = 900.0
     check_seconds: float = 30.0
     most_scenes: int = 20_000
+    most_bytes: int = ANSWER_BYTES

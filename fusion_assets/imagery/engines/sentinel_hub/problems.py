@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.services import TRANSIENT_CODES, service_error
+from fusion_assets.imagery.engines.services import ODD, TRANSIENT_CODES, service_error, undocumented
 
 if TYPE_CHECKING:
     from sentinelhub import SentinelHubDownloadClient
@@ -39,6 +39,8 @@ def sentinel_hub_error(error: BaseException, about: str, client: SentinelHubDown
         client: who asked; its secrets are taken out.
     """
     status = status_of(error)
+    if status is None and isinstance(error, ODD) and not isinstance(error, OSError):
+        return undocumented(about, "Sentinel Hub", error)
     text = f"status {status}: {_message(error)}" if status else _in_words(error)
     for secret in _secrets(client):
         if len(secret) > 3:
@@ -60,8 +62,9 @@ def _message(error: BaseException) -> str:
     response = behind.response
     try:
         content = json.loads(response.content)["error"]
-        return str(content["message"] if isinstance(content, dict) else content)[:300]
-    except (ValueError, KeyError, TypeError):
+        said = content["message"] if isinstance(content, dict) else content
+        return said[:300] if isinstance(said, str) else str(response.reason)
+    except ODD:
         return str(response.reason)
 
 

@@ -7,6 +7,7 @@ nearest neighbour.
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import dask
 import numpy as np
 import xarray as xr
 from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.acquisitions import acquisitions
@@ -23,6 +25,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection
 from fusion_assets.imagery.engines.sentinel_hub.recipes import recipe_for
 from fusion_assets.imagery.engines.sentinel_hub.tiles import Asking, fetch
+from fusion_assets.imagery.engines.services import Undocumented, documented, is_text
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.scenes import Scene
 from fusion_assets.imagery.timeseries import PIECE_SIZES, Date, PieceSizes, Treatment, assembled, dates_of, first_clear
@@ -96,27 +99,35 @@ def scenes_for(request: ExportRequest, connection: Connection | None = None) -> 
         terms.append(f"eo:cloud_cover <= {request.max_cloud_cover:g}")
     interval = f"{first}T00:00:00Z", f"{last}T23:59:59Z"
     features = chosen.search(recipe.collection, request.area.bounds, interval, " AND ".join(terms))
-    inside = (feature for feature in features if shape(feature["geometry"]).intersects(request.area))
-    scenes = {scene.id: scene for scene in map(_scene, inside)}
+
+    def found() -> dict[str, Scene]:
+        inside = (feature for feature in features if _outline(feature).intersects(request.area))
+        return {scene.id: scene for scene in map(_scene, inside)}
+
+    scenes = documented(found, f"the scenes of {request.asset} {request.partition}", "Sentinel Hub")
     if not scenes:
         remedy = "correct the season, a `windows` entry or the region in the study, or allow more clouds"
         raise no_scenes(request, chosen.url, 0, remedy)
     return sorted(scenes.values(), key=lambda scene: scene.id)
 
 
+def _outline(feature: Mapping[str, Any]) -> BaseGeometry:
+    outline = shape(feature["geometry"])
+    if outline.is_empty or not all(map(math.isfinite, outline.bounds)):
+        raise Undocumented("a scene without an outline")
+    return outline
+
+
 def _scene(feature: Mapping[str, Any]) -> Scene:
     """A feature of the catalog; the service itself knows the files."""
-    properties, name = feature["properties"], str(feature["id"])
-    start = dt.datetime.fromisoformat(properties["datetime"].replace("Z", "+00:00")).astimezone(dt.UTC)
+    properties, name = feature["properties"], feature["id"]
+    start = dt.datetime.fromisoformat(properties["datetime"].replace("Z", "+00:00"))
+    platform, direction = properties.get("platform") or "", properties.get("sat:orbit_state") or ""
+    if not all(map(is_text, (name, platform, direction))) or not name or start.tzinfo is None:
+        raise Undocumented("a scene whose name, time, platform or direction is none")
+    start = start.astimezone(dt.UTC)
     return Scene(
-        name,
-        start,
-        start,
-        str(properties.get("platform", "")),
-        {},
-        None,
-        orbit=relative_orbit(name, properties),
-        direction=str(properties.get("sat:orbit_state", "")).lower(),
+        name, start, start, platform, {}, None, orbit=relative_orbit(name, properties), direction=direction.lower()
     )
 
 
@@ -127,8 +138,11 @@ def relative_orbit(name: str, properties: Mapping[str, Any]) -> int | None:
 
     Source: https://forum.step.esa.int/t/sentinel-1-relative-orbit-from-filename/7042
     """
-    if "sat:relative_orbit" in properties:
-        return int(properties["sat:relative_orbit"])
+    given = properties.get("sat:relative_orbit")
+    if given is not None:
+        if isinstance(given, bool) or given != int(given):
+            raise Undocumented("a scene whose orbit is no number")
+        return int(given)
     match = _PRODUCT_NAME.match(name)
     if match is None or match[1] not in _FIRST_ORBITS:
         return None

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from fusion_assets.grids.grid import Grid
@@ -19,7 +18,7 @@ from fusion_assets.imagery.engines.sentinel_hub.recipes import SCENE_CLASSES, Re
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.imagery.scenes import Scene
-from fusion_assets.storage.raster_files import check_sizes
+from fusion_assets.storage.raster_files import GDAL_ERRORS, check_sizes
 from fusion_assets.storage.raster_places import UnfitFile
 
 _MARGIN = dt.timedelta(seconds=20)
@@ -115,6 +114,8 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
     Raises:
         PartialAnswer: not a readable GeoTIFF of that many bands on that grid.
     """
+    if not content:
+        raise PartialAnswer("0 bytes")
     try:
         with MemoryFile(content) as memory, memory.open(driver="GTiff") as file:
             check_sizes(file, "the answer")
@@ -125,7 +126,7 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
             if file.crs and not file.transform.almost_equals(part.transform, part.resolution * 1e-3):
                 raise PartialAnswer(f"pixels at {file.transform.c}, {file.transform.f}, not where they were asked for")
             return file.read(out_dtype=np.float32)
-    except (RasterioError, UnfitFile) as error:
+    except (*GDAL_ERRORS, UnfitFile) as error:
         problem = f"{len(content)} bytes that are no whole GeoTIFF ({type(error).__name__})"
     raise PartialAnswer(problem)
 

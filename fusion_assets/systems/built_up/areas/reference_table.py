@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ MOST_ROWS = 1_000_000
 _MOST_COLUMNS = 1000
 _LONGEST_NAME = 200
 _LONGEST_LINE = 100_000
-_CONNECT_SECONDS, _READ_SECONDS, _WHOLE_SECONDS = 10, 60, 300
+_WHOLE_SECONDS = 300.0
 
 
 def table_content(path: str) -> bytes:
@@ -46,26 +45,39 @@ def table_content(path: str) -> bytes:
 
 
 def _fetched(url: str) -> bytes:
+    from fusion_assets.imagery.heartbeat import waiting_for
+    from fusion_assets.imagery.retries import RetryPolicy
+
+    with waiting_for(f"the reference sample at {public_url(url)}"):
+        return RetryPolicy(patience=_WHOLE_SECONDS).ask(lambda: _asked(url))
+
+
+def _asked(url: str) -> bytes:
+    """Ask once."""
     import requests
 
-    shown, end = public_url(url), time.monotonic() + _WHOLE_SECONDS
-    content = bytearray()
+    from fusion_assets.imagery.answers import limited, passing, retry_after
+    from fusion_assets.imagery.retries import bounded, deadline
+
+    shown = public_url(url)
     try:
-        with requests.get(url, timeout=(_CONNECT_SECONDS, _READ_SECONDS), stream=True) as answer:
-            if answer.status_code == 404:
-                raise FileNotFoundError
-            answer.raise_for_status()
-            for piece in answer.iter_content(1 << 16):
-                content += piece
-                if len(content) > MOST_BYTES:
-                    raise FusionError(f"{shown} has more than {MOST_BYTES / 1e6:g} MB", "a table of points")
-                if time.monotonic() > end:
-                    raise requests.Timeout
-    except requests.RequestException as error:
-        passing = isinstance(error, requests.ConnectionError | requests.Timeout)
-        found = f"reference sample {shown} cannot be fetched ({type(error).__name__})"
-        raise (Unreachable if passing else FusionError)(found, "an answer of its server", "check the address") from None
-    return bytes(content)
+        with limited(requests.Session(), _WHOLE_SECONDS, MOST_BYTES) as web, deadline(_WHOLE_SECONDS):
+            answer = bounded(lambda: web.get(url))
+        if answer.status_code == 404:
+            raise FileNotFoundError
+        answer.raise_for_status()
+        return answer.content
+    except (requests.RequestException, TimeoutError) as error:
+        response = getattr(error, "response", None)
+        said = type(error).__name__ if response is None else f"status {response.status_code}"
+        kind = Unreachable if passing(error) else FusionError
+        problem = kind(
+            f"reference sample {shown} cannot be fetched ({said})", "an answer of its server", "check the address"
+        )
+        if response is not None:
+            problem.pause = retry_after(response.headers.get("Retry-After"))  # type: ignore[attr-defined]
+    # Not inside the handler: errors of the client carry the address with all that is in it.
+    raise problem
 
 
 def read_csv(content: bytes) -> pd.DataFrame:

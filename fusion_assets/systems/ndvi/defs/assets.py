@@ -5,7 +5,7 @@ which could be waited for, and an interrupted run asks again.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -23,7 +23,7 @@ from fusion_assets.reports.server import report_url
 from fusion_assets.study import Study
 from fusion_assets.systems.ndvi import imagery_requests as requests
 from fusion_assets.systems.ndvi import section
-from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs
+from fusion_assets.systems.ndvi.defs.checks import ndvi_check_results, ndvi_check_specs, no_worse_result
 
 if TYPE_CHECKING:
     from fusion_assets.storage.cubes import Cube, Encodings
@@ -224,10 +224,18 @@ def _ndvi_evaluation(site: Site) -> dg.AssetsDefinition:
     study = site.study
     versions = requests.ESTIMATORS_VERSION, requests.EVALUATION_VERSION
 
-    @site.asset("tables", years_of(site), _code(study, *versions), ins=_inputs(study), automation_condition=automatic())
-    def ndvi_evaluation(region: str, **inputs: Raster) -> dg.Output[Table]:
+    @site.asset(
+        "tables",
+        years_of(site),
+        _code(study, *versions),
+        ins=_inputs(study),
+        check_specs=ndvi_check_specs(requests.EVALUATION, years_of(site)),
+        automation_condition=automatic(),
+    )
+    def ndvi_evaluation(region: str, **inputs: Raster) -> Iterator[dg.Output[Table] | dg.AssetCheckResult]:
         """**Error by length of gap**, every method on the same withheld observations of this place."""
         from fusion_assets.systems.ndvi.evaluation import evaluate
+        from fusion_assets.systems.ndvi.judgement import worse_than_interpolation
 
         table = evaluate(_sample(study, region, inputs), sample=requests.use_of(study).sample)
         if table.empty:
@@ -238,7 +246,8 @@ def _ndvi_evaluation(site: Site) -> dg.AssetsDefinition:
             )
         version = digest(table.to_dict("records"))
         shown = "\n".join(f"    {line}" for line in table.round(3).to_string(index=False).splitlines())
-        return dg.Output(table, data_version=dg.DataVersion(version), metadata={"table": dg.MetadataValue.md(shown)})
+        yield dg.Output(table, data_version=dg.DataVersion(version), metadata={"table": dg.MetadataValue.md(shown)})
+        yield no_worse_result(worse_than_interpolation(table, requests.use_of(study).method))
 
     return ndvi_evaluation
 

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from fusion_assets.systems.ndvi.imagery_requests import BACKSCATTER, CLEAR, FILLED
+from fusion_assets.systems.ndvi.imagery_requests import BACKSCATTER, CLEAR, EVALUATION, FILLED
+from fusion_assets.systems.ndvi.judgement import SIMPLEST, TIE
 
 # Share of pixels and dates that should be clear, or filled.
 _SPARSE = {CLEAR: 0.05, FILLED: 0.95}
 # Decibels of land and water lie here; amplitudes and linear power do not, nor do mean values above.
 _DECIBELS, _BRIGHTEST_MEAN = (-60.0, 40.0), 0.0
+_NO_WORSE = "no_worse_than_interpolation"
 _TEXTS = {
     CLEAR: {
         "enough_clear": f"At least {_SPARSE[CLEAR]:.0%} of all pixels and dates are clear.",
@@ -19,6 +21,9 @@ _TEXTS = {
     FILLED: {
         "filled": f"At least {_SPARSE[FILLED]:.0%} of all pixels and dates have a value.",
         "within_bounds": "NDVI and its interval lie in [-1, 1].",
+    },
+    EVALUATION: {
+        _NO_WORSE: f"At no length of gap the method errs by more than {TIE:.0%} above {SIMPLEST}.",
     },
 }
 
@@ -42,6 +47,17 @@ def ndvi_check_results(asset: str, stats: Mapping[str, Mapping[str, float]]) -> 
             severity=dg.AssetCheckSeverity.WARN,
             metadata={key: float(value) for key, value in figures.items()},
         )
+
+
+def no_worse_result(lost: str) -> dg.AssetCheckResult:
+    """Result of the check of the evaluation, from what `judgement.worse_than_interpolation` returned."""
+    return dg.AssetCheckResult(
+        passed=not lost,
+        asset_key=EVALUATION,
+        check_name=_NO_WORSE,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=lost or None,
+    )
 
 
 Results = dict[str, tuple[bool, dict[str, float]]]

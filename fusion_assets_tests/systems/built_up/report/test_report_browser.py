@@ -1,11 +1,9 @@
 """The report in a real browser: offline, at any width, on paper."""
 
-import json
-
 import pytest
 
 from fusion_assets.systems.built_up.report import build_report
-from fusion_assets_tests.chromium import chromium
+from fusion_assets_tests.chromium import reading
 from fusion_assets_tests.systems.built_up.report_cases import SUBJECT, findings, whole
 
 pytestmark = pytest.mark.slow
@@ -21,31 +19,9 @@ def text():
 
 @pytest.fixture
 def browser(tmp_path):
-    """Opens a page at a width; what the browser said and asked for is checked at the end."""
-    driver = chromium(tmp_path)
-
-    def opened(text, width):
-        path = tmp_path / "report.html"
-        path.write_text(text)
-        # Windows have a least width; a phone's page is narrower.
-        metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        driver.get("about:blank")
-        driver.get_log("performance")  # of the browser's own first page
-        driver.get(path.as_uri())
-        return driver
-
-    try:
+    """Opens a page at a width."""
+    with reading(tmp_path) as opened:
         yield opened
-        empty = "return [...document.images].filter(i => i.offsetParent && !i.naturalWidth).map(i => i.alt)"
-        assert driver.execute_script(empty) == []
-        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
-        sent = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-        urls = [m["params"]["request"]["url"] for m in sent if m["method"] == "Network.requestWillBeSent"]
-        page = (tmp_path / "report.html").as_uri()
-        assert [url for url in urls if url.startswith(("http", "ws"))] == [] and page in urls
-    finally:
-        driver.quit()
 
 
 @pytest.mark.parametrize("width", [1400, 390])
