@@ -96,7 +96,7 @@ class Study(Section):
     @field_validator("regions", mode="before")
     @classmethod
     def _regions(cls, value: object, info: ValidationInfo) -> object:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "file" in value:
             return regions_from_file(value, info, MOST_REGIONS)
         if isinstance(value, list | tuple) and len(value) > MOST_REGIONS:
             raise wrong(f"are {len(value)}", f"at most {MOST_REGIONS} regions", "make several studies of it")

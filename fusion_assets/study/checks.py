@@ -48,6 +48,7 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
         return
     names: set[str] = set()
     for index, region in enumerate(study.regions):
+        place = f"regions[{index}]" + (f" ({region.title})" if region.title else "")
         # Compared without case: on macOS and Windows the two would share one folder.
         name = region.name.casefold()
         if name in names:
@@ -63,10 +64,10 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
         try:
             grid = study.grid(region.name)
         except FusionError as error:
-            yield Problem(f"regions[{index}]", f"has no grid: {error.found}", error.expected, error.remedy)
+            yield Problem(place, f"has no grid: {error.found}", error.expected, error.remedy)
             continue
-        place = region.polygon.representative_point()
-        if not comes_back(grid.crs, place.x, place.y):
+        point = region.polygon.representative_point()
+        if not comes_back(grid.crs, point.x, point.y):
             yield Problem(
                 f"regions[{index}]",
                 f"({region.name}) is so far from where {grid.crs} is made for that its places cannot be found again",

@@ -19,6 +19,7 @@ from fusion_assets.orchestration.partitions import partitions_for
 from fusion_assets.study import load_study, outline_limits, study_of
 from fusion_assets.study.names import is_name, name_like
 from fusion_assets_tests.study.samples import TODAY, changed
+from fusion_assets_tests.study.test_mistakes import ORTHO
 
 NAMES = ["Łódź", "São Paulo", "北京"]
 SAFE = ["Łódź", "São_Paulo", "北京"]
@@ -152,6 +153,11 @@ def test_one_mistake_in_one_district_names_it(tmp_path):
             assert f"row 2 of {file} (São Paulo)" in text and words in text, text
             assert "row 1" not in text and "row 3" not in text
             (tmp_path / file).unlink()
+
+
+def test_a_district_without_a_grid_is_named(tmp_path):
+    write(districts(), tmp_path / "d.gpkg")
+    assert "(São Paulo) has no grid" in refusal(tmp_path, where={"区名": "São Paulo"}, crs=ORTHO)
 
 
 def test_districts_of_the_same_name_are_refused_with_their_rows(tmp_path):

@@ -12,6 +12,7 @@ from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.systems.built_up.area_table import COLUMNS, export_areas
 from fusion_assets.systems.built_up.areas.measuring import measure
+from fusion_assets.systems.built_up.change_table import CHANGE_COLUMNS
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.small_maps import YEARS, settings_at, small_study, store_map, store_trend
 
@@ -190,3 +191,19 @@ def test_the_command_line_exports(stored, tmp_path, monkeypatch, capsys):
     assert "2 rows, 1 regions" in capsys.readouterr().out
     assert cli.main(["export", str(tmp_path / "a.csv")]) == 1
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_changes_lie_beside_tables_and_follow_them(stored, tmp_path, ending):
+    site, path, beside = site_of(SYSTEMS, *stored), tmp_path / f"a.{ending}", tmp_path / f"a_changes.{ending}"
+    beside.write_text("mine")
+    with pytest.raises(FusionError, match=f"a_changes.{ending} exists"):
+        export_areas(site, path)
+    assert not path.exists() and f"{beside}: 2 changes" in export_areas(site, path, force=True)
+    changes = pd.read_csv(beside) if ending == "csv" else geopandas.read_parquet(beside)
+    assert list(changes)[: len(CHANGE_COLUMNS)] == list(CHANGE_COLUMNS)
+    west = changes.set_index("region").loc["west"]
+    assert (west["from_year"], west["to_year"], west["change_km2"]) == (*YEARS, 0.25)
+    assert west["verdict"] == "cannot tell" and np.isnan(west["change_low_km2"])
+    export_areas(site, path, years=[2017], force=True)
+    assert not beside.exists()
