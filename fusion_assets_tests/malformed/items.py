@@ -21,7 +21,7 @@ from fusion_assets_tests.imagery.archives import FIRST_DAY, SHAPE, make_item, sm
 from fusion_assets_tests.malformed.case import MARK, Case
 from fusion_assets_tests.malformed.oddities import junk, owners
 
-FEW, MANY = 40, 1500
+FEW, MANY = 25, 500
 _VALUES = (1000, 2000, 4000)
 # With the odd item, and without it.
 _MEDIAN, _MEDIAN_OF_OTHERS = 2000, 2500

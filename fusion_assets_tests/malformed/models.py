@@ -19,7 +19,7 @@ from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.storage.root import sha256_of
 from fusion_assets_tests.malformed.case import Case
 
-FEW, MANY = 30, 400
+FEW, MANY = 12, 100
 _FACTS = {"study": "two"}
 _WHERE = Artifact("model", "r", "2016")
 _CARD = {"features": ["B04", "B08"], "context": 0}

@@ -34,7 +34,7 @@ from fusion_assets_tests.imagery.archives import (
 from fusion_assets_tests.malformed.case import Case
 from fusion_assets_tests.malformed.raster_texts import ADDRESSES, TEXTS
 
-FEW, MANY = 90, 1200
+FEW, MANY = 60, 500
 SCALE = 1e-4
 _FORMS: tuple[dict[str, Any], ...] = (
     {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16},

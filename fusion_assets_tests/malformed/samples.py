@@ -23,7 +23,7 @@ from fusion_assets.systems.built_up.areas.reference import read_reference, refer
 from fusion_assets.systems.built_up.areas.reference_checks import checked_reference
 from fusion_assets_tests.malformed.case import Case
 
-FEW, MANY = 40, 1500
+FEW, MANY = 40, 600
 _GRID = Grid("EPSG:32645", Affine(1000, 0, 500_000, 0, -1000, 3_000_000), 20, 30)
 _YEARS = (2016, 2017)
 _VALUES: tuple[Any, ...] = (

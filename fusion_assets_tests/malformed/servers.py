@@ -20,7 +20,7 @@ from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets_tests.imagery.archives import bare_item, write_catalog
 from fusion_assets_tests.malformed.case import MARK, Case
 
-FEW, MANY = 24, 300
+FEW, MANY = 24, 150
 LIMITS = Limits(
     connect_seconds=0.5,
     read_seconds=0.3,

@@ -48,7 +48,7 @@ from fusion_assets_tests.malformed.case import MARK, Case
 from fusion_assets_tests.malformed.oddities import junk, owners
 from fusion_assets_tests.malformed.servers import WAYS, Say
 
-FEW, MANY = 30, 500
+FEW, MANY = 30, 200
 _SECONDS, _MOST_SECONDS, _MOST_BYTES = 1.5, 12.0, 4_000_000
 _GAUL = "FAO/GAUL/2015/level2"
 _JULY = dt.date(2018, 7, 1), dt.date(2018, 7, 31)

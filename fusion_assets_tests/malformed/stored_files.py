@@ -28,7 +28,7 @@ from fusion_assets.study.imagery_requests import request_for
 from fusion_assets_tests.malformed.case import Case
 from fusion_assets_tests.small_maps import small_study
 
-FEW, MANY = 60, 1500
+FEW, MANY = 30, 250
 _GRID = Grid("EPSG:32631", Affine(10.0, 0, 500_000, 0, -10.0, 5_600_000), 40, 30)
 _YEARS = ("2016", "2017")
 _EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "cubes": "json"}
