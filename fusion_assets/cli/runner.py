@@ -22,6 +22,7 @@ from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
+from fusion_assets.orchestration.instance import creator_tags
 from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
 from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
@@ -178,7 +179,7 @@ def run_steps(
             instance=instance,
             raise_on_error=False,
             run_config=quiet,
-            tags={"fusion/by": "fusion run"},
+            tags={"fusion/by": "fusion run", **creator_tags()},
         )
         interruption.check()
         if was_interrupted(result):

@@ -21,6 +21,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.instance_databases import broken, check_databases, repair_databases
 
 PROCESS_TAG = "fusion/process"
+CREATOR_TAG = "fusion/creator"
 # Dagster's own note of the code server that launched a run.
 _SERVER_TAG = ".dagster/grpc_info"
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -168,6 +169,11 @@ def note_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         instance.add_run_tags(run.run_id, {PROCESS_TAG: place})
 
 
+def creator_tags() -> dict[str, str]:
+    """Tags of a run that this process creates and works off itself: before it notes anything, it may be killed."""
+    return {CREATOR_TAG: f"{socket.gethostname()}:{os.getpid()}:{time.time():.0f}"}
+
+
 def settle_dead_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs as failed whose process on this machine has died; returns how many.
 
@@ -175,9 +181,9 @@ def settle_dead_runs(instance: dg.DagsterInstance) -> int:
     the queue, and sensor and automation wait for it.
     """
     settled = 0
-    begun = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    begun = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=begun)):
-        process, since = _noted(run) or _launched(instance, run) or (0, 0.0)
+        process, since = _noted(run) or _launched(instance, run) or _created(run) or (0, 0.0)
         if not process or _alive(process, since):
             continue
         # Looked at again: the run may have ended just before its process did.
@@ -190,10 +196,20 @@ def settle_dead_runs(instance: dg.DagsterInstance) -> int:
 
 def _noted(run: dg.DagsterRun) -> tuple[int, float] | None:
     """Process of a run on this machine and when it was there, as `note_process` wrote it."""
-    run_id, _, rest = run.tags.get(PROCESS_TAG, "").partition(":")
-    place, _, since = rest.rpartition(":")
-    host, _, process = place.rpartition(":")
-    if run_id != run.run_id or host != socket.gethostname():
+    run_id, _, place = run.tags.get(PROCESS_TAG, "").partition(":")
+    return _process_of(place) if run_id == run.run_id else None
+
+
+def _created(run: dg.DagsterRun) -> tuple[int, float] | None:
+    """The same of a run that its creator works off itself, as `creator_tags` say; a retry inherits these."""
+    return _process_of(run.tags.get(CREATOR_TAG, "")) if run.parent_run_id is None else None
+
+
+def _process_of(place: str) -> tuple[int, float] | None:
+    """Process and time of `host:process:seconds` on this machine."""
+    rest, _, since = place.rpartition(":")
+    host, _, process = rest.rpartition(":")
+    if host != socket.gethostname():
         return None
     with contextlib.suppress(ValueError):  # whoever starts a run may tag it with anything
         return int(process), float(since)

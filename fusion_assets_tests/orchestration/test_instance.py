@@ -12,7 +12,7 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from fusion_assets.orchestration import instance as module
-from fusion_assets.orchestration.instance import PROCESS_TAG, note_process, settle_dead_runs
+from fusion_assets.orchestration.instance import CREATOR_TAG, PROCESS_TAG, creator_tags, note_process, settle_dead_runs
 
 HERE = socket.gethostname()
 
@@ -55,6 +55,19 @@ def test_a_run_whose_process_has_died_is_marked_as_failed(instance, dead):
     run = noted(instance, dead)
     assert settle_dead_runs(instance) == 1
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.parametrize("state", ["NOT_STARTED", "STARTING", "STARTED"])
+def test_a_run_whose_creator_has_died_before_it_noted_anything_is_marked(instance, dead, state):
+    place = {CREATOR_TAG: f"{HERE}:{dead}:{time.time():.0f}"}
+    run = begun(instance, dg.DagsterRunStatus[state], **place)
+    living = begun(instance, dg.DagsterRunStatus[state], **creator_tags())
+    retry = instance.create_run_for_job(
+        nothing, status=dg.DagsterRunStatus[state], tags=place, parent_run_id=run.run_id, root_run_id=run.run_id
+    )
+    assert settle_dead_runs(instance) == 1
+    assert status(instance, run) is dg.DagsterRunStatus.FAILURE
+    assert status(instance, living) is status(instance, retry) is dg.DagsterRunStatus[state]
 
 
 def test_other_runs_are_left_alone(instance, dead):
