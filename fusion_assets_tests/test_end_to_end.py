@@ -165,7 +165,7 @@ def test_everything_stored_says_that_its_imagery_is_simulated(project):
 
 def test_trend_without_a_reference_sample_is_relative_to_the_labels(project):
     table = pd.read_parquet(project.folder / "data/built_up_trend/here.parquet")
-    columns = ["year", "area_km2", "low", "high", "share", "n_valid", "mapped_km2", "kind"]
+    columns = ["year", "area_km2", "low", "high", "standard_error", "share", "n_valid", "mapped_km2", "kind"]
     assert list(table) == columns and list(table["year"]) == [2016]
     assert table["kind"][0] == "mapped, relative to labels" and table["share"][0] > 0.95
     document = json.loads((project.folder / "data/built_up_trend/here.json").read_text())
