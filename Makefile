@@ -31,10 +31,12 @@ lint: .venv/test
 	touch $@
 
 .venv/run: .venv/python pyproject.toml constraints.txt
+	@echo "installing some 130 packages, about 2 GB, into .venv: 2 to 4 minutes, once"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ui]'
 	touch $@
 
 .venv/test: .venv/run
+	@echo "installing what tests need into .venv: about a minute, once"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	touch $@
 

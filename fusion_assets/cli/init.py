@@ -46,9 +46,19 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     init.add_argument("--built-codes", type=int, nargs="+", default=[], metavar="C", help="of land cover")
     init.add_argument("--label-year", type=int, metavar="YYYY", help="by default the latest that all archives hold")
     init.add_argument("--years", type=years_of, default=[], metavar="2016-2019", help="to be mapped; all by default")
-    init.add_argument("--resolution", type=float, metavar="M", help="of the maps; by default that of the labels")
+    init.add_argument("--resolution", type=_metres, metavar="M", help="of the maps; by default that of the labels")
     init.add_argument("--season", default="01-01..12-31", metavar="MM-DD..MM-DD", help="of the imagery by day")
     init.set_defaults(command=_init)
+
+
+def _metres(text: str) -> float:
+    try:
+        metres = float(text)
+    except ValueError:
+        metres = 0.0
+    if not 0 < metres < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of metres above 0")
+    return metres
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -59,7 +69,8 @@ def _init(options: argparse.Namespace) -> int:
     from fusion_assets.settings import Settings
     from fusion_assets.study import draft, study_of
 
-    path = Path(f"{options.name}.yaml")
+    name = _name(options.name)
+    path = Path(f"{name}.yaml")
     if path.exists():
         raise FusionError(f"{path} exists", "a name that is not taken", "choose another name, or move the file away")
     archives = _archives(options)
@@ -69,7 +80,7 @@ def _init(options: argparse.Namespace) -> int:
     start, _, end = options.season.partition("..")
     text = draft.text_of(
         draft.Draft(
-            options.name, _regions(options, held), resolution, working, label_year, first, last, (start, end),
+            name, _regions(options, name, held), resolution, working, label_year, first, last, (start, end),
             {role: (each.product, archives[role]) for role, each in held.items()}, tuple(options.built_codes),
         )
     )  # fmt: skip
@@ -97,6 +108,13 @@ def _archives(options: argparse.Namespace) -> dict[Role, str]:
         "labels": options.labels or options.archive,
     }
     given = {role: place for role, place in places.items() if place}
+    for place in given.values():
+        if "://" not in place and not Path(place).is_file():
+            raise FusionError(
+                f"there is no catalog at {place}",
+                "the path of a catalog.json, or the address of a STAC API",
+                "correct the path; `fusion catalog add` makes a catalog of downloaded files",
+            )
     if "labels" not in given:
         raise FusionError(
             "no archive of labels is named",
@@ -106,7 +124,20 @@ def _archives(options: argparse.Namespace) -> dict[Role, str]:
     return {role: place if "://" in place else os.path.relpath(place) for role, place in given.items()}
 
 
-def _regions(options: argparse.Namespace, held: Mapping[Role, Holding]) -> object:
+def _name(text: str) -> str:
+    """The name of a study, which may be given as that of its file."""
+    from pydantic_core import PydanticCustomError
+
+    from fusion_assets.study.regions import checked_name
+
+    try:
+        return checked_name(text.removesuffix(".yaml").removesuffix(".yml"))
+    except PydanticCustomError as error:
+        facts = error.context or {}
+        raise FusionError(f"NAME {facts['found']}", facts["expected"], facts["remedy"]) from None
+
+
+def _regions(options: argparse.Namespace, name: str, held: Mapping[Role, Holding]) -> object:
     """What stands under `regions` in the study: a file of districts, or one region and its outline."""
     if options.column or options.layer:
         if not (options.outline and options.column):
@@ -120,7 +151,7 @@ def _regions(options: argparse.Namespace, held: Mapping[Role, Holding]) -> objec
             "--outline FILE --name COLUMN, or a GeoJSON polygon",
             "add --name and the column that names the districts",
         )
-    return [{"name": options.name, **_outline(options, held)}]
+    return [{"name": name, **_outline(options, held)}]
 
 
 def _outline(options: argparse.Namespace, held: Mapping[Role, Holding]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -22,7 +23,7 @@ from fusion_assets.redaction import printable, redact_logs, redacted
 from fusion_assets.systems.registry import MAIN, SYSTEMS
 
 if TYPE_CHECKING:
-    from fusion_assets.orchestration.site import Site
+    from fusion_assets.cli.run import Prepared
 
 _OWN = ("demo", "run", "status", "verify", "doctor", "ui", "init", "catalog", "loopback")
 
@@ -30,7 +31,7 @@ _OWN = ("demo", "run", "status", "verify", "doctor", "ui", "init", "catalog", "l
 _NEXT = """What to do next:
   . .venv/bin/activate                  puts `fusion` on the path
   fusion ui                             the asset graph and the reports, on http://127.0.0.1:3000
-  fusion run --select 'group:ndvi'      gap-free NDVI of the same place, about a minute
+  fusion run --select 'group:ndvi'      gap-free NDVI of the same place, a minute or two
   fusion init --help                    a study of your own region; README.md and docs/your-region.md say how"""
 
 
@@ -147,6 +148,8 @@ def _port(text: str) -> int:
 def _quieten() -> None:
     """Keep libraries' banners off the screen; errors still come through."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.filterwarnings("ignore", message=".*is currently in (beta|preview)", module=r"dagster\b|fusion_assets\b")
+    warnings.filterwarnings("ignore", category=PendingDeprecationWarning, module=r"rioxarray\b|affine\b|rasterio\b")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -163,7 +166,7 @@ def _demo(options: argparse.Namespace) -> int:
     prepared = prepare(settings, select=f"+group:{MAIN.name}")
     if make(prepared):
         return 1
-    _print_results(prepared.site, synthetic=True)
+    _print_results(prepared, synthetic=True)
     print(f"\nfinished in {time.perf_counter() - started:.0f} s. {_NEXT}")
     return 0
 
@@ -184,7 +187,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     failed = make(prepared)
     if not failed:
-        _print_results(prepared.site, figures=not options.select)
+        _print_results(prepared, figures=not options.select)
     return 1 if failed else 0
 
 
@@ -196,9 +199,12 @@ def _status(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print_results(site: Site, synthetic: bool = False, figures: bool = True) -> None:
-    """What the systems say of a run, and the files that people look at."""
+def _print_results(prepared: Prepared, synthetic: bool = False, figures: bool = True) -> None:
+    """What the systems that were run say of it, and the files that people look at."""
+    site, run = prepared.site, {step.asset.key.to_user_string() for step in prepared.steps}
     for system in present(SYSTEMS, site.study):
+        if not system.asset_names & run:
+            continue
         if figures:
             print(printable(system.summary(site, synthetic)))
         for kind, path in system.results(site):

@@ -91,6 +91,7 @@ def make(prepared: Prepared) -> bool:
         settle_dead_runs(instance)
         task = bar.add_task("planning", total=len(prepared.steps))
         began = time.perf_counter()
+        said: dict[str, str] = {}
         for outcome in run_steps(
             prepared.definitions,
             instance,
@@ -102,10 +103,10 @@ def make(prepared: Prepared) -> bool:
             bar.advance(task)
             counts[outcome.state] = counts.get(outcome.state, 0) + 1
             seconds, began = time.perf_counter() - began, time.perf_counter()
-            if not console.is_terminal and outcome.state != "fresh":
-                reason = f": {outcome.message}" if outcome.state == "made" else ""
-                console.print(redacted(f"{outcome.state} {outcome.step.name} ({seconds:.1f} s){reason}"), markup=False)
-            _print_trouble(console, outcome)
+            if not console.is_terminal and outcome.state in ("made", "skipped"):
+                line = f"{outcome.state} {outcome.step.name} ({seconds:.1f} s): {outcome.message}"
+                console.print(redacted(line), markup=False)
+            _print_trouble(console, outcome, said)
         bar.update(task, description="done")
     _print_counts(prepared, counts)
     return "failed" in counts
@@ -125,12 +126,16 @@ def print_foreseen(prepared: Prepared) -> None:
     _print_counts(prepared, counts)
 
 
-def _print_trouble(console: Console, outcome: Outcome) -> None:
+def _print_trouble(console: Console, outcome: Outcome, said: dict[str, str]) -> None:
+    """Print warnings, and an error once: `said` are the steps that failed so far, by what was said of them."""
     for warning in outcome.warnings:
         console.print(redacted(f"{outcome.step.name}: {warning}"), style="yellow", markup=False)
     if outcome.state == "failed":
-        console.print(f"{outcome.step.name} failed", style="bold red")
-        console.print(redacted(outcome.message), markup=False)
+        first = said.setdefault(outcome.message, outcome.step.name)
+        again = "" if first == outcome.step.name else f": the same as {first}"
+        console.print(f"{outcome.step.name} failed{again}", style="bold red", markup=False)
+        if not again:
+            console.print(redacted(outcome.message), markup=False)
 
 
 def _print_counts(prepared: Prepared, counts: dict[str, int]) -> None:

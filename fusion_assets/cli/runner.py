@@ -54,7 +54,7 @@ class Outcome:
     Attributes:
         step: which one.
         state: `made`, `fresh` (nothing to do), `failed`, or `skipped` (something it rests on failed).
-        message: error text, or the reason why the step was run.
+        message: error text, or the reason why the step was run or skipped.
         warnings: attempts that failed before the last one, checks that did not pass, and what is doubtful about the
             scenes that were read.
     """
@@ -164,9 +164,10 @@ def run_steps(
     broken: set[tuple[dg.AssetKey, str]] = set()
     for step in steps:
         interruption.check()
-        if any(upstream in broken for upstream in _upstream(step, definitions)):
+        upstream = next((each for each in _upstream(step, definitions) if each in broken), None)
+        if upstream:
             broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "skipped")
+            yield Outcome(step, "skipped", f"rests on {upstream[0].to_user_string()} {upstream[1]}, which was not made")
             continue
         reason = why_not_fresh(step, definitions, instance, managers, asked_now)
         if not reason:
@@ -318,7 +319,7 @@ def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: M
         clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
         chosen = set().union(*clauses)
     except Exception as error:
-        problem = f"is not an asset selection ({error})"
+        problem = f"is not an asset selection ({type(error).__name__})"
     if chosen:
         return chosen
     for name, needed in lacking.items():

@@ -95,7 +95,8 @@ def years_of(
     Raises:
         FusionError: there is no such year.
     """
-    first, last = _common({role: each for role, each in held.items() if role != "labels"})
+    imagery: dict[Role, Holding] = {role: each for role, each in held.items() if role != "labels"}
+    first, last = _common(imagery)
     if label_year is None:
         label_year = min(last, held["labels"].last)
         if label_year < max(first, held["labels"].first):
@@ -104,6 +105,14 @@ def years_of(
                 f"labels and imagery have no year in common: {spans}",
                 "labels of a year with imagery",
                 "say --label-year, and give the imagery of that year in `windows` of the study",
+            )
+    for what, of, needed in (("label year", [label_year], held), ("years", years, imagery)):
+        lacking = [year for year in of if not all(each.first <= year <= each.last for each in needed.values())]
+        if lacking:
+            raise FusionError(
+                f"the archives do not hold {what} {', '.join(map(str, lacking))}",
+                ", ".join(f"{role} {each.first} to {each.last}" for role, each in held.items()),
+                "choose among these, or add files",
             )
     return label_year, min(years, default=first), max(years, default=last)
 
@@ -161,7 +170,7 @@ def sizes_of(held: Mapping[Role, Holding], resolution: float | None = None) -> t
         held: by role.
         resolution: of the maps; by default that of the labels, 100 m at the finest.
     """
-    size = resolution or max(held["labels"].pixel, _FINEST_MAP)
+    size = resolution if resolution is not None else max(held["labels"].pixel, _FINEST_MAP)
     optics = held.get("sentinel2")
     parts = min(int(size // optics.pixel), _MOST_SUBDIVISIONS) if optics else 1
     return size, size / parts if parts > 1 else None

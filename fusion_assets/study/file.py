@@ -35,6 +35,8 @@ def find_study(name_or_path: str | Path) -> Path:
         return path
     names = sorted(file.stem for file in STUDIES.glob("*.yaml"))
     close = close_to(text, names)
+    if is_name:
+        close = next((f"{text}{ending}" for ending in _ENDINGS if os.path.isfile(f"{text}{ending}")), close)
     what = "does not exist"
     if not is_name and os.path.exists(path):
         what = "is a folder" if os.path.isdir(path) else "is a device or a pipe, no file"

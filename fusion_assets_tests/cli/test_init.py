@@ -75,7 +75,19 @@ def test_nothing_is_overwritten(place, capsys):
 
 def test_labels_of_other_years_are_said(place, capsys):
     assert _init("--bbox", "3.01", "50.525", "3.06", "50.545", "--label-year", "2010") == 1
-    assert "2010" in capsys.readouterr().out
+    assert "do not hold label year 2010" in capsys.readouterr().err and not (place / "mine.yaml").exists()
+
+
+def test_names_sizes_and_catalogs_that_cannot_be_are_refused(place, capsys):
+    where = ("--bbox", "3.01", "50.525", "3.06", "50.545")
+    assert main(["init", "my city", "--optics", "optics/catalog.json", "--labels", "ghsl/catalog.json", *where]) == 1
+    assert capsys.readouterr().err.count("rename it") == 1
+    assert _init(*where, "--lights", "lights/catalog.json") == 1
+    assert "`fusion catalog add`" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        _init(*where, "--resolution", "0")
+    assert main(["init", "its.yaml", "--optics", "optics/catalog.json", "--labels", "ghsl/catalog.json", *where]) == 0
+    assert (place / "its.yaml").exists()
 
 
 def _districts(path, names=("Łódź", "São Paulo"), east=0.0):

@@ -16,7 +16,7 @@ from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.reference import reference_source
-from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMAND, MAPPED, VERSION
+from fusion_assets.systems.built_up.areas.trend import ADJUSTED, ESTIMANDS, MAPPED, VERSION
 from fusion_assets.systems.built_up.change_table import CHANGE_COLUMNS, change_table
 from fusion_assets.systems.built_up.export_files import Figures, changes_path, check_writable, write_figures
 
@@ -34,7 +34,7 @@ COLUMNS = {
     "study": "name of the study",
     "region": "name of the region",
     "year": "year",
-    "area_km2": f"{ESTIMAND}; see kind",
+    "area_km2": f"{ESTIMANDS[ADJUSTED]}; see kind",
     "low_km2": "lower end of what low_high_meaning says; empty where there is none",
     "high_km2": "upper end",
     "standard_error_km2": "standard error of area_km2; empty where there is none",

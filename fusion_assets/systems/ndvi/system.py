@@ -55,6 +55,19 @@ def _section() -> SystemSection:
     return NDVI_SECTION
 
 
+def _results(site: Site) -> Iterator[tuple[str, str]]:
+    from fusion_assets.storage.root import Storage
+    from fusion_assets.systems.ndvi.imagery_requests import REPORT
+    from fusion_assets.systems.ndvi.section import years_of
+
+    storage = Storage(site.settings.storage)
+    for region in site.study.regions:
+        for year in years_of(site.study):
+            path = storage.path(REPORT, region.name, year, "html")
+            if storage.exists(path):
+                yield "NDVI report", path
+
+
 NDVI = System(
     name="ndvi",
     stages={"fill_ndvi": (_ASSETS, "Make a year's gap-free NDVI, from scenes to report.")},
@@ -63,4 +76,5 @@ NDVI = System(
     section=_section,
     facts=_facts,
     series=_series,
+    results=_results,
 )

@@ -24,7 +24,7 @@ class Holding:
         product: key of `PRODUCTS`.
         area: what they cover, longitude and latitude.
         first: year of the first item.
-        last: year of the last item; this year where there is no end.
+        last: year of the last item; last year where there is no end.
         pixel: size of the finest pixels of an item, metres; the product's where the archive is not on disk.
     """
 
@@ -71,7 +71,9 @@ def _holding(product: str, collections: list[pystac.Collection], on_disk: bool) 
     last = max((end or today for end in ends), key=lambda moment: moment.timestamp(), default=today)
     pixel = _pixel(collections[0]) if on_disk else None
     first = min(start.year for start in starts) if starts else today.year
-    return Holding(product, area, first, last.year, pixel or PRODUCTS[product].resolution)
+    # Of a year that has not ended nothing can be told yet.
+    newest = last.year if all(end is not None for end in ends) else today.year - 1
+    return Holding(product, area, first, newest, pixel or PRODUCTS[product].resolution)
 
 
 def _pixel(collection: pystac.Collection) -> float | None:

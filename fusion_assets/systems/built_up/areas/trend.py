@@ -25,12 +25,15 @@ from fusion_assets.systems.built_up.versions import TREND as VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-ESTIMAND = "area of cells whose truth is built-up, on the pixels valid in every prediction year, km²"
 ESTIMATOR = (
     "stratified expansion of the interpreted labels, corrected by regression on the map's probability, averaged over "
     "years, and on the area valid in every year"
 )
 ADJUSTED, MAPPED = "error-adjusted", "mapped, relative to labels"
+ESTIMANDS = {
+    ADJUSTED: "area of cells whose truth is built-up, on the pixels valid in every prediction year, km²",
+    MAPPED: "area mapped as built-up, relative to the labels, on the pixels valid in every prediction year, km²",
+}
 
 
 def built_up_trend(
@@ -68,10 +71,11 @@ def built_up_trend(
     thresholds = (float(equal.min()), float(equal.max()))
     points = () if reference is None else (reference["row"].to_numpy(), reference["col"].to_numpy())
     found = measure(predictions, area, thresholds, *points)
+    kind = MAPPED if reference is None else ADJUSTED
     document: dict[str, Any] = {
         "version": VERSION,
-        "estimand": ESTIMAND,
-        "kind": MAPPED if reference is None else ADJUSTED,
+        "estimand": ESTIMANDS[kind],
+        "kind": kind,
         "region_km2": found.region_km2,
         "valid_km2": found.valid_km2,
         "sensitivity": {

@@ -191,7 +191,10 @@ def caveats(
         yield f"Only {table['share'].iloc[0]:.0%} of the region is {valid}; nothing is said about the rest."
     if not metrics.get("nested", True):
         yield "There were too few spatial blocks to choose settings without the blocks that judge them."
-    yield "White is no data: outside the region, or no clear observation. It is never counted as not built-up."
+    yield (
+        "White on the maps of built-up land, and lilac in true colour, is no data: outside the region, or no clear "
+        "observation. It is never counted as not built-up."
+    )
 
 
 def _compared(difference: Mapping[str, float]) -> str:
