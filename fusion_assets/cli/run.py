@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from fusion_assets.cli.runner import AskedNow, Outcome, Step, check_engine_makes, foreseen_steps, plan, run_steps
 from fusion_assets.orchestration.assembly import build_definitions, site_of
-from fusion_assets.orchestration.instance import opened_instance, prepare_home, settle_dead_runs
+from fusion_assets.orchestration.instance import end_own_runs, opened_instance, prepare_home, settle_dead_runs
 from fusion_assets.orchestration.system import needs_of, present, sections_of
 from fusion_assets.redaction import redacted
 from fusion_assets.storage.root import Storage
@@ -92,24 +93,35 @@ def make(prepared: Prepared) -> bool:
         task = bar.add_task("planning", total=len(prepared.steps))
         began = time.perf_counter()
         said: dict[str, str] = {}
-        for outcome in run_steps(
-            prepared.definitions,
-            instance,
-            prepared.site.managers,
-            prepared.steps,
-            prepared.asked_now,
-            lambda step: bar.update(task, description=step.name),
-        ):
-            bar.advance(task)
-            counts[outcome.state] = counts.get(outcome.state, 0) + 1
-            seconds, began = time.perf_counter() - began, time.perf_counter()
-            if not console.is_terminal and outcome.state in ("made", "skipped"):
-                line = f"{outcome.state} {outcome.step.name} ({seconds:.1f} s): {outcome.message}"
-                console.print(redacted(line), markup=False)
-            _print_trouble(console, outcome, said)
+        with _interruptible(instance):
+            for outcome in run_steps(
+                prepared.definitions,
+                instance,
+                prepared.site.managers,
+                prepared.steps,
+                prepared.asked_now,
+                lambda step: bar.update(task, description=step.name),
+            ):
+                bar.advance(task)
+                counts[outcome.state] = counts.get(outcome.state, 0) + 1
+                seconds, began = time.perf_counter() - began, time.perf_counter()
+                if not console.is_terminal and outcome.state in ("made", "skipped"):
+                    line = f"{outcome.state} {outcome.step.name} ({seconds:.1f} s): {outcome.message}"
+                    console.print(redacted(line), markup=False)
+                _print_trouble(console, outcome, said)
         bar.update(task, description="done")
     _print_counts(prepared, counts)
     return "failed" in counts
+
+
+@contextlib.contextmanager
+def _interruptible(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Leave no run behind that looks as if it were still under way."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end_own_runs(instance)
+        raise
 
 
 def print_foreseen(prepared: Prepared) -> None:

@@ -174,6 +174,17 @@ def creator_tags() -> dict[str, str]:
     return {CREATOR_TAG: f"{socket.gethostname()}:{os.getpid()}:{time.time():.0f}"}
 
 
+_BEGUN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+
+
+def end_own_runs(instance: dg.DagsterInstance) -> None:
+    """Mark what this process works off itself, and has not ended, as failed: it is being interrupted."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN)):
+        created = _created(run)
+        if created is not None and created[0] == os.getpid():
+            instance.report_run_failed(run, "interrupted")
+
+
 def settle_dead_runs(instance: dg.DagsterInstance) -> int:
     """Mark runs as failed whose process on this machine has died; returns how many.
 
@@ -181,14 +192,13 @@ def settle_dead_runs(instance: dg.DagsterInstance) -> int:
     the queue, and sensor and automation wait for it.
     """
     settled = 0
-    begun = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=begun)):
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_BEGUN)):
         process, since = _noted(run) or _launched(instance, run) or _created(run) or (0, 0.0)
         if not process or _alive(process, since):
             continue
         # Looked at again: the run may have ended just before its process did.
         current = instance.get_run_by_id(run.run_id)
-        if current is not None and current.status in begun:
+        if current is not None and current.status in _BEGUN:
             instance.report_run_failed(current, f"its process {process} on {socket.gethostname()} has died")
             settled += 1
     return settled

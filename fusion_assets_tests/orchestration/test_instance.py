@@ -12,7 +12,14 @@ import pytest
 from dagster._core.events import EngineEventData
 
 from fusion_assets.orchestration import instance as module
-from fusion_assets.orchestration.instance import CREATOR_TAG, PROCESS_TAG, creator_tags, note_process, settle_dead_runs
+from fusion_assets.orchestration.instance import (
+    CREATOR_TAG,
+    PROCESS_TAG,
+    creator_tags,
+    end_own_runs,
+    note_process,
+    settle_dead_runs,
+)
 
 HERE = socket.gethostname()
 
@@ -68,6 +75,14 @@ def test_a_run_whose_creator_has_died_before_it_noted_anything_is_marked(instanc
     assert settle_dead_runs(instance) == 1
     assert status(instance, run) is dg.DagsterRunStatus.FAILURE
     assert status(instance, living) is status(instance, retry) is dg.DagsterRunStatus[state]
+
+
+def test_an_interrupted_process_ends_its_own_runs_and_no_others(instance, dead):
+    own = begun(instance, dg.DagsterRunStatus.NOT_STARTED, **creator_tags())
+    other = begun(instance, dg.DagsterRunStatus.STARTED, **{CREATOR_TAG: f"{HERE}:{dead}:{time.time():.0f}"})
+    end_own_runs(instance)
+    assert status(instance, own) is dg.DagsterRunStatus.FAILURE
+    assert status(instance, other) is dg.DagsterRunStatus.STARTED
 
 
 def test_other_runs_are_left_alone(instance, dead):
