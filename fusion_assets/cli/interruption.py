@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+import psutil
+
 GRACE_SECONDS = 11.0
 """How long work has to end by itself."""
 TIDY_SECONDS = 6
@@ -86,8 +88,6 @@ def end_with_parent(parent: int) -> None:
 
 def kill_session(leader: int) -> None:
     """Kill all processes of a session, and all that this process has started; not this process itself."""
-    import psutil
-
     for _ in range(3):  # some may just be starting others
         members = {process for process in psutil.pids() if _session_of(process) == leader}
         members |= {process.pid for process in psutil.Process().children(recursive=True)}
@@ -127,7 +127,7 @@ def _leave(code: int) -> None:
 
 
 def _watched(worker: int, tidy: Callable[[], object]) -> int:
-    """Wait for the work; the same as its exit code, or that of the signal that ended it."""
+    """Wait for the work; its exit code, or that of the signal that it was told of. Signals are blocked after it."""
     caught: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -151,14 +151,16 @@ def _watched(worker: int, tidy: Callable[[], object]) -> int:
         signal.signal(signal.SIGTSTP, pause)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     _, status = os.waitpid(worker, 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # to the end: Python gives its handlers back before
     signal.setitimer(signal.ITIMER_REAL, 0)
     code = os.waitstatus_to_exitcode(status)
     if caught:
         kill_session(worker)
-    if code >= 0:
-        return code
-    _tidied(tidy)
-    return 128 + (caught[0] if caught else -code)
+    if code < 0:
+        _tidied(tidy)
+    if caught:
+        return 128 + caught[0]
+    return code if code >= 0 else 128 - code
 
 
 def _tidied(tidy: Callable[[], object]) -> None:
