@@ -13,8 +13,12 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 GRACE_SECONDS = 11.0
 """How long work has to end by itself."""
@@ -51,12 +55,13 @@ def supervised(work: Callable[[], int], tidy: Callable[[], object]) -> int:
         for number in _STOPPING:
             signal.signal(number, signal.default_int_handler)  # also where a script ignores them for us
         _listen()
+        sys.unraisablehook = _report_unraisable
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         code = work()
     except KeyboardInterrupt:
         code = exit_code()
-    if received():
-        _leave(code)
+    if received():  # also where a library has caught what it raised
+        _leave(exit_code())
     return code
 
 
@@ -116,6 +121,12 @@ def _listen() -> None:
         os.set_blocking(end, False)
     _pipe[:], _noted[:] = [reading], []
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+
+def _report_unraisable(unraisable: UnraisableHookArgs) -> None:
+    """Say what cannot be raised, such as in callbacks of the garbage collector, but for interruptions: see `check`."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
 
 
 def _leave(code: int) -> None:

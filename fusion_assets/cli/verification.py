@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS
 from fusion_assets.storage.raster_classes import BESIDE
@@ -57,6 +58,7 @@ def verify(options: argparse.Namespace) -> int:
     with opened_instance(prepare_home(study.name)) as instance, Progress(*columns, console=console) as progress:
         bar = progress.add_task("verifying", total=len(steps))
         for step in steps:
+            interruption.check()
             progress.update(bar, description=step.name)
             state, problem = verdict(step, instance, site.managers)
             counts[state] += 1
@@ -125,6 +127,7 @@ def odd_operations(site: Site) -> Iterator[FusionError]:
 
     storage = site.managers["documents"].storage
     for name in storage.names(operations.OPERATIONS):
+        interruption.check()
         try:
             facts = operations.read(storage, name)
             if facts is not None:

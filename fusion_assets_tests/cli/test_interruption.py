@@ -47,6 +47,14 @@ try:
 except BaseException:
     interruption.check()
 """
+# As a callback of the garbage collector: what it raises goes nowhere.
+FORGETTING = """
+class Odd:
+    def __del__(self):
+        time.sleep(600)
+Odd()
+return 0
+"""
 LATE = """
 import os, signal, sys
 from fusion_assets.cli import interruption
@@ -82,6 +90,20 @@ def test_work_ends_with_the_code_of_the_signal(body, number, code):
     assert ended == code
     assert ("tidied" in printed) == (body in (NATIVE, SWALLOWING)), "what was killed is tidied after"
     assert not psutil.pid_exists(program.worker)
+
+
+def test_a_signal_that_went_nowhere_ends_the_work_without_a_word():
+    program = Program(FORGETTING, grace=600, stderr=subprocess.PIPE)
+    time.sleep(0.2)
+    program.process.send_signal(signal.SIGINT)
+    _, said = program.process.communicate(timeout=PATIENCE_SECONDS)
+    assert (program.process.returncode, said) == (130, "")
+
+
+def test_what_else_cannot_be_raised_is_said():
+    program = Program(FORGETTING.replace("time.sleep(600)", "raise ValueError('odd')"), stderr=subprocess.PIPE)
+    _, said = program.process.communicate(timeout=PATIENCE_SECONDS)
+    assert program.process.returncode == 0 and "ValueError: odd" in said
 
 
 def test_a_script_that_ignores_sigint_for_its_children_can_still_send_it():

@@ -1,10 +1,13 @@
 """`fusion verify`: a small study's maps, changed in every way in which files of a storage change."""
 
+import argparse
 import json
+import os
 
 import dagster as dg
 import pytest
 
+from fusion_assets.cli import interruption, run, verification
 from fusion_assets.cli.runner import plan
 from fusion_assets.cli.verification import foreign, odd_operations, verdict
 from fusion_assets.orchestration.assembly import build_definitions, site_of
@@ -84,3 +87,20 @@ def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
     ]
     (problem,) = odd_operations(site)
     assert "a.json" in problem.found
+
+
+@pytest.fixture
+def verified(site, steps, tmp_path, monkeypatch):
+    """`fusion verify` of the small study: its exit code."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    prepared = run.Prepared(site, build_definitions(SYSTEMS, {"study": site.study}), steps, lambda *asked: None)
+    monkeypatch.setattr(run, "prepare", lambda *asked: prepared)
+    return lambda: verification.verify(argparse.Namespace(region=[], years=[], select=""))
+
+
+def test_a_signal_ends_it_before_the_next_artifact(verified, monkeypatch):
+    monkeypatch.setattr(interruption, "_noted", [2])
+    monkeypatch.setattr(verification, "verdict", lambda *of: pytest.fail("looked"))
+    with pytest.raises(KeyboardInterrupt):
+        verified()
