@@ -91,6 +91,11 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _CONTROLS.sub(" ", _ESCAPES.sub("", text))
 
 
+def printable_line(text: object) -> str:
+    """A text, such as a path, as one line without signs that steer a terminal."""
+    return printable(str(text).replace("\n", " "))
+
+
 @contextmanager
 def redacted_errors() -> Iterator[None]:
     """Let errors out of this block whose texts, and those of the errors that led to them, may be read by anybody."""

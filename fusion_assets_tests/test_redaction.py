@@ -17,7 +17,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets.orchestration.failures import explained
 from fusion_assets.orchestration.metadata import lines_of, listed
-from fusion_assets.redaction import public_url, redact_logs, redacted
+from fusion_assets.redaction import printable_line, public_url, redact_logs, redacted
 from fusion_assets.storage.addresses import io_errors
 
 MARK = "MARKED-SECRET"
@@ -78,6 +78,10 @@ def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch):
 @pytest.mark.parametrize("sign", [*map(chr, (0, 7, 8, 13, 27, 127, 0x9B, 0x202E, 0x2066, 0x2028, 0xD800, 0xE0041))])
 def test_nothing_steers_a_terminal(sign):
     assert sign not in redacted(f"item {sign}[2Jx") and sign not in str(FusionError(f"a{sign}b"))
+
+
+def test_a_path_is_one_line():
+    assert printable_line("/data/\x1b[2Ja\nb\udcff.tif") == "/data/a b .tif"
 
 
 def test_escape_sequences_go_whole():

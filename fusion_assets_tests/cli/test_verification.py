@@ -74,7 +74,8 @@ def test_what_was_made_and_is_not_there_is_missing(site, steps):
 
 
 def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
-    for name in ("built_up_prediction/west/2031.tif", "other/x.json", "built_up_prediction/west/.a.partial"):
+    for name in ("built_up_prediction/west/2031.tif", "other/x.json", "maps/west.png", "maps/elsewhere.png",
+                 "built_up_prediction/west/.a.partial"):  # fmt: skip
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -83,6 +84,7 @@ def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
     strange = foreign(site, steps, ("_operations",))
     assert [name.removeprefix(f"{tmp_path}/data/") for name in strange] == [
         "built_up_prediction/west/2031.tif",
+        "maps/elsewhere.png",
         "other/x.json",
     ]
     (problem,) = odd_operations(site)
@@ -104,3 +106,15 @@ def test_a_signal_ends_it_before_the_next_artifact(verified, monkeypatch):
     monkeypatch.setattr(verification, "verdict", lambda *of: pytest.fail("looked"))
     with pytest.raises(KeyboardInterrupt):
         verified()
+
+
+def test_names_of_files_steer_no_terminal_and_break_no_line(verified, tmp_path, capsys):
+    for folder in ("other", "_operations"):
+        (tmp_path / "data" / folder).mkdir()
+        name = os.fsencode(tmp_path / "data" / folder) + b"/\x1b[2Jodd\n\xff\x9b.json"
+        with open(name, "wb") as file:
+            file.write(b"[]")
+    assert verified() == 1
+    said = capsys.readouterr().out
+    assert "/other/odd   .json belongs to nothing" in said and "operation: " in said
+    assert all(line.isprintable() for line in said.splitlines())
