@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 import warnings
+from urllib.parse import urlsplit
 
 import dagster as dg
 import fsspec
@@ -73,6 +74,18 @@ def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch):
     assert redacted("a secret/with signs, a%20secret%2Fwith%20signs, a+secret%2Fwith+signs") == "***, ***, ***"
     assert redacted("tokentoken in eu-central-1") == "*** in eu-central-1"
     assert redacted("Port could not be cast to integer value as 'second-part'").endswith("'***'")
+
+
+@pytest.mark.parametrize("password", ["S3cr%t/M@RKpw:x", "S3c%/M@RKpw", "a'%/b", "p:q/r"])
+def test_no_part_of_a_password_that_was_taken_for_a_port_is_told(password, monkeypatch):
+    address = f"ftp://user:{password}@127.0.0.1:9/x"
+    monkeypatch.setenv("FUSION_STORAGE", address)
+    with pytest.raises(ValueError, match="Port") as caught:
+        _ = urlsplit(address).port
+    quote = '"' if "'" in password else "'"
+    assert redacted(caught.value) == f"Port could not be cast to integer value as {quote}***{quote}"
+    assert "S3cr%t" not in redacted("the host S3cr%t") or not password.startswith("S3cr%t")
+    assert redacted("nonnumeric port: 'a' of port '80'") == "nonnumeric port: '***' of port '80'"
 
 
 @pytest.mark.parametrize("sign", [*map(chr, (0, 7, 8, 13, 27, 127, 0x9B, 0x202E, 0x2066, 0x2028, 0xD800, 0xE0041))])
