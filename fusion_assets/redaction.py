@@ -54,6 +54,8 @@ _VALUES = (
         re.IGNORECASE,
     ),
     re.compile(r"(\bbearer )[\w.~+/=-]{12,}", re.IGNORECASE),
+    # What is no port is part of a password with a slash.
+    re.compile(r"""((?:integer value as|\bport:?) (['"]))(?!\d+\2)(?:(?!\2)[^\n])+""", re.IGNORECASE),
 )
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b.?")
 # Controls but for the tab and the new line, those of Unicode, what turns the direction of writing or breaks lines,
@@ -89,6 +91,11 @@ def redacted(text: object) -> str:
 def printable(text: str) -> str:
     """A text without signs that steer a terminal: lines and tabs stay, other controls become blanks."""
     return text if text.isascii() and text.isprintable() else _CONTROLS.sub(" ", _ESCAPES.sub("", text))
+
+
+def printable_line(text: object) -> str:
+    """A text, such as a path, as one line without signs that steer a terminal."""
+    return printable(str(text).replace("\n", " "))
 
 
 @contextmanager
@@ -175,7 +182,7 @@ def _secret_of(name: str, value: str) -> Iterator[str]:
     if _ADDRESS_VARIABLE.search(name) and "@" in value and "://" in value:
         # Those who cannot read an address say which part of the password they took for a port.
         password = value.partition("://")[2].rpartition("@")[0].partition(":")[2]
-        yield from (password, *re.split(r"[^\w.~-]+", password))
+        yield from (password, *re.split(r"[/?#@]+", password), *re.split(r"[^\w.~-]+", password))
 
 
 @lru_cache(maxsize=8)

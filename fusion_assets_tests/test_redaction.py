@@ -5,6 +5,7 @@ import logging
 import time
 import traceback
 import warnings
+from urllib.parse import urlsplit
 
 import dagster as dg
 import fsspec
@@ -17,7 +18,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
 from fusion_assets.orchestration.failures import explained
 from fusion_assets.orchestration.metadata import lines_of, listed
-from fusion_assets.redaction import public_url, redact_logs, redacted
+from fusion_assets.redaction import printable_line, public_url, redact_logs, redacted
 from fusion_assets.storage.addresses import io_errors
 
 MARK = "MARKED-SECRET"
@@ -75,9 +76,25 @@ def test_secrets_of_the_environment_are_hidden_wherever_they_stand(monkeypatch):
     assert redacted("Port could not be cast to integer value as 'second-part'").endswith("'***'")
 
 
+@pytest.mark.parametrize("password", ["S3cr%t/M@RKpw:x", "S3c%/M@RKpw", "a'%/b", "p:q/r"])
+def test_no_part_of_a_password_that_was_taken_for_a_port_is_told(password, monkeypatch):
+    address = f"ftp://user:{password}@127.0.0.1:9/x"
+    monkeypatch.setenv("FUSION_STORAGE", address)
+    with pytest.raises(ValueError, match="Port") as caught:
+        _ = urlsplit(address).port
+    quote = '"' if "'" in password else "'"
+    assert redacted(caught.value) == f"Port could not be cast to integer value as {quote}***{quote}"
+    assert "S3cr%t" not in redacted("the host S3cr%t") or not password.startswith("S3cr%t")
+    assert redacted("nonnumeric port: 'a' of port '80'") == "nonnumeric port: '***' of port '80'"
+
+
 @pytest.mark.parametrize("sign", [*map(chr, (0, 7, 8, 13, 27, 127, 0x9B, 0x202E, 0x2066, 0x2028, 0xD800, 0xE0041))])
 def test_nothing_steers_a_terminal(sign):
     assert sign not in redacted(f"item {sign}[2Jx") and sign not in str(FusionError(f"a{sign}b"))
+
+
+def test_a_path_is_one_line():
+    assert printable_line("/data/\x1b[2Ja\nb\udcff.tif") == "/data/a b .tif"
 
 
 def test_escape_sequences_go_whole():

@@ -6,6 +6,8 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
+from fusion_assets.redaction import printable_line
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of the command line."""
@@ -33,8 +35,9 @@ def _add(options: argparse.Namespace) -> int:
 
     catalog = options.into or options.files[0].parent / "catalog.json"
     added = add_files(options.product, options.files, catalog, options.asset, options.year or options.days)
-    print(f"{added.catalog}: {len(added.items)} items of {added.collection}, {added.span[0]} to {added.span[1]}")
-    print(f"in a study: {{product: {options.product}, archive: {added.catalog}}}")
+    shown = printable_line(added.catalog)
+    print(f"{shown}: {len(added.items)} items of {added.collection}, {added.span[0]} to {added.span[1]}")
+    print(f"in a study: {{product: {options.product}, archive: {shown}}}")
     return 0
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest, NoScenes
 from fusion_assets.imagery.engines.tolerance import tolerated
@@ -46,6 +47,7 @@ class Diagnosis:
 
     def look(self, subject: str, work: Callable[[], str], *needs: str) -> None:
         """Add a finding; one that needs another subject is not tried where that was not fine."""
+        interruption.check()
         fine = {finding.subject for finding in self.findings if finding.fine}
         missing = next((need for need in needs if need not in fine), None)
         if missing is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.recipe import Role
 from fusion_assets.orchestration.system import sections_of, years_of
+from fusion_assets.redaction import printable, printable_line, redacted
 from fusion_assets.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
@@ -90,13 +91,13 @@ def _init(options: argparse.Namespace) -> int:
     for region in study.regions:
         draft.check_cover(region.polygon, held, region.called if len(study.regions) > 1 else "")
     path.write_text(text, encoding="utf-8")
-    print(f"{path}:\n\n{text}")
+    print(f"{printable_line(path)}:\n\n{printable(text)}")
     findings = diagnose(Settings.from_environment({"study": str(path)}))
     for finding in findings:
         if not finding.fine:
-            print(f"{finding.state:4} {finding.subject}: {finding.text}")
+            print(redacted(f"{finding.state:4} {finding.subject}: {finding.text}"))
     fine = all(finding.fine for finding in findings)
-    print(f"next: export FUSION_STUDY={path}; fusion {'run' if fine else 'doctor'}")
+    print(f"next: export FUSION_STUDY={printable_line(path)}; fusion {'run' if fine else 'doctor'}")
     return 0 if fine else 1
 
 

@@ -13,6 +13,12 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 GRACE_SECONDS = 11.0
 """How long work has to end by itself."""
@@ -49,12 +55,13 @@ def supervised(work: Callable[[], int], tidy: Callable[[], object]) -> int:
         for number in _STOPPING:
             signal.signal(number, signal.default_int_handler)  # also where a script ignores them for us
         _listen()
+        sys.unraisablehook = _report_unraisable
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         code = work()
     except KeyboardInterrupt:
         code = exit_code()
-    if received():
-        _leave(code)
+    if received():  # also where a library has caught what it raised
+        _leave(exit_code())
     return code
 
 
@@ -86,8 +93,6 @@ def end_with_parent(parent: int) -> None:
 
 def kill_session(leader: int) -> None:
     """Kill all processes of a session, and all that this process has started; not this process itself."""
-    import psutil
-
     for _ in range(3):  # some may just be starting others
         members = {process for process in psutil.pids() if _session_of(process) == leader}
         members |= {process.pid for process in psutil.Process().children(recursive=True)}
@@ -118,6 +123,12 @@ def _listen() -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
 
 
+def _report_unraisable(unraisable: UnraisableHookArgs) -> None:
+    """Say what cannot be raised, such as in callbacks of the garbage collector, but for interruptions: see `check`."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+
+
 def _leave(code: int) -> None:
     """End without waiting for threads that may be in native code for long."""
     for stream in (sys.stdout, sys.stderr):
@@ -127,7 +138,7 @@ def _leave(code: int) -> None:
 
 
 def _watched(worker: int, tidy: Callable[[], object]) -> int:
-    """Wait for the work; the same as its exit code, or that of the signal that ended it."""
+    """Wait for the work; its exit code, or that of the signal that it was told of. Signals are blocked after it."""
     caught: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -151,14 +162,16 @@ def _watched(worker: int, tidy: Callable[[], object]) -> int:
         signal.signal(signal.SIGTSTP, pause)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
     _, status = os.waitpid(worker, 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)  # to the end: Python gives its handlers back before
     signal.setitimer(signal.ITIMER_REAL, 0)
     code = os.waitstatus_to_exitcode(status)
     if caught:
         kill_session(worker)
-    if code >= 0:
-        return code
-    _tidied(tidy)
-    return 128 + (caught[0] if caught else -code)
+    if code < 0:
+        _tidied(tidy)
+    if caught:
+        return 128 + caught[0]
+    return code if code >= 0 else 128 - code
 
 
 def _tidied(tidy: Callable[[], object]) -> None:

@@ -208,7 +208,7 @@ def _print_results(prepared: Prepared, synthetic: bool = False, figures: bool = 
         if figures:
             print(printable(system.summary(site, synthetic)))
         for kind, path in system.results(site):
-            print(f"{kind}: {path}")
+            print(printable(f"{kind}: {path}".replace("\n", " ")))
 
 
 def _of_a_system(command: Command, options: argparse.Namespace) -> int:

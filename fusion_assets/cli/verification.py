@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fusion_assets.cli import interruption
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS
+from fusion_assets.redaction import printable_line
 from fusion_assets.storage.raster_classes import BESIDE
 
 if TYPE_CHECKING:
@@ -46,7 +48,6 @@ def verify(options: argparse.Namespace) -> int:
     from fusion_assets.cli.run import prepare
     from fusion_assets.orchestration.instance import opened_instance, prepare_home
     from fusion_assets.settings import Settings
-    from fusion_assets.systems.registry import SYSTEMS
 
     prepared = prepare(Settings.from_environment(), options.region, options.years, options.select)
     site, study, steps = prepared.site, prepared.site.study, prepared.steps
@@ -57,19 +58,19 @@ def verify(options: argparse.Namespace) -> int:
     with opened_instance(prepare_home(study.name)) as instance, Progress(*columns, console=console) as progress:
         bar = progress.add_task("verifying", total=len(steps))
         for step in steps:
+            interruption.check()
             progress.update(bar, description=step.name)
             state, problem = verdict(step, instance, site.managers)
             counts[state] += 1
             if problem:
-                console.print(f"{step.name} {state}: {problem}", markup=False)
+                console.print(f"{step.name} {state}: {_told(problem)}", markup=False)
             progress.advance(bar)
         for problem in odd_operations(site) if whole else ():
             counts["different"] += 1
-            console.print(f"operation: {problem}", markup=False)
-        folders = (*_SHARED, *(name for system in SYSTEMS for name in system.folders))
-        strange = foreign(site, steps, folders) if whole else []
+            console.print(f"operation: {_told(problem)}", markup=False)
+        strange = foreign(site, steps, _SHARED) if whole else []
         for path in strange[:_SHOWN]:
-            console.print(f"{path} belongs to nothing of study {study.name}", markup=False)
+            console.print(f"{printable_line(path)} belongs to nothing of study {study.name}", markup=False)
         if len(strange) > _SHOWN:
             console.print(f"and {len(strange) - _SHOWN} more files that belong to nothing of it")
         progress.update(bar, description="done")
@@ -77,6 +78,11 @@ def verify(options: argparse.Namespace) -> int:
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if count)
     print(f"study {study.name}: {told or 'nothing is stored'}")
     return 1 if counts["different"] or counts["missing"] else 0
+
+
+def _told(problem: FusionError) -> FusionError:
+    """The same problem, whose parts are a line each, whatever names of files hold."""
+    return FusionError(*(printable_line(part) for part in (problem.found, problem.expected, problem.remedy)))
 
 
 def verdict(
@@ -125,6 +131,7 @@ def odd_operations(site: Site) -> Iterator[FusionError]:
 
     storage = site.managers["documents"].storage
     for name in storage.names(operations.OPERATIONS):
+        interruption.check()
         try:
             facts = operations.read(storage, name)
             if facts is not None:
@@ -142,10 +149,13 @@ def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[s
         folders: that hold something else, directly under the root.
     """
     from fusion_assets.cli.runner import manager_of
+    from fusion_assets.systems.registry import SYSTEMS
 
     storage = site.managers["documents"].storage
     stems = {manager_of(step, site.managers)[0].path(manager_of(step, site.managers)[1]) for step in steps}
     ours = {path.removeprefix(f"{storage.root}/").rsplit(".", 1)[0] for path in stems}
+    drawn = [folder for system in SYSTEMS for folder in system.folders]
+    ours |= {f"{folder}/{region.name}" for folder in drawn for region in site.study.regions}
     strange = []
     for name in sorted(storage.sizes(storage.root)):
         first, *_, last = name.split("/")

@@ -98,7 +98,7 @@ class System:
         looks: what `fusion doctor` looks at beside imagery.
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
         results: files for people, by what they are: `report`, `maps`.
-        folders: that it writes directly under the storage root, beside those of its assets.
+        folders: that it writes directly under the storage root, beside those of its assets; a file a region.
         publications: what it publishes for other software, each by an asset `<name>_catalog`.
         commands: of its own.
     """

@@ -11,6 +11,8 @@ import shutil
 import socket
 import stat
 import threading
+from html import escape
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,12 +99,18 @@ class _Handler(BaseHTTPRequestHandler):
     server: ReportServer
 
     def do_GET(self) -> None:
-        """Answer `/<asset>/<region>.html` and `/<asset>/<region>/<year>.html`."""
+        """Answer `/<asset>/<region>.html` and `/<asset>/<region>/<year>.html`, and `/` with a list of them."""
         refused = refusal(self.headers.items(), self.server.server_port, page=True)
         if refused is not None:
             status, line = refused
             return self._answer(status, "text/plain", f"{line}\n".encode())
-        file = _page(self.server.storage, unquote(urlsplit(self.path).path))
+        try:
+            path = unquote(urlsplit(self.path).path)
+        except ValueError:
+            return self._answer(400, "text/plain", b"this is no address\n")
+        if path in ("", "/"):
+            return self._answer(200, "text/html", _list(self.server.storage).encode())
+        file = _page(self.server.storage, path)
         if file is None:
             return self._answer(404, "text/html", _MISSING)
         with file:
@@ -112,6 +120,15 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     do_HEAD = do_GET  # noqa: N815
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what `http.server` does not understand, in one line that repeats nothing of it."""
+        headers = getattr(self, "headers", None)
+        refused = refusal(headers.items(), self.server.server_port, page=False) if headers is not None else None
+        status, line = refused or (code, HTTPStatus(code).phrase)
+        self.request_version = "HTTP/1.0"  # what could not be read may pass for one that has no headers
+        self.close_connection = True
+        self._answer(status, "text/plain", f"{line}\n".encode())
 
     def _answer(self, status: int, kind: str, content: bytes) -> None:
         self._begin(status, kind, len(content))
@@ -160,6 +177,19 @@ _MISSING = b"<!doctype html><title>No report</title><p>There is no such report y
 def _cut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
+
+
+def _list(storage: Storage) -> str:
+    """A page with links to the reports that there are."""
+    try:
+        assets = [name for name in storage.directories(storage.root) if name.endswith("_report")]
+        names = [f"{asset}/{name}" for asset in assets for name in sorted(storage.sizes(f"{storage.root}/{asset}"))]
+    except FusionError:
+        names = []
+    reports = [name for name in names if name.endswith(".html") and name.isprintable() and "/." not in name]
+    links = [f'<li><a href="/{quote(name)}">{escape(name.removesuffix(".html"))}</a>' for name in reports]
+    told = f"<ul>{''.join(links)}</ul>" if links else "<p>There is no report yet. Materialize one first."
+    return f"<!doctype html><title>Reports</title><h1>Reports</h1>{told}"
 
 
 def _page(storage: Storage, path: str) -> BinaryIO | None:

@@ -2,6 +2,9 @@
 
 from functools import partial
 
+import pytest
+
+from fusion_assets.cli import interruption
 from fusion_assets.cli.diagnosis import Diagnosis
 from fusion_assets.errors import FusionError
 
@@ -35,3 +38,9 @@ def test_whatever_a_look_raises_is_a_finding_and_the_others_go_on(monkeypatch):
     assert text.isprintable() and "MARKED" not in text
     assert found["silent"].text == "could not be looked at: KeyError"
     assert found["refused"].text == "a\n  expected: b\n  to do: c"
+
+
+def test_a_signal_ends_it_before_the_next_look(monkeypatch):
+    monkeypatch.setattr(interruption, "_noted", [2])
+    with pytest.raises(KeyboardInterrupt):
+        Diagnosis().gather("several", lambda: Diagnosis().look("first", lambda: pytest.fail("looked")))

@@ -4,31 +4,39 @@ import asyncio
 
 import pytest
 
+from fusion_assets.cli import guard
 from fusion_assets.cli.guard import Guard
 
 HERE = ("host", "127.0.0.1:3000")
 JSON = ("content-type", "application/json")
 
 
+QUESTION = b'{"query": "{version}"}'
+
+
 async def anything(scope, receive, send):
+    assert scope["path"] != "/fails", "odd \x1b[2J\n and more"
     if scope["type"] == "websocket":
         await send({"type": "websocket.accept"})
         return
     policy = (b"Content-Security-Policy", b"script-src 'self';")
     frames = (b"X-Frame-Options", b"ALLOWALL")
     await send({"type": "http.response.start", "status": 200, "headers": [policy, frames, (b"set-cookie", b"a=b")]})
-    await send({"type": "http.response.body", "body": b"done"})
+    said = (await receive())["body"] if scope["path"] == "/graphql" and scope["method"] == "POST" else b"done"
+    await send({"type": "http.response.body", "body": said})
 
 
-def ask(path="/", *headers, method="GET", query="", kind="http"):
+def ask(path="/", *headers, method="GET", query="", kind="http", body=(QUESTION,)):
     """Messages that come back."""
     sent = []
+    parts = [{"type": "http.request", "body": part, "more_body": True} for part in body[:-1]]
+    parts += [{"type": "http.request", "body": part} for part in body[-1:]]
 
     async def send(message):
         sent.append(message)
 
     async def receive():
-        return {"type": "http.request"}
+        return parts.pop(0) if parts else {"type": "http.disconnect"}
 
     scope = {
         "type": kind, "path": path, "query_string": query.encode(),
@@ -120,3 +128,28 @@ def test_links_lead_to_the_report_server_wherever_it_is(monkeypatch):
     assert status("/reports/a/b.html", ("sec-fetch-site", "cross-site")) == 403
     monkeypatch.delenv("FUSION_REPORTS_URL")
     assert status("/reports/built_up_report/here.html") == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [(QUESTION, 200), (b"[" + QUESTION + b"]", 400), (b'"x"', 400), (b"null", 400), (b"1", 400), (b"{{{", 400),
+     (b'{"query": 1}', 400), (b"{}", 400), (b"[" * 100_000, 400), (b'{"a":' * 100_000, 400), (b"\xff\xfe\xfd", 400),
+     (b"", 400), (b" " * 200 + QUESTION, 413)],
+)  # fmt: skip
+def test_a_question_is_an_object_with_a_query(body, expected, monkeypatch, capsys):
+    monkeypatch.setattr(guard, "MOST_BYTES", 200 if expected == 413 else 2**20)
+    assert status("/graphql", JSON, method="POST", body=[body]) == expected
+    halves = [body[:9], body[9:]]
+    assert status("/graphql", JSON, method="POST", body=halves) == expected
+    assert ask("/graphql", JSON, method="POST", body=halves)[1]["body"] == body or expected != 200
+    assert ask("/graphql", JSON, method="POST", body=[]) == [], "nobody is there"
+    assert capsys.readouterr().err == ""
+
+
+def test_what_the_application_raises_is_one_line(capsys):
+    assert status("/fails") == 500
+    assert status("/fails", JSON, method="POST") == 500
+    assert ask("/fails", kind="websocket")[0]["type"] == "websocket.close"
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3 and all(line.isprintable() for line in lines)
+    assert lines[0].startswith("the web UI could not answer GET /fails: AssertionError: odd")

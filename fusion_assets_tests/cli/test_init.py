@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from fusion_assets.cli import doctor
+from fusion_assets.cli.diagnosis import Finding
 from fusion_assets.cli.main import main
 from fusion_assets.imagery.file_catalogs.addition import add_files
 from fusion_assets_tests.imagery.archives import GRID, SHAPE, lattice, make_item, noise, write_catalog, write_tif
@@ -58,6 +60,23 @@ def test_a_study_follows_from_what_archives_hold(place, capsys):
     assert study.use("labels").built_up_threshold == 0.1
     assert "next: export FUSION_STUDY=mine.yaml" in said and "FAIL" not in said
     assert code == 0
+
+
+def test_what_doctor_finds_steers_no_terminal_and_tells_no_login(place, capsys, monkeypatch):
+    odd = Finding("storage", "FAIL", "no \x1b[2J at https://user:secret@host")
+    monkeypatch.setattr(doctor, "diagnose", lambda settings: [odd])
+    assert _init("--bbox", "3.01", "50.525", "3.06", "50.545") == 1
+    assert "FAIL storage: no  at https://host\n" in capsys.readouterr().out
+
+
+def test_catalogs_in_odd_folders_steer_no_terminal(place, capsys):
+    into = place / "\x1b[2Jodd\nfolder" / "catalog.json"
+    into.parent.mkdir()
+    labels = into.with_name(_NAME)
+    labels.write_bytes((place / "ghsl" / _NAME).read_bytes())
+    assert main(["catalog", "add", "ghsl_built_surface", str(labels), "--into", str(into)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and all(line.isprintable() and "odd folder/catalog.json" in line for line in lines)
 
 
 def test_latitude_first_gets_a_hint(place, capsys):

@@ -47,6 +47,22 @@ try:
 except BaseException:
     interruption.check()
 """
+# As a callback of the garbage collector: what it raises goes nowhere.
+FORGETTING = """
+class Odd:
+    def __del__(self):
+        time.sleep(600)
+Odd()
+return 0
+"""
+LATE = """
+import os, signal, sys
+from fusion_assets.cli import interruption
+code = interruption.supervised(lambda: os._exit(3), lambda: None)
+signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as Python has it at its very end
+os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(code)
+"""
 
 
 class Program:
@@ -76,6 +92,20 @@ def test_work_ends_with_the_code_of_the_signal(body, number, code):
     assert not psutil.pid_exists(program.worker)
 
 
+def test_a_signal_that_went_nowhere_ends_the_work_without_a_word():
+    program = Program(FORGETTING, grace=600, stderr=subprocess.PIPE)
+    time.sleep(0.2)
+    program.process.send_signal(signal.SIGINT)
+    _, said = program.process.communicate(timeout=PATIENCE_SECONDS)
+    assert (program.process.returncode, said) == (130, "")
+
+
+def test_what_else_cannot_be_raised_is_said():
+    program = Program(FORGETTING.replace("time.sleep(600)", "raise ValueError('odd')"), stderr=subprocess.PIPE)
+    _, said = program.process.communicate(timeout=PATIENCE_SECONDS)
+    assert program.process.returncode == 0 and "ValueError: odd" in said
+
+
 def test_a_script_that_ignores_sigint_for_its_children_can_still_send_it():
     program = Program(WAITING, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
     program.process.send_signal(signal.SIGINT)
@@ -98,6 +128,23 @@ def test_a_second_signal_ends_at_once():
         time.sleep(0.2)
         program.process.send_signal(signal.SIGTERM)
     assert program.end()[0] == 143
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("gap", [0, 0.03, 0.05, 0.08, 0.1, 0.12])
+def test_a_second_signal_while_the_first_ends_the_work_changes_nothing(number, gap):
+    program = Program(WAITING, grace=600, stderr=subprocess.PIPE)
+    program.process.send_signal(number)
+    time.sleep(gap)
+    program.process.send_signal(number)
+    _, said = program.process.communicate(timeout=PATIENCE_SECONDS)
+    assert program.process.returncode == 128 + number
+    assert "psutil" not in said
+
+
+def test_a_signal_after_the_work_does_not_end_its_watcher():
+    ended = subprocess.run([sys.executable, "-c", LATE], stdout=subprocess.DEVNULL, check=False)
+    assert ended.returncode == 3
 
 
 def test_work_dies_with_its_watcher():

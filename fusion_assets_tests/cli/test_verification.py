@@ -1,10 +1,13 @@
 """`fusion verify`: a small study's maps, changed in every way in which files of a storage change."""
 
+import argparse
 import json
+import os
 
 import dagster as dg
 import pytest
 
+from fusion_assets.cli import interruption, run, verification
 from fusion_assets.cli.runner import plan
 from fusion_assets.cli.verification import foreign, odd_operations, verdict
 from fusion_assets.orchestration.assembly import build_definitions, site_of
@@ -71,7 +74,8 @@ def test_what_was_made_and_is_not_there_is_missing(site, steps):
 
 
 def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
-    for name in ("built_up_prediction/west/2031.tif", "other/x.json", "built_up_prediction/west/.a.partial"):
+    for name in ("built_up_prediction/west/2031.tif", "other/x.json", "maps/west.png", "maps/elsewhere.png",
+                 "built_up_prediction/west/.a.partial"):  # fmt: skip
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
@@ -80,7 +84,37 @@ def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
     strange = foreign(site, steps, ("_operations",))
     assert [name.removeprefix(f"{tmp_path}/data/") for name in strange] == [
         "built_up_prediction/west/2031.tif",
+        "maps/elsewhere.png",
         "other/x.json",
     ]
     (problem,) = odd_operations(site)
     assert "a.json" in problem.found
+
+
+@pytest.fixture
+def verified(site, steps, tmp_path, monkeypatch):
+    """`fusion verify` of the small study: its exit code."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    prepared = run.Prepared(site, build_definitions(SYSTEMS, {"study": site.study}), steps, lambda *asked: None)
+    monkeypatch.setattr(run, "prepare", lambda *asked: prepared)
+    return lambda: verification.verify(argparse.Namespace(region=[], years=[], select=""))
+
+
+def test_a_signal_ends_it_before_the_next_artifact(verified, monkeypatch):
+    monkeypatch.setattr(interruption, "_noted", [2])
+    monkeypatch.setattr(verification, "verdict", lambda *of: pytest.fail("looked"))
+    with pytest.raises(KeyboardInterrupt):
+        verified()
+
+
+def test_names_of_files_steer_no_terminal_and_break_no_line(verified, tmp_path, capsys):
+    for folder in ("other", "_operations"):
+        (tmp_path / "data" / folder).mkdir()
+        name = os.fsencode(tmp_path / "data" / folder) + b"/\x1b[2Jodd\n\xff\x9b.json"
+        with open(name, "wb") as file:
+            file.write(b"[]")
+    assert verified() == 1
+    said = capsys.readouterr().out
+    assert "/other/odd   .json belongs to nothing" in said and "operation: " in said
+    assert all(line.isprintable() for line in said.splitlines())

@@ -1,7 +1,9 @@
 """Reports in a browser: HTML files of the storage, and nothing else, on this machine only."""
 
 import contextlib
+import html
 import os
+import re
 import socket
 import time
 
@@ -43,7 +45,7 @@ def test_the_link_of_one_year_opens_its_report(served):
         "_operations/secret.json",
         "../outside.html",
         "%2e%2e/outside.html",
-        "",
+        "built_up_report",
         "x/y.html",
         "ndvi_report/here/2018/x.html",
     ],
@@ -93,6 +95,51 @@ def test_head_says_the_same_without_the_page_and_nothing_else_is_understood(serv
 def test_a_link_leads_here_and_no_page_reads_from_here(served, headers, status):
     answer = requests.get(at(served, "built_up_report/here.html"), headers=headers, timeout=60)
     assert answer.status_code == status and (status == 200) == ("<p>" in answer.text)
+
+
+def raw(served, sent):
+    """Status, headers and body of the answer to what is sent as it is."""
+    with socket.create_connection(served.server_address, timeout=60) as connection:
+        connection.sendall(sent)
+        head, _, body = connection.makefile("rb").read().decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    return int(first.split(" ")[1]), dict(line.split(": ", 1) for line in lines), body
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "status"),
+    [("POST /a.html HTTP/1.1", "", 501), ("POST /a.html HTTP/1.1", "Host: evil.example", 421),
+     ("GET http://[/x.html HTTP/1.1", "", 400), (f"GET /{'a' * 65_540} HTTP/1.1", "", 414),
+     ("GET /a.html HTTP/1.1", "\r\n".join(f"X-{number}: 1" for number in range(200)), 431), ("a", "", 400),
+     ("<script> / HTTP/1.1", "", 501), ("GET / HTTP/<b>", "", 400), ("GET / HTTP/3.0", "", 505)],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_what_is_not_understood_is_refused_in_one_line_with_the_same_headers(served, request_line, headers, status):
+    headers = headers if "Host" in headers else f"Host: 127.0.0.1:{served.server_port}\r\n{headers}".rstrip()
+    got, told, body = raw(served, f"{request_line}\r\n{headers}\r\n\r\n".encode())
+    assert got == status and body.count("\n") == 1 and "<" not in body
+    assert told["X-Frame-Options"] == "DENY" and "default-src 'none'" in told["Content-Security-Policy"]
+
+
+def test_the_reports_that_there_are_are_listed(served, tmp_path):
+    storage = Storage(tmp_path / "data")
+    odd = storage.path("ndvi_report", 'a "<b>&?', None, "html")
+    storage.write_bytes(b"<p>odd</p>", odd)
+    answer = requests.get(at(served, ""), timeout=60)
+    assert answer.status_code == 200 and answer.headers["X-Frame-Options"] == "DENY"
+    links = re.findall('href="([^"]*)">([^<]*)</a>', answer.text)
+    assert [html.unescape(text) for _, text in links] == [
+        "built_up_report/here", 'ndvi_report/a "<b>&?', "ndvi_report/here/2018",
+    ]  # fmt: skip
+    pages = [requests.get(at(served, link.removeprefix("/")), timeout=60).text for link, _ in links]
+    assert pages == ["<p>page</p>", "<p>odd</p>", "<p>2018</p>"]
+    assert requests.get(at(served, ""), headers={"Host": "evil.example"}, timeout=60).status_code == 421
+
+
+def test_where_there_are_no_reports_the_list_says_so(tmp_path):
+    with serve_reports(Storage(tmp_path / "none"), 0) as server:
+        assert "no report yet" in requests.get(at(server, ""), timeout=60).text
+        server.shutdown()
 
 
 def test_a_link_out_of_the_storage_a_pipe_and_a_folder_are_no_reports(served, tmp_path):
