@@ -80,6 +80,28 @@ def test_nothing_beside_a_file_changes_it(tmp_path, driver, side):
         assert source.transform.almost_equals(lattice()) and source.crs.to_epsg() == 32631 and not source.overviews(1)
 
 
+@pytest.mark.parametrize("level", [None, 0])
+@pytest.mark.parametrize("name", ["secret.tif", "text"])
+def test_overviews_in_other_files_are_not_opened(folder, name, level):
+    write_tif(folder / "secret.tif", noise(SHAPE, 2))
+    text = folder / "a.vrt"
+    rasterio.shutil.copy(folder / "secret.tif", text, driver="VRT")
+    with rasterio.open(folder / "real.tif", "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=text.read_text() if name == "text" else str(folder / name))
+    options = {} if level is None else {"overview_level": level}
+    with pytest.raises(UnfitFile, match="overviews"), rasterio.Env(**GDAL_OPTIONS):
+        open_file(folder / "real.tif", SCENE_FORMATS, **options)
+    with pytest.raises(UnusableScene, match="overviews"):
+        read_header(SceneFile(str(folder / "real.tif")), GRID)
+
+
+def test_overviews_that_are_a_pipe_are_not_waited_for(folder):
+    with rasterio.open(folder / "real.tif", "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=str(folder / "pipe.tif"))
+    with pytest.raises(UnfitFile, match="overviews"), rasterio.Env(**GDAL_OPTIONS):
+        open_file(folder / "real.tif")
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_declared_sizes_are_checked_before_memory_is_taken(tmp_path, name):
     path = tmp_path / "a.tif"
