@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.cli import interruption
-from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS
+from fusion_assets.errors import FusionError, Replaced
+from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS, System
 from fusion_assets.redaction import printable_line
 from fusion_assets.storage.raster_classes import BESIDE
 
@@ -65,6 +66,9 @@ def verify(options: argparse.Namespace) -> int:
             if problem:
                 console.print(f"{step.name} {state}: {_told(problem)}", markup=False)
             progress.advance(bar)
+        for problem in odd_catalogs(site, SYSTEMS, instance, {step.asset.key.to_user_string() for step in steps}):
+            counts["different"] += 1
+            console.print(f"catalog: {_told(problem)}", markup=False)
         for problem in odd_operations(site) if whole else ():
             counts["different"] += 1
             console.print(f"operation: {_told(problem)}", markup=False)
@@ -122,6 +126,53 @@ def _compare(manager: ArtifactIOManager, artifact: Artifact, step: Step, instanc
         check_content(manager, artifact, record)
     if artifact.asset in EXPORT_ASSETS.values():
         Export.from_dict(manager.load(artifact))
+
+
+def odd_catalogs(
+    site: Site, systems: Sequence[System], instance: dg.DagsterInstance, chosen: Collection[str]
+) -> Iterator[FusionError]:
+    """What is wrong with the documents of a published catalog that regions and systems share.
+
+    Whoever publishes writes them anew, so each has to be what any of the regions recorded last.
+
+    Args:
+        site: of the study.
+        systems: that may publish.
+        instance: that holds the records.
+        chosen: names of the assets that are looked at.
+    """
+    from fusion_assets.orchestration.content_records import while_replaced
+
+    storage = site.managers["documents"].storage
+    published = {f"{each.name}_catalog": each.items for system in systems for each in system.publications()}
+    looked_at = {storage.path(published[name], "collection", None, "json"): [name] for name in {*chosen} & {*published}}
+    documents = {path: ("collection_digest", names) for path, names in looked_at.items()}
+    if documents:
+        documents[storage.path("stac", "catalog", None, "json")] = ("catalog_digest", list(published))
+    for path, (digest, names) in sorted(documents.items()):
+        try:
+            while_replaced(partial(_compare_shared, site, instance, path, digest, names))
+        except FusionError as error:
+            yield error
+
+
+def _compare_shared(site: Site, instance: dg.DagsterInstance, path: str, digest: str, names: Sequence[str]) -> None:
+    import dagster as dg
+
+    from fusion_assets.orchestration.content_records import content_record
+    from fusion_assets.storage.root import sha256_of
+
+    storage, regions = site.managers["documents"].storage, site.study.regions
+    records = (content_record(instance, dg.AssetKey(name), region.name) for name in names for region in regions)
+    known = {record.digests[digest] for record in records if record and digest in record.digests}
+    # What was made before there were such digests has none to be compared with; what is missing, its list names.
+    if known and storage.exists(path) and sha256_of(storage.open_local(path)) not in known:
+        kind = Replaced if storage.just_changed(path) else FusionError
+        raise kind(
+            f"{path} was changed after it was written",
+            "what was published",
+            "remove it, and publish anew: fusion run --select '*_catalog'",
+        )
 
 
 def odd_operations(site: Site) -> Iterator[FusionError]:

@@ -11,7 +11,7 @@ from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster
 from fusion_assets.publishing.publication import Edition, Publication
-from fusion_assets.storage.root import Storage
+from fusion_assets.storage.root import Storage, sha256_of
 from fusion_assets.study.provenance import rests_on_simulation
 
 
@@ -43,13 +43,16 @@ def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
         years = list(of_years) if publication.yearly else [max(study.prediction_years)]
         edition = Edition(publication, study, synthetic=rests_on_simulation(study, site.settings, region))
         written = publish_region(storage, edition, region, years)
+        # Other regions and systems write these two as well, so that what lies there now is one of the last versions.
+        shared = {name: f"{storage.root}/{written[name]}" for name in ("collection", "catalog")}
+        digests = {f"{name}_digest": sha256_of(storage.open_local(path)) for name, path in shared.items()}
         return dg.Output(
             written,
             data_version=dg.DataVersion(digest(written)),
             metadata={
-                "collection": dg.MetadataValue.path(f"{storage.root}/{written['collection']}"),
-                "catalog": dg.MetadataValue.path(f"{storage.root}/{written['catalog']}"),
+                **{name: dg.MetadataValue.path(path) for name, path in shared.items()},
                 "items": len(years),
+                **digests,
             },
         )
 

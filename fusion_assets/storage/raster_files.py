@@ -50,12 +50,14 @@ def open_file(href: str | Path, formats: Collection[str] = GEOTIFF, **options: A
         options: of GDAL's driver.
 
     Raises:
-        UnfitFile: another kind of place than files lie in, or declared sizes beyond what is read here.
+        UnfitFile: another kind of place than files lie in, declared sizes beyond what is read here, or pixels that lie
+            in other files.
         RasterioError: not a file of these formats.
         OSError: there is none.
     """
     opened = _opened(str(href), driver=list(formats), **options)
     try:
+        _check_overviews(opened, str(href))
         check_sizes(opened, str(href))
         if opened.driver == "netCDF":
             _check_self_contained(str(href))
@@ -69,6 +71,20 @@ def open_file(href: str | Path, formats: Collection[str] = GEOTIFF, **options: A
 def _opened(href: str, **options: Any) -> DatasetReader:
     # Not rasterio.open, which takes one driver or all.
     return DatasetReader(gdal_name(href), **options)
+
+
+def _check_overviews(source: DatasetReader, href: str) -> None:
+    """Refuse a file whose tags name its overviews: GDAL opens whatever they name, of any format and in any place.
+
+    Asked for first, as this alone opens nothing; an overview answers with the tags of its file.
+    """
+    if source.tags(ns="OVERVIEWS"):
+        raise UnfitFile(
+            href,
+            "its tags name another file as its overviews",
+            "a file that holds its own overviews",
+            "write it anew: gdal_translate -of COG",
+        )
 
 
 def check_sizes(source: DatasetReader, href: str) -> None:

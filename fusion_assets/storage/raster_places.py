@@ -21,6 +21,8 @@ _WEB = {
     **{f"/vsi{store}/": f"/vsi{store}/" for store in ("s3", "gs", "az", "adls", "oss", "swift")},
 }
 """How addresses on the web begin, and GDAL's name of each."""
+_ZARR = (".zgroup", ".zarray", ".zmetadata", "zarr.json")
+"""Files that make a folder a Zarr."""
 _PLACES = "a path, or an address that begins with http://, https://, s3://, gs://, az:// or oss://"
 
 
@@ -59,8 +61,31 @@ def gdal_name(href: str) -> str:
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not (stat.S_ISDIR(mode) and _is_zarr(path)):
         raise UnfitFile(href, "it is no regular file", "a raster file", "correct the address")
+    if stat.S_ISDIR(mode):
+        _check_folder(path, href)
+    elif os.path.basename(path) in _ZARR:  # which stands for its folder
+        _check_folder(os.path.dirname(path) or ".", href)
     return path
 
 
 def _is_zarr(folder: str) -> bool:
-    return any(Path(folder, name).is_file() for name in (".zgroup", ".zarray", ".zmetadata", "zarr.json"))
+    return any(Path(folder, name).is_file() for name in _ZARR)
+
+
+def _check_folder(folder: str, href: str) -> None:
+    """Refuse a folder that is read as one file, but whose parts lie elsewhere, or are no files."""
+    whole, waiting = os.path.realpath(folder), [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                within = not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(whole)
+                if not within or not (entry.is_file() or entry.is_dir()):
+                    part, wrong = os.path.relpath(entry.path, folder)[:60], "is no file" if within else "lies elsewhere"
+                    raise UnfitFile(
+                        href,
+                        f"its {part} {wrong}",
+                        "a folder that holds its own files",
+                        "copy it whole: cp -rL",
+                    )
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)

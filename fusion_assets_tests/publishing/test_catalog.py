@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,9 +23,10 @@ from pystac.extensions.raster import RasterExtension
 from pystac.validation import validate_dict
 from shapely.geometry import shape
 
+from fusion_assets.cli.verification import odd_catalogs
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
-from fusion_assets.orchestration.assembly import build_definitions
+from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.io_managers import CatalogIOManager
 from fusion_assets.publishing.catalog import publish_region
 from fusion_assets.publishing.publication import Edition
@@ -321,3 +323,33 @@ def test_the_asset_publishes_its_region_and_says_where(maps, root):
         str(root / "built_up_report" / "west.html")
     ]
     assert not items["two-built-up-east-2016"].get_links("describedby")
+
+
+@pytest.mark.parametrize("name", ["catalog.json", "built_up/collection.json"])
+def test_shared_documents_are_compared_with_what_was_recorded_last(maps, root, name):
+    study, settings, _ = maps
+    given = {"study": study, "storage": str(root), "archive": settings.archive}
+    definitions = build_definitions(SYSTEMS, given)
+    job, site = definitions.resolve_implicit_global_asset_job_def(), site_of(SYSTEMS, study, settings_at(root.parent))
+    path = root / "stac" / name
+    with dg.DagsterInstance.ephemeral() as instance:
+
+        def told():
+            return list(odd_catalogs(site, SYSTEMS, instance, {"built_up_catalog"}))
+
+        assert told() == []
+        for region in REGIONS:
+            job.execute_in_process(
+                asset_selection=[dg.AssetKey("built_up_catalog")], partition_key=region, instance=instance
+            )
+            assert told() == []
+        text = path.read_text()
+        document = json.loads(text)
+        for changed in ({**document, "description": "x"}, {**document, "links": {}}):
+            path.write_text(json.dumps(changed))
+            os.utime(path, (0, 0))
+            (problem,) = told()
+            assert name in problem.found and "was changed" in problem.found
+            assert list(odd_catalogs(site, SYSTEMS, instance, {"built_up_report"})) == []
+        path.write_text(text)
+        assert told() == []

@@ -80,6 +80,71 @@ def test_nothing_beside_a_file_changes_it(tmp_path, driver, side):
         assert source.transform.almost_equals(lattice()) and source.crs.to_epsg() == 32631 and not source.overviews(1)
 
 
+@pytest.mark.parametrize("level", [None, 0])
+@pytest.mark.parametrize("name", ["secret.tif", "text"])
+def test_overviews_in_other_files_are_not_opened(folder, name, level):
+    write_tif(folder / "secret.tif", noise(SHAPE, 2))
+    text = folder / "a.vrt"
+    rasterio.shutil.copy(folder / "secret.tif", text, driver="VRT")
+    with rasterio.open(folder / "real.tif", "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=text.read_text() if name == "text" else str(folder / name))
+    options = {} if level is None else {"overview_level": level}
+    with pytest.raises(UnfitFile, match="overviews"), rasterio.Env(**GDAL_OPTIONS):
+        open_file(folder / "real.tif", SCENE_FORMATS, **options)
+    with pytest.raises(UnusableScene, match="overviews"):
+        read_header(SceneFile(str(folder / "real.tif")), GRID)
+
+
+def test_overviews_that_are_a_pipe_are_not_waited_for(folder):
+    with rasterio.open(folder / "real.tif", "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=str(folder / "pipe.tif"))
+    with pytest.raises(UnfitFile, match="overviews"), rasterio.Env(**GDAL_OPTIONS):
+        open_file(folder / "real.tif")
+
+
+def chunk(folder):
+    """A file of numbers in a Zarr that is opened."""
+    path, _ = written(folder, "Zarr")
+    return path, next(each for each in sorted(path.rglob("*")) if each.is_file() and each.name[0] in "0123456789")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda part, folder: part.symlink_to(folder / "secret.bin"),
+        lambda part, folder: part.symlink_to("/dev/zero"),
+        lambda part, folder: os.mkfifo(part),
+    ],
+    ids=["link", "device", "pipe"],
+)
+def test_a_zarr_holds_its_own_files(folder, place):
+    path, part = chunk(folder)
+    part.unlink()
+    place(part, folder)
+    names = [path, *(each for each in path.iterdir() if each.name in (".zarray", ".zgroup", "zarr.json"))]
+    for name in names:
+        with pytest.raises(UnfitFile, match=r"lies elsewhere|is no file"), rasterio.Env(**GDAL_OPTIONS):
+            open_file(name, SCENE_FORMATS)
+
+
+def test_folders_of_a_zarr_are_its_own(folder):
+    path, _ = chunk(folder)
+    (folder / "away").mkdir()
+    (path / "more").symlink_to(folder / "away")
+    with pytest.raises(UnfitFile, match="more lies elsewhere"):
+        open_file(path, SCENE_FORMATS)
+
+
+def test_links_within_a_zarr_are_followed(folder):
+    path, part = chunk(folder)
+    part.rename(path / "kept")
+    part.symlink_to(path / "kept")
+    (folder / "link.zarr").symlink_to(path)
+    for name in (path, folder / "link.zarr"):
+        with rasterio.Env(**GDAL_OPTIONS), open_file(name, SCENE_FORMATS) as source:
+            assert source.driver == "Zarr"
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_declared_sizes_are_checked_before_memory_is_taken(tmp_path, name):
     path = tmp_path / "a.tif"

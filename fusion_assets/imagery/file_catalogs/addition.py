@@ -20,7 +20,7 @@ from pystac.stac_io import DefaultStacIO
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.file_catalogs.names import FileName, said, spellings
-from fusion_assets.imagery.file_catalogs.rasters import Raster, look
+from fusion_assets.imagery.file_catalogs.rasters import Raster, check_file, look
 from fusion_assets.imagery.products import PRODUCTS
 
 _EXTENSIONS = [
@@ -78,6 +78,7 @@ def add_files(
     described: dict[tuple[str, str], tuple[Path, FileName, Raster]] = {}
     for path in files:
         path = Path(os.path.abspath(path))
+        check_file(path)
         name = said(product, path.name, asset, days)
         other = described.setdefault((name.item, name.asset), (path, name, look(path, recipe, name)))[0]
         if other != path:

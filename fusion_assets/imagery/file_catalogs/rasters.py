@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -18,6 +17,7 @@ from fusion_assets.grids.crs import normal_crs, to_lonlat
 from fusion_assets.grids.placement import same_crs
 from fusion_assets.imagery.file_catalogs.names import FileName
 from fusion_assets.imagery.recipe import Product
+from fusion_assets.storage.raster_files import GDAL_ERRORS, GDAL_OPTIONS, GEOTIFF, open_file
 
 _PACKED = {".zip": "unzip", ".gz": "gunzip", ".tgz": "tar xzf", ".tar": "tar xf"}
 _WINDOWS, _SIDE = 5, 256
@@ -44,6 +44,19 @@ class Raster:
     nodata: float | None
 
 
+def check_file(path: Path) -> None:
+    """Find out whether there is a file, and none that holds others.
+
+    Raises:
+        FusionError: there is none, or it is to be unpacked first.
+    """
+    if not path.is_file():
+        raise FusionError(f"there is no file {path}", "the path of a downloaded GeoTIFF", "check the path")
+    if path.suffix.lower() in _PACKED:
+        command = _PACKED[path.suffix.lower()]
+        raise FusionError(f"{path} is packed", "a GeoTIFF", f"unpack it first: {command} {path.name}")
+
+
 def look(path: Path, product: Product, name: FileName) -> Raster:
     """Look at a file, and at a few of its pixels.
 
@@ -53,18 +66,14 @@ def look(path: Path, product: Product, name: FileName) -> Raster:
         name: what its name says.
 
     Raises:
-        FusionError: it is no raster of one band with a place on Earth; its CRS or pixels are others than its name
-            says; its unit or its numbers are others than the product's.
+        FusionError: it is no raster of one band with a place on Earth, or one of sizes that do not fit into memory; its
+            CRS or pixels are others than its name says; its unit or its numbers are others than the product's.
     """
-    if path.suffix.lower() in _PACKED:
-        command = _PACKED[path.suffix.lower()]
-        raise FusionError(f"{path} is packed", "a GeoTIFF", f"unpack it first: {command} {path.name}")
-    if not path.is_file():
-        raise FusionError(f"there is no file {path}", "the path of a downloaded GeoTIFF", "check the path")
+    formats = ("JP2OpenJPEG",) if path.suffix.lower() == ".jp2" else GEOTIFF
     try:
-        with rasterio.open(path, driver="JP2OpenJPEG" if path.suffix.lower() == ".jp2" else "GTiff") as source:
+        with rasterio.Env(**GDAL_OPTIONS), open_file(path, formats) as source:
             return _look(source, path, product, name)
-    except RasterioError as error:
+    except (*GDAL_ERRORS, OSError) as error:
         raise FusionError(
             f"{path} cannot be read as a raster ({type(error).__name__})", "a GeoTIFF or JPEG 2000", "download it again"
         ) from None
@@ -114,6 +123,12 @@ def _check_numbers(source: DatasetReader, path: Path, product: Product, name: Fi
         valid = np.isfinite(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
         if nodata is not None:
             valid &= values != nodata
+        if product.label == "code" and (broken := valid & (values != np.rint(values))).any():
+            raise FusionError(
+                f"{path} holds {values[broken].ravel()[0]:g}",
+                "classes, which are whole numbers",
+                "choose the product that the file is of",
+            )
         outside = valid & ((values < least) | (values > most))
         # Flares and the noise of dark nights lie outside; whole maps do not.
         if outside.sum() > (0.01 * valid.sum() if product.label is None else 0):

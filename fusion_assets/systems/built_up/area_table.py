@@ -11,6 +11,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
+from fusion_assets.storage.documents import beside
 from fusion_assets.storage.simulation import NOTICE
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
@@ -125,7 +126,12 @@ def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, Mapping[str, Any]
 
     def load(manager: str, asset: str, year: int | None) -> Any:
         artifact, stored = Artifact(asset, region, None if year is None else str(year)), site.managers[manager]
-        return stored.load(artifact) if stored.storage.exists(stored.path(artifact)) else None
+        path = stored.path(artifact)
+        if not stored.storage.exists(path):
+            if not any(stored.storage.names_something(half) for half in (path, beside(path))):
+                return None
+            stored.verify(artifact)  # says what lies there instead
+        return stored.load(artifact)
 
     maps = {year: load("rasters", _MAP, year) for year in study.prediction_years}
     maps = {year: mapped for year, mapped in maps.items() if mapped is not None}

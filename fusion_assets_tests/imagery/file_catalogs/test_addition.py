@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pystac
 import pytest
+import rasterio
 from affine import Affine
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
@@ -111,10 +112,15 @@ def test_items_say_what_files_hold(tmp_path):
         (lambda folder: _built(folder, step=250), "ghsl_built_surface", "has pixels of 250"),
         (lambda folder: _built(folder, nodata=None, high=60_000), "ghsl_built_surface", "holds 4|holds [1-6]"),
         (lambda folder: _lights(folder, low=-900, high=-10), "viirs_annual", "holds -"),
-        (lambda folder: folder / "gone.tif", "viirs_annual", "does not say"),
+        (lambda folder: folder / "gone.tif", "viirs_annual", "there is no file"),
         (lambda folder: folder / _LIGHTS.format(year=2019, layer="average"), "viirs_annual", "there is no file"),
         (lambda folder: _text(folder / _BUILT), "ghsl_built_surface", "cannot be read"),
-        (lambda folder: _text(folder / f"{_BUILT[:-4]}.zip"), "ghsl_built_surface", "does not say|packed"),
+        (lambda folder: _text(folder / f"{_BUILT[:-4]}.zip"), "ghsl_built_surface", "is packed"),
+        (lambda folder: _text(folder / "lights.tar.gz"), "viirs_annual", "is packed"),
+        (lambda folder: _text(folder / "lights.tif"), "viirs_annual", "does not say"),
+        (lambda folder: _classes(folder, 0.5), "land_cover", r"holds \d+\.5"),
+        (lambda folder: _large(folder), "viirs_annual", "MiB"),
+        (lambda folder: _with_overviews(folder), "viirs_annual", "overviews"),
         (lambda folder: _built(folder), "nothing", "there is no product 'nothing'"),
     ],
 )
@@ -123,6 +129,30 @@ def test_files_that_are_something_else_are_refused_and_nothing_is_written(tmp_pa
     with pytest.raises(FusionError, match=words):
         add_files(product, [*good, make(tmp_path)], tmp_path / "catalog.json")
     assert not list(tmp_path.rglob("*.json"))
+
+
+def _classes(folder, more=0.0):
+    values = noise((60, 60), 1, 1, 20) + np.float32(more)
+    return Path(write_tif(folder / "ESA_WorldCover_10m_2020_v100_N48E003_Map.tif", values, _DEGREES, "EPSG:4326"))
+
+
+def _large(folder):
+    path = folder / _LIGHTS.format(year=2019, layer="average")
+    profile = {"driver": "GTiff", "dtype": "float32", "count": 1, "crs": "EPSG:4326", "transform": _DEGREES}
+    size = {"height": 10240, "width": 10240, "tiled": True, "blockxsize": 10240, "blockysize": 10240}
+    with rasterio.open(path, "w", **profile, **size, sparse_ok=True):
+        return path
+
+
+def _with_overviews(folder):
+    path = _lights(folder)
+    with rasterio.open(path, "r+") as target:
+        target.update_tags(ns="OVERVIEWS", OVERVIEW_FILE=str(_coverage(folder)))
+    return path
+
+
+def test_classes_may_be_stored_as_whole_floats(tmp_path):
+    assert add_files("land_cover", [_classes(tmp_path)], tmp_path / "catalog.json").items
 
 
 def _text(path):

@@ -1,5 +1,8 @@
 """`fusion export`: the figures of the stored artifacts, under names that say what they are, whole or not at all."""
 
+import os
+import shutil
+
 import geopandas
 import numpy as np
 import pandas as pd
@@ -207,3 +210,27 @@ def test_changes_lie_beside_tables_and_follow_them(stored, tmp_path, ending):
     assert west["verdict"] == "cannot tell" and np.isnan(west["change_low_km2"])
     export_areas(site, path, years=[2017], force=True)
     assert not beside.exists()
+
+
+@pytest.mark.parametrize("half", ["west.parquet", "west.json"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda path: None,
+        lambda path: path.mkdir(),
+        lambda path: os.mkfifo(path),
+        lambda path: path.symlink_to(path),
+        lambda path: path.symlink_to("/dev/zero"),
+    ],
+    ids=["nothing", "folder", "pipe", "loop", "device"],
+)
+def test_a_broken_trend_is_not_taken_for_none(stored, tmp_path, half, place):
+    study, settings = stored
+    shutil.copytree(settings.storage, tmp_path / "data")
+    broken = tmp_path / "data" / "built_up_trend" / half
+    broken.unlink()
+    place(broken)
+    site = site_of(SYSTEMS, study, settings_at(tmp_path))
+    with pytest.raises(FusionError, match=f"built_up_trend.*{half.partition('.')[0]}"):
+        export_areas(site, tmp_path / "areas.csv")
+    assert not (tmp_path / "areas.csv").exists()
