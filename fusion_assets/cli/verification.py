@@ -49,6 +49,7 @@ def verify(options: argparse.Namespace) -> int:
     from fusion_assets.cli.run import prepare
     from fusion_assets.orchestration.instance import opened_instance, prepare_home
     from fusion_assets.settings import Settings
+    from fusion_assets.systems.registry import SYSTEMS
 
     prepared = prepare(Settings.from_environment(), options.region, options.years, options.select)
     site, study, steps = prepared.site, prepared.site.study, prepared.steps
