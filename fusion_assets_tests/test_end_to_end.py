@@ -319,7 +319,7 @@ def test_storage_of_another_study_is_refused(copy):
 def test_doctor_says_what_is_wrong_and_what_to_do(copy):
     assert copy.fusion("doctor").returncode == 0
     done = copy.fusion("doctor", FUSION_ARCHIVE="gone/catalog.json")
-    assert done.returncode == 1 and "FAIL scenes of sentinel2" in done.stdout and "to do:" in done.stdout
+    assert done.returncode == 1 and "FAIL archive " in done.stdout and "to do:" in done.stdout
 
 
 def test_a_killed_run_leaves_nothing_half_written_and_the_next_one_completes(copy):

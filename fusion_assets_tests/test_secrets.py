@@ -34,6 +34,7 @@ pytestmark = pytest.mark.slow
 
 MARK = "MARKED-SECRET"
 VISIBLE = "visible-project"
+NOON = "2020-01-01T12:00:00+00:00"
 SELECTION = "night_lights_export,night_lights_composite"
 
 
@@ -118,7 +119,7 @@ def test_runs_on_earth_engine_leave_no_secret_behind(signed_in):
     place.assert_clean()
     databases = (place.folder / "home").rglob("*.db")
     unpacked = (record for path in databases for record in list(parts(path))[1:])
-    assert any(VISIBLE.encode() in record for record in unpacked), "compressed records are searched"
+    assert any(b"night_lights_composite" in record for record in unpacked), "compressed records are searched"
 
 
 @pytest.mark.parametrize("fault", ["unauthenticated", "forbidden", "500", "drop", "cut"])
@@ -203,7 +204,7 @@ def test_signed_addresses_are_not_shown_where_files_cannot_be_read(place, signed
 
 def test_a_ticket_finds_its_archive_again_without_keeping_the_login(catalog):
     login = dataclasses.replace(demo_request(catalog, "viirs_monthly"), archive=f"https://user:{MARK}@stac.example/v1")
-    kept = Export("op", login, ("a",), "SUCCEEDED", "archive", "2020-01-01", "2020-01-01").to_dict()
+    kept = Export("op", login, ("a",), "SUCCEEDED", "archive", NOON, NOON).to_dict()
     assert MARK not in json.dumps(kept)
     read = Export.from_dict(kept)
     assert with_login(read, login).request.archive == login.archive

@@ -65,10 +65,16 @@ def read_yaml(path: Path) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise FusionError(
-            f"{path}{where}: {getattr(error, 'problem', None) or error}",
+            f"{path}{where}: {_problem(error)}",
             "valid YAML: `key: value` lines, indented with spaces, each key once",
             "correct that line (a missing colon, quote or bracket may be on the line before)",
         ) from None
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    """What is wrong, in the same words whichever part of the parser notices it."""
+    problem = str(getattr(error, "problem", None) or error)
+    return "nested too deeply" if "nesting" in problem else problem
 
 
 def _text(content: bytes) -> str:

@@ -9,6 +9,7 @@ from fusion_assets.imagery.engines import operations
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG
+from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.settings import Settings
 from fusion_assets.study import study_of
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS, request_for
@@ -64,7 +65,7 @@ class Project:
         self.roles = list(self.study.feature_roles)
 
     def engine(self):
-        return self.definitions.resources["engine"].client()
+        return EngineResource.of(self.settings, self.study).client()
 
     def materialize(self, asset, partition, tags=None):
         """Whether a run of one asset succeeded."""

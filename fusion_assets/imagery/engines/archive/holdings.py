@@ -14,6 +14,7 @@ from fusion_assets.imagery.engines.archive import search
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Role
 from fusion_assets.redaction import public_url
+from fusion_assets.settings import absolute
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ def holdings(root: str, role: Role) -> list[Holding]:
     Raises:
         FusionError: the archive cannot be read, or holds none.
     """
+    # What has been read is remembered by its place, whatever folder one is in.
+    root = absolute(root)
     held = {collection.id: collection for collection in search.collections(root)}
     found = []
     for name, product in PRODUCTS.items():

@@ -155,7 +155,8 @@ def earth_engine_error(error: BaseException, about: str) -> FusionError:
         return undocumented(about, SERVICE, error)
     # Errors of the sign-in may quote the server's whole answer; only those of Earth Engine itself are shown.
     spoken = type(error).__name__ in ("EEException", "HttpError")
-    text = " ".join(str(error).split())[:_MOST_WORDS] if spoken else type(error).__name__
+    # A page instead of an answer is not Earth Engine's word, but that of something on the way.
+    text = " ".join(str(error).split()).partition('Details: "<')[0][:_MOST_WORDS] if spoken else type(error).__name__
     if isinstance(error, TimeoutError):
         text = "nothing in the time there was"
     if type(error).__module__.startswith("google.auth"):

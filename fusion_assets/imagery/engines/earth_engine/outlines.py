@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from fusion_assets.errors import FusionError
@@ -62,7 +63,10 @@ def _counted(answer: Any) -> tuple[int, dict[str, Any]]:
     if not number:
         return 0, {}
     parts = {key: outline[key] for key in ("type", "coordinates", "geometries") if key in outline}
-    west, south, east, north = shape(parts).bounds or (0.0, 0.0, 0.0, 0.0)
+    try:
+        west, south, east, north = shape(parts).bounds or (0.0, 0.0, 0.0, 0.0)
+    except ShapelyError:
+        raise Undocumented("an outline that is no geometry") from None
     if not (-_MOST_DEGREES <= west <= east <= _MOST_DEGREES and -90 <= south <= north <= 90):
         raise Undocumented("an outline beyond the globe")
     return number, parts
