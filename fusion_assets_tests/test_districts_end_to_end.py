@@ -100,8 +100,8 @@ def test_figures_are_the_same_in_every_format_and_recomputed(folder):
         assert mine["built_up_share"].to_numpy() == pytest.approx((mine["area_km2"] / compared).to_numpy(), abs=1e-5)
         for year in YEARS:
             assert wide.loc[name, f"standard_error_km2_{year}"] == pytest.approx(mine.loc[year, "standard_error_km2"])
-            with rasterio.open(folder / f"data/built_up_prediction/{name}/{year}.tif") as raster:
-                built = raster.read(raster.descriptions.index("built_up") + 1) == 1
+            with rasterio.open(folder / f"data/built_up_prediction/{name}/{year}~built_up.tif") as raster:
+                built = raster.read(1) == 1
                 assert mine.loc[year, "mapped_km2"] == pytest.approx(built.sum() * raster.res[0] ** 2 / 1e6, rel=0.01)
         for _, row in changes[changes["region"] == name].iterrows():
             before, after = mine.loc[row["from_year"]], mine.loc[row["to_year"]]
