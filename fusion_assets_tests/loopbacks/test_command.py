@@ -73,7 +73,7 @@ def test_a_script_in_plain_ee_composites_and_exports(tmp_path):
     with command("earth_engine", catalog, "--state", tmp_path / "state") as (variables, process):
         assert variables["FUSION_ENGINE"] == "earth_engine" and variables["FUSION_EE_BUCKET"] == "exports"
         answer = run(EARTH_ENGINE, variables, tmp_path)
-        assert ended(process, signal.SIGINT) == (0, "# stopped")
+        assert ended(process, signal.SIGINT) == (130, "# stopped")
     # The middle one of three scenes is 2000 + n; where it has no data, the mean of the others is the same.
     assert answer == [3, {"B2": 2000 + 63 / 2}, "COMPLETED", []]
     with rasterio.open(tmp_path / "july.tif") as file:
@@ -90,7 +90,7 @@ def test_a_script_in_plain_sentinelhub_searches(tmp_path):
     with command("sentinel_hub", both_sensors.write(tmp_path), "--prefix", "S2_B") as (variables, process):
         assert variables["FUSION_ENGINE"] == "sentinel_hub"
         assert run(SENTINEL_HUB, variables, tmp_path) == [["S2_B1", "S2_B2"], []]
-        assert ended(process, signal.SIGTERM) == (0, "# stopped")
+        assert ended(process, signal.SIGTERM) == (143, "# stopped")
 
 
 @pytest.mark.parametrize("service", ["earth_engine", "sentinel_hub"])
