@@ -83,7 +83,7 @@ def test_a_script_in_plain_ee_composites_and_exports(tmp_path):
         assert [operation["metadata"]["description"] for operation in operations] == ["july"], (
             "they outlive the process"
         )
-        assert ended(process, signal.SIGTERM)[0] == 0
+        assert ended(process, signal.SIGTERM)[0] == 143
 
 
 def test_a_script_in_plain_sentinelhub_searches(tmp_path):
