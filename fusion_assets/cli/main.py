@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser(
         "demo",
         help="build the synthetic demo archive if absent, and run everything on it",
-        epilog="example: FUSION_STORAGE=/tmp/demo fusion demo",
+        epilog="example: FUSION_STORAGE=demo-data fusion demo",
     )
     demo.set_defaults(command=_demo)
     run = commands.add_parser(

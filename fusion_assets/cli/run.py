@@ -22,6 +22,7 @@ from fusion_assets.systems.registry import SYSTEMS
 if TYPE_CHECKING:
     import dagster as dg
     from rich.console import Console
+    from rich.progress import Progress
 
     from fusion_assets.orchestration.site import Site
     from fusion_assets.settings import Settings
@@ -75,19 +76,16 @@ def make(prepared: Prepared) -> bool:
     Raises:
         FusionError: the storage cannot be written, or the cluster does not answer.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     settings = prepared.site.settings
     Storage(settings.storage).check_writable()
     if settings.dask_scheduler:
         from fusion_assets.orchestration.dask_cluster import connect_dask
 
         connect_dask(settings.dask_scheduler)
-    console = _console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = screen()
     counts: dict[str, int] = {}
     home = prepare_home(prepared.site.study.name)
-    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    bar = progress_bar(console, shown=console.is_terminal)
     with opened_instance(home) as instance, bar:
         settle_dead_runs(instance)
         task = bar.add_task("planning", total=len(prepared.steps))
@@ -126,7 +124,7 @@ def _interruptible(instance: dg.DagsterInstance) -> Iterator[None]:
 
 def print_foreseen(prepared: Prepared) -> None:
     """Print what a run would make and why, a line a step, and how many are fresh."""
-    console, counts = _console(), dict[str, int]()
+    console, counts = screen(), dict[str, int]()
     with opened_instance(prepare_home(prepared.site.study.name)) as instance:
         for outcome in foreseen_steps(
             prepared.definitions, instance, prepared.site.managers, prepared.steps, prepared.asked_now
@@ -155,7 +153,16 @@ def _print_counts(prepared: Prepared, counts: dict[str, int]) -> None:
     print(f"study {prepared.site.study.name}: {counted or 'nothing to do'}")
 
 
-def _console() -> Console:
+def screen() -> Console:
+    """Where commands print beside a bar: lines are neither cut nor coloured by what is in them."""
     from rich.console import Console
 
     return Console(soft_wrap=True, highlight=False)
+
+
+def progress_bar(console: Console, shown: bool = True) -> Progress:
+    """What is under way, how much is done, and since when."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not shown)

@@ -43,10 +43,7 @@ def add_parser(commands: Any) -> None:
 
 def verify(options: argparse.Namespace) -> int:
     """Look at what is stored of the configured study; 1 where something is not as it was made."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from fusion_assets.cli.run import prepare
+    from fusion_assets.cli.run import prepare, progress_bar, screen
     from fusion_assets.orchestration.instance import opened_instance, prepare_home
     from fusion_assets.settings import Settings
     from fusion_assets.systems.registry import SYSTEMS
@@ -54,10 +51,9 @@ def verify(options: argparse.Namespace) -> int:
     prepared = prepare(Settings.from_environment(), options.region, options.years, options.select)
     site, study, steps = prepared.site, prepared.site.study, prepared.steps
     whole = not (options.region or options.years or options.select)
-    console = Console(soft_wrap=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = screen()
     counts: Counter[str] = Counter()
-    with opened_instance(prepare_home(study.name)) as instance, Progress(*columns, console=console) as progress:
+    with opened_instance(prepare_home(study.name)) as instance, progress_bar(console) as progress:
         bar = progress.add_task("verifying", total=len(steps))
         for step in steps:
             interruption.check()
