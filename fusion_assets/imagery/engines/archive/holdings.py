@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from dataclasses import dataclass
 
 import pystac
@@ -14,7 +15,6 @@ from fusion_assets.imagery.engines.archive import search
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Role
 from fusion_assets.redaction import public_url
-from fusion_assets.settings import absolute
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def holdings(root: str, role: Role) -> list[Holding]:
         FusionError: the archive cannot be read, or holds none.
     """
     # What has been read is remembered by its place, whatever folder one is in.
-    root = absolute(root)
+    root = root if "://" in root else os.path.abspath(root)
     held = {collection.id: collection for collection in search.collections(root)}
     found = []
     for name, product in PRODUCTS.items():
