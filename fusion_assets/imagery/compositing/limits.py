@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fusion_assets.imagery.retries import ANSWER_SECONDS
+from fusion_assets.storage.patience import CONNECT_SECONDS
+
 
 @dataclass(frozen=True)
 class FileLimits:
@@ -19,8 +22,8 @@ class FileLimits:
         silent_seconds: for which a silent server is not asked again.
     """
 
-    connect_seconds: float = 10.0
-    request_seconds: float = 120.0
+    connect_seconds: float = CONNECT_SECONDS
+    request_seconds: float = ANSWER_SECONDS
     slow_seconds: float = 30.0
     slow_bytes: int = 1000
     read_seconds: float = 300.0
