@@ -62,7 +62,7 @@ def test_ndvi_is_that_of_the_archive_and_no_secret_is_left_behind(person, catalo
     code, printed = person.fusion(*NDVI)
     assert code == 0 and "6 made" in printed, printed
     person.assert_clean()
-    assert person.fusion(*NDVI)[1].strip().endswith("6 fresh")
+    assert person.fusion(*NDVI)[1].startswith("study small: 6 fresh\n")
     person.set(FUSION_ENGINE="archive", FUSION_ARCHIVE=catalog, FUSION_STORAGE=person.folder / "other")
     person.set(DAGSTER_HOME=person.folder / "other-home")
     assert person.fusion("run", "--select", "ndvi_clear,backscatter")[0] == 0

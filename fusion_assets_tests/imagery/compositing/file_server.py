@@ -1,6 +1,7 @@
 """A server of one file, in ranges, that can be told to misbehave."""
 
 import contextlib
+import itertools
 import time
 from dataclasses import dataclass, field
 
@@ -22,6 +23,9 @@ class Manners:
     times: int = 1 << 30
     headers: dict = field(default_factory=dict)
     asked: list = field(default_factory=list)
+
+
+_FILES = itertools.count()
 
 
 @contextlib.contextmanager
@@ -88,6 +92,7 @@ def file_server(content):
     stopped = []
     with LoopbackServer(Handler) as server:
         try:
-            yield f"{server.url}/a.tif?signature=secret", manners
+            # A port comes back now and then: GDAL must not remember the file of a server before.
+            yield f"{server.url}/{next(_FILES)}/a.tif?signature=secret", manners
         finally:
             stopped.append(True)
