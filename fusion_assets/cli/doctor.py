@@ -289,7 +289,7 @@ def _requests(study: Study, settings: Settings, role: Role) -> list[ExportReques
 def _collection(requests: Callable[[], list[ExportRequest]], connection: Connection) -> str:
     from fusion_assets.imagery.engines.earth_engine import access
 
-    return access.collection(requests()[0], connection)
+    return access.collections(requests(), connection)
 
 
 def _no_bucket(way: str) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from fusion_assets.imagery.recipe import Band, Mask, Product
+from fusion_assets.imagery.recipe import Band, Mask, OtherBand, Product
 
 TRUE_COLOUR = ("B04", "B03", "B02")
 """Bands of every Sentinel-2 product that are red, green and blue."""
@@ -61,6 +61,9 @@ _NBART = tuple(
 _LANDSAT = tuple(
     Band(f"SR_B{number}", (colour, f"SR_B{number}"), f"SR_B{number}", _REFLECTANCE)
     for number, colour in enumerate(("coastal", "blue", "green", "red", "nir08", "swir16", "swir22"), 1)
+)
+_SURFACE_TEMPERATURE = OtherBand(
+    "ST_B10", ("lwir11", "ST_B10"), "ST_B10", (180, 360), scale=0.00341802, offset=149.0, unit="K", level="L2SP"
 )
 _VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
 _RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
@@ -153,6 +156,10 @@ PRODUCTS: dict[str, Product] = {
         # The collections hold Landsat 4 to 7 as well, whose band SR_B2 is green.
         platforms=("landsat-8", "landsat-9"),
         earth_engine_cloud="CLOUD_COVER",
+        more_bands=(_SURFACE_TEMPERATURE,),
+        # Bits 0 to 6 are bands 1 to 7 saturated, bit 8 band 9, bit 11 terrain that hides the ground: none may be set.
+        more_masks=(Mask("classes", ("qa_radsat", "QA_RADSAT"), "QA_RADSAT", (0,)),),
+        tiers=("T1",),
         source="https://developers.google.com/earth-engine/datasets/catalog/LANDSAT_LC08_C02_T1_L2",
     ),
     "sentinel1_grd": Product(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 RECIPE_VERSION = "2"
 """Raise when the pixels that a recipe gives change, so that what was made before is known to be stale."""
@@ -29,6 +30,31 @@ class Band:
     assets: tuple[str, ...]
     earth_engine: str
     valid_range: tuple[float, float]
+
+
+class Numbers(NamedTuple):
+    """What stored numbers of a band mean: physical value = (stored number x scale) + offset, in a unit."""
+
+    scale: float
+    offset: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class OtherBand(Band):
+    """A band whose numbers mean something else than those of its product's other bands.
+
+    Attributes:
+        scale: see `Numbers`.
+        offset: see `Numbers`.
+        unit: of the physical value.
+        level: level of processing whose scenes alone have it; empty where all do.
+    """
+
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str = "1"
+    level: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,11 +92,14 @@ class Product:
             for each satellite, and are read together.
         more_mask_assets: spellings of the mask asset after those of `mask`; no part of a request, whose digest must not
             change when another endpoint becomes known.
+        more_bands: bands in another unit than `bands`, read where a recipe names them.
+        more_masks: further masks, all of which must be clear; part of the recipes that ask for them.
+        tiers: categories of quality whose items are taken, where a collection holds others as well; empty takes all.
         platforms: satellites whose items are taken, where a collection holds others as well; empty takes all.
         earth_engine: Earth Engine collection id.
-        bands: all bands the product knows; `default_bands` are read when the study does not choose.
+        bands: all bands in the product's unit; `default_bands` are read when the study does not choose.
         mask: the default mask; `mask: none` in the study switches it off.
-        scale: physical value = (stored number x scale) + offset, unless the item says otherwise.
+        scale: physical value = (stored number x scale) + offset, unless the item says otherwise; of `bands`.
         offset: see `scale`.
         offset_rule: how offsets are found: `sentinel2` follows processing baselines and Earth Search's flag;
             `declared` takes what the item declares and `offset` otherwise.
@@ -114,15 +143,29 @@ class Product:
     more_mask_assets: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     earth_engine_cloud: str = "CLOUDY_PIXEL_PERCENTAGE"
+    more_bands: tuple[OtherBand, ...] = ()
+    more_masks: tuple[Mask, ...] = ()
+    tiers: tuple[str, ...] = ()
+
+    @property
+    def all_bands(self) -> tuple[Band, ...]:
+        """All bands the product knows, whatever their unit."""
+        return (*self.bands, *self.more_bands)
 
     def band(self, name: str) -> Band:
         """The band of that name; KeyError if the product has none (the study has been validated before)."""
-        return {band.name: band for band in self.bands}[name]
+        return {band.name: band for band in self.all_bands}[name]
 
     @property
     def band_names(self) -> tuple[str, ...]:
         """Names of all bands the product knows."""
-        return tuple(band.name for band in self.bands)
+        return tuple(band.name for band in self.all_bands)
+
+    def numbers(self, name: str) -> Numbers:
+        """What the stored numbers of a band mean."""
+        band = self.band(name)
+        own = (band.scale, band.offset, band.unit) if isinstance(band, OtherBand) else None
+        return Numbers(*(own or (self.scale, self.offset, self.unit)))
 
     def all_mask_assets(self, mask: Mask) -> tuple[str, ...]:
         """Every spelling of a mask's asset, which may be another than the product's own."""
@@ -133,6 +176,14 @@ class Product:
         plain = re.sub(r"[^a-z0-9]", "", platform.lower())
         plain = re.sub(r"^l[cotem](?=0\d)", "landsat", plain).replace("landsat0", "landsat")
         return not self.platforms or not plain or plain in (name.replace("-", "") for name in self.platforms)
+
+
+_NOT_SHARED = ("more_bands", "more_masks", "tiers")
+
+
+def product_facts(product: Product) -> dict[str, Any]:
+    """What a product is, for digests: without what recipes take from it by name, which requests say themselves."""
+    return {key: value for key, value in dataclasses.asdict(product).items() if key not in _NOT_SHARED}
 
 
 @dataclass(frozen=True)
@@ -148,6 +199,7 @@ class CompositeRecipe:
         subdivision: k; the working grid has k x k pixels in each pixel of the grid.
         min_valid_share: share of a block's sub-pixels that must be valid, else the pixel is no data.
         requester_pays: whether object-store reads are charged to the reader.
+        more_masks: further masks, each an asset of its own; clear is what is clear by all of them.
     """
 
     bands: tuple[str, ...]
@@ -157,3 +209,4 @@ class CompositeRecipe:
     subdivision: int = 1
     min_valid_share: float = 0.25
     requester_pays: bool = False
+    more_masks: tuple[Mask, ...] = ()

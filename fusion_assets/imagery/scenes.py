@@ -18,7 +18,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.placement import Box, Place
 from fusion_assets.imagery.footprints import WORLD, footprint
 from fusion_assets.imagery.item_assets import Location, is_subdataset, location
-from fusion_assets.imagery.recipe import Mask, Product
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
 from fusion_assets.imagery.sentinel2_offsets import baseline_of, sentinel2_offset
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
 from fusion_assets.redaction import public_url
@@ -26,6 +26,8 @@ from fusion_assets.storage.raster_places import is_on_web
 
 _SQUARE_METRES = ("m2", "m**2", "sqm", "sq m", "square metre", "square meter", "square metres", "square meters")
 _SHOWN = 100
+# Path and row of Landsat's reference system, as its names give them.
+_PATH_ROW = re.compile(r"^L[COTEM]\d\d_L\w{3}_(\d{6})_")
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
 _TILE_WITH_T = re.compile(r"(?:^|_)T(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
 _TILE_IN_NAME = re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?=_|$)")
@@ -85,6 +87,7 @@ class Scene:
         version: of its processing; the larger is the newer.
         problem: why it cannot be used; None where it can.
         outline: what it covers, longitude and latitude; None where that is not known.
+        more_masks: files of the recipe's further masks, in its order.
     """
 
     id: str
@@ -100,6 +103,7 @@ class Scene:
     version: tuple[float, str] = (0.0, "")
     problem: UnreadableFile | None = None
     outline: BaseGeometry | None = field(default=None, compare=False)
+    more_masks: tuple[SceneFile, ...] = ()
 
 
 def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
@@ -117,9 +121,14 @@ def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
 
 
 def scene_from_item(
-    item: pystac.Item, product: Product, bands: Sequence[str], mask: Mask, assets: Mapping[str, str] | None = None
+    item: pystac.Item,
+    product: Product,
+    bands: Sequence[str],
+    mask: Mask,
+    assets: Mapping[str, str] | None = None,
+    more_masks: Sequence[Mask] = (),
 ) -> Scene:
-    """Resolve the files of `bands` and of the mask in one item.
+    """Resolve the files of `bands` and of the masks in one item.
 
     Args:
         item: of the product's collection.
@@ -127,9 +136,10 @@ def scene_from_item(
         bands: names.
         mask: which asset says what is clear.
         assets: asset keys by band, and `mask`, as the study gives them.
+        more_masks: further assets that say so.
 
     Raises:
-        UnusableScene: a band or the mask asset is missing, or its numbers are declared in a way that cannot be; names
+        UnusableScene: a band or a mask asset is missing, or its numbers are declared in a way that cannot be; names
             the item, what it has and the remedy.
         FusionError: the mask band is known to be empty at that time.
     """
@@ -137,6 +147,7 @@ def scene_from_item(
     start, end = interval(item)
     flags: list[str] = []
     mask_file = _mask_file(item, product, mask, start, assets.get("mask", ""))
+    others = tuple(filter(None, (_mask_file(item, product, each, start, "") for each in more_masks)))
     files = {name: _file(item, name, product, assets.get(name, ""), mask_file is None, flags) for name in bands}
     properties = item.properties
     return Scene(
@@ -152,7 +163,14 @@ def scene_from_item(
         tile_of(item.id, properties),
         _version(item),
         outline=footprint(item),
+        more_masks=others,
     )
+
+
+def mask_files(scene: Scene, recipe: CompositeRecipe) -> list[tuple[SceneFile, Mask]]:
+    """Files that say where a scene is clear by a recipe, each with how it is read; all must say so."""
+    first = [(scene.mask, recipe.mask)] if scene.mask is not None and recipe.mask.kind != "none" else []
+    return [*first, *zip(scene.more_masks, recipe.more_masks, strict=True)]
 
 
 def unusable(item: pystac.Item, problem: UnreadableFile) -> Scene:
@@ -167,7 +185,7 @@ def is_complete(item: pystac.Item, product: Product, bands: Sequence[str]) -> bo
 
 
 def tile_of(name: str, properties: Mapping[str, object]) -> str:
-    """Code of the Sentinel-2 tile that an item is of, such as `31UFS`; empty where nothing says."""
+    """Code of the Sentinel-2 tile (`31UFS`) or Landsat's path and row (`198025`) of an item; empty where neither."""
     for key in ("s2:mgrs_tile", "grid:code", "sentinel2:mgrs_tile", "odc:region_code"):
         if match := _TILE.search(str(properties.get(key, ""))):
             return match[1].zfill(5)
@@ -175,6 +193,11 @@ def tile_of(name: str, properties: Mapping[str, object]) -> str:
         parts = [properties.get(prefix + part) for part in ("utm_zone", "latitude_band", "grid_square")]
         if None not in parts:
             return "{}{}{}".format(*parts).zfill(5)
+    path, row = (str(properties.get(f"landsat:wrs_{part}", "")) for part in ("path", "row"))
+    if path.isdigit() and row.isdigit():
+        return path.zfill(3) + row.zfill(3)
+    if landsat := _PATH_ROW.match(name):
+        return landsat[1]
     match = (_TILE_IN_NAME if name.startswith("S2") else _TILE_WITH_T).search(name)
     return match[1].zfill(5) if match else ""
 
@@ -197,6 +220,13 @@ def platform_named(item: pystac.Item) -> str:
     if re.fullmatch(r"(?i)|sentinel-?2", said) and (letter := re.search(r"(?:^|/|_)S2([A-D])_", item.id)):
         return f"sentinel-2{letter[1].lower()}"
     return said
+
+
+def tier_of(item: pystac.Item) -> str:
+    """Landsat's category of quality, `T1`, `T2` or `RT`, as the item or its name says; empty where neither does."""
+    said = str(item.properties.get("landsat:collection_category") or "")
+    named = re.search(r"_02_(T1|T2|RT)(?=_|$)", item.id)
+    return said or (named[1] if named else "")
 
 
 def _orbit(item: pystac.Item) -> int | None:
@@ -260,6 +290,7 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
             f"a description of {name} by name in `bands` or `eo:bands`",
             f"say which it is in the study: `assets: {{{name}: {where.key}#3}}` for the third",
         )
+    usual = product.numbers(name)
     scale, offset, nodata = (_declared_number(item, where, key) for key in ("scale", "offset", "nodata"))
     unit = str(where.declared.get("unit", "m2")).lower().replace("^", "").replace("²", "2")
     if product.label == "fraction" and unit not in _SQUARE_METRES:
@@ -283,14 +314,14 @@ def _file(item: pystac.Item, name: str, product: Product, chosen: str, unmasked:
     elif product.offset_rule == "sentinel2":
         offset = sentinel2_offset(item, where.key, where.declared, flags)
     # Of stored numbers in another scale than the product's, the product's offset says nothing.
-    usual_offset = product.offset if scale in (None, product.scale) else 0.0
+    usual_offset = usual.offset if scale in (None, usual.scale) else 0.0
     unobserved = product.unmasked_nodata if unmasked else None
     if unobserved is not None:
         without = f"{item.id}: no {' or '.join(product.mask.assets)} says where there was a clear observation"
         _flag(flags, f"{without}; pixels of exactly {unobserved:g} count as not observed")
     return SceneFile(
         _href(item, where.key),
-        product.scale if scale is None else scale,
+        usual.scale if scale is None else scale,
         usual_offset if offset is None else offset,
         nodata,
         product.source_nodata,

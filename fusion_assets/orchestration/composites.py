@@ -1,6 +1,5 @@
 """Composites of a study's imagery, for any system: which there are, what people see of them, how they are written."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,7 @@ import dagster as dg
 
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.recipe import RECIPE_VERSION
+from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
 from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset
 from fusion_assets.orchestration.raster_checks import raster_check
 from fusion_assets.orchestration.site import Site
@@ -62,7 +61,7 @@ def checks(site: Site, roles: Sequence[Role]) -> list[dg.AssetChecksDefinition]:
 
 def ranges_of(site: Site, role: Role) -> dict[str, tuple[float, float]]:
     """Physical range of every band of a role's product."""
-    return {band.name: band.valid_range for band in site.study.use(role).recipe.bands}
+    return {band.name: band.valid_range for band in site.study.use(role).recipe.all_bands}
 
 
 def facts(study: Study, settings: Settings, asset: str, region: str, year: str | None) -> dict[str, str]:
@@ -93,7 +92,7 @@ def role_assets(
         return request_for(study, settings, role, region, year)
 
     sections = ("resolution", "season", "working_resolution", "min_valid_share", f"products.{role}")
-    code = digest([study.digest(*sections), dataclasses.asdict(use.recipe), RECIPE_VERSION])
+    code = digest([study.digest(*sections), product_facts(use.recipe), RECIPE_VERSION])
 
     def written(pixels: "xr.Dataset", export: Export, left_out: list[str]) -> "RasterFile":
         recipe = recipe_digest(study, settings, role, export.request.region, export.request.year)
@@ -108,10 +107,10 @@ def role_assets(
 
 
 def write_composite(pixels: "xr.Dataset", export: Export, tags: dict[str, str]) -> "RasterFile":
-    """Write a composite, its bands in the unit of its product."""
+    """Write a composite, every band in its unit."""
     from fusion_assets.imagery.compositing.composite import OBSERVATION_COUNT
     from fusion_assets.storage.raster_writing import write_raster
 
-    unit = PRODUCTS[export.request.product].unit
-    units = dict.fromkeys(export.request.recipe.bands, unit) | {OBSERVATION_COUNT: "1"}
+    product = PRODUCTS[export.request.product]
+    units = {band: product.numbers(band).unit for band in export.request.recipe.bands} | {OBSERVATION_COUNT: "1"}
     return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)

@@ -80,6 +80,35 @@ def use_request(
     )
 
 
+def full_recipe(
+    use: ProductUse, resolution: float, min_valid_share: float = 0.25, working_resolution: float | None = None
+) -> CompositeRecipe:
+    """The recipe of all that a product measures, on a grid of any pixel size.
+
+    All bands in every unit, unless the study chooses; clear by the product's mask and by its further ones, none of them
+    where the study says `mask: none`.
+
+    Args:
+        use: what the study says of the product.
+        resolution: edge of the grid's pixels in metres.
+        min_valid_share: see `CompositeRecipe`.
+        working_resolution: edge of the pixels that scenes are reduced on, in metres; None: the product's own.
+
+    Raises:
+        FusionError: working pixels more than 255 times finer than the grid's.
+    """
+    product = use.recipe
+    return CompositeRecipe(
+        bands=use.bands or product.band_names,
+        mask=mask_of(use),
+        resampling=product.resampling,
+        reducer=product.reducer,
+        subdivision=_subdivision(resolution, working_resolution, product),
+        min_valid_share=min_valid_share,
+        more_masks=() if use.mask == "none" else product.more_masks,
+    )
+
+
 def mask_of(use: ProductUse) -> Mask:
     """The product's mask with the study's override."""
     mask = use.recipe.mask
@@ -97,14 +126,18 @@ def mask_of(use: ProductUse) -> Mask:
 
 def subdivision(study: Study, product: Product) -> int:
     """Edge k of a pixel in working pixels: native resolution, twice as fine for lights, or the study's choice."""
+    return _subdivision(study.resolution, study.working_resolution, product)
+
+
+def _subdivision(resolution: float, working: float | None, product: Product) -> int:
     if product.label is not None:
         return 1
     finest = product.resolution / 2 if product.resampling == "bilinear" else product.resolution
-    k = max(1, math.ceil(study.resolution / (study.working_resolution or finest) - 1e-6))
+    k = max(1, math.ceil(resolution / (working or finest) - 1e-6))
     if k > _FINEST:
         raise FusionError(
-            f"a pixel of {study.resolution:g} m would be split into {k} x {k} working pixels of {product.title}",
+            f"a pixel of {resolution:g} m would be split into {k} x {k} working pixels of {product.title}",
             f"at most {_FINEST} x {_FINEST}",
-            f"set working_resolution in the study to {study.resolution / _FINEST:.0f} or more",
+            f"set working_resolution in the study to {resolution / _FINEST:.0f} or more",
         )
     return k

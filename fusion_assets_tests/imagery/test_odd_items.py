@@ -197,7 +197,8 @@ def test_granules_of_one_pass_and_other_times_are_no_processings_of_each_other()
         ("x", {"mgrs:utm_zone": 4, "mgrs:latitude_band": "C", "mgrs:grid_square": "FK"}, "04CFK"),
         ("x", {"sentinel:utm_zone": 31, "sentinel:latitude_band": "U", "sentinel:grid_square": "ES"}, "31UES"),
         ("S1A_IW_GRDH_1SDV_20190701T055000_20190701T055025", {}, ""),
-        ("LC08_L2SP_191031_20200913_20200919_02_T1", {}, ""),
+        ("LC08_L2SP_191031_20200913_20200919_02_T1", {}, "191031"),
+        ("scene", {"landsat:wrs_path": "198", "landsat:wrs_row": "25"}, "198025"),
     ],
 )
 def test_the_tile_of_an_item(name, properties, tile):

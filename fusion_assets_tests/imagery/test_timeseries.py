@@ -134,6 +134,7 @@ def test_what_earth_engine_has_not_is_an_error():
 
     class Asked:
         product, collections, allow_deprecated = "sentinel1_rtc", PRODUCTS["sentinel1_rtc"].collections, False
+        window = (dt.date(2020, 1, 1), dt.date(2020, 12, 31))
 
     with pytest.raises(FusionError, match="not on Earth Engine"):
-        earth.collection_of(Asked())
+        earth.collections_of(Asked())

@@ -22,7 +22,7 @@ from fusion_assets.grids.placement import is_geographic, same_crs
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header, read_header, settled
 from fusion_assets.imagery.recipe import CompositeRecipe
-from fusion_assets.imagery.scenes import Scene, SceneFile
+from fusion_assets.imagery.scenes import Scene, SceneFile, mask_files
 from fusion_assets.imagery.threads import threads
 from fusion_assets.imagery.unreadable import UnusableScene
 from fusion_assets.redaction import public_url
@@ -153,8 +153,7 @@ def _files(acquisitions: Sequence[Sequence[Scene]], recipe: CompositeRecipe) -> 
     for group in acquisitions:
         for scene in group:
             yield from (scene.bands[band] for band in recipe.bands)
-            if scene.mask is not None and recipe.mask.kind != "none":
-                yield scene.mask
+            yield from (file for file, _ in mask_files(scene, recipe))
 
 
 def read_headers(
@@ -168,7 +167,7 @@ def read_headers(
         UnreadableFile: for the first file that cannot be opened, or used.
     """
     # Overviews of codes may be averages, which mean something else or nothing: masks and labels are read as they are.
-    codes = {scene.mask for group in acquisitions for scene in group if scene.mask is not None}
+    codes = {file for group in acquisitions for scene in group for file, _ in mask_files(scene, recipe)}
 
     def read(file: SceneFile) -> Header:
         with gdal_environment(recipe.requester_pays):

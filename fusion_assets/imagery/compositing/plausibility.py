@@ -17,7 +17,7 @@ from fusion_assets.grids.placement import Lattice, Places, on_sheet, project_poi
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
-from fusion_assets.imagery.compositing.tile import is_clear
+from fusion_assets.imagery.compositing.tile import clear_pixels
 from fusion_assets.imagery.recipe import CompositeRecipe, Product
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.unreadable import UnusableScene
@@ -47,15 +47,16 @@ class Verdict:
     doubts: tuple[str, ...] = ()
 
 
-def looked_at(recipe: CompositeRecipe) -> CompositeRecipe:
-    """The recipe of what is looked at: two bands, and the mask."""
-    dark = next((band for band in _TELLING if band in recipe.bands), recipe.bands[0])
-    return dataclasses.replace(recipe, bands=tuple(dict.fromkeys((dark, recipe.bands[-1]))))
+def looked_at(recipe: CompositeRecipe, product: Product) -> CompositeRecipe | None:
+    """The recipe of what is looked at: two bands in the product's unit, and the masks.
 
-
-def is_judged(product: Product) -> bool:
-    """Whether anything is known of what a product's numbers can be."""
-    return (product.role, product.unit) in _LOOKS_AT
+    None where nothing is known of what the numbers can be.
+    """
+    bands = [band for band in recipe.bands if product.numbers(band).unit == product.unit]
+    if not bands or (product.role, product.unit) not in _LOOKS_AT:
+        return None
+    dark = next((band for band in _TELLING if band in bands), bands[0])
+    return dataclasses.replace(recipe, bands=tuple(dict.fromkeys((dark, bands[-1]))))
 
 
 def verdict(
@@ -65,7 +66,7 @@ def verdict(
 
     Args:
         scene: its files settled.
-        product: what the numbers should be; one that `is_judged`.
+        product: what the numbers should be.
         recipe: bands and mask, see `looked_at`.
         working: the grid that scenes are read onto.
         headers: of the files of these bands and of the mask for that grid.
@@ -105,13 +106,8 @@ def _clear_values(
 ) -> dict[str, np.ndarray]:
     """Physical values of clear pixels by band."""
     places = Places(window)
-    clear = np.ones(window.shape, bool)
-    if scene.mask is not None and recipe.mask.kind != "none":
-        mask = read_nearest(scene.mask, window, header=headers[scene.mask], places=places, any_number=True)
-        if mask is None:
-            return {}
-        clear = mask[1] & is_clear(mask[0], recipe.mask, headers[scene.mask].nodata)
-    if not clear.any():
+    clear = clear_pixels(scene, recipe, headers, places)
+    if clear is None:
         return {}
     values = {}
     for band in recipe.bands:

@@ -12,12 +12,13 @@ import numpy as np
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Places
 from fusion_assets.imagery.compositing.gdal import gdal_environment
+from fusion_assets.imagery.compositing.headers import Header
 from fusion_assets.imagery.compositing.label_cells import impossible_surface
 from fusion_assets.imagery.compositing.median import masked_median
 from fusion_assets.imagery.compositing.plan import Season
 from fusion_assets.imagery.compositing.scene_reading import read_bilinear, read_nearest
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
-from fusion_assets.imagery.scenes import Scene
+from fusion_assets.imagery.scenes import Scene, SceneFile, mask_files
 from fusion_assets.imagery.threads import threads
 
 _ALL_CLEAR = np.ones((), bool)
@@ -75,15 +76,34 @@ def _scene_mask(scene: Scene, season: Season, places: Places) -> np.ndarray | No
     first = season.headers[scene.bands[season.recipe.bands[0]]].lattice
     if season.recipe.resampling == "nearest" and places.nearest(first) is None:
         return None
-    if scene.mask is None or season.recipe.mask.kind == "none":
+    if not mask_files(scene, season.recipe):
         return _ALL_CLEAR
-    header = season.headers[scene.mask]
-    read = read_nearest(scene.mask, places.grid, header=header, places=places, any_number=True)
-    if read is None:
-        return None
-    values, inside = read
-    inside &= is_clear(values, season.recipe.mask, header.nodata)
-    return np.packbits(inside) if inside.any() else None
+    clear = clear_pixels(scene, season.recipe, season.headers, places)
+    return None if clear is None else np.packbits(clear)
+
+
+def clear_pixels(
+    scene: Scene, recipe: CompositeRecipe, headers: Mapping[SceneFile, Header], places: Places
+) -> np.ndarray | None:
+    """Where all masks of a scene say that it is clear, and there where it has none; None where nothing is.
+
+    Args:
+        scene: to look at.
+        recipe: which masks, and how they are read.
+        headers: of the masks' files.
+        places: of the grid that they are read onto.
+    """
+    clear = np.ones(places.grid.shape, bool)
+    for file, mask in mask_files(scene, recipe):
+        header = headers[file]
+        read = read_nearest(file, places.grid, header=header, places=places, any_number=True)
+        if read is None:
+            return None
+        values, inside = read
+        clear &= inside & is_clear(values, mask, header.nodata)
+        if not clear.any():
+            return None
+    return clear
 
 
 def _band_stack(

@@ -104,15 +104,17 @@ class ExportRequest:
         if not self.assets:
             del facts["assets"]
         facts["recipe"] = dataclasses.asdict(dataclasses.replace(self.recipe, mask=_without_gap(self.recipe.mask)))
+        if not self.recipe.more_masks:
+            # Requests that ask for none keep the digests that they had before there were any.
+            del facts["recipe"]["more_masks"]
         return json.loads(json.dumps(facts))
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> ExportRequest:
         """Restore a request from `to_dict`."""
         grid, recipe = facts["grid"], dict(facts["recipe"])
-        mask: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in recipe.pop("mask").items()
-        }
+        recipe["mask"] = _mask(recipe["mask"])
+        recipe["more_masks"] = tuple(map(_mask, recipe.get("more_masks", ())))
         recipe["bands"] = tuple(recipe["bands"])
         first, last = (dt.date.fromisoformat(day) for day in facts["window"])
         return cls(
@@ -120,7 +122,7 @@ class ExportRequest:
                 **facts,
                 "grid": Grid(grid["crs"], Affine(*grid["transform"]), grid["height"], grid["width"]),
                 "window": (first, last),
-                "recipe": CompositeRecipe(mask=Mask(**mask), **recipe),
+                "recipe": CompositeRecipe(**recipe),
                 "collections": tuple(facts["collections"]),
                 "assets": tuple((band, key) for band, key in facts.get("assets", ())),
             }
@@ -171,7 +173,7 @@ class Export:
             request = ExportRequest.from_dict(facts["request"])
             lists = {"scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])}
             export = cls(**{**kept, **lists, "request": request})
-            for item in (export, request, request.recipe, request.recipe.mask):
+            for item in (export, request, request.recipe, request.recipe.mask, *request.recipe.more_masks):
                 check_types(item)
             check_same(kept, export.to_dict())
             check_times(export.submitted, export.finished)
@@ -314,6 +316,11 @@ def no_scenes(request: ExportRequest, source: str, left_out: int, remedy: str) -
         "at least one scene",
         remedy,
     )
+
+
+def _mask(facts: dict[str, Any]) -> Mask:
+    known: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+    return Mask(**known)
 
 
 def _without_gap(mask: Mask) -> Mask:

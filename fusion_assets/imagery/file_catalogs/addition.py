@@ -19,7 +19,7 @@ import shapely
 from pystac.stac_io import DefaultStacIO
 
 from fusion_assets.errors import FusionError
-from fusion_assets.imagery.file_catalogs.names import FileName, said, spellings
+from fusion_assets.imagery.file_catalogs.names import FileName, said, spellings, unit_of
 from fusion_assets.imagery.file_catalogs.rasters import Raster, check_file, look
 from fusion_assets.imagery.products import PRODUCTS
 
@@ -94,7 +94,7 @@ def add_files(
     for path, name, raster in described.values():
         item = items.get(name.item) or _item_of(collection, name, raster, catalog.parent)
         items[name.item] = item
-        _add_asset(item, path, name, raster, recipe.unit)
+        _add_asset(item, path, name, raster, unit_of(recipe, name.asset))
     _check_times(collection, items)
     collection.extent = pystac.Extent.from_items(list(collection.get_items()))
     io = _WholeFiles()

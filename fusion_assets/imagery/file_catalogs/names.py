@@ -2,7 +2,8 @@
 
 Sources: Earth Observation Group (https://eogdata.mines.edu/products/vnl/), GHSL
 (https://human-settlement.emergency.copernicus.eu/download.php), ESA WorldCover (https://esa-worldcover.org), Impact
-Observatory (https://www.impactobservatory.com/maps-for-good/).
+Observatory (https://www.impactobservatory.com/maps-for-good/), USGS
+(https://www.usgs.gov/landsat-missions/landsat-collection-2-level-2-science-products).
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ _GHSL = (
     r"_(?:(?P<kind>[EP])|POP|LDS)(?P<year>\d{4})(?:LIN)?_GLOBE_(?P<release>{releases})_(?P<crs>\d+)_(?P<cell>\d+(?:k|ss)?)"
     r"_V\d+_\d+(?:_R\d+_C\d+|_\d+_\d+)?$"
 )
+# Landsat 8 or 9, level, path and row, day, day of processing, collection and tier.
+_LANDSAT = r"LC0[89]_L2S[PR]_\d{6}_(?P<first>\d{8})_\d{8}_02_T1"
 _PATTERNS: Mapping[str, tuple[str, ...]] = {
     "viirs_monthly": (
         rf"(?P<item>SVDNB_\w+_(?P<first>\d{{8}})-(?P<last>\d{{8}})_\w+?_vcm(?:sl)?cfg_v\d+_c\d+)\.{_LAYERS}",
@@ -53,6 +56,7 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
         rf"(?P<item>SVDNB_\w+_(?P<first>\d{{4}}0101)-(?P<last>\d{{4}}1231)_\w+?_vcm(?:-orm)?(?:-ntl)?_v\d+_c\d+)"
         rf"\.{_LAYERS}",
     ),
+    "landsat_c2_l2": (rf"(?P<item>{_LANDSAT})_(?P<asset>SR_B[1-7]|ST_B10|QA_PIXEL|QA_RADSAT)",),
     "ghsl_smod_p2016": (r"GHS_SMOD" + _GHSL.replace("{releases}", "R2016A"),),
     "ghsl_smod_v2": (r"GHS_SMOD" + _GHSL.replace("{releases}", "R20(?:19|22|23)A"),),
     "ghsl_built_surface": (r"GHS_BUILT_S" + _GHSL.replace("{releases}", "R20(?:22|23)A"),),
@@ -65,6 +69,12 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
 _KEYS = {"avg_rade9": "avg_rad", "avg_rade9h": "avg_rad"}
 _CRS = {"54009": "ESRI:54009", "4326": "EPSG:4326", "3857": "EPSG:3857"}
 _OTHERS = (
+    (r"L[COTEM]\d\d_L1\w\w_", "of level 1", "files of level 2, named LC08_L2SP… or LC09_L2SP…"),
+    (r"L[TEM]\d\d_|LC\d\d_\w{4}_\d{6}_\d{8}_\d{8}_01_", "of a satellite or collection that nothing here reads",
+     "files of Landsat 8 and 9, Collection 2, named LC08… or LC09…"),
+    (r"LC0[89]_L2S[PR]_\d{6}_\d{8}_\d{8}_02_(T2|RT)", "of another tier", "files of tier 1, with _02_T1 in their names"),
+    (r"LC0[89]_L2S[PR]_.*_(ST_(?!B10)\w+|SR_QA\w*|QA_(?!PIXEL|RADSAT)\w+)(\.|$)", "a layer that nothing here reads",
+     "the files ending in SR_B1 to SR_B7, ST_B10, QA_PIXEL and QA_RADSAT"),
     (r"GHS_BUILT_S_NRES", "built-up surface that is not residential", "files named GHS_BUILT_S_E…"),
     (r"GHS_BUILT_(LDS|S2|LDSMT)", "built-up density of a release before R2022A", "GHS_BUILT_S of R2022A or R2023A"),
     (r"GHS_(POP|BUILT_V|BUILT_H|BUILT_C|LAND|DUC|UCDB)", "another layer of GHSL", "GHS_BUILT_S or GHS_SMOD"),
@@ -74,6 +84,7 @@ _OTHERS = (
 _EXAMPLES = {
     "viirs_monthly": "SVDNB_npp_20190101-20190131_75N060W_vcmslcfg_v10_c201902122100.avg_rade9h.tif",
     "viirs_annual": "VNL_v21_npp_2019_global_vcmslcfg_c202205302300.average.dat.tif",
+    "landsat_c2_l2": "LC08_L2SP_015032_20200315_20200822_02_T1_SR_B4.TIF",
     "ghsl_smod_p2016": "GHS_SMOD_POP2015_GLOBE_R2016A_54009_1k_v1_0.tif",
     "ghsl_smod_v2": "GHS_SMOD_E2020_GLOBE_R2023A_54009_1000_V2_0_R5_C19.tif",
     "ghsl_built_surface": "GHS_BUILT_S_E2020_GLOBE_R2023A_54009_100_V1_0_R5_C19.tif",
@@ -116,7 +127,14 @@ def said(product: str, name: str, asset: str = "", days: tuple[dt.date, dt.date]
 
 def spellings(product: Product) -> tuple[str, ...]:
     """Every key that an asset of the product may have, bands before masks."""
-    return tuple(key for band in product.bands for key in band.assets) + product.all_mask_assets(product.mask)
+    masks = (product.all_mask_assets(product.mask), *(mask.assets for mask in product.more_masks))
+    return tuple(key for keys in (*(band.assets for band in product.all_bands), *masks) for key in keys)
+
+
+def unit_of(product: Product, asset: str) -> str:
+    """Unit of the physical values of the layer that an asset's key names; the product's where it is no band."""
+    bands = (band.name for band in product.all_bands if asset in band.assets)
+    return next((product.numbers(band).unit for band in bands), product.unit)
 
 
 def _refuse_another(name: str) -> None:
@@ -134,7 +152,9 @@ def _days(parts: Mapping[str, str | None]) -> tuple[dt.date, dt.date] | None:
     if not parts.get("first"):
         return None
     first = _date(str(parts["first"]))
-    return first, _date(str(parts["end"])) - dt.timedelta(1) if parts.get("end") else _date(str(parts["last"]))
+    if parts.get("end"):
+        return first, _date(str(parts["end"])) - dt.timedelta(1)
+    return first, _date(str(parts.get("last") or parts["first"]))
 
 
 def _date(text: str) -> dt.date:

@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import normal_crs, to_lonlat
 from fusion_assets.grids.placement import same_crs
-from fusion_assets.imagery.file_catalogs.names import FileName
+from fusion_assets.imagery.file_catalogs.names import FileName, unit_of
 from fusion_assets.imagery.recipe import Product
 from fusion_assets.storage.raster_files import GDAL_ERRORS, GDAL_OPTIONS, GEOTIFF, open_file
 
@@ -100,9 +100,9 @@ def _look(source: DatasetReader, path: Path, product: Product, name: FileName) -
             "a map of equal areas",
             "download the one in Mollweide (54009)",
         )
-    unit = (source.units[0] or "").strip()
-    if unit and product.unit not in ("class", "1") and _plain(unit) != _plain(product.unit):
-        raise FusionError(f"{path} is in {unit!r}", f"{product.unit!r}", f"choose a product in {unit!r}")
+    unit, expected = (source.units[0] or "").strip(), unit_of(product, name.asset)
+    if unit and expected not in ("class", "1") and _plain(unit) != _plain(expected):
+        raise FusionError(f"{path} is in {unit!r}", f"{expected!r}", f"choose a product in {unit!r}")
     nodata = source.nodata if source.nodata is not None else product.source_nodata
     _check_numbers(source, path, product, name, nodata)
     return Raster(

@@ -9,6 +9,7 @@ import datetime as dt
 import functools
 import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.lattice import Projection, crs_name
 from fusion_assets.loopbacks.earth_engine.pixel_types import DOUBLE, type_of
 from fusion_assets.loopbacks.earth_engine.sampling import Source
-from fusion_assets.loopbacks.earth_engine.scene_properties import properties_of, start_and_end
+from fusion_assets.loopbacks.earth_engine.scene_properties import belongs, properties_of, start_and_end
 from fusion_assets.loopbacks.earth_engine.tables import tables
-from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Geometry, Image
+from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Geometry, Image, Pixels
 
 
 class Catalog:
@@ -113,7 +114,7 @@ class Catalog:
         return {child.id: list(child.get_items(recursive=True)) for child in self._root.get_children()}
 
     def _images(self, name: str, dataset: Dataset) -> list[Image]:
-        items = [item for stac in dataset.stac for item in self._items.get(stac, [])]
+        items = [item for stac in dataset.stac for item in self._items.get(stac, []) if belongs(item, dataset)]
         properties = properties_of(items, dataset)
         return [_image(name, dataset, item, facts) for item, facts in zip(items, properties, strict=True)]
 
@@ -145,7 +146,8 @@ def _image(name: str, dataset: Dataset, item: pystac.Item, facts: dict[str, Any]
 
 
 def _band(dataset: Dataset, band: DatasetBand, item: pystac.Item) -> Band | None:
-    key = next((key for key in band.assets if key in item.assets), None)
+    found = next((key for key in band.assets if key in item.assets), None)
+    key = found or next((key for key in band.empty_like if key in item.assets), None)
     if key is None:
         return None
     asset = item.assets[key]
@@ -159,7 +161,18 @@ def _band(dataset: Dataset, band: DatasetBand, item: pystac.Item) -> Band | None
     blank = gap is not None and gap[0] <= start_and_end(item)[0].date() <= gap[1]
     blanked = np.zeros_like if blank else None
     source = Source(href, projection, size, type_of(dtype), nodata, band.nodata, subtract, policy, blanked)
-    return Band(band.name, source.type, projection, source.pixels, size)
+    pixels = source.pixels if found else _empty(source)
+    return Band(band.name, source.type, projection, pixels, size)
+
+
+def _empty(source: Source) -> Callable[[Any], Pixels]:
+    """A band that is there, and masked everywhere."""
+
+    def pixels(grid: Any) -> Pixels:
+        other = source.pixels(grid)
+        return other._replace(values=np.zeros_like(other.values), mask=np.zeros_like(other.mask))
+
+    return pixels
 
 
 def _lattice(

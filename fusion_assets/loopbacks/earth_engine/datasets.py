@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 class DatasetBand:
     """A band on Earth Engine and the spellings of its STAC asset; `classes` have a mode pyramid.
 
-    `nodata` is masked where neither item nor file says otherwise; `unmasked` bands have no masked number at all.
+    `nodata` is masked where neither item nor file says otherwise; `unmasked` bands have no masked number at all. Where
+    an item has no such asset, the band is there and all masked if it has one of `empty_like`, else it is not there.
     """
 
     name: str
@@ -22,6 +23,7 @@ class DatasetBand:
     classes: bool = False
     nodata: float | None = None
     unmasked: bool = False
+    empty_like: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Dataset:
         harmonised: Sentinel-2 numbers are brought to the range before processing baseline 04.00.
         sentinel2: items get Sentinel-2's properties.
         sentinel1: items get Sentinel-1's properties.
+        landsat: number of the satellite whose items of tier 1 it has, with Landsat's properties; 0: no Landsat.
+        years: first and last year in which its images begin.
         epoch: images are also found under their year, as `<collection>/2015`.
         gaps: bands that are all 0 between two days.
     """
@@ -44,6 +48,8 @@ class Dataset:
     harmonised: bool = False
     sentinel2: bool = False
     sentinel1: bool = False
+    landsat: int = 0
+    years: tuple[int, int] = (0, 9999)
     epoch: bool = False
     gaps: dict[str, tuple[dt.date, dt.date]] = field(default_factory=dict)
 
@@ -72,6 +78,22 @@ _L1C, _L2A = ("sentinel-2-l1c",), ("sentinel-2-l2a", "sentinel-2-c1-l2a")
 _SMOD = (DatasetBand("smod_code", ("smod_code", "smod", "data"), classes=True),)
 _SMOD_V2 = (DatasetBand("smod_code", ("smod_code", "smod", "data"), classes=True, nodata=-200),)
 _SMOD_V2_IDS = ("ghsl-smod-v2", "ghsl-smod")
+_REFLECTANCE = ("coastal", "blue", "green", "red", "nir08", "swir16", "swir22")
+_LANDSAT = (
+    *(
+        DatasetBand(f"SR_B{number}", (colour, f"SR_B{number}"), nodata=0)
+        for number, colour in enumerate(_REFLECTANCE, 1)
+    ),
+    DatasetBand("ST_B10", ("lwir11", "ST_B10"), nodata=0, empty_like=("coastal", "SR_B1", "blue", "SR_B2")),
+    DatasetBand("QA_PIXEL", ("qa_pixel", "QA_PIXEL"), classes=True, nodata=1),
+    DatasetBand("QA_RADSAT", ("qa_radsat", "QA_RADSAT"), classes=True, unmasked=True),
+)
+_LANDSAT_IDS = ("landsat-c2-l2", "landsat-c2l2-sr")
+_ANNUAL = (
+    DatasetBand("average", ("average", "avg_rad")),
+    DatasetBand("average_masked", ("average_masked",)),
+    DatasetBand("cf_cvg", ("cf_cvg", "cf_cvg_masked"), unmasked=True),
+)
 
 DATASETS: dict[str, Dataset] = {
     "COPERNICUS/S2": Dataset(_L1C, (*_OPTICS, _QA60), "Sentinel-2 L1C", sentinel2=True, gaps=_NO_QA60),
@@ -87,16 +109,14 @@ DATASETS: dict[str, Dataset] = {
         (DatasetBand("avg_rad", ("avg_rad",)), DatasetBand("cf_cvg", ("cf_cvg",), unmasked=True)),
         "VIIRS stray-light corrected monthly composites",
     ),
-    "NOAA/VIIRS/DNB/ANNUAL_V22": Dataset(
-        ("viirs-dnb-annual",),
-        (
-            DatasetBand("average", ("average", "avg_rad")),
-            DatasetBand("average_masked", ("average_masked",)),
-            DatasetBand("cf_cvg", ("cf_cvg", "cf_cvg_masked"), unmasked=True),
-        ),
-        "VIIRS annual composites",
-        epoch=True,
+    "NOAA/VIIRS/DNB/ANNUAL_V21": Dataset(
+        ("viirs-dnb-annual",), _ANNUAL, "VIIRS annual composites V2.1", epoch=True, years=(0, 2021)
     ),
+    "NOAA/VIIRS/DNB/ANNUAL_V22": Dataset(
+        ("viirs-dnb-annual",), _ANNUAL, "VIIRS annual composites V2.2", epoch=True, years=(2022, 9999)
+    ),
+    "LANDSAT/LC08/C02/T1_L2": Dataset(_LANDSAT_IDS, _LANDSAT, "Landsat 8 level 2, tier 1", landsat=8),
+    "LANDSAT/LC09/C02/T1_L2": Dataset(_LANDSAT_IDS, _LANDSAT, "Landsat 9 level 2, tier 1", landsat=9),
     "JRC/GHSL/P2016/SMOD_POP_GLOBE_V1": Dataset(("ghsl-smod-p2016",), _SMOD, "GHSL settlement 2016", epoch=True),
     "JRC/GHSL/P2023A/GHS_SMOD": Dataset(_SMOD_V2_IDS, _SMOD_V2, "GHSL degree of urbanisation", epoch=True),
     "JRC/GHSL/P2023A/GHS_SMOD_V2-0": Dataset(_SMOD_V2_IDS, _SMOD_V2, "GHSL degree of urbanisation", epoch=True),

@@ -25,6 +25,21 @@ def start_and_end(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
     return _utc(start), _utc(end)
 
 
+def belongs(item: pystac.Item, dataset: Dataset) -> bool:
+    """Whether an item is one of those that Earth Engine has in a collection, and not in another one."""
+    if not dataset.years[0] <= start_and_end(item)[0].year <= dataset.years[1]:
+        return False
+    if not dataset.landsat:
+        return True
+    tier = item.properties.get("landsat:collection_category") or (item.id.rpartition("_02_")[2] or "T1")[:2]
+    return _landsat_number(item) == str(dataset.landsat) and tier == "T1"
+
+
+def _landsat_number(item: pystac.Item) -> str:
+    """Of the satellite: `landsat-8`, `LANDSAT_8`, or what the name begins with."""
+    return str(item.properties.get("platform") or item.id[:4])[-1:]
+
+
 def properties_of(items: Sequence[pystac.Item], dataset: Dataset) -> list[dict[str, Any]]:
     """Properties of each item's image, in the same order."""
     facts = []
@@ -34,6 +49,9 @@ def properties_of(items: Sequence[pystac.Item], dataset: Dataset) -> list[dict[s
     if dataset.sentinel1:
         for item, properties in zip(items, facts, strict=True):
             properties.update(_sentinel1(item))
+    if dataset.landsat:
+        for item, properties in zip(items, facts, strict=True):
+            properties.update(_landsat(item))
     if dataset.sentinel2:
         takes = _datatakes(items)
         for item, properties in zip(items, facts, strict=True):
@@ -49,6 +67,24 @@ def _sentinel1(item: pystac.Item) -> dict[str, Any]:
         "instrumentMode": given.get("sar:instrument_mode", "IW"),
         "transmitterReceiverPolarisation": given.get("sar:polarizations"),
         "platform_number": str(given.get("platform", ""))[-1:].upper() or None,
+    }
+    return {key: value for key, value in renamed.items() if value is not None}
+
+
+def _landsat(item: pystac.Item) -> dict[str, Any]:
+    """Landsat's properties; images go by satellite, path and row, and day."""
+    given, words = item.properties, item.id.split("_")
+    named = words[2] if len(words) > 3 and words[2].isdigit() else ""
+    path, row = given.get("landsat:wrs_path", named[:3]), given.get("landsat:wrs_row", named[3:])
+    number, day = _landsat_number(item), start_and_end(item)[0]
+    renamed = {
+        "SPACECRAFT_NAME": "LANDSAT_" + number,
+        "CLOUD_COVER": given.get("eo:cloud_cover"),
+        "PROCESSING_LEVEL": given.get("landsat:correction") or next((w for w in words if w in ("L2SP", "L2SR")), None),
+        "WRS_PATH": int(path) if path else None,
+        "WRS_ROW": int(row) if row else None,
+        "LANDSAT_PRODUCT_ID": item.id,
+        "system:index": f"LC0{number}_{path:0>3}{row:0>3}_{day:%Y%m%d}" if path and row else None,
     }
     return {key: value for key, value in renamed.items() if value is not None}
 

@@ -19,15 +19,25 @@ from fusion_assets.imagery.acquisitions import acquisitions, gathered, newest_pr
 from fusion_assets.imagery.compositing.composite import composite
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
-from fusion_assets.imagery.compositing.plausibility import Verdict, is_judged, looked_at, verdict
+from fusion_assets.imagery.compositing.plausibility import Verdict, looked_at, verdict
 from fusion_assets.imagery.compositing.scene_reading import read_part
 from fusion_assets.imagery.engines import operations
+from fusion_assets.imagery.engines.archive.parts import completed
 from fusion_assets.imagery.engines.archive.search import find_items
 from fusion_assets.imagery.engines.archive.series import timeseries
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, no_scenes, operation_id
 from fusion_assets.imagery.footprints import footprint
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.scenes import Scene, interval, is_complete, platform_named, scene_from_item, unusable
+from fusion_assets.imagery.recipe import Product
+from fusion_assets.imagery.scenes import (
+    Scene,
+    interval,
+    is_complete,
+    platform_named,
+    scene_from_item,
+    tier_of,
+    unusable,
+)
 from fusion_assets.imagery.threads import threads
 from fusion_assets.imagery.timeseries import PIECE_SIZES, PieceSizes, Treatment
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
@@ -140,13 +150,15 @@ class ArchiveEngine:
 
     def _look(self, scene: Scene, request: ExportRequest) -> Verdict:
         """What a scene's pixels say of its item; looked at once."""
-        if not is_judged(PRODUCTS[request.product]):
+        product = PRODUCTS[request.product]
+        recipe = looked_at(request.recipe, product)
+        if recipe is None:
             return Verdict()
         key = (scene.id, *_key(request))
         if key not in self._verdicts:
-            recipe, working = looked_at(request.recipe), request.grid.refine(request.recipe.subdivision)
+            working = request.grid.refine(request.recipe.subdivision)
             ((present,),), headers = settled_scenes([[scene]], read_headers([[scene]], recipe, working))
-            self._verdicts[key] = verdict(present, PRODUCTS[request.product], recipe, working, headers)
+            self._verdicts[key] = verdict(present, product, recipe, working, headers)
         return self._verdicts[key]
 
     def _readability(self, scenes: Sequence[Scene], request: ExportRequest) -> dict[str, UnreadableFile | None]:
@@ -191,7 +203,8 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
     """
     product = PRODUCTS[request.product]
     in_window = find_items(request.archive, request.collections, request.area, request.window, request.sign)
-    items = [item for item in in_window if product.takes(platform_named(item))]
+    items = [item for item in in_window if product.takes(platform_named(item)) and _is_taken(tier_of(item), product)]
+    items = completed(items, request)
     kept = [item for item in items if not _too_cloudy(item, request.max_cloud_cover)]
     if product.skip_incomplete:
         kept = [item for item in kept if is_complete(item, product, request.recipe.bands)]
@@ -216,9 +229,14 @@ def scenes_for(request: ExportRequest) -> list[Scene]:
 def _scene(item: pystac.Item, request: ExportRequest) -> Scene:
     recipe = request.recipe
     try:
-        return scene_from_item(item, PRODUCTS[request.product], recipe.bands, recipe.mask, dict(request.assets))
+        product, assets = PRODUCTS[request.product], dict(request.assets)
+        return scene_from_item(item, product, recipe.bands, recipe.mask, assets, recipe.more_masks)
     except UnusableScene as problem:
         return unusable(item, problem)
+
+
+def _is_taken(tier: str, product: Product) -> bool:
+    return not product.tiers or not tier or tier in product.tiers
 
 
 def _key(request: ExportRequest) -> list[str]:

@@ -20,7 +20,7 @@ from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header
 from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
-from fusion_assets.imagery.compositing.tile import is_clear
+from fusion_assets.imagery.compositing.tile import clear_pixels
 from fusion_assets.imagery.recipe import CompositeRecipe, Product
 from fusion_assets.imagery.scenes import Scene, SceneFile
 from fusion_assets.imagery.timeseries import PIECE_SIZES, Date, PieceSizes, Treatment, assembled, dates_of, first_clear
@@ -75,14 +75,9 @@ def _read(shared: _Shared, layer: int, window: Grid) -> np.ndarray:
 
 def _scene(scene: Scene, shared: _Shared, places: Places) -> tuple[np.ndarray, np.ndarray] | None:
     """Physical values (bands, y, x) of one scene and where all of them are valid and clear; None where nothing is."""
-    recipe, clear = shared.recipe, np.ones(places.grid.shape, bool)
-    if scene.mask is not None and recipe.mask.kind != "none":
-        mask = read_nearest(scene.mask, places.grid, header=shared.headers[scene.mask], places=places, any_number=True)
-        if mask is None:
-            return None
-        clear = mask[1] & is_clear(mask[0], recipe.mask, shared.headers[scene.mask].nodata)
-        if not clear.any():
-            return None
+    recipe, clear = shared.recipe, clear_pixels(scene, shared.recipe, shared.headers, places)
+    if clear is None:
+        return None
     values = np.empty((len(recipe.bands), *places.grid.shape), np.float32)
     for layer, name in enumerate(recipe.bands):
         file = scene.bands[name]

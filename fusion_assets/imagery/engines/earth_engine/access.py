@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -25,7 +25,7 @@ from fusion_assets.imagery.engines.earth_engine.connection import (
     stored_sign_in,
 )
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
-from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, collection_of, deprecated
+from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, collections_of, deprecated
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.redaction import public_url
 
@@ -209,18 +209,22 @@ def queue(connection: Connection, most: int | None, waits: bool) -> str:
     )
 
 
-def collection(request: ExportRequest, connection: Connection) -> str:
-    """The image collection of a request, looked up: that it exists, may be read, and is not deprecated.
+def collections(requests: Sequence[ExportRequest], connection: Connection) -> str:
+    """The image collections of requests, looked up: that they exist, may be read, and are not deprecated.
 
     Raises:
-        FusionError: it is not there for these credentials, is no image collection, or is deprecated and the study
-            does not allow that.
+        FusionError: one is not there for these credentials, is no image collection, or is deprecated and the study
+            does not allow that; there is none of a request's time.
     """
     connection.open()
-    name = collection_of(request)
-    return readable(name, connection) + (
-        f" (deprecated; its successor is {deprecated()[name] or 'not named'})" if name in deprecated() else ""
-    )
+
+    def looked_up(name: str) -> str:
+        return readable(name, connection) + (
+            f" (deprecated; its successor is {deprecated()[name] or 'not named'})" if name in deprecated() else ""
+        )
+
+    names = dict.fromkeys(each.id for request in requests for each in collections_of(request))
+    return "; ".join(map(looked_up, names))
 
 
 def readable(name: str, connection: Connection) -> str:

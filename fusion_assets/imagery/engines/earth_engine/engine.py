@@ -179,7 +179,8 @@ class EarthEngine:
     def facts(self, export: Export) -> dict[str, object]:
         """What is worth recording of an export: way, collection, task, attempt, tile scale, times, EECU-seconds."""
         record = self._record(export)
-        facts = {"way": record.way, "collection": record.scenes.collection, "attempt": record.attempt, **record.facts}
+        names = " and ".join(record.scenes.collections)
+        facts = {"way": record.way, "collection": names, "attempt": record.attempt, **record.facts}
         if "eecu_seconds" in facts:
             # One kind of number throughout, so that the UI plots it.
             facts["eecu_seconds"] = float(facts["eecu_seconds"])

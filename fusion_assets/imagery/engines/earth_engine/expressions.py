@@ -15,9 +15,10 @@ import pyproj
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.composite import OBSERVATION_COUNT
+from fusion_assets.imagery.engines.earth_engine.dated_collections import image_id
 from fusion_assets.imagery.engines.earth_engine.scene_lists import CLOUD_SCORE_PLUS, is_linked
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
+from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Numbers, Product
 
 NO_DATA = -1e30
 """Stands for masked pixels on their way here: requests for pixels would give 0 for them."""
@@ -32,8 +33,8 @@ class Plan:
 
     Attributes:
         product: key of `products.PRODUCTS`.
-        collection: full id.
-        groups: image indices by pass.
+        collection: full id; of several the first.
+        groups: image indices by pass, full ids in further collections.
         masked: whether the mask band is there.
         recipe: see `CompositeRecipe`.
         grid: of the result.
@@ -74,12 +75,25 @@ def composite_image(plan: Plan) -> Any:
     count = passes.reduce(ee.Reducer.count(), plan.tile_scale).unmask(0, False).reduce(ee.Reducer.min())
     if recipe.reducer == "latest":
         count = count.min(1)
-    values = _blocks(physical(middle, PRODUCTS[plan.product]), plan)
+    values = _blocks(physical(middle, PRODUCTS[plan.product], names), plan)
     return values.addBands(_block_count(count, plan)).rename(list(plan.bands)).toFloat()
 
 
-def physical(numbers: Any, product: Product) -> Any:
-    """Stored numbers as physical values."""
+def physical(numbers: Any, product: Product, bands: Sequence[str] = ()) -> Any:
+    """Stored numbers as physical values.
+
+    Args:
+        numbers: `ee.Image`.
+        product: that they are of.
+        bands: of the image, in order; where all mean the same, one factor serves all.
+    """
+    import ee
+
+    usual = Numbers(product.scale, product.offset, product.unit)
+    own = [product.numbers(band) for band in bands]
+    if any(each[:2] != usual[:2] for each in own):
+        scales, offsets, _ = zip(*own, strict=True)
+        return numbers.multiply(ee.Image.constant(list(scales))).add(ee.Image.constant(list(offsets)))
     scaled = numbers.multiply(product.scale)
     return scaled.add(product.offset) if product.offset else scaled
 
@@ -95,7 +109,7 @@ def _pass(plan: Plan, group: Sequence[str]) -> Any:
 def _scene(plan: Plan, index: str) -> Any:
     import ee
 
-    image, product, recipe = ee.Image(f"{plan.collection}/{index}"), PRODUCTS[plan.product], plan.recipe
+    image, product, recipe = ee.Image(image_id(plan.collection, index)), PRODUCTS[plan.product], plan.recipe
     bands = image.select([product.band(name).earth_engine for name in recipe.bands], list(recipe.bands))
     if recipe.reducer == "latest" and product.source_nodata is not None:
         bands = bands.updateMask(bands.neq(product.source_nodata))
@@ -105,7 +119,14 @@ def _scene(plan: Plan, index: str) -> Any:
         # Before any other mask, which is read where it is asked for. Valid is what has only valid neighbours.
         bands = bands.resample("bilinear")
         bands = bands.mask(bands.mask().gte(_WHOLE))
-    return bands.updateMask(clear(image, recipe.mask)) if plan.masked else bands
+    return where_clear(bands, image, recipe, plan.masked)
+
+
+def where_clear(bands: Any, image: Any, recipe: CompositeRecipe, masked: bool) -> Any:
+    """Bands of an image where it is clear by all masks of a recipe; `masked`: whether it has the first one."""
+    for mask in (*((recipe.mask,) if masked else ()), *recipe.more_masks):
+        bands = bands.updateMask(clear(image, mask))
+    return bands
 
 
 def clear(image: Any, mask: Mask) -> Any:

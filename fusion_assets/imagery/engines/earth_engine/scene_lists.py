@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,16 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import normal_crs
 from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
+from fusion_assets.imagery.engines.earth_engine.dated_collections import (
+    DatedCollection,
+    dated_collections,
+    image_id,
+)
 from fusion_assets.imagery.engines.earth_engine.outlines import searched_area
 from fusion_assets.imagery.engines.protocol import ExportRequest, no_scenes
 from fusion_assets.imagery.engines.services import Undocumented, is_text
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.imagery.recipe import Mask
+from fusion_assets.imagery.recipe import Mask, Product
 from fusion_assets.imagery.scenes import Scene, tile_of
 from fusion_assets.imagery.sentinel2_offsets import FIRST_SHIFTED_DAY
 from fusion_assets.imagery.unreadable import UnreadableFile, UnusableScene
@@ -39,8 +45,9 @@ class SceneGroups:
     """The scenes of a request.
 
     Attributes:
-        collection: full id.
-        groups: image indices of each pass, passes by start time, the one that counts first.
+        collection: full id of the only collection, or of the first that the request reads.
+        groups: image indices of each pass, in further collections full ids; passes by start time, in each the one that
+            counts first.
         masked: whether the images have the recipe's mask band.
         source: CRS and six affine terms of the newest image; labels only.
         lacking: images that were found and cannot be used, by index, and what they lack.
@@ -59,6 +66,12 @@ class SceneGroups:
         """All indices, sorted; those that cannot be used are among them."""
         return tuple(sorted([*(name for group in self.groups for name in group), *(name for name, _ in self.lacking)]))
 
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """Full ids of all collections that images are of; the first whether or not there are any."""
+        others = {name.rpartition("/")[0] for name in self.ids} - {""}
+        return (self.collection, *sorted(others))
+
     def problems(self) -> dict[str, UnreadableFile]:
         """Why images cannot be used, by index."""
         return {index: _unusable(self.collection, index, lacks) for index, lacks in self.lacking}
@@ -69,15 +82,22 @@ def is_linked(mask: Mask) -> bool:
     return mask.kind == "score"
 
 
-def collection_of(request: ExportRequest) -> str:
-    """Earth Engine id of a request's collection: the product's, or the study's `collection` where that is such an id.
+def collections_of(request: ExportRequest) -> tuple[DatedCollection, ...]:
+    """The collections of a request: the product's for its window, or the study's `collection` where that is an id.
 
     Raises:
-        FusionError: the collection is deprecated and the study does not say `allow_deprecated: true`.
+        FusionError: a collection is deprecated and the study does not say `allow_deprecated: true`; the product has
+            none of that time.
     """
     product = PRODUCTS[request.product]
     others = [name for name in request.collections if "/" in name and name not in product.collections]
-    name = (others[0] if others else product.earth_engine).removeprefix(_PUBLIC).strip("/")
+    dated = () if others else dated_collections(request.product, request.window)
+    named = dated or (DatedCollection(others[0] if others else product.earth_engine),)
+    return tuple(dataclasses.replace(each, id=_readable_id(each.id, product, request)) for each in named)
+
+
+def _readable_id(name: str, product: Product, request: ExportRequest) -> str:
+    name = name.removeprefix(_PUBLIC).strip("/")
     if not name:
         raise FusionError(
             f"{product.title} is not on Earth Engine",
@@ -126,18 +146,15 @@ def find_scenes(request: ExportRequest, connection: Connection) -> SceneGroups:
 
 
 def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, list[Scene], bool, tuple[str, ...]]:
-    """Collection, scenes without files, whether they have the recipe's mask band, and what is doubtful about them.
+    """First collection, scenes without files, whether they have the recipe's mask band, and what is doubtful of them.
 
     Raises:
         FusionError: see `find_scenes`.
     """
     connection.open()
-    name = collection_of(request)
-    where = f"{request.asset} {request.region}|{request.year}"
-    about = f"listing the scenes of {where} in {name}"
-    question = read(lambda: listing(request, name), about)
-    answer: Any = connection.ask(question.getInfo, about)
-    rows = read(lambda: _rows(answer), about)
+    collections = collections_of(request)
+    name, names = collections[0].id, " and ".join(each.id for each in collections)
+    rows = [row for each in collections for row in _listed(request, each, each.id == name, connection)]
     limit = request.max_cloud_cover
     kept = [row for row in rows if limit is None or row["cloud"] is None or row["cloud"] <= limit]
     product = PRODUCTS[request.product]
@@ -146,21 +163,39 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
         kept = [row for row in kept if wanted <= set(row["bands"])]
     if not kept:
         remedy = "correct the season, a `windows` entry or the region in the study"
-        raise no_scenes(request, f"Earth Engine's {name}", len(rows), remedy)
+        raise no_scenes(request, f"Earth Engine's {names}", len(rows), remedy)
     lacking, masked = _check_bands(request, name, kept)
     scenes, flags = newest_processing([_scene(row, name, lacking.get(row["index"])) for row in kept])
     if not masked and product.unmasked_nodata is not None:
-        without = f"{len(scenes)} images of {name}: no band says where there was a clear observation"
+        without = f"{len(scenes)} images of {names}: no band says where there was a clear observation"
         flags.append(f"{without}; pixels of exactly {product.unmasked_nodata:g} count as not observed")
     return name, scenes, masked, tuple(flags)
+
+
+def _listed(
+    request: ExportRequest, collection: DatedCollection, is_first: bool, connection: Connection
+) -> list[dict[str, Any]]:
+    """Images of one collection; those of a further one go by their full ids."""
+    about = f"listing the scenes of {request.asset} {request.region}|{request.year} in {collection.id}"
+    question = read(lambda: listing(request, collection.id), about)
+    answer: Any = connection.ask(question.getInfo, about)
+    rows = read(lambda: _rows(answer, (*_FIELDS, *_levels(request))), about)
+    rows = [row for row in rows if collection.has(_moment(row["start"]))]
+    return rows if is_first else [row | {"index": image_id(collection.id, row["index"])} for row in rows]
+
+
+def _levels(request: ExportRequest) -> dict[str, str]:
+    """What is asked of each image where some have a band that is empty, and the property that says it."""
+    bands = [band for band in PRODUCTS[request.product].more_bands if band.name in request.recipe.bands]
+    return {"level": "PROCESSING_LEVEL"} if any(band.level for band in bands) else {}
 
 
 def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
-# What is asked about each image, and what the answer must be; those after the third may be None.
-_FIELDS: dict[str, Callable[[Any], bool]] = {
+# What may be asked about each image, and what the answer must be; those after the third may be None.
+_ANSWERS: dict[str, Callable[[Any], bool]] = {
     "index": is_text,
     "start": _is_number,
     "bands": lambda value: isinstance(value, list) and all(map(is_text, value)),
@@ -171,12 +206,14 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "direction": is_text,
     "made": _is_number,
     "tile": is_text,
+    "level": is_text,
 }
 _NEEDED = 3
+_FIELDS = tuple(name for name in _ANSWERS if name != "level")
 
 
-def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """Images of an answer.
+def _rows(answer: dict[str, Any], fields: Sequence[str] = _FIELDS) -> list[dict[str, Any]]:
+    """Images of an answer: what was asked of each, by name.
 
     Raises:
         ValueError: it is no such list, or names an image twice.
@@ -184,10 +221,10 @@ def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
     listed = answer["list"]
     if not isinstance(listed, list) or not all(isinstance(row, list) for row in listed):
         raise Undocumented("no list of images")
-    rows = [dict(zip(_FIELDS, row, strict=True)) for row in listed]
+    rows = [dict(zip(fields, row, strict=True)) for row in listed]
     for row in rows:
-        for place, (name, fits) in enumerate(_FIELDS.items()):
-            if not fits(row[name]) and (place < _NEEDED or row[name] is not None):
+        for place, name in enumerate(fields):
+            if not _ANSWERS[name](row[name]) and (place < _NEEDED or row[name] is not None):
                 raise Undocumented(f"an image whose {name} is a {type(row[name]).__name__}")
         _moment(row["start"]), _moment(row["end"] or 0)
     if len({row["index"] for row in rows}) < len(rows):
@@ -211,6 +248,7 @@ def listing(request: ExportRequest, name: str) -> Any:
     selectors = ["system:index", "system:time_start", "fusion_bands"]
     optional = ["system:time_end", PRODUCTS[request.product].earth_engine_cloud, "SPACECRAFT_NAME"]
     optional += ["relativeOrbitNumber_start", "orbitProperties_pass", "GENERATION_TIME", "MGRS_TILE"]
+    optional += _levels(request).values()
     return images.reduceColumns(
         ee.Reducer.toList(len(selectors) + len(optional), len(optional)), [*selectors, *optional]
     )
@@ -245,7 +283,7 @@ def _scene(row: dict[str, Any], collection: str, lacks: str | None) -> Scene:
 
 def _unusable(collection: str, index: str, lacks: str) -> UnusableScene:
     return UnusableScene(
-        f"{collection}/{index}",
+        image_id(collection, index),
         lacks,
         "the bands of the recipe in every image",
         "choose other `bands` for this product in the study, or `mask: none` if unmasked scenes are what you want",
@@ -260,17 +298,21 @@ def _check_bands(request: ExportRequest, name: str, rows: list[dict[str, Any]]) 
     """
     product, mask = PRODUCTS[request.product], request.recipe.mask
     wanted = [product.band(band).earth_engine for band in request.recipe.bands]
+    # An image that was processed to another level has the band, and nothing in it.
+    levels = {band.earth_engine: band.level for band in product.more_bands if band.level}
     linked = is_linked(mask)
     masked = mask.kind != "none"
     lacking = {}
     for row in rows:
-        missing = [band for band in wanted if band not in row["bands"]]
-        if missing:
-            lacking[row["index"]] = f"has no band {', '.join(missing)}; it has {', '.join(row['bands'])}"
+        there = [band for band in row["bands"] if row.get("level") in (None, levels.get(band, row.get("level")))]
+        if missing := [band for band in wanted if band not in there]:
+            lacking[row["index"]] = f"has no band {', '.join(missing)}; it has {', '.join(there)}"
+        elif absent := [each.earth_engine for each in request.recipe.more_masks if each.earth_engine not in there]:
+            lacking[row["index"]] = f"has no mask band {', '.join(absent)}"
         day = _moment(row["start"]).date()
         if masked and mask.gap and mask.gap[0] <= day <= mask.gap[1]:
             raise FusionError(
-                f"{name}/{row['index']} of {day} lies in a gap of the mask band {mask.earth_engine}",
+                f"{image_id(name, row['index'])} of {day} lies in a gap of the mask band {mask.earth_engine}",
                 f"dates outside {mask.gap[0]} to {mask.gap[1]}",
                 mask.gap[2],
             )
@@ -291,7 +333,7 @@ def _lattice(
 
     band = PRODUCTS[request.product].band(request.recipe.bands[0]).earth_engine
     about = f"looking up the cells of {where}"
-    projection = read(lambda: ee.Image(f"{name}/{index}").select(band).projection(), about)
+    projection = read(lambda: ee.Image(image_id(name, index)).select(band).projection(), about)
     facts: Any = connection.ask(projection.getInfo, about)
     return read(lambda: _cells(facts), about)
 

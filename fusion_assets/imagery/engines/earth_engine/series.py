@@ -20,7 +20,8 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery import timeseries as series
 from fusion_assets.imagery.engines.earth_engine import direct
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
-from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, clear, physical
+from fusion_assets.imagery.engines.earth_engine.dated_collections import image_id
+from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, physical, where_clear
 from fusion_assets.imagery.engines.earth_engine.scene_lists import list_scenes
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
@@ -92,15 +93,15 @@ def _image(plan: _Plan, date: Sequence[str]) -> Any:
     # In a mosaic the last image is on top.
     images = [_scene(plan, index) for index in reversed(date)]
     mosaic = images[0] if len(images) == 1 else ee.ImageCollection.fromImages(images).mosaic()
-    return physical(mosaic, PRODUCTS[plan.product]).unmask(NO_DATA, False).toFloat()
+    return physical(mosaic, PRODUCTS[plan.product], plan.recipe.bands).unmask(NO_DATA, False).toFloat()
 
 
 def _scene(plan: _Plan, index: str) -> Any:
     import ee
 
-    image, product, recipe = ee.Image(f"{plan.collection}/{index}"), PRODUCTS[plan.product], plan.recipe
+    image, product, recipe = ee.Image(image_id(plan.collection, index)), PRODUCTS[plan.product], plan.recipe
     bands = image.select([product.band(name).earth_engine for name in recipe.bands], list(recipe.bands))
     bands = bands.updateMask(bands.mask().reduce(ee.Reducer.min()))
     if not plan.masked and product.unmasked_nodata is not None:
         bands = bands.updateMask(bands.neq(product.unmasked_nodata).reduce(ee.Reducer.min()))
-    return bands.updateMask(clear(image, recipe.mask)) if plan.masked else bands
+    return where_clear(bands, image, recipe, plan.masked)

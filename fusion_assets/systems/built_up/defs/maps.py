@@ -62,7 +62,9 @@ def _fused_stack(site: Site) -> dg.AssetsDefinition:
         tags = study_tags(study, region=region, year=year, scene_count=scenes, code_version=code_version, **windows)
         tags |= sources | said | site.facts("fused_stack", region, str(year))
         units = {
-            band: study.use(role).recipe.unit for role in study.feature_roles for band in study.use(role).band_names
+            band: study.use(role).recipe.numbers(band).unit
+            for role in study.feature_roles
+            for band in study.use(role).band_names
         }
         raster = write_raster(fused, nodata=float("nan"), tags=tags, units=units, region=study.polygon(region))
         metadata = {"scenes": scenes, **windows, **done}
