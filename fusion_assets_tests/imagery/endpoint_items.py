@@ -303,13 +303,23 @@ def landsat(collection="landsat-c2-l2", platform="landsat-9", declared=True):
     keys = {
         "coastal": "SR_B1",
         "blue": "SR_B2",
+        "green": "SR_B3",
         "red": "SR_B4",
         "nir08": "SR_B5",
         "swir16": "SR_B6",
+        "swir22": "SR_B7",
         "qa_pixel": "QA_PIXEL",
+        "qa_radsat": "QA_RADSAT",
     }
+    if collection == "landsat-c2-l2":
+        # USGS keeps temperature in landsat-c2l2-st.
+        keys["lwir11"] = "ST_B10"
+    kelvin = {"scale": 0.00341802, "offset": 149.0, "nodata": 0, "data_type": "uint16", "unit": "kelvin"}
     numbers = {"scale": 2.75e-05, "offset": -0.2, "nodata": 0, "data_type": "uint16", "spatial_resolution": 30}
-    fields = {"raster:bands": [numbers]} if declared else {}
+
+    def fields(key):
+        return {"raster:bands": [kelvin if key == "lwir11" else numbers]} if declared and key[:2] != "qa" else {}
+
     return item(
         name,
         collection,
@@ -317,9 +327,12 @@ def landsat(collection="landsat-c2-l2", platform="landsat-9", declared=True):
             "platform": platform,
             "instruments": ["oli", "tirs"],
             "landsat:wrs_path": "198",
+            "landsat:wrs_row": "025",
+            "landsat:collection_category": "T1",
+            "landsat:correction": "L2SP",
             "landsat:collection_number": "02",
         },
-        {key: (f"{folder}/{name}_{end}.TIF", fields if key != "qa_pixel" else {}) for key, end in keys.items()},
+        {key: (f"{folder}/{name}_{end}.TIF", fields(key)) for key, end in keys.items()},
     )
 
 
