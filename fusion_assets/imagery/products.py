@@ -5,7 +5,8 @@ A recipe is changed here and nowhere else.
 STAC spellings: Earth Search v1 names assets by colour (`red`, `scl`) and ESA's own files beside them `red-jp2`; the
 Planetary Computer, Earth Search v0 and Digital Earth Africa use ESA's band names (`B04`, `SCL`), Copernicus Data Space
 adds the pixel size (`B04_10m`, `B04_20m`). `Band.assets` lists every spelling, first match wins: native pixels before
-resampled ones, GeoTIFF before JPEG 2000.
+resampled ones, GeoTIFF before JPEG 2000. Landsat goes by colour (`nir08`, `lwir11`) at the Planetary Computer, Earth
+Search and USGS, and by USGS's own names (`SR_B5`, `ST_B10`) at Digital Earth Africa and in downloaded files.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ class Product:
         more_masks: further masks, all of which must be clear; part of the recipes that ask for them.
         tiers: categories of quality whose items are taken, where a collection holds others as well; empty takes all.
         platforms: satellites whose items are taken, where a collection holds others as well; empty takes all.
-        earth_engine: Earth Engine collection id.
+        earth_engine: Earth Engine collection id; where there are several, see `dated_collections.py` of that engine.
         bands: all bands in the product's unit; `default_bands` are read when the study does not choose.
         mask: the default mask; `mask: none` in the study switches it off.
         scale: physical value = (stored number x scale) + offset, unless the item says otherwise; of `bands`.

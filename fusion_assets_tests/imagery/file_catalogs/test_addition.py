@@ -20,6 +20,8 @@ from fusion_assets.imagery.file_catalogs.addition import add_files
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import noise, small_request, write_tif
+from fusion_assets_tests.imagery.landsat_scenes import BANDS, landsat_request, name_of, real_pixels
+from fusion_assets_tests.imagery.landsat_scenes import GRID as LANDSAT_GRID
 
 _LIGHTS = "VNL_v21_npp_{year}_global_vcmslcfg_c202205302300.{layer}.dat.tif"
 _BUILT = "GHS_BUILT_S_E2020_GLOBE_R2023A_54009_100_V1_0_R4_C19.tif"
@@ -67,6 +69,26 @@ def test_annual_lights_are_found_and_read(tmp_path):
     assert export.scenes == ("VNL_v21_npp_2020_global_vcmslcfg_c202205302300",)
     expected = np.random.default_rng(2020).uniform(1, 50, (60, 60)).astype("float32")
     np.testing.assert_allclose(engine.collect(export)["avg_rad"].values, expected, rtol=1e-6)
+
+
+def test_landsat_as_usgs_names_it_is_found_and_read(tmp_path):
+    ends = ("QA_PIXEL", "QA_RADSAT", *BANDS)
+    layers = real_pixels()
+    files = [
+        Path(write_tif(tmp_path / f"{name_of(day)}_{end}.TIF", values, LANDSAT_GRID.transform, LANDSAT_GRID.crs))
+        for day in (dt.date(2022, 1, 10), dt.date(2022, 1, 26))
+        for end, values in zip(ends, layers, strict=True)
+    ]
+    added = add_files("landsat_c2_l2", files, tmp_path / "landsat")
+    assert (added.collection, len(added.items)) == ("landsat-c2-l2", 2)
+    item = next(pystac.Catalog.from_file(str(added.catalog)).get_items(recursive=True))
+    units = {key: item.assets[key].extra_fields["raster:bands"][0]["unit"] for key in ("SR_B4", "ST_B10")}
+    assert set(item.assets) == set(ends) and units == {"SR_B4": "reflectance", "ST_B10": "K"}
+    engine = ArchiveEngine(Storage(tmp_path / "data"))
+    export = engine.submit(landsat_request(str(added.catalog)))
+    pixels = engine.collect(export).compute()
+    assert export.flags == () and pixels["observation_count"].max() == 2
+    np.testing.assert_allclose(pixels["ST_B10"][0, 2], 47274 * 0.00341802 + 149, rtol=1e-6)
 
 
 def test_adding_again_adds_nothing(tmp_path):

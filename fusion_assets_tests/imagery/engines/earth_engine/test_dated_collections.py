@@ -90,7 +90,7 @@ def test_two_satellites_are_one_product_on_earth_engine(landsat):
         ("LC08_008059_20220203",),
     )
     assert scenes.collections == (LC08, LC09) and scenes.flags == ()
-    (index, lacks), = scenes.lacking
+    ((index, lacks),) = scenes.lacking
     assert index == f"{LC09}/LC09_008059_20220219" and "no band ST_B10" in lacks
 
 
@@ -122,7 +122,8 @@ def test_without_temperature_a_scene_of_the_lower_level_counts(landsat, tmp_path
     assert found["observation_count"].max() == 4
 
 
-def test_bands_of_different_units_have_a_factor_each():
+def test_bands_of_different_units_have_a_factor_each(landsat):
+    Connection("demo", landsat[1].url).open()
     stored = ee.Image("LANDSAT/LC08/C02/T1_L2/a").select(["SR_B4", "ST_B10"])
     made = physical(stored, PRODUCTS["landsat_c2_l2"], ["SR_B4", "ST_B10"]).serialize()
     scales, offsets = ee.Image.constant([2.75e-5, 0.00341802]), ee.Image.constant([-0.2, 149.0])
