@@ -50,8 +50,8 @@ def completed(items: Sequence[pystac.Item], request: ExportRequest) -> list[pyst
         FusionError: as `find_items`.
     """
     product = PRODUCTS[request.product]
-    lacking = [item for item in items if not is_complete(item, product, request.recipe.bands)]
-    wanted = {part.collection for item in lacking if (part := OTHER_PARTS.get(item.collection_id or ""))}
+    parted = [(item, part) for item in items if (part := OTHER_PARTS.get(item.collection_id or ""))]
+    wanted = {part.collection for item, part in parted if not is_complete(item, product, request.recipe.bands)}
     if not wanted:
         return list(items)
     held = {collection.id for collection in collections(request.archive)}
