@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
     from fusion_assets.orchestration.site import Site
 
-_SHARED = ("_operations", "_outlines", "stac")
+_SHARED = ("_operations", "_ingestions", "_outlines", "stac")
 _SHOWN = 20
 
 
