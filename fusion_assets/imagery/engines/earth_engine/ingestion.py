@@ -23,7 +23,7 @@ from fusion_assets.imagery.engines.earth_engine.polling import FILES_GRACE
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.engines.protocol import State
 from fusion_assets.imagery.engines.restoring import check_same, check_times, check_types
-from fusion_assets.storage.json_objects import as_written, read_object
+from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.root import Storage
 
 INGESTIONS = "_ingestions"
@@ -67,7 +67,7 @@ class Ingestion:
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; `from_dict` restores it."""
         facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**facts, "upload": self.upload.to_dict()}
+        return {**facts, "upload": self.upload.to_dict(), "engine": "earth_engine"}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Ingestion:
@@ -77,7 +77,9 @@ class Ingestion:
             FusionError: it is something else, or of a version that this one does not know.
         """
         with as_written(f"the upload {str(facts.get('id'))[:40]!r}", _CHANGED):
-            ingestion = cls(**{**facts, "upload": Upload.from_dict(facts["upload"])})
+            names = {item.name for item in dataclasses.fields(cls)}
+            kept = {key: value for key, value in facts.items() if key in names}
+            ingestion = cls(**{**kept, "upload": Upload.from_dict(facts["upload"])})
             for item in (ingestion, ingestion.upload):
                 check_types(item)
             check_same(facts, ingestion.to_dict())
@@ -107,18 +109,11 @@ class Ingestions:
     Args:
         storage: the root; records are kept under it.
         connection: to ask.
-        overwrite: whether an asset that something else was uploaded to may be replaced.
         grace: an asset of a task that succeeded may take a moment to appear; after this it is missing.
     """
 
-    def __init__(
-        self,
-        storage: Storage,
-        connection: Connection,
-        overwrite: bool = False,
-        grace: dt.timedelta = FILES_GRACE,
-    ) -> None:
-        self._storage, self.connection, self._overwrite, self._grace = storage, connection, overwrite, grace
+    def __init__(self, storage: Storage, connection: Connection, grace: dt.timedelta = FILES_GRACE) -> None:
+        self._storage, self.connection, self._grace = storage, connection, grace
 
     def submit(self, upload: Upload) -> Ingestion:
         """Start an upload, or find what was started, by whomever: the same upload never starts a second operation.
@@ -138,7 +133,7 @@ class Ingestions:
             moment = operations.now()
             known = earlier or Ingestion(upload.id, upload, "SUCCEEDED", moment)
             return self._write(dataclasses.replace(known, state="SUCCEEDED", finished=moment, message=""))
-        if there is not None and not self._overwrite:
+        if there is not None and not upload.overwrite:
             raise FusionError(
                 f"there is an asset {upload.target}, made by {'another upload' if there else 'somebody else'}",
                 "no asset of this name",
@@ -171,17 +166,17 @@ class Ingestions:
     def finished_since(self, cursor: str | None) -> tuple[list[Ingestion], str]:
         """Uploads that were seen to finish after `cursor`, oldest first, and the next cursor.
 
-        As with exports, the last minutes before the cursor are told again. A record that cannot be read keeps no other
-        waiting; see `odd`.
+        As with exports, the last minutes before the cursor are told again, and a record that cannot be read keeps no
+        other waiting: `odd` tells of it.
         """
         seen, since = operations.now(), operations.since(cursor)
-        records = [ingestion for ingestion in self._all() if ingestion.open or (ingestion.finished or "") >= since]
+        records = list(operations.recent(self._storage, since, Ingestion.from_dict, INGESTIONS))
         settled = [ingestion for ingestion in self.states(records) if not ingestion.open]
         return sorted(settled, key=lambda ingestion: (ingestion.finished or "", ingestion.id)), seen
 
     def odd(self) -> list[FusionError]:
-        """What is wrong with records that cannot be read."""
-        return [found for found in map(self._tried, self._storage.names(INGESTIONS)) if isinstance(found, FusionError)]
+        """What is wrong with the records that were left out of the last look."""
+        return operations.odd(INGESTIONS)
 
     def _start(self, ingestion: Ingestion) -> Ingestion:
         upload = ingestion.upload
@@ -190,7 +185,7 @@ class Ingestions:
         body = {
             "imageManifest": upload.manifest(),
             "description": name,
-            "overwrite": self._overwrite,
+            "overwrite": upload.overwrite,
             "requestId": tasks.request_id(upload.id, ingestion.attempt, upload.target),
         }
         about = f"starting the upload {name}"
@@ -233,24 +228,13 @@ class Ingestions:
         return None if asset is None else read(lambda: str((asset.get("properties") or {}).get(IDENTITY, "")), about)
 
     def _read(self, upload_id: str) -> Ingestion | None:
-        path = self._storage.path(INGESTIONS, upload_id, None, "json")
-        if not self._storage.exists(path):
-            return None
-        return Ingestion.from_dict(read_object(self._storage, path, _CHANGED))
+        facts = operations.read(self._storage, upload_id, INGESTIONS)
+        return None if facts is None else Ingestion.from_dict(facts)
 
     def _write(self, ingestion: Ingestion) -> Ingestion:
-        path = self._storage.path(INGESTIONS, ingestion.id, None, "json")
+        path = operations.file_of(self._storage, ingestion.id, INGESTIONS)
         self._storage.write_bytes(json.dumps(ingestion.to_dict()).encode(), path)
         return ingestion
-
-    def _all(self) -> list[Ingestion]:
-        return [found for found in map(self._tried, self._storage.names(INGESTIONS)) if isinstance(found, Ingestion)]
-
-    def _tried(self, name: str) -> Ingestion | FusionError | None:
-        try:
-            return self._read(name)
-        except FusionError as error:
-            return error
 
 
 def _ended(

@@ -45,6 +45,7 @@ class Upload:
         window: first and last day, both included.
         content: digest of the raster's pixels.
         properties: of the asset beside `digest`: texts or numbers, such as `unit` and `sensor`.
+        overwrite: whether an asset that was made of something else may be replaced.
 
     Raises:
         FusionError: a name, address or property that Earth Engine does not take.
@@ -59,6 +60,7 @@ class Upload:
     window: tuple[dt.date, dt.date]
     content: str
     properties: Mapping[str, str | float] = dataclasses.field(default_factory=dict)
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what Earth Engine would."""

@@ -49,8 +49,8 @@ def upload_of(raster, folder, **changes):
     return Upload(**{**facts, **changes})
 
 
-def ingestions(service, folder, **options):
-    return Ingestions(Storage(folder / "storage"), Connection("demo", service.url), **options)
+def ingestions(service, folder):
+    return Ingestions(Storage(folder / "storage"), Connection("demo", service.url))
 
 
 def test_an_export_becomes_a_map_becomes_an_asset_with_its_pixels(catalog, service, tmp_path):
@@ -147,8 +147,8 @@ def test_another_asset_is_replaced_only_where_that_is_allowed(service, tmp_path)
     assert made.states([started])[0].state == "SUCCEEDED"
     with pytest.raises(FusionError, match=r"(?s)there is an asset .*made by another upload.*allow to overwrite"):
         made.submit(second)
-    bold = ingestions(service, tmp_path, overwrite=True)
-    bold.submit(second)
+    first, second = (dataclasses.replace(upload, overwrite=True) for upload in (first, second))
+    made.submit(second)
     service.advance(30)
     check_asset(TARGET, radiance() * 2, GRID, made.connection)
     with pytest.raises(FusionError, match=r"differs from what was sent in 61 pixels of radiance.*radiance at row 0"):
@@ -156,7 +156,7 @@ def test_another_asset_is_replaced_only_where_that_is_allowed(service, tmp_path)
     with pytest.raises(FusionError, match=r"did not match any bands"):
         asset_pixels(TARGET, ["nothing"], GRID, made.connection)
     # What was replaced since is not what was uploaded: it is sent once more.
-    assert bold.submit(first).attempt == 2
+    assert made.submit(first).attempt == 2
     service.advance(30)
     check_asset(TARGET, radiance(), GRID, made.connection)
 
