@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
     from fusion_assets.orchestration.site import Site
 
-_SHARED = ("_operations", "_outlines", "stac")
+_SHARED = ("_operations", "_ingestions", "_outlines", "stac")
 _SHOWN = 20
 
 
@@ -173,19 +173,21 @@ def _compare_shared(site: Site, instance: dg.DagsterInstance, path: str, digest:
 
 
 def odd_operations(site: Site) -> Iterator[FusionError]:
-    """What is wrong with files of the engines' list of operations."""
+    """What is wrong with files of the engines' lists of operations."""
     from fusion_assets.imagery.engines import operations
+    from fusion_assets.imagery.engines.earth_engine.ingestion import INGESTIONS, Ingestion
     from fusion_assets.imagery.engines.protocol import Export
 
     storage = site.managers["documents"].storage
-    for name in storage.names(operations.OPERATIONS):
-        interruption.check()
-        try:
-            facts = operations.read(storage, name)
-            if facts is not None:
-                Export.from_dict(facts)
-        except FusionError as error:
-            yield error
+    for folder, kind in ((operations.OPERATIONS, Export), (INGESTIONS, Ingestion)):
+        for name in storage.names(folder):
+            interruption.check()
+            try:
+                facts = operations.read(storage, name, folder)
+                if facts is not None:
+                    kind.from_dict(facts)
+            except FusionError as error:
+                yield error
 
 
 def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[str]:

@@ -19,6 +19,7 @@ from fusion_assets.orchestration.schedules import yearly_exports
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, present, sections_of
+from fusion_assets.orchestration.uploads import finished_uploads, uploads_of
 from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
 from fusion_assets.storage.simulation import MARK
@@ -64,12 +65,15 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         definition = by_name[asset].partitions_def if asset in by_name else None
         return definition is not None and definition.has_partition_key(key)
 
+    sensors = [finished_exports(tickets_of(assets), has_partition, study.name), automation_sensor()]
+    if sent := uploads_of(assets):
+        sensors.append(finished_uploads(sent, has_partition, study.name))
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
         jobs=jobs,
         schedules=[yearly_exports(study, job) for job in jobs if job.name == composites.YEARLY],
-        sensors=[finished_exports(tickets_of(assets), has_partition, study.name), automation_sensor()],
+        sensors=sensors,
         # A run is one partition in a process of its own; a further process a step would only cost start-up time.
         executor=dg.in_process_executor,
         resources={

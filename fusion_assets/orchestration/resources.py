@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
 from fusion_assets.redaction import public_url
@@ -20,6 +21,9 @@ from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import EarthEngineUse, Study
 from fusion_assets.study.earth_engine_use import workload_tag
+
+if TYPE_CHECKING:
+    from fusion_assets.imagery.engines.earth_engine.ingestion import Ingestions
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,27 @@ class EngineResource:
         """The engine, where it reduces passes to composites; None where it gives series only."""
         engine = self.client()
         return engine if isinstance(engine, CompositeEngine) else None
+
+    def uploads(self) -> Ingestions:
+        """Where rasters become image assets of Earth Engine, whatever engine pixels come from."""
+        from fusion_assets.imagery.engines.earth_engine import Connection
+        from fusion_assets.imagery.engines.earth_engine.ingestion import Ingestions
+
+        settings = Settings.from_environment(self.settings)
+        tag = EarthEngineUse.model_validate(self.ee_use).workload_tag or ""
+        return Ingestions(Storage(settings.storage), Connection(settings.ee_project, settings.ee_url, tag))
+
+    @property
+    def bucket(self) -> str:
+        """Address in Cloud Storage of what Earth Engine reads and writes.
+
+        Raises:
+            FusionError: none is set.
+        """
+        bucket = Settings.from_environment(self.settings).ee_bucket.removeprefix("gs://").rstrip("/")
+        if not bucket:
+            raise FusionError("no bucket that Earth Engine reads from", "the name of one", "set FUSION_EE_BUCKET")
+        return f"gs://{bucket}"
 
     def connect_dask(self) -> None:
         """See `dask_cluster.connect_dask`."""

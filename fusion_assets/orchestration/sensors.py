@@ -30,7 +30,7 @@ MAX_DEAD_RUNS = 10
 MAX_ATTEMPTS = 4
 _FIRST_PAUSE = dt.timedelta(minutes=1)
 # A ticket is stored moments after its operation is recorded; one still missing after this was abandoned.
-_TICKET_GRACE = dt.timedelta(hours=1)
+TICKET_GRACE = dt.timedelta(hours=1)
 
 
 def decide(export: Export, records: Records, now: dt.datetime) -> str:
@@ -45,7 +45,7 @@ def decide(export: Export, records: Records, now: dt.datetime) -> str:
         return "made"
     if records.ticket.get(place) != export.id:
         finished = dt.datetime.fromisoformat(export.finished or export.submitted)
-        return "wait" if now - finished < _TICKET_GRACE else "superseded"
+        return "wait" if now - finished < TICKET_GRACE else "superseded"
     if export.state != "SUCCEEDED":
         return "failed" if export.state == "FAILED" else "unreachable"
     if export.id in records.cancelled:
@@ -98,7 +98,7 @@ def finished_exports(
                     decisions[export.id] = "wait" if failures[-1] is None else "failed"
                 elif decisions[export.id] in ("given up", "unreachable"):
                     context.log.warning(f"{_place(export)}: {decisions[export.id]}; {export.message or 'see its runs'}")
-        events = [failure for failure in failures if failure and not _reported(context.instance, failure)]
+        events = [failure for failure in failures if failure and not reported(context.instance, failure)]
         # The cursor stays at the oldest export that is still unsettled, so that nothing is lost between ticks.
         unsettled = [e.finished for e in ours if e.finished and decisions[e.id] in ("wait", "request")]
         cursor = min([cursor, *unsettled])
@@ -135,7 +135,7 @@ def _failed_for_good(
         if not kind.retried or attempt >= MAX_ATTEMPTS:
             return _failure(export, asset, kind, facts)
         # A later tick finds the new attempt finished; nothing is asked before it has rested.
-        if _rested(export, attempt, now) and remaining() > 0:
+        if rested(export.finished or export.submitted, attempt, now) and remaining() > 0:
             client.resubmit(export)
             context.log.info(f"{_place(export)}: attempt {attempt} failed ({kind.name}: {export.message}); tried anew")
     except FusionError as error:
@@ -158,10 +158,9 @@ def _place(export: Export) -> str:
     return f"{export.request.asset} {export.request.partition}"
 
 
-def _rested(export: Export, attempt: int, now: dt.datetime) -> bool:
-    """Whether a failed export has waited long enough to be tried anew: twice as long after every attempt."""
-    finished = dt.datetime.fromisoformat(export.finished or export.submitted)
-    return now - finished >= _FIRST_PAUSE * 2 ** (attempt - 1)
+def rested(finished: str, attempt: int, now: dt.datetime) -> bool:
+    """Whether what has failed has waited long enough to be tried anew: twice as long after every attempt."""
+    return now - dt.datetime.fromisoformat(finished) >= _FIRST_PAUSE * 2 ** (attempt - 1)
 
 
 def _failure(export: Export, asset: str, kind: Kind, facts: Mapping[str, object]) -> dg.AssetObservation:
@@ -181,7 +180,7 @@ def _failure(export: Export, asset: str, kind: Kind, facts: Mapping[str, object]
     )
 
 
-def _reported(instance: dg.DagsterInstance, failure: dg.AssetObservation) -> bool:
+def reported(instance: dg.DagsterInstance, failure: dg.AssetObservation) -> bool:
     """Whether the newest observation of the partition already tells of this failure."""
     partition = [failure.partition] if failure.partition else None
     wanted = dg.AssetRecordsFilter(asset_key=failure.asset_key, asset_partitions=partition)

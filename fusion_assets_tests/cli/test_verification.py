@@ -87,8 +87,10 @@ def test_files_of_nothing_and_odd_operations_are_named(site, steps, tmp_path):
         "maps/elsewhere.png",
         "other/x.json",
     ]
-    (problem,) = odd_operations(site)
-    assert "a.json" in problem.found
+    (tmp_path / "data" / "_ingestions").mkdir()
+    (tmp_path / "data" / "_ingestions" / "c.json").write_text(json.dumps({"id": "d"}))
+    export, upload = odd_operations(site)
+    assert "_operations/a.json" in export.found and "_ingestions/c.json" in upload.found
 
 
 @pytest.fixture

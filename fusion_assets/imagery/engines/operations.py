@@ -22,10 +22,10 @@ _OVERLAP = dt.timedelta(minutes=5)
 _AT_ONCE = 16
 _CHUNK = 512
 _SHOWN = 40
-# By storage root: name -> fingerprint of the file and when the operation in it finished, settled ones only.
-_settled: dict[str, dict[str, tuple[int, str]]] = {}
-# By storage root: name -> what is wrong with a file that was left out when last looked at.
-_odd: dict[str, dict[str, FusionError]] = {}
+# By storage root and folder: name -> fingerprint of the file and when the operation in it finished, settled ones only.
+_settled: dict[tuple[str, str], dict[str, tuple[int, str]]] = {}
+# By storage root and folder: name -> what is wrong with a file that was left out when last looked at.
+_odd: dict[tuple[str, str], dict[str, FusionError]] = {}
 T = TypeVar("T")
 
 
@@ -60,7 +60,9 @@ def since(cursor: str | None) -> str:
         return ""
 
 
-def recent(storage: Storage, since: str, restore: Callable[[dict[str, Any]], T | None]) -> Iterator[T]:
+def recent(
+    storage: Storage, since: str, restore: Callable[[dict[str, Any]], T | None], folder: str = OPERATIONS
+) -> Iterator[T]:
     """What the files hold whose operation is open, or finished at `since` or later.
 
     A file that holds something else keeps no other waiting: `odd` tells of it, and it is told when it has been mended.
@@ -70,9 +72,10 @@ def recent(storage: Storage, since: str, restore: Callable[[dict[str, Any]], T |
         since: ISO 8601, UTC; empty for all.
         restore: a file's content to the operation; None for one of another engine. Raises a FusionError where it is
             no operation.
+        folder: of the files.
     """
-    stamps = storage.stamps(OPERATIONS)
-    settled, odd = _settled.setdefault(storage.root, {}), _odd.setdefault(storage.root, {})
+    stamps, place = storage.stamps(folder), (storage.root, folder)
+    settled, odd = _settled.setdefault(place, {}), _odd.setdefault(place, {})
     for known in (settled, odd):
         for gone in known.keys() - stamps.keys():
             known.pop(gone, None)
@@ -80,7 +83,7 @@ def recent(storage: Storage, since: str, restore: Callable[[dict[str, Any]], T |
 
     def look(name: str) -> tuple[dict[str, Any], T | None] | FusionError | None:
         try:
-            facts = read(storage, name)
+            facts = read(storage, name, folder)
             return None if facts is None else (facts, restore(facts))
         except FusionError as error:
             return error
@@ -104,18 +107,18 @@ def recent(storage: Storage, since: str, restore: Callable[[dict[str, Any]], T |
                     yield found[1]
 
 
-def odd() -> list[FusionError]:
+def odd(folder: str = OPERATIONS) -> list[FusionError]:
     """What is wrong with the files that were left out when this process last looked."""
-    return [error for files in _odd.values() for error in files.values()]
+    return [error for (_, name), files in _odd.items() if name == folder for error in files.values()]
 
 
-def read(storage: Storage, export_id: str) -> dict[str, Any] | None:
+def read(storage: Storage, export_id: str, folder: str = OPERATIONS) -> dict[str, Any] | None:
     """Content of the file of one operation, if there is one.
 
     Raises:
         FusionError: it is not what engines write.
     """
-    path = file_of(storage, export_id)
+    path = file_of(storage, export_id, folder)
     remedy = "remove it, and materialize its export again"
     if not storage.exists(path):
         if storage.names_something(path):
@@ -129,9 +132,9 @@ def read(storage: Storage, export_id: str) -> dict[str, Any] | None:
     return facts
 
 
-def file_of(storage: Storage, export_id: str) -> str:
+def file_of(storage: Storage, export_id: str, folder: str = OPERATIONS) -> str:
     """Where the file of an operation lies."""
-    return storage.path(OPERATIONS, export_id, None, "json")
+    return storage.path(folder, export_id, None, "json")
 
 
 def forget() -> None:

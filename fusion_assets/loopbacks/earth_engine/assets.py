@@ -18,6 +18,7 @@ from fusion_assets.loopbacks.earth_engine.values import Image
 
 _PUBLIC = "projects/earthengine-public/assets/"
 _ROOT = re.compile(r"projects/[^/]+/assets/?")
+_ROOTED = re.compile(r"projects/[^/]+/assets/")
 _CLAUSE = re.compile(r'^\s*(\w[\w.:]*)\s*(>=|<=|!=|=|<|>)\s*("[^"]*"|[-\d.]+)\s*$')
 _LARGEST_PAGE = 1000
 
@@ -29,7 +30,9 @@ def asset(catalog: Catalog, name: str) -> dict[str, Any]:
         ServiceError: there is no such asset.
     """
     if _ROOT.fullmatch(name):
-        quota = {"sizeBytes": "0", "maxSizeBytes": str(250 << 30), "assetCount": "0", "maxAssets": "10000"}
+        used, most = str(catalog.ingested.size), str(catalog.ingested.quota_bytes)
+        count = str(len(catalog.ingested.names))
+        quota = {"sizeBytes": used, "maxSizeBytes": most, "assetCount": count, "maxAssets": "10000"}
         return {"type": "FOLDER", "name": name.rstrip("/"), "id": name.rstrip("/"), "quota": quota}
     short = asset_id(name)
     if short in catalog.ids:
@@ -45,9 +48,12 @@ def asset(catalog: Catalog, name: str) -> dict[str, Any]:
 
 def described(image: Image, full: bool) -> dict[str, Any]:
     """An image as the assets endpoints show it."""
-    facts: dict[str, Any] = {"type": "IMAGE", "name": _PUBLIC + (image.id or ""), "id": image.id}
-    facts["startTime"] = timestamp(image.properties["system:time_start"] / 1000)
-    facts["endTime"] = timestamp(image.properties["system:time_end"] / 1000)
+    name = image.id or ""
+    facts: dict[str, Any] = {"type": "IMAGE", "name": name if _ROOTED.match(name) else _PUBLIC + name, "id": name}
+    times = {"startTime": "system:time_start", "endTime": "system:time_end"}
+    facts |= {
+        key: timestamp(image.properties[of] / 1000) for key, of in times.items() if image.properties.get(of) is not None
+    }
     if not full:
         return facts
     facts["properties"] = {name: value for name, value in image.properties.items() if not name.startswith("system:")}
@@ -66,7 +72,9 @@ def listed(catalog: Catalog, parent: str, query: dict[str, str]) -> dict[str, An
         ServiceError: there is no such collection, or a filter that this service does not know.
     """
     if _ROOT.fullmatch(parent + "/assets") or _ROOT.fullmatch(parent):
-        return {"assets": []}
+        inside = parent.removesuffix("/assets").rstrip("/") + "/assets/"
+        imported = [catalog.image(name) for name in catalog.ingested.names if name.startswith(inside)]
+        return {"assets": [described(image, query.get("view") != "BASIC") for image in imported]}
     if asset_id(parent) not in catalog.ids:
         raise ServiceError(f"Asset '{parent}' not found (does not exist or caller does not have access).", 404)
     images = [image for image in catalog.image_collection(parent).elements if _passes(image, query.get("filter", ""))]

@@ -16,6 +16,7 @@ from fusion_assets.loopbacks.earth_engine.counters import Counters
 from fusion_assets.loopbacks.earth_engine.exporting import export
 from fusion_assets.loopbacks.earth_engine.expression import Evaluator
 from fusion_assets.loopbacks.earth_engine.faults import Faults
+from fusion_assets.loopbacks.earth_engine.ingesting import INGEST_IMAGE, IngestedAssets
 from fusion_assets.loopbacks.earth_engine.operation import Operation
 from fusion_assets.loopbacks.earth_engine.operations import Operations
 
@@ -26,6 +27,7 @@ class Backend:
     Attributes:
         faults: what goes wrong; see `Faults.add`.
         counters: what was asked.
+        ingested: images that were imported; `quota_bytes` may be changed.
         operations: all operations; `pending_seconds`, `running_seconds` and `queue_limit` may be changed.
         concurrency_limit: computations at once, above which 429 is answered; None for no limit.
     """
@@ -38,14 +40,15 @@ class Backend:
         state: str | Path | None = None,
         tables: dict[str, dict] | None = None,
     ) -> None:
-        self.catalog = Catalog(archive, tables)
+        self.ingested = IngestedAssets(None if state is None else Path(state) / "assets")
+        self.catalog = Catalog(archive, tables, self.ingested)
         self.buckets = buckets
         self.clock = clock or Clock()
         self.faults, self.counters = Faults(), Counters()
         self.concurrency_limit: int | None = 40
         self._algorithms = algorithms_for(self.catalog)
         folder = None if state is None else Path(state) / "operations"
-        self.operations = Operations(self.clock, self.faults, self._export, folder)
+        self.operations = Operations(self.clock, self.faults, self._work, folder)
 
     def evaluate(self, expression: dict[str, Any]) -> Any:
         """Value of an expression graph."""
@@ -69,7 +72,10 @@ class Backend:
         options = {name: value for name, value in body.items() if name != "action"}
         return ACTIONS[body["action"]](self, **options) or {}
 
-    def _export(self, operation: Operation) -> None:
+    def _work(self, operation: Operation) -> None:
+        if operation.type == INGEST_IMAGE:
+            self.ingested.ingest(operation, self.buckets)
+            return
         export(operation, self.evaluate, self.buckets)
 
 

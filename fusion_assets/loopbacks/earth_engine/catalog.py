@@ -29,6 +29,7 @@ from fusion_assets.loopbacks.earth_engine.datasets import (
     DatasetBand,
 )
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
+from fusion_assets.loopbacks.earth_engine.ingesting import IngestedAssets
 from fusion_assets.loopbacks.earth_engine.lattice import Projection, crs_name
 from fusion_assets.loopbacks.earth_engine.pixel_types import DOUBLE, type_of
 from fusion_assets.loopbacks.earth_engine.sampling import Source
@@ -38,15 +39,22 @@ from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Geomet
 
 
 class Catalog:
-    """Images and tables by Earth Engine id, from one archive.
+    """Images and tables by Earth Engine id, from one archive and from what was imported.
 
     Args:
         archive: path of a STAC catalog.
         extra_tables: feature collections by id, GeoJSON, beside the built-in ones.
+        ingested: images that were imported.
     """
 
-    def __init__(self, archive: str | Path, extra_tables: dict[str, dict] | None = None) -> None:
+    def __init__(
+        self,
+        archive: str | Path,
+        extra_tables: dict[str, dict] | None = None,
+        ingested: IngestedAssets | None = None,
+    ) -> None:
         self._archive = str(archive)
+        self.ingested = ingested or IngestedAssets()
         self._lock = threading.RLock()
         self._collections: dict[str, Collection] = {}
         self.tables = tables(extra_tables or {})
@@ -85,6 +93,9 @@ class Catalog:
             ServiceError: there is no such image.
         """
         name = asset_id(name)
+        imported = self.ingested.image(name)
+        if imported is not None:
+            return imported
         parent, _, index = name.rpartition("/")
         if parent in self.ids:
             for image in self.image_collection(parent).elements:

@@ -52,8 +52,14 @@ class Operations:
             for path in sorted(folder.glob("*.json")):
                 self._remember(Operation(**json.loads(path.read_text())))
 
-    def submit(self, project: str, kind: str, body: dict[str, Any]) -> Operation:
+    def submit(self, project: str, kind: str, body: dict[str, Any], unnamed: str = "") -> Operation:
         """Start an operation, or find the one that the same request id has started.
+
+        Args:
+            project: that asks.
+            kind: `metadata.type`.
+            body: of the request.
+            unnamed: the description where the request has none.
 
         Raises:
             ServiceError: a description, request id or priority outside what is allowed, or a full queue.
@@ -80,6 +86,7 @@ class Operations:
                     "Please wait for some of them to complete.",
                     429,
                 )
+            description = description or unnamed
             struck = self._faults.for_task(description)
             operation = self.add(project, type=kind, description=description, request=body, priority=priority)
             operation.fault = dataclasses.asdict(struck) if struck else None

@@ -48,6 +48,7 @@ class Source:
         subtract: taken off every number, not below 0: the harmonisation of later Sentinel-2 scenes.
         policy: `mean` or `mode`, for the pyramid.
         convert: applied to stored numbers last.
+        index: of the band in the file, from 1 on.
     """
 
     path: str
@@ -59,6 +60,7 @@ class Source:
     subtract: int = 0
     policy: str = "mean"
     convert: Callable[[np.ndarray], np.ndarray] | None = None
+    index: int = 1
 
     def pixels(self, grid: PixelGrid) -> Pixels:
         """Nearest neighbours on a grid."""
@@ -77,7 +79,7 @@ class Source:
         top, left = row * step, col * step
         bottom, right = min((row + height) * step, self.size[1]), min((col + width) * step, self.size[0])
         with rasterio.open(self.path, driver="GTiff") as file:
-            stored = file.read(1, window=rasterio.windows.Window(left, top, right - left, bottom - top))
+            stored = file.read(self.index, window=rasterio.windows.Window(left, top, right - left, bottom - top))
             declared = (self.nodata, file.nodata, self.usual_nodata)
             nodata = next((number for number in declared if number is not None), None)
         mask = np.ones(stored.shape, bool) if stored.dtype.kind != "f" else np.isfinite(stored)

@@ -23,6 +23,7 @@ from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.exporting import check_image_export
 from fusion_assets.loopbacks.earth_engine.faults import REQUEST_ERRORS, Fault, error_of
 from fusion_assets.loopbacks.earth_engine.imaging import request_cache
+from fusion_assets.loopbacks.earth_engine.ingesting import INGEST_IMAGE, check_image_import
 from fusion_assets.loopbacks.earth_engine.rendering import compute_pixels
 from fusion_assets.loopbacks.earth_engine.signatures import carried
 from fusion_assets.loopbacks.http import LoopbackHandler, LoopbackServer
@@ -55,6 +56,12 @@ def _export_table(service: EarthEngineService, path: dict, query: dict, body: di
         raise ServiceError("table:export: this loopback service knows Cloud Storage destinations only.")
     service.check(body["expression"])
     return service.operations.submit(path["project"], "EXPORT_FEATURES", body).to_json()
+
+
+def _import_image(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
+    check_image_import(body)
+    unnamed = f'Ingest image: "{body["imageManifest"]["name"]}"'
+    return service.operations.submit(path["project"], INGEST_IMAGE, body, unnamed).to_json()
 
 
 def _list_operations(service: EarthEngineService, path: dict, query: dict, body: dict) -> Any:
@@ -97,6 +104,7 @@ _ROUTES: list[tuple[str, str, str, Callable[..., Any]]] = [
     ("POST", r"/v1/projects/[^/]+/value:compute", "value.compute", _compute_value),
     ("POST", r"/v1/projects/[^/]+/image:computePixels", "image.computePixels", _compute_pixels),
     ("POST", r"/v1/projects/(?P<project>[^/]+)/image:export", "image.export", _export_image),
+    ("POST", r"/v1/projects/(?P<project>[^/]+)/image:import", "image.import", _import_image),
     ("POST", r"/v1/projects/(?P<project>[^/]+)/table:export", "table.export", _export_table),
     ("GET", r"/v1/projects/(?P<project>[^/]+)/operations", "operations.list", _list_operations),
     ("POST", r"/v1/(?P<name>projects/[^/]+/operations/[^/:]+):cancel", "operations.cancel", _cancel),

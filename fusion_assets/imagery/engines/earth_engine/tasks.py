@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read, status_of
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
-from fusion_assets.imagery.engines.protocol import ExportRequest, QueueFull, State, digest
+from fusion_assets.imagery.engines.protocol import QueueFull, State, digest
 from fusion_assets.imagery.engines.services import Undocumented, is_text
 
 LONGEST_DESCRIPTION = 100
@@ -26,6 +26,22 @@ _STATES: dict[str, State] = {
     "CANCELLED": "FAILED",
     "FAILED": "FAILED",
 }
+
+
+class Labelled(Protocol):
+    """What a task is started for: an asset of ours and its partition."""
+
+    @property
+    def asset(self) -> str:
+        """Its name."""
+
+    @property
+    def region(self) -> str:
+        """Name of the region."""
+
+    @property
+    def year(self) -> int:
+        """Year of the partition."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +65,7 @@ class Operation:
     facts: dict[str, Any]
 
 
-def description(request: ExportRequest, export_id: str, attempt: int) -> str:
+def description(request: Labelled, export_id: str, attempt: int) -> str:
     """Asset, region, year, digest and attempt in the characters that Earth Engine allows."""
     tail = f":{request.year}:{export_id}:{attempt}"
     head = f"{request.asset}:{_plain(request.region)}"
@@ -93,7 +109,7 @@ def start(
     config = task.config or {}
     # Not `task.start()`: that draws an id of its own, and the answer may be lost.
     answer = connection.ask(lambda: ee.data.exportImage(once, config), about)
-    return read(lambda: _name(answer), about)
+    return read(lambda: named(answer), about)
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:
@@ -129,7 +145,12 @@ def get(name: str, connection: Connection) -> Operation | None:
     return None if entry is None else read(lambda: _operation(_entry(entry)), about)
 
 
-def _name(entry: Any) -> str:
+def named(entry: Any) -> str:
+    """Resource name of an operation as it is answered.
+
+    Raises:
+        Undocumented: it has none.
+    """
     if not is_text(entry["name"]) or not entry["name"]:
         raise Undocumented("a task without a name")
     return entry["name"]
@@ -146,7 +167,7 @@ def _entry(entry: Any) -> dict[str, Any]:
     spent = metadata.get("batchEecuUsageSeconds", 0)
     if not all(text is None or is_text(text) for text in (error.get("message"), *texts)) or not math.isfinite(spent):
         raise Undocumented("a task whose texts or numbers are none")
-    _name(entry)
+    named(entry)
     return entry
 
 
