@@ -278,6 +278,13 @@ def test_maps_worse_than_a_blank_one_do_not_open_with_their_area(everything):
     assert text.index("Do not use these maps") < text.index('<h2 id="trend">') < text.index(statement)
 
 
+def test_the_verdict_on_a_change_stands_where_a_phone_shows_it(everything, page):
+    changes = page.tables["Change of built-up area, km²"]
+    for change in everything.trend[1]["changes"]:
+        verdict, value, *_ = changes[f"{change['from']} to {change['to']}"]
+        assert verdict == change["verdict"] and numbers(value) == pytest.approx([change["km2"]], abs=0.51)
+
+
 def test_a_page_can_be_handed_on(everything):
     request = dataclasses.replace(everything.exports[0].request, archive="/home/somebody/work/archive/catalog.json")
     ticket = dataclasses.replace(everything.exports[0], request=request)
