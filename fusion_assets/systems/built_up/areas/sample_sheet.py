@@ -14,8 +14,10 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import NOTICE, is_marked
 from fusion_assets.storage.stored_rasters import open_stored
 from fusion_assets.study import Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 
 FORMATS = (".csv", ".parquet")
@@ -74,10 +76,13 @@ def write_sample(
     sheet = places.loc[places.index.repeat(len(years))].reset_index(drop=True)
     sheet.insert(0, "region", name)
     sheet["year"] = list(years) * len(places)
-    sheet["label"], sheet["notes"] = pd.array([pd.NA] * len(sheet), "Int8"), ""
+    simulated = is_marked(raster.attrs) or rests_on_simulation(study, settings, name)
+    sheet["label"], sheet["notes"] = pd.array([pd.NA] * len(sheet), "Int8"), NOTICE if simulated else ""
     _write(sheet, target)
     counts = ", ".join(f"{count} {stratum}" for stratum, count in places["stratum"].value_counts(sort=False).items())
     lines = [f"{output}: {len(places)} places ({counts}) in {len(years)} years, drawn from {source} with seed {seed}"]
+    if simulated:
+        lines.append(NOTICE)
     if unknown:
         share = f"{unknown} of the region's {inside.sum()} pixels ({unknown / inside.sum():.1%})"
         lines.append(f"{source} says nothing about {share}: they were drawn as `rest`, or as `near` close to built-up")
