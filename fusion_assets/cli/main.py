@@ -173,8 +173,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _show_progress(done: int, total: int, what: str) -> None:
     """One line that grows on a terminal, and stays short elsewhere."""
-    if sys.stdout.isatty() or done == total:
-        print(f"\r  building the demo archive: {done}/{total}", end="\n" if done == total else "", flush=True)
+    terminal = sys.stdout.isatty()
+    if terminal or done == total:
+        line = f"  building the demo archive: {done}/{total}"
+        print(f"\r{line}" if terminal else line, end="\n" if done == total else "", flush=True)
 
 
 def _run(options: argparse.Namespace) -> int:
