@@ -8,17 +8,19 @@ from pathlib import Path
 
 from fusion_assets.redaction import printable_line
 
+_EXAMPLE = "example: fusion catalog add viirs_annual VNL_v21_npp_2019_*.tif --into lights/catalog.json"
+
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of the command line."""
-    command = commands.add_parser("catalog", help="make a STAC catalog of downloaded files")
+    command = commands.add_parser("catalog", help="make a STAC catalog of downloaded files", epilog=_EXAMPLE)
     parts = command.add_subparsers(title="parts", required=True, metavar="add")
     add = parts.add_parser(
         "add",
         help="add files to a catalog, which is made where there is none",
         description="Time, tile and layer come from the names that publishers give their files. Place, type, no data "
         "and numbers are checked; nothing is written unless all files pass.",
-        epilog="example: fusion catalog add viirs_annual VNL_v21_npp_2019_*.tif --into lights/catalog.json",
+        epilog=_EXAMPLE,
     )
     add.add_argument("product", metavar="PRODUCT", help="viirs_annual, ghsl_built_surface, …")
     add.add_argument("files", nargs="+", type=Path, metavar="FILE")

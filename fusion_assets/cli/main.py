@@ -82,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fusion",
         description="Yearly maps of human settlement from fused satellite sensors.",
-        epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
-        "FUSION_DASK_SCHEDULER.",
+        epilog="examples: fusion demo; FUSION_STUDY=nairobi.yaml fusion run; fusion COMMAND --help. Settings come from "
+        "the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, FUSION_DASK_SCHEDULER.",
     )
     of_systems = [command for system in SYSTEMS for command in system.commands]
     parser.add_argument("--version", action="version", version=f"fusion_assets {version('fusion-assets')}")
