@@ -6,6 +6,7 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
+from fusion_assets.counts import number_of
 from fusion_assets.redaction import printable_line
 
 _EXAMPLE = "example: fusion catalog add viirs_annual VNL_v21_npp_2019_*.tif --into lights/catalog.json"
@@ -38,7 +39,7 @@ def _add(options: argparse.Namespace) -> int:
     catalog = options.into or options.files[0].parent / "catalog.json"
     added = add_files(options.product, options.files, catalog, options.asset, options.year or options.days)
     shown = printable_line(added.catalog)
-    print(f"{shown}: {len(added.items)} items of {added.collection}, {added.span[0]} to {added.span[1]}")
+    print(f"{shown}: {number_of(len(added.items), 'item')} of {added.collection}, {added.span[0]} to {added.span[1]}")
     print(f"in a study: {{product: {options.product}, archive: {shown}}}")
     return 0
 

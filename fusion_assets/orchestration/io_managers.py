@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
@@ -285,8 +286,9 @@ class CubeIOManager(DocumentIOManager):
 
         path, record = self.path(artifact), self.document(artifact)[0]
         if changed := store.changed_files(self.storage, path, record):
+            files = number_of(len(changed), "changed file")
             raise FusionError(
-                f"{store.beside(path, record['store'])} has {len(changed)} files that were changed: {changed[0]}",
+                f"{store.beside(path, record['store'])} has {files}: {changed[0]}",
                 "all files as they were written",
                 f"remove {path}, and make it anew: {artifact.command}",
             )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import draw_points, strata_of
 from fusion_assets.grids.grid import Grid
@@ -80,7 +81,8 @@ def write_sample(
     sheet["label"], sheet["notes"] = pd.array([pd.NA] * len(sheet), "Int8"), NOTICE if simulated else ""
     _write(sheet, target)
     counts = ", ".join(f"{count} {stratum}" for stratum, count in places["stratum"].value_counts(sort=False).items())
-    lines = [f"{output}: {len(places)} places ({counts}) in {len(years)} years, drawn from {source} with seed {seed}"]
+    drawn = f"{number_of(len(places), 'place')} ({counts}) in {number_of(len(years), 'year')}"
+    lines = [f"{output}: {drawn}, drawn from {source} with seed {seed}"]
     if simulated:
         lines.append(NOTICE)
     if unknown:
