@@ -91,7 +91,7 @@ def export_areas(
         raise FusionError(
             f"study {study.name} does not predict {', '.join(map(str, unknown))}", years_of_study, "correct --years"
         )
-    chosen = [study.region(name).name for name in regions] or [region.name for region in study.regions]
+    chosen = [study.region_called(name).name for name in regions] or [region.name for region in study.regions]
     parts, changes, statements, missing = [], [], {}, []
     for region in dict.fromkeys(chosen):
         rows = _of_region(site, region)

@@ -58,7 +58,7 @@ def write_sample(
     if region is None and len(study.regions) > 1:
         names = ", ".join(each.name for each in study.regions)
         raise FusionError(f"study {study.name} has {len(study.regions)} regions", names, "choose one with --region")
-    name = study.region(region or study.regions[0].name).name
+    name = study.region_called(region or study.regions[0].name).name
     raster, source = _map(study, settings, name, map_path, year)
     grid = study.grid(name)
     if Grid.of(raster).digest != grid.digest or BUILT_UP not in raster:
