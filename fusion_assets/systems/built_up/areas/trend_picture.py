@@ -28,7 +28,11 @@ def draw_trend(table: pd.DataFrame, place: str) -> bytes:
     if adjusted:
         axis.plot(year, table["mapped_km2"], "x", color="tab:red", label="mapped, not adjusted")
     axis.set_xticks(year, [str(y) for y in year])
-    axis.set_ylim(0, None)
+    # Markers at the edges stay whole, those of areas near 0 too.
+    axis.margins(x=0.1, y=0.1)
+    bottom, top = axis.get_ylim()
+    bottom = min(0, bottom)
+    axis.set_ylim(bottom, top + 0.05 * (top - bottom))
     axis.set_ylabel("built-up, km$^2$")
     axis.set_title(drawn(f"Built-up land, {place}", "Built-up land"), fontsize=10)
     axis.legend(fontsize=8, loc="lower left")
