@@ -12,6 +12,7 @@ import numpy as np
 
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
@@ -48,7 +49,7 @@ class RasterIOManager(ArtifactIOManager):
         preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes, stamp)
         return {
             "crs": value.grid.crs,
-            "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
+            "shape": f"{rows_and_columns(*value.grid.shape)} of {value.grid.resolution:g} m",
             "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
             "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,

@@ -11,7 +11,7 @@ import xarray as xr
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import draw_points, strata_of
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
@@ -64,8 +64,8 @@ def write_sample(
     if Grid.of(raster).digest != grid.digest or BUILT_UP not in raster:
         raise FusionError(
             f"{source} is not a map of region {name}: bands {', '.join(map(str, raster.data_vars))}, "
-            f"{raster.sizes['y']} x {raster.sizes['x']} pixels in {Grid.of(raster).crs}",
-            f"a band {BUILT_UP} on the region's grid: {grid.height} x {grid.width} pixels in {grid.crs}",
+            f"{rows_and_columns(*Grid.of(raster).shape)} in {Grid.of(raster).crs}",
+            f"a band {BUILT_UP} on the region's grid: {rows_and_columns(*grid.shape)} in {grid.crs}",
             "resample it, for example with gdalwarp, or name a stored map with --year",
         )
     values, inside = np.asarray(raster[BUILT_UP].values, np.float32), grid.inside(study.polygon(name))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.reports.figures import drawn, new_figure, png
 from fusion_assets.reports.previews import data_uri
+from fusion_assets.systems.built_up.areas.trend_words import headline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,4 +44,4 @@ def trend_markdown(table: pd.DataFrame, document: dict[str, Any], place: str) ->
     """Statement and picture for the UI."""
     picture = data_uri(draw_trend(table, place))
     share = f"{table['share'].iloc[0]:.1%} of the region's area is valid in every year and is what is compared."
-    return f"{document['statement']}\n\n![area by year]({picture})\n\n{share}"
+    return f"{headline(document['statement'])}\n\n![area by year]({picture})\n\n{share}"

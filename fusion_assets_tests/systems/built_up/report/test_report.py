@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, matthews_corrcoef
 from fusion_assets.evaluation.area_estimation import estimated_total
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.reports import map_layers
+from fusion_assets.systems.built_up.areas.trend_words import headline
 from fusion_assets.systems.built_up.report import CHANGE_COLOURS, MOST_BYTES, build_report, maps, words
 from fusion_assets_tests.imagery.archives import small_request
 from fusion_assets_tests.systems.built_up.report_cases import (
@@ -101,7 +102,7 @@ def test_areas_and_scores_are_those_that_are_stored(text, found):
     metrics = found.evaluation[1]
     for cell, key in zip(tables[LABELS]["MCC"], ("model", "baseline", "baseline_at_half", "majority"), strict=True):
         assert numbers(cell) == pytest.approx(ends(metrics["intervals"][key]["mcc"]), abs=6e-4)
-    assert document["statement"].split(".")[0][:40] in text
+    assert str(escape(headline(document["statement"]))) in text and "40 rows x 40 columns of 100 m pixels" in text
     assert "section above" not in text and "without a reference sample" in text
     assert "op1" in text and "&lt;b&gt;scene" in text
 
