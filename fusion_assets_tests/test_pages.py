@@ -1,17 +1,24 @@
 """The commands that README and docs print: all of them are commands, and those of a region of one's own make a map."""
 
 import datetime as dt
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pyproj
 import pytest
 import rasterio
+import shapely
 from affine import Affine
 
 from fusion_assets.cli import init, main
+from fusion_assets.demo import build_demo_archive
+from fusion_assets.settings import DEMO_ARCHIVE
 from fusion_assets_tests.imagery.archives import make_item, write_catalog, write_tif
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +48,27 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+# Rows, columns and bytes a pixel of what publishers give out.
+_PUBLISHED = {
+    "12 GB": (33_601, 86_401, 4),
+    "6 GB": (33_601, 86_401, 2),
+    "2 GB": (18_000, 28_800, 4),
+    "1 GB": (18_000, 28_800, 2),
+    "1.3 GB": (18_000, 36_082, 2),
+    "200 MB": (10_000, 10_000, 2),
+}
+
+
+def test_sizes_of_files_are_about_right_and_say_so():
+    text = (ROOT / "docs" / "your-region.md").read_text()
+    sizes = re.findall(r"(\S+)\s+([\d.]+\s[GMT]B)", text)
+    assert {size for _, size in sizes} == set(_PUBLISHED)
+    assert {word for word, _ in sizes} == {"about"}
+    for size, (rows, columns, depth) in _PUBLISHED.items():
+        number, unit = size.split()
+        assert float(number) == pytest.approx(rows * columns * depth / {"GB": 1e9, "MB": 1e6}[unit], rel=0.1)
 
 
 def _settled(lon, lat):
@@ -84,6 +112,11 @@ def folder(tmp_path, monkeypatch):
         for path, asset in zip(paths.values(), items[-1].assets.values(), strict=True):
             with rasterio.open(path) as source:
                 asset.extra_fields["proj:transform"] = list(source.transform)[:6]
+    write_tif(tmp_path / "classes.tif", np.full((80, 80), 50, "uint8"), Affine(0.001, 0, WEST, 0, -0.001, NORTH),
+              "EPSG:4326")  # fmt: skip
+    districts = [shapely.box(36.7 + x, -1.4, 36.9 + x, -1.1) for x in (0, 0.2)]
+    frame = gpd.GeoDataFrame({"ADM2_EN": ["Kiambu", "Nairobi West"]}, geometry=districts, crs="EPSG:4326")
+    frame.to_file(tmp_path / "districts.gpkg")
     monkeypatch.setattr(init, "EARTH_SEARCH", write_catalog(tmp_path / "web", {"sentinel-2-l2a": items}))
     monkeypatch.chdir(tmp_path)
     for name in ("FUSION_STUDY", "FUSION_ARCHIVE", "FUSION_STORAGE", "FUSION_ENGINE", "DAGSTER_HOME"):
@@ -92,23 +125,61 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["README.md"])
-def test_a_region_of_ones_own_is_mapped_as_the_page_says(page, folder, monkeypatch, capsys):
-    text = (ROOT / page).read_text()
-    chapter = text[text.index("## Your own region") :] if page == "README.md" else text
+def test_a_region_of_ones_own_is_mapped_as_the_pages_say(folder, monkeypatch, capsys):
+    readme = (ROOT / "README.md").read_text()
+    chapters = readme[readme.index("## Your own region") :], (ROOT / "docs" / "your-region.md").read_text()
     done = []
-    for words in commands(chapter):
-        if words[0] in ("catalog", "init", "doctor", "run", "export") and "land_cover" not in words:
-            files = [str(path) for word in words if "*" in word for path in sorted(folder.glob(word))]
-            words = [word for word in words if "*" not in word]
-            words = [*words[:3], *files, *words[3:]]
-            assert main.main(words) == 0, (words, capsys.readouterr())
-            done.append(words[0])
+    for words in (words for chapter in chapters for words in commands(chapter)):
+        if words in done or words == ["ui"]:
+            continue
+        done.append(words)
+        files = [str(path) for word in words if "*" in word for path in sorted(folder.glob(word))]
+        words = [word for word in words if "*" not in word]
+        words = [*words[:3], *files, *words[3:]]
+        assert main.main(words) == 0, (words, capsys.readouterr())
         if words[0] == "init":
-            monkeypatch.setenv("FUSION_STUDY", f"{words[1]}.yaml")
-    assert done[:3] == ["catalog", "catalog", "init"] and "run" in done
+            # The chapters go on with the first of their studies.
+            monkeypatch.setenv("FUSION_STUDY", f"{done[2][1]}.yaml")
+    assert [words[0] for words in done[:3]] == ["catalog", "catalog", "init"]
+    assert {words[0] for words in done} == {"catalog", "init", "doctor", "run", "status", "verify", "export"}
     out = capsys.readouterr().out
     assert "report: " in out
     with rasterio.open(folder / "data/built_up_prediction/nairobi/2020~built_up.tif") as source:
         mapped = source.read(1)
     assert 0.02 < np.mean(mapped == 1) < 0.5
+
+
+@pytest.fixture
+def demo(tmp_path, monkeypatch):
+    """A folder with the demo archive, and of the demo what its pages go on from: labels, and what was asked for."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("FUSION_STUDY", "FUSION_ARCHIVE", "FUSION_STORAGE", "FUSION_ENGINE", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    build_demo_archive(Path(DEMO_ARCHIVE).parent)
+    monkeypatch.setenv("FUSION_ARCHIVE", DEMO_ARCHIVE)
+    for words in (["--select", "+ghsl_labels"], ["--select", "sentinel2_export", "--years", "2016"]):
+        assert main.main(["run", *words]) == 0
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_commands_of_the_other_pages_do_on_the_demo_what_they_say(demo, capsys):
+    done = []
+    for page in PAGES:
+        for words in commands(page.read_text()):
+            if page.name in ("README.md", "your-region.md") or words in done:
+                continue
+            done.append(words)
+            # Whole runs are those of other tests; that they can be planned is seen here.
+            planned = words[0] == "run" and "--region" not in words
+            assert main.main([*words, "--dry-run"] if planned else words) == 0, (words, capsys.readouterr())
+    assert {words[0] for words in done} == {"doctor", "run", "sample"}
+    assert (demo / "points.csv").exists() and (demo / "data/sentinel2_composite/demo/2016.tif").exists()
+
+
+@pytest.mark.slow
+def test_the_demo_s_page_builds_an_archive(tmp_path):
+    (line,) = re.findall(r"^python (-m fusion_assets\.demo .*)$", (ROOT / "docs" / "demo.md").read_text(), re.MULTILINE)
+    words = shlex.split(line)
+    subprocess.run([sys.executable, *words], cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert (tmp_path / words[2] / "catalog.json").exists()

@@ -6,19 +6,22 @@ import argparse
 import datetime as dt
 from pathlib import Path
 
+from fusion_assets.counts import number_of
 from fusion_assets.redaction import printable_line
+
+_EXAMPLE = "example: fusion catalog add viirs_annual VNL_v21_npp_2019_*.tif --into lights/catalog.json"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of the command line."""
-    command = commands.add_parser("catalog", help="make a STAC catalog of downloaded files")
+    command = commands.add_parser("catalog", help="make a STAC catalog of downloaded files", epilog=_EXAMPLE)
     parts = command.add_subparsers(title="parts", required=True, metavar="add")
     add = parts.add_parser(
         "add",
         help="add files to a catalog, which is made where there is none",
         description="Time, tile and layer come from the names that publishers give their files. Place, type, no data "
         "and numbers are checked; nothing is written unless all files pass.",
-        epilog="example: fusion catalog add viirs_annual VNL_v21_npp_2019_*.tif --into lights/catalog.json",
+        epilog=_EXAMPLE,
     )
     add.add_argument("product", metavar="PRODUCT", help="viirs_annual, ghsl_built_surface, …")
     add.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -36,7 +39,7 @@ def _add(options: argparse.Namespace) -> int:
     catalog = options.into or options.files[0].parent / "catalog.json"
     added = add_files(options.product, options.files, catalog, options.asset, options.year or options.days)
     shown = printable_line(added.catalog)
-    print(f"{shown}: {len(added.items)} items of {added.collection}, {added.span[0]} to {added.span[1]}")
+    print(f"{shown}: {number_of(len(added.items), 'item')} of {added.collection}, {added.span[0]} to {added.span[1]}")
     print(f"in a study: {{product: {options.product}, archive: {shown}}}")
     return 0
 

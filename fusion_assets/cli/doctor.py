@@ -13,6 +13,7 @@ from functools import partial
 
 from fusion_assets.cli.diagnosis import Diagnosis, Finding, counted, usable
 from fusion_assets.cli.verification import odd_operations
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.earth_engine import Connection
@@ -49,7 +50,7 @@ def diagnose(settings: Settings) -> list[Finding]:
     def read() -> str:
         study = configured_study(settings, sections_of(SYSTEMS))
         sites.append(site_of(SYSTEMS, study, settings))
-        return f"{study.name}: {len(study.regions)} regions, {study.years[0]} to {study.years[-1]}"
+        return f"{study.name}: {number_of(len(study.regions), 'region')}, {study.years[0]} to {study.years[-1]}"
 
     diagnosis.look("study", read)
     site = sites[0] if sites else None
@@ -98,7 +99,7 @@ def _archive_look(diagnosis: Diagnosis, archive: str) -> str:
 
     def opened() -> str:
         held = collections(archive)
-        return f"opens; {len(held)} collections"
+        return f"opens; {number_of(len(held), 'collection')}"
 
     subject = f"archive {public_url(archive)}"
     if subject not in {finding.subject for finding in diagnosis.findings}:

@@ -28,9 +28,18 @@ _PLAIN_SCRIPT = """
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command to those of the command line."""
-    command = commands.add_parser("loopback", help="serve a STAC archive as Earth Engine or Sentinel Hub would")
+    command = commands.add_parser(
+        "loopback",
+        help="serve a STAC archive as Earth Engine or Sentinel Hub would",
+        epilog="examples: fusion loopback earth_engine demo-archive/catalog.json --state ee; "
+        "fusion loopback sentinel_hub demo-archive/catalog.json --port 8080",
+    )
     services = command.add_subparsers(title="services", required=True, metavar="earth_engine | sentinel_hub")
-    earth_engine = services.add_parser("earth_engine", help="pixels, expressions and exports, with a bucket for them")
+    earth_engine = services.add_parser(
+        "earth_engine",
+        help="pixels, expressions and exports, with a bucket for them",
+        epilog="example: fusion loopback earth_engine demo-archive/catalog.json --state ee",
+    )
     earth_engine.set_defaults(command=_earth_engine)
     earth_engine.add_argument(
         "--state", type=Path, metavar="DIR", help="where operations and exports outlive this process"
@@ -46,7 +55,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     earth_engine.add_argument("--pending", type=float, default=0.0, metavar="S", help="seconds that tasks wait")
     earth_engine.add_argument("--running", type=float, default=0.0, metavar="S", help="seconds that tasks run at least")
     earth_engine.add_argument("--manual-clock", action="store_true", help="tasks move by the control endpoint only")
-    sentinel_hub = services.add_parser("sentinel_hub", help="tokens, catalog and Process API")
+    sentinel_hub = services.add_parser(
+        "sentinel_hub",
+        help="tokens, catalog and Process API",
+        epilog="example: fusion loopback sentinel_hub demo-archive/catalog.json --port 8080",
+    )
     sentinel_hub.set_defaults(command=_sentinel_hub)
     sentinel_hub.add_argument("--prefix", default="", metavar="S", help="only scenes whose id begins so")
     for service in (earth_engine, sentinel_hub):

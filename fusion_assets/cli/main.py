@@ -82,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fusion",
         description="Yearly maps of human settlement from fused satellite sensors.",
-        epilog="Settings come from the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, "
-        "FUSION_DASK_SCHEDULER.",
+        epilog="examples: fusion demo; FUSION_STUDY=nairobi.yaml fusion run; fusion COMMAND --help. Settings come from "
+        "the environment: FUSION_STUDY, FUSION_ARCHIVE, FUSION_STORAGE, FUSION_ENGINE, FUSION_DASK_SCHEDULER.",
     )
     of_systems = [command for system in SYSTEMS for command in system.commands]
     parser.add_argument("--version", action="version", version=f"fusion_assets {version('fusion-assets')}")
@@ -173,8 +173,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _show_progress(done: int, total: int, what: str) -> None:
     """One line that grows on a terminal, and stays short elsewhere."""
-    if sys.stdout.isatty() or done == total:
-        print(f"\r  building the demo archive: {done}/{total}", end="\n" if done == total else "", flush=True)
+    terminal = sys.stdout.isatty()
+    if terminal or done == total:
+        line = f"  building the demo archive: {done}/{total}"
+        print(f"\r{line}" if terminal else line, end="\n" if done == total else "", flush=True)
 
 
 def _run(options: argparse.Namespace) -> int:

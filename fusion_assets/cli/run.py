@@ -85,7 +85,7 @@ def make(prepared: Prepared) -> bool:
     console = screen()
     counts: dict[str, int] = {}
     home = prepare_home(prepared.site.study.name)
-    bar = progress_bar(console, shown=console.is_terminal)
+    bar = progress_bar(console)
     with opened_instance(home) as instance, bar:
         settle_dead_runs(instance)
         task = bar.add_task("planning", total=len(prepared.steps))
@@ -160,9 +160,9 @@ def screen() -> Console:
     return Console(soft_wrap=True, highlight=False)
 
 
-def progress_bar(console: Console, shown: bool = True) -> Progress:
-    """What is under way, how much is done, and since when."""
+def progress_bar(console: Console) -> Progress:
+    """What is under way, how much is done, and since when; on a terminal, and nothing elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, disable=not shown)
+    return Progress(*columns, console=console, disable=not console.is_terminal)

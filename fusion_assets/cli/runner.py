@@ -78,7 +78,7 @@ def plan(
     Args:
         definitions: of the code location.
         study: that they were built from.
-        regions: names; empty means all.
+        regions: names or titles; empty means all.
         years: prediction and composite years; empty means all. The label year is added when predictions are among
             the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
         select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
@@ -91,7 +91,7 @@ def plan(
     graph = definitions.resolve_asset_graph()
     chosen = _selected(definitions, study, select, lacking or {})
     known = [region.name for region in study.regions]
-    _check("regions", regions, known, "--region")
+    regions = list(dict.fromkeys(study.region_called(region).name for region in regions))
     _check("years", years, list(study.years), "--years")
     wanted = set(years or study.years)
     if not select and study.label_year is not None and wanted & set(study.prediction_years):

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.cli import interruption
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS, System
 from fusion_assets.redaction import printable_line
@@ -73,7 +74,7 @@ def verify(options: argparse.Namespace) -> int:
         for path in strange[:_SHOWN]:
             console.print(f"{printable_line(path)} belongs to nothing of study {study.name}", markup=False)
         if len(strange) > _SHOWN:
-            console.print(f"and {len(strange) - _SHOWN} more files that belong to nothing of it")
+            console.print(f"and {number_of(len(strange) - _SHOWN, 'more file')} of nothing in it")
         progress.update(bar, description="done")
     counts["foreign"] = len(strange)
     told = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()) if count)

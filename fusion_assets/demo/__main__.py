@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -43,11 +44,16 @@ def main() -> None:
             years=years,
             name=options.name,
             level=options.level,
-            progress=lambda done, total, what: print(f"\r{done}/{total} {what:<60}", end="", flush=True),
+            progress=_show if sys.stdout.isatty() else None,
         )
     except FusionError as error:
         parser.exit(1, f"{error}\n")
-    print(f"\n{catalog} ({(dt.datetime.now() - begin).total_seconds():.1f} s)")
+    print(f"{catalog} ({(dt.datetime.now() - begin).total_seconds():.1f} s)")
+
+
+def _show(done: int, total: int, what: str) -> None:
+    """One line that is written over, on a terminal."""
+    print(f"\r{done}/{total} {what:<60}", end="\n" if done == total else "", flush=True)
 
 
 main()

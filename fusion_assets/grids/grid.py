@@ -13,6 +13,7 @@ import numpy as np
 from affine import Affine
 from shapely.geometry.base import BaseGeometry
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.areas import lattice_areas
 from fusion_assets.grids.crs import normal_crs, project, to_lonlat
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 SLIVER = 1e-3
 """Overhang, in pixels, that is taken for rounding noise and not given a row or column of its own."""
+
+
+def rows_and_columns(height: int, width: int) -> str:
+    """A size in pixels, in the one way in which it is written everywhere: `30 rows x 40 columns`."""
+    return f"{number_of(height, 'row')} x {number_of(width, 'column')}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Grid:
         object.__setattr__(self, "transform", Affine(a, 0.0, c, 0.0, -a, f))
         if self.height < 1 or self.width < 1:
             raise FusionError(
-                f"a grid of {self.height} rows and {self.width} columns", "at least one pixel", "enlarge the region"
+                f"a grid of {self.height} rows x {self.width} columns", "at least one pixel", "enlarge the region"
             )
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 
 from distributed import CancelledError, Client, Future, default_client, futures_of, wait
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.retries import still_waiting
 from fusion_assets.redaction import public_url
@@ -103,7 +104,8 @@ class PatientClient(Client):
                 )
             if self.status != "running":
                 raise self._gone()
-            told = still_waiting(f"the dask scheduler at {self._address()}, {self.workers()} workers", started, told)
+            workers = number_of(self.workers(), "worker")
+            told = still_waiting(f"the dask scheduler at {self._address()}, {workers}", started, told)
             time.sleep(min(_LOOK_SECONDS, self.patience) / 10)
 
     def _address(self) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.instance_databases import broken, check_databases, repair_databases
 
@@ -123,7 +124,7 @@ def check_instance(study_name: str) -> str:
         count = check_databases(home)
         if (home / "dagster.yaml").exists():
             _opened(home).dispose()
-    return "; ".join([f"{home}: {count} databases, all whole", *repaired])
+    return "; ".join([f"{home}: {number_of(count, 'database')}, all whole", *repaired])
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import numpy as np
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
@@ -47,7 +49,7 @@ class RasterIOManager(ArtifactIOManager):
         preview = preview_markdown(value.preview, value.stats, artifact.partition, value.palettes, stamp)
         return {
             "crs": value.grid.crs,
-            "shape": f"{value.grid.height} x {value.grid.width} pixels of {value.grid.resolution:g}",
+            "shape": f"{rows_and_columns(*value.grid.shape)} of {value.grid.resolution:g} m",
             "valid_share": min(value.stats[band]["valid_share"] for band in value.bands),
             "bands": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
@@ -285,8 +287,9 @@ class CubeIOManager(DocumentIOManager):
 
         path, record = self.path(artifact), self.document(artifact)[0]
         if changed := store.changed_files(self.storage, path, record):
+            files = number_of(len(changed), "changed file")
             raise FusionError(
-                f"{store.beside(path, record['store'])} has {len(changed)} files that were changed: {changed[0]}",
+                f"{store.beside(path, record['store'])} has {files}: {changed[0]}",
                 "all files as they were written",
                 f"remove {path}, and make it anew: {artifact.command}",
             )

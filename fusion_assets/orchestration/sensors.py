@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.failures import Kind, kind_of
@@ -87,7 +88,7 @@ def finished_exports(
                 )
             exports, cursor = client.finished_since(context.cursor)
             if odd := operations.odd():
-                context.log.warning(f"{len(odd)} files of operations are left out; the first: {odd[0]}")
+                context.log.warning(f"left out: {number_of(len(odd), 'file')} of operations; the first: {odd[0]}")
             ours = [e for e in exports if known_partition(e.request.asset, e.request.partition)]
             records = records_of(context.instance, export_assets, ours)
             decisions = {export.id: decide(export, records, now) for export in ours}

@@ -157,7 +157,7 @@ def years_of(text: str) -> list[int]:
 
 REGIONS: Argument = (
     ("--region",),
-    {"action": "append", "default": [], "metavar": "R", "help": "only this region (repeatable)"},
+    {"action": "append", "default": [], "metavar": "R", "help": "only this region, by name or title (repeatable)"},
 )
 SELECTION: Argument = (
     ("--select",),

@@ -20,6 +20,7 @@ import pyproj
 import pystac
 import shapely
 
+from fusion_assets.counts import number_of
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.publishing.publication import Band, Edition, Publication
@@ -175,5 +176,6 @@ def _facts(edition: Edition, tags: Mapping[str, str], region: str, year: int) ->
 
 def _lineage(edition: Edition, tags: Mapping[str, str]) -> str:
     inputs = "; ".join(PRODUCTS[name].title for name in edition.products)
-    made = edition.publication.lineage.format(scenes=tags.get("scene_count") or "several")
+    count = int(tags.get("scene_count") or 0)
+    made = edition.publication.lineage.format(scenes=number_of(count, "scene") if count else "several scenes")
     return f"{edition.caveat}{made} Inputs: {inputs}."

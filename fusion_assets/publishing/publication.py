@@ -41,7 +41,7 @@ class Publication:
         title: what is mapped, for people; without a colon.
         text: what the maps are, and how they may be read.
         asset_title: what the file of a raster's quantities holds.
-        lineage: how a raster is made of `{scenes}` scenes.
+        lineage: how a raster is made; `{scenes}` is how many of them.
         asset: that stores the rasters, by region and year, or by region.
         bands: of the rasters, in the order they are read in.
         products: names of the products that the rasters of a study rest on.

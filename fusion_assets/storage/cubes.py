@@ -22,6 +22,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage.checked_stores import CheckedStore, checked_store, digest_of, is_description
@@ -166,7 +167,7 @@ def open_cube(storage: Storage, path: str, record: Mapping[str, Any], command: s
     sizes = storage.sizes(place)
     if (len(sizes), sum(sizes.values())) != (record.get("files"), record.get("size")):
         raise FusionError(
-            f"{place} has {len(sizes)} files of {sum(sizes.values()):,} bytes",
+            f"{place} has {number_of(len(sizes), 'file')} of {sum(sizes.values()):,} bytes",
             f"{record.get('files')} files of {record.get('size')} bytes, as they were written",
             remedy,
         )

@@ -20,6 +20,7 @@ from rasterio.env import ensure_env_with_credentials
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
+from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.storage.raster_places import UnfitFile, gdal_name
 
 GEOTIFF = ("GTiff",)
@@ -113,7 +114,7 @@ def check_sizes(source: DatasetReader, href: str) -> None:
     if needed > LARGEST_BYTES:
         raise UnfitFile(
             href,
-            f"it is compressed in blocks of {height} x {width} pixels, {needed >> 20} MiB each",
+            f"it is compressed in blocks of {rows_and_columns(height, width)}, {needed >> 20} MiB each",
             f"blocks of at most {LARGEST_BYTES >> 20} MiB",
             "write it in smaller blocks: gdal_translate -of COG",
         )
@@ -135,7 +136,7 @@ def check_window(href: str, height: int, width: int, pixel_bytes: int) -> None:
     if needed > LARGEST_BYTES:
         raise UnfitFile(
             href,
-            f"{height} x {width} of its pixels, {needed >> 20} MiB, are needed at once",
+            f"{rows_and_columns(height, width)} of it, {needed >> 20} MiB, are needed at once",
             f"at most {LARGEST_BYTES >> 20} MiB",
             "use files whose pixels are not so much finer than the working grid: gdalwarp -tr, gdal_translate -of COG",
         )

@@ -36,6 +36,10 @@ ARCHIVE_SAMPLE = "archive"
 """A `reference_sample` that lies beside the archive's catalog."""
 
 
+def _spelt(text: str) -> str:
+    return name_like(text).casefold()
+
+
 class Study(Section):
     """What to map, where, when, from what.
 
@@ -178,6 +182,23 @@ class Study(Section):
             return self._by_name[name]
         names = ", ".join(region.name for region in self.regions)
         raise FusionError(f"study {self.name} has no region {name!r}", names, "choose one of its regions")
+
+    def region_called(self, text: str) -> Region:
+        """The region that a person means: that of this name, or the only one whose name or title is spelt alike.
+
+        Capitals do not matter, nor what a name has `_` for: `são paulo` is `São_Paulo`.
+
+        Raises:
+            FusionError: there is none, or several.
+        """
+        spelt = _spelt(text)
+        alike = [each for each in self.regions if spelt in (_spelt(each.name), _spelt(each.title)) and spelt]
+        if text in self._by_name or not alike:
+            return self.region(text)
+        if len(alike) > 1:
+            names = ", ".join(each.name for each in alike)
+            raise FusionError(f"{text!r} may be several regions of study {self.name}", names, "choose one of these")
+        return alike[0]
 
     @functools.cached_property
     def _by_name(self) -> dict[str, Region]:

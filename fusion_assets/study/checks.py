@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import comes_back
+from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
@@ -77,7 +78,7 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
         if grid.height * grid.width > MOST_PIXELS:
             yield Problem(
                 f"regions[{index}]",
-                f"({region.name}) at resolution {study.resolution:g} is a grid of {grid.height} x {grid.width} pixels",
+                f"({region.name}) at resolution {study.resolution:g} is a grid of {rows_and_columns(*grid.shape)}",
                 f"at most {MOST_PIXELS} pixels",
                 "raise resolution (metres), or split the region",
             )

@@ -3,9 +3,11 @@
 import argparse
 import json
 import os
+import re
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
 from fusion_assets.cli import interruption, run, verification
 from fusion_assets.cli.runner import plan
@@ -108,6 +110,14 @@ def test_a_signal_ends_it_before_the_next_artifact(verified, monkeypatch):
     monkeypatch.setattr(verification, "verdict", lambda *of: pytest.fail("looked"))
     with pytest.raises(KeyboardInterrupt):
         verified()
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(verified, steps, capsys, monkeypatch):
+    assert verified() == 0
+    assert re.fullmatch("study two: .*\n", capsys.readouterr().out)
+    monkeypatch.setattr(run, "screen", lambda: Console(force_terminal=True))
+    assert verified() == 0
+    assert f"{len(steps)}/{len(steps)}" in capsys.readouterr().out
 
 
 def test_names_of_files_steer_no_terminal_and_break_no_line(verified, tmp_path, capsys):

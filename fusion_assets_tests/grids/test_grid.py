@@ -9,7 +9,7 @@ import shapely
 from affine import Affine
 
 from fusion_assets.errors import FusionError
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 
 
 @pytest.fixture
@@ -175,3 +175,7 @@ def test_digest_tells_grids_apart_and_stays(grid):
         Grid("EPSG:32632", grid.transform, *grid.shape),
     ]
     assert len({grid.digest, *(other.digest for other in others)}) == 5
+
+
+def test_sizes_say_which_number_is_which():
+    assert rows_and_columns(*Grid.from_bounds((0, 0, 400, 100), "EPSG:32631", 100).shape) == "1 row x 4 columns"

@@ -1,3 +1,5 @@
 """Which generators there are."""
 
-GENERATORS = ("items", "models", "rasters", "samples", "servers", "services", "settings", "stored_files", "studies")
+GENERATORS = (
+    "districts", "items", "models", "rasters", "samples", "servers", "services", "settings", "stored_files", "studies",
+)  # fmt: skip

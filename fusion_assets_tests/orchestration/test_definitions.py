@@ -127,6 +127,9 @@ def test_what_rests_on_every_region_is_made_last():
     for region, made in (("here", last[:4]), ("there", last[4:])):
         assert made[:2] == [f"region_transfer {region}", f"built_up_report {region}"]
         assert set(made[2:]) == {f"built_up_catalog {region}", f"built_up_change_catalog {region}"}
+    definitions = build_definitions(SYSTEMS, {"study": chosen})
+    of_there = [step.name for step in plan(definitions, chosen, regions=["THERE", "there"])]
+    assert of_there == [name for name in steps if " there" in name]
 
 
 def test_what_is_made_of_all_years_waits_for_a_plan_with_all_of_them():

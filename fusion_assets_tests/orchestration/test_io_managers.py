@@ -145,7 +145,7 @@ def test_raster_metadata(tmp_path):
     assert path == f"{tmp_path}/composite/demo/2016.tif"
     assert metadata["size_bytes"].value == os.path.getsize(path)
     assert metadata["crs"].value == "EPSG:32631"
-    assert metadata["shape"].value == "30 x 40 pixels of 250"
+    assert metadata["shape"].value == "30 rows x 40 columns of 250 m"
     assert metadata["valid_share"].value == pytest.approx(1 - 20 / 1200)
     assert [record.data["band"] for record in metadata["bands"].records] == ["B04", "B03", "B02"]
     assert {record.data["band"]: record.data["max"] for record in metadata["bands"].records}["B02"] == 2016

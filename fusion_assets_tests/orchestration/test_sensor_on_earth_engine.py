@@ -222,7 +222,7 @@ def test_resubmissions_of_one_tick_keep_to_the_limit_of_tasks(project, service, 
     small.tick()
     waiting = [operation for operation in service.operations.all() if operation.state == "PENDING"]
     assert len(waiting) == 2
-    assert len([line for line in small.said if "2 tasks of this project's studies wait or run" in line]) == 1
+    assert len([line for line in small.said if "2 tasks of this project's studies waiting or running" in line]) == 1
 
 
 def test_attempts_rest_ever_longer_and_end_with_what_to_do(project, service, clock):

@@ -211,7 +211,7 @@ def test_a_file_of_another_content_is_refused_when_it_is_read_and_by_name(tmp_pa
     loaded = manager.load(PLACE)
     with pytest.raises(FusionError, match=r"ndvi/0\.0\.0 was changed after it was written"):
         loaded.compute()
-    with pytest.raises(FusionError, match=r"1 files that were changed: ndvi/0\.0\.0"):
+    with pytest.raises(FusionError, match=r"has 1 changed file: ndvi/0\.0\.0"):
         manager.pixel_digests(PLACE)
     chunk.unlink()
     with pytest.raises(Replaced, match="is not there any more"):

@@ -121,6 +121,20 @@ def test_unknown_region_and_role():
         study.window("night_lights", 2016)
 
 
+def test_people_may_call_a_region_by_its_title():
+    places = [("São_Paulo", ""), ("sp", "São Paulo (state)"), ("x1", "Twin"), ("x2", "Twin"), ("twin", "Third")]
+    regions = [{"name": name, "title": title, "bbox": [3, 50, 3.2, 50.2]} for name, title in places]
+    study = study_of(changed(regions=regions), today=TODAY)
+    for text, name in (("são paulo", "São_Paulo"), ("São Paulo (State)", "sp"), ("SP", "sp"), ("twin", "twin")):
+        assert study.region_called(text).name == name
+    with pytest.raises(FusionError, match="several regions") as caught:
+        study.region_called("Twin")
+    assert caught.value.expected == "x1, x2, twin"
+    for text in ("Rio", "", "..."):
+        with pytest.raises(FusionError, match="has no region"):
+            study.region_called(text)
+
+
 def test_demo_study():
     study = load_study("demo")
     assert study.years == (2015, 2016, 2017, 2018, 2019)

@@ -17,6 +17,7 @@ import pyproj
 import rasterio
 import rasterio.shutil
 
+from fusion_assets.counts import number_of
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Lattice, is_geographic, misplaced, project_points
 from fusion_assets.imagery.compositing.gdal import with_retries
@@ -197,10 +198,11 @@ def band_number(source: rasterio.DatasetReader, file: SceneFile) -> int:
             "a GeoTIFF with the band in it",
             "write the part that is meant as a GeoTIFF with gdal_translate",
         )
+    held = number_of(len(data), "band")
     if file.band is not None:
         if file.band in source.indexes:
             return file.band
-        raise UnusableScene(file.href, f"it has {len(data)} bands, and the item says band {file.band}", wanted, remedy)
+        raise UnusableScene(file.href, f"it has {held}, and the item says band {file.band}", wanted, remedy)
     if len(data) == 1 and not file.named:
         return data[0]
     for name in file.names:
@@ -209,9 +211,7 @@ def band_number(source: rasterio.DatasetReader, file: SceneFile) -> int:
             return matching[0]
     shown = ", ".join(filter(None, called[:_SHOWN])) or "without descriptions"
     more = ", ..." if len(called) > _SHOWN else ""
-    raise UnusableScene(
-        file.href, f"it has {len(data)} bands ({shown}{more}), and nothing says which is {wanted}", wanted, remedy
-    )
+    raise UnusableScene(file.href, f"it has {held} ({shown}{more}), and nothing says which is {wanted}", wanted, remedy)
 
 
 def _header(source: rasterio.DatasetReader, level: int | None, band: int) -> Header:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import CompositeEngine, Export, ExportRequest, QueueFull
 from fusion_assets.imagery.retries import still_waiting
@@ -78,12 +79,12 @@ def wait_for(
         if waited >= limit_seconds:
             names = ", ".join(f"{e.request.asset} {e.request.region}|{e.request.year}" for e in running[:5])
             raise FusionError(
-                f"{len(running)} exports have not finished after {waited:.0f} s: {names}",
+                f"{number_of(len(running), 'export')} not finished after {waited:.0f} s: {names}",
                 "exports that finish in time",
                 "run the same again later, or leave it to the sensor finished_exports: no task is started twice",
             )
         names = f"{running[0].request.asset} {running[0].request.partition}"
-        told = still_waiting(f"{engine.name}: {len(running)} exports, {names} among them", started, told)
+        told = still_waiting(f"{engine.name}: {number_of(len(running), 'export')}, {names} among them", started, told)
         pause = min(pause, limit_seconds - waited)
         sleep(pause)
         waited, pause = waited + pause, min(pause * 1.5, LONGEST_PAUSE_SECONDS)

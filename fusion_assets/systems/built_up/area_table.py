@@ -7,6 +7,7 @@ from math import isclose, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.site import Site
@@ -90,7 +91,7 @@ def export_areas(
         raise FusionError(
             f"study {study.name} does not predict {', '.join(map(str, unknown))}", years_of_study, "correct --years"
         )
-    chosen = [study.region(name).name for name in regions] or [region.name for region in study.regions]
+    chosen = [study.region_called(name).name for name in regions] or [region.name for region in study.regions]
     parts, changes, statements, missing = [], [], {}, []
     for region in dict.fromkeys(chosen):
         rows = _of_region(site, region)
@@ -116,8 +117,9 @@ def export_areas(
     write_figures(target, Figures(table.round(6), changed.round(6), outlines, about))
     notes = sorted({note for note in table["note"] if note})
     beside = changes_path(target) if len(changed) else None
-    more = [f"{beside}: {len(changed)} changes"] if beside else []
-    return "\n".join([f"{output}: {len(table)} rows, {len(statements)} regions", *more, *notes, *missing])
+    more = [f"{beside}: {number_of(len(changed), 'change')}"] if beside else []
+    held = f"{number_of(len(table), 'row')}, {number_of(len(statements), 'region')}"
+    return "\n".join([f"{output}: {held}", *more, *notes, *missing])
 
 
 def _of_region(site: Site, region: str) -> tuple[pd.DataFrame, Mapping[str, Any]] | None:

@@ -33,8 +33,7 @@ MAPS = Publication(
     ),
     asset_title="Probability of built-up land",
     lineage=(
-        "Median composites of {scenes} scenes, put side by side on one grid and classified by a model learnt from the "
-        "labels."
+        "Median composites of {scenes}, put side by side on one grid and classified by a model learnt from the labels."
     ),
     keywords=("built-up", "settlement", "land cover"),
     asset="built_up_prediction",

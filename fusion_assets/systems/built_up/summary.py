@@ -21,6 +21,7 @@ from fusion_assets.storage.stored_rasters import open_stored
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED
+from fusion_assets.systems.built_up.areas.trend_words import headline
 from fusion_assets.systems.built_up.model.prediction import built_up_km2
 from fusion_assets.systems.built_up.overview import draw_maps
 
@@ -108,7 +109,7 @@ def _area_lines(study: Study, storage: Storage, region: str, truth: dict[tuple[s
     if storage.exists(path):
         table, _ = read_table(storage.open_local(path), path, _ANEW)
         document, _ = read_pair(storage, path, _ANEW)
-        return _trend_lines(region, table, document["statement"], truth)
+        return _trend_lines(region, table, headline(document["statement"]), truth)
     lines = []
     for year in study.prediction_years:
         path = storage.path("built_up_prediction", region, year, "tif")

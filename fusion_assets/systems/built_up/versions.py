@@ -16,5 +16,5 @@ TREND = "3"
 CHANGE = "2"
 CHANGE_CONFIDENCE = 0.8
 """Least probability at which a change is named; a part of the version of the change map."""
-REPORT = "3"
+REPORT = "4"
 STAC = "2"

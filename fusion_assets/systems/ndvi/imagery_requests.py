@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
 from fusion_assets.imagery.products import TRUE_COLOUR
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask
 from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import MARK, is_marked
 from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import mask_of, use_request
 from fusion_assets.systems.ndvi.section import NdviUse, grid_of, section_of
@@ -22,7 +24,7 @@ CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
 unclassified or snow."""
 VERSION = "2"
 """Raise when the same settings would give other values."""
-ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "2", "4"
+ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "2", "5"
 """Raise when an estimator would learn or fill otherwise, errors be measured or a page be written otherwise: what rests
 on it is stale."""
 
@@ -91,6 +93,23 @@ def recipes(study: Study, settings: Settings, asset: str, region: str, year: int
 
 
 def facts_of(study: Study, settings: Settings, asset: str, region: str, year: int) -> dict[str, str]:
-    """What a stored artifact must say to belong to this study: its name, grid and recipe."""
-    grid = grid_of(study, region).digest
-    return {"study": study.name, "grid_digest": grid, "recipe_digest": recipes(study, settings, asset, region, year)}
+    """What a stored artifact must say to belong to this study: its name, grid and recipe; and the mark of simulation.
+
+    Services that do not name their archive leave no tickets of series: there the stored series tells.
+    """
+    grid, recipe = grid_of(study, region).digest, recipes(study, settings, asset, region, year)
+    facts = {"study": study.name, "grid_digest": grid, "recipe_digest": recipe}
+    return facts | (MARK if asset in (MODEL, EVALUATION) and _rests_on_simulation(settings, region, year) else {})
+
+
+def _rests_on_simulation(settings: Settings, region: str, year: int) -> bool:
+    """Whether the clear series that is stored says that it is simulated."""
+    from fusion_assets.storage.documents import read_document
+    from fusion_assets.storage.root import Storage
+
+    storage = Storage(settings.storage)
+    path = storage.path(CLEAR, region, year, "json")
+    try:
+        return storage.exists(path) and is_marked(read_document(storage, path, "")[1])
+    except FusionError:  # whoever loads the series says what is wrong with it
+        return False

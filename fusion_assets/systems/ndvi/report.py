@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.imagery.credits import attributions, citations
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.products import PRODUCTS
@@ -92,11 +93,11 @@ def build_report(
     return render(
         "fusion_assets.systems.ndvi",
         **{key: value for key, value in asdict(subject).items() if key != "requests"},
-        dates=filled.sizes["time"],
+        dates=number_of(filled.sizes["time"], "date"),
         pictures=pictures.before_and_after(clear, filled, true_colour),
         fields=pictures.draw_fields(clear, filled),
         errors=pictures.draw_errors(evaluation, subject.method),
-        scenes=scenes,
+        scenes=number_of(scenes, "clear scene"),
         few_scenes=scenes < FEW_SCENES,
         against=worse_than_interpolation(evaluation, subject.method),
         tables=[*error_tables(evaluation, subject.method), sources_table(subject, clear, backscatter)],
@@ -141,7 +142,8 @@ def sources_table(subject: Subject, clear: xr.Dataset, backscatter: xr.Dataset |
     for request, series in zip(subject.requests, (clear, backscatter), strict=False):
         first, last = request.window
         days = 0 if series is None else series.sizes["time"]
-        text = f"{', '.join(request.collections)}; {first} to {last}; {days} dates; recipe {request.recipe_digest}"
+        dates, recipe = number_of(days, "date"), f"recipe {request.recipe_digest}"
+        text = f"{', '.join(request.collections)}; {first} to {last}; {dates}; {recipe}"
         if request.recipe.mask.kind == "classes":
             text += f"; clear are the classes {', '.join(map(str, request.recipe.mask.values))}"
         rows.append((PRODUCTS[request.product].title, text))

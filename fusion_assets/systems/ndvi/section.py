@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, StrictInt, field_validator
 
 from fusion_assets.errors import FusionError
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.study import Study
 from fusion_assets.study.checks import MOST_PIXELS, asset_problems, mask_problems, products_for
 from fusion_assets.study.mistakes import Problem, shown, wrong
@@ -158,7 +158,7 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
         if grid.height * grid.width > MOST_PIXELS:
             yield Problem(
                 f"regions[{index}]",
-                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {grid.height} x {grid.width} pixels",
+                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {rows_and_columns(*grid.shape)}",
                 f"at most {MOST_PIXELS} pixels",
                 "raise ndvi.resolution (metres), or split the region",
             )

@@ -22,6 +22,7 @@ from fusion_assets.storage.root import Storage
 from fusion_assets_tests.imagery.archives import noise, small_request, write_tif
 from fusion_assets_tests.imagery.landsat_scenes import BANDS, landsat_request, name_of, real_pixels
 from fusion_assets_tests.imagery.landsat_scenes import GRID as LANDSAT_GRID
+from fusion_assets_tests.stac_documents import check_stac
 
 _LIGHTS = "VNL_v21_npp_{year}_global_vcmslcfg_c202205302300.{layer}.dat.tif"
 _BUILT = "GHS_BUILT_S_E2020_GLOBE_R2023A_54009_100_V1_0_R4_C19.tif"
@@ -109,6 +110,8 @@ def test_catalogs_hold_several_products_and_can_be_moved(tmp_path):
     add_files("viirs_annual", [_lights(tmp_path / "all")], catalog)
     add_files("ghsl_built_surface", [_built(tmp_path / "all")], catalog)
     (tmp_path / "all").rename(tmp_path / "moved")
+    for path in (tmp_path / "moved").rglob("*.json"):
+        check_stac(json.loads(path.read_text()))
     items = list(pystac.Catalog.from_file(str(tmp_path / "moved" / "catalog.json")).get_items(recursive=True))
     assert sorted(item.collection_id for item in items) == ["ghsl-built-surface", "viirs-dnb-annual"]
     for item in items:

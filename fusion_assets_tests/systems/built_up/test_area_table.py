@@ -191,7 +191,7 @@ def test_the_command_line_exports(stored, tmp_path, monkeypatch, capsys):
     for key, value in {"STUDY": str(file), "ARCHIVE": stored[1].archive, "STORAGE": stored[1].storage}.items():
         monkeypatch.setenv(f"FUSION_{key}", value)
     assert cli.main(["export", str(tmp_path / "a.csv"), "--region", "west", "--years", "2016-2017"]) == 0
-    assert "2 rows, 1 regions" in capsys.readouterr().out
+    assert "2 rows, 1 region" in capsys.readouterr().out
     assert cli.main(["export", str(tmp_path / "a.csv")]) == 1
     assert "--force" in capsys.readouterr().err
 

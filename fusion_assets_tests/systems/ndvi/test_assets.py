@@ -142,6 +142,8 @@ def test_everything_stored_says_that_its_imagery_is_simulated(run):
         assert shown.startswith("SYNTHETIC: here|2016")
     assert run.managers["documents"].stored_facts(Artifact("ndvi_model", "here", "2016"))["synthetic"] == "yes"
     assert run.managers["tables"].stored_facts(Artifact("ndvi_evaluation", "here", "2016"))["synthetic"] == "yes"
+    for asset in ("ndvi_model", "ndvi_evaluation"):
+        assert run.result.asset_materializations_for_node(asset)[0].metadata["synthetic"].value == "yes"
     assert "<strong>Synthetic.</strong>" in (storage / "ndvi_report" / "here" / "2016.html").read_text()
 
 

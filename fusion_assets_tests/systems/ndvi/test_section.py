@@ -3,7 +3,12 @@
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.settings import Settings
+from fusion_assets.storage.documents import to_json
+from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import MARK, is_marked
 from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS
+from fusion_assets.systems.ndvi.imagery_requests import facts_of
 from fusion_assets.systems.ndvi.section import METHODS, grid_of, years_of
 from fusion_assets_tests.whole_studies import study_of
 
@@ -33,6 +38,18 @@ def test_a_study_without_the_section_has_none_of_it_and_the_same_digests():
     assert plain.ndvi is None and years_of(plain) == ()
     assert plain.digest() == study(resolution=10).digest()
     assert study().digest("ndvi") != study(resolution=10).digest("ndvi")
+
+
+def test_what_is_learnt_from_a_simulated_series_says_so_whatever_service_gave_it(tmp_path):
+    made, settings = study(), Settings(study="small", storage=str(tmp_path), engine="sentinel_hub")
+    storage, path = Storage(str(tmp_path)), f"{tmp_path}/ndvi_clear/here/2016.json"
+    for content, simulated in ((None, False), (b"{", False), (to_json({}, {}), False), (to_json({}, MARK), True)):
+        if content is not None:
+            storage.write_bytes(content, path)
+        for asset in ("ndvi_model", "ndvi_evaluation"):
+            assert is_marked(facts_of(made, settings, asset, "here", 2016)) is simulated
+        # What is made of it now is not told by what lies there from before.
+        assert not is_marked(facts_of(made, settings, "ndvi_clear", "here", 2016))
 
 
 def test_studies_with_the_same_sections_have_one_model():

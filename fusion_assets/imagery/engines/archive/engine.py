@@ -14,6 +14,7 @@ from typing import Any
 import pystac
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.acquisitions import acquisitions, gathered, newest_processing
 from fusion_assets.imagery.compositing.composite import composite
@@ -187,8 +188,8 @@ class ArchiveEngine:
         missing = sorted(wanted - set(scenes))
         if missing:
             raise FusionError(
-                f"{len(missing)} scenes of {_partition(export.request)} are no longer in "
-                f"{public_url(export.request.archive)}: {', '.join(missing[:5])}",
+                f"{public_url(export.request.archive)} no longer has {number_of(len(missing), 'scene')} of "
+                f"{_partition(export.request)}: {', '.join(missing[:5])}",
                 "the scenes that were there when the export was submitted",
                 f"materialize the export of {_partition(export.request)} again, then {export.request.asset}",
             )

@@ -16,6 +16,7 @@ import shapely
 from pystac.stac_io import DefaultStacIO
 from shapely.geometry.base import BaseGeometry
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.archive.documents import parsed, read_file
 from fusion_assets.imagery.engines.archive.doubles import one_each
@@ -177,7 +178,7 @@ def _signed(items: list[pystac.Item], limits: Limits) -> list[pystac.Item]:
     except Exception as error:
         kind = Unreachable if passing(error) else FusionError
         problem = kind(
-            f"the Planetary Computer gave no signature for {len(items)} items ({type(error).__name__})",
+            f"the Planetary Computer gave no signature for {number_of(len(items), 'item')} ({type(error).__name__})",
             "a signature for each",
             "try again later; `fusion doctor` tests the connection",
         )

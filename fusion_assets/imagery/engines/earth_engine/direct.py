@@ -16,7 +16,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
 from fusion_assets.imagery.engines.services import Undocumented
@@ -110,7 +110,7 @@ def fetch_image(image: Any, bands: Sequence[str], window: Grid, connection: Conn
         "crsCode" if window.crs.startswith("EPSG:") else "crsWkt": crs_text(window),
     }
     request = {"expression": image, "fileFormat": "NPY", "grid": grid}
-    about = f"fetching {what}, {window.height} x {window.width} pixels at {c:g}, {f:g}"
+    about = f"fetching {what}, {rows_and_columns(*window.shape)} at {c:g}, {f:g}"
     answer: Callable[[], Any] = functools.partial(ee.data.computePixels, request)
     content = connection.ask(answer, about)
     layers = read(lambda: _layers(content, bands, window), about)

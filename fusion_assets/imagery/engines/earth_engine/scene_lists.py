@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import normal_crs
 from fusion_assets.imagery.acquisitions import acquisitions, newest_processing
@@ -167,7 +168,7 @@ def list_scenes(request: ExportRequest, connection: Connection) -> tuple[str, li
     lacking, masked = _check_bands(request, name, kept)
     scenes, flags = newest_processing([_scene(row, name, lacking.get(row["index"])) for row in kept])
     if not masked and product.unmasked_nodata is not None:
-        without = f"{len(scenes)} images of {names}: no band says where there was a clear observation"
+        without = f"{number_of(len(scenes), 'image')} of {names}: no band says where there was a clear observation"
         flags.append(f"{without}; pixels of exactly {product.unmasked_nodata:g} count as not observed")
     return name, scenes, masked, tuple(flags)
 

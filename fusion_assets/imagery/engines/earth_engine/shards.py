@@ -19,6 +19,7 @@ import rasterio
 import xarray as xr
 from rasterio.windows import Window
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import normal_crs
 from fusion_assets.grids.grid import Grid
@@ -82,7 +83,8 @@ def find_shards(folder: str, prefix: str, grid: Grid, bands: Sequence[str]) -> l
     covered = sum(shard.height * shard.width for shard in shards)
     if covered != grid.height * grid.width or len({(s.row, s.col) for s in shards}) != len(shards):
         missing = 1 - covered / (grid.height * grid.width)
-        raise _problem(f"the {len(shards)} files {public_url(url)}*.tif leave {missing:.1%} of the grid uncovered")
+        held = number_of(len(shards), "file")
+        raise _problem(f"{missing:.1%} of the grid is left uncovered by {held} {public_url(url)}*.tif")
     return shards
 
 

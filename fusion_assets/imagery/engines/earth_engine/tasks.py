@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.earth_engine.connection import Connection, read, status_of
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA, Plan, composite_image, crs_text
@@ -213,4 +214,5 @@ def check_queue(operations: list[dict[str, Any]], most: int | None, wait: bool =
     if waiting >= QUEUE_LIMIT:
         raise refusal(f"{waiting} tasks wait in this project's queue", f"fewer than {QUEUE_LIMIT}", remedy)
     if most is not None and mine >= most:
-        raise refusal(f"{mine} tasks of this project's studies wait or run", f"fewer than {most}", remedy)
+        ours = f"{number_of(mine, 'task')} of this project's studies"
+        raise refusal(f"{ours} waiting or running", f"fewer than {most}", remedy)

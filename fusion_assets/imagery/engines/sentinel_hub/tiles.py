@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rasterio.io import MemoryFile
 
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.imagery.compositing.tile import is_clear
 from fusion_assets.imagery.engines.sentinel_hub.connection import Connection, PartialAnswer
 from fusion_assets.imagery.engines.sentinel_hub.evalscripts import evalscript
@@ -70,7 +70,7 @@ def fetch(asking: Asking, scenes: Sequence[Scene], part: Grid) -> tuple[np.ndarr
     Raises:
         FusionError: names pass and place: refused, failing, or never whole.
     """
-    place = f"{part.height} x {part.width} pixels from x {part.transform.c:.0f}, y {part.transform.f:.0f}"
+    place = f"{rows_and_columns(*part.shape)} from x {part.transform.c:.0f}, y {part.transform.f:.0f}"
     about = f"{asking.recipe.title} of {scenes[0].start:%Y-%m-%d %H:%M} UTC, {place}"
     request = download_request(asking, scenes, part)
     count = len(asking.units) + 1
@@ -121,8 +121,8 @@ def decoded(content: bytes, part: Grid, count: int) -> np.ndarray:
             check_sizes(file, "the answer")
             size = file.count, file.height, file.width
             if size != (count, *part.shape):
-                expected = f"{count} of {part.height} x {part.width}"
-                raise PartialAnswer(f"{size[0]} bands of {size[1]} x {size[2]} pixels, not {expected}")
+                expected = f"{count} of {rows_and_columns(*part.shape)}"
+                raise PartialAnswer(f"{size[0]} bands of {rows_and_columns(*size[1:])}, not {expected}")
             if file.crs and not file.transform.almost_equals(part.transform, part.resolution * 1e-3):
                 raise PartialAnswer(f"pixels at {file.transform.c}, {file.transform.f}, not where they were asked for")
             return file.read(out_dtype=np.float32)

@@ -8,14 +8,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import draw_points, strata_of
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import open_raster
 from fusion_assets.storage.root import Storage
+from fusion_assets.storage.simulation import NOTICE, is_marked
 from fusion_assets.storage.stored_rasters import open_stored
 from fusion_assets.study import Study
+from fusion_assets.study.provenance import rests_on_simulation
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 
 FORMATS = (".csv", ".parquet")
@@ -55,14 +58,14 @@ def write_sample(
     if region is None and len(study.regions) > 1:
         names = ", ".join(each.name for each in study.regions)
         raise FusionError(f"study {study.name} has {len(study.regions)} regions", names, "choose one with --region")
-    name = study.region(region or study.regions[0].name).name
+    name = study.region_called(region or study.regions[0].name).name
     raster, source = _map(study, settings, name, map_path, year)
     grid = study.grid(name)
     if Grid.of(raster).digest != grid.digest or BUILT_UP not in raster:
         raise FusionError(
             f"{source} is not a map of region {name}: bands {', '.join(map(str, raster.data_vars))}, "
-            f"{raster.sizes['y']} x {raster.sizes['x']} pixels in {Grid.of(raster).crs}",
-            f"a band {BUILT_UP} on the region's grid: {grid.height} x {grid.width} pixels in {grid.crs}",
+            f"{rows_and_columns(*Grid.of(raster).shape)} in {Grid.of(raster).crs}",
+            f"a band {BUILT_UP} on the region's grid: {rows_and_columns(*grid.shape)} in {grid.crs}",
             "resample it, for example with gdalwarp, or name a stored map with --year",
         )
     values, inside = np.asarray(raster[BUILT_UP].values, np.float32), grid.inside(study.polygon(name))
@@ -74,10 +77,14 @@ def write_sample(
     sheet = places.loc[places.index.repeat(len(years))].reset_index(drop=True)
     sheet.insert(0, "region", name)
     sheet["year"] = list(years) * len(places)
-    sheet["label"], sheet["notes"] = pd.array([pd.NA] * len(sheet), "Int8"), ""
+    simulated = is_marked(raster.attrs) or rests_on_simulation(study, settings, name)
+    sheet["label"], sheet["notes"] = pd.array([pd.NA] * len(sheet), "Int8"), NOTICE if simulated else ""
     _write(sheet, target)
     counts = ", ".join(f"{count} {stratum}" for stratum, count in places["stratum"].value_counts(sort=False).items())
-    lines = [f"{output}: {len(places)} places ({counts}) in {len(years)} years, drawn from {source} with seed {seed}"]
+    drawn = f"{number_of(len(places), 'place')} ({counts}) in {number_of(len(years), 'year')}"
+    lines = [f"{output}: {drawn}, drawn from {source} with seed {seed}"]
+    if simulated:
+        lines.append(NOTICE)
     if unknown:
         share = f"{unknown} of the region's {inside.sum()} pixels ({unknown / inside.sum():.1%})"
         lines.append(f"{source} says nothing about {share}: they were drawn as `rest`, or as `near` close to built-up")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fusion_assets.reports.figures import drawn, new_figure, png
 from fusion_assets.reports.previews import data_uri
+from fusion_assets.systems.built_up.areas.trend_words import headline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,11 @@ def draw_trend(table: pd.DataFrame, place: str) -> bytes:
     if adjusted:
         axis.plot(year, table["mapped_km2"], "x", color="tab:red", label="mapped, not adjusted")
     axis.set_xticks(year, [str(y) for y in year])
-    axis.set_ylim(0, None)
+    # Markers at the edges stay whole, those of areas near 0 too.
+    axis.margins(x=0.1, y=0.1)
+    bottom, top = axis.get_ylim()
+    bottom = min(0, bottom)
+    axis.set_ylim(bottom, top + 0.05 * (top - bottom))
     axis.set_ylabel("built-up, km$^2$")
     axis.set_title(drawn(f"Built-up land, {place}", "Built-up land"), fontsize=10)
     axis.legend(fontsize=8, loc="lower left")
@@ -39,4 +44,4 @@ def trend_markdown(table: pd.DataFrame, document: dict[str, Any], place: str) ->
     """Statement and picture for the UI."""
     picture = data_uri(draw_trend(table, place))
     share = f"{table['share'].iloc[0]:.1%} of the region's area is valid in every year and is what is compared."
-    return f"{document['statement']}\n\n![area by year]({picture})\n\n{share}"
+    return f"{headline(document['statement'])}\n\n![area by year]({picture})\n\n{share}"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fusion_assets.evaluation.area_estimation import Estimate
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.systems.built_up.areas.measuring import Measured
 
+_RELATIVE = re.compile(r"^Relative to ([^,]+)(?:, .*?)?, (?=[\d.]+ km² are mapped)")
 GREW, SHRANK, CANNOT_TELL = "grew", "shrank", "cannot tell"
+
+
+def headline(statement: str) -> str:
+    """A stored statement as people read it first: what areas are relative to, without a catalog's words for units.
+
+    Args:
+        statement: of a trend.
+    """
+    return _RELATIVE.sub(r"By the labels that the maps were learnt from (\1), ", statement)
 
 
 def of_change(first: int, last: int, verdict: str, change: Estimate) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.blocks import FOLDS, lay_out
+from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.systems.built_up.features.labels import check_classes, source_cells
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def draw_samples(
         )
     if not (np.array_equal(stack.x, labels.x) and np.array_equal(stack.y, labels.y)):
         raise FusionError(
-            f"stack {stack.sizes['y']} x {stack.sizes['x']} and labels {labels.sizes['y']} x {labels.sizes['x']} "
+            f"stack of {rows_and_columns(stack.sizes['y'], stack.sizes['x'])} and labels of "
+            f"{rows_and_columns(labels.sizes['y'], labels.sizes['x'])} "
             "do not share their pixel centres",
             "both on the region's grid",
             "materialize both again with this study",

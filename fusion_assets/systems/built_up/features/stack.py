@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import xarray as xr
 
 from fusion_assets.errors import FusionError
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 
 
 def fuse(composites: Mapping[str, xr.Dataset], features: Sequence[str], grid: Grid) -> xr.Dataset:
@@ -42,4 +42,4 @@ def fuse(composites: Mapping[str, xr.Dataset], features: Sequence[str], grid: Gr
 
 def _described(grid: Grid) -> str:
     west, _, _, north = grid.bounds
-    return f"{grid.height} x {grid.width} pixels of {grid.resolution:g} in {grid.crs} from ({west:g}, {north:g})"
+    return f"{rows_and_columns(*grid.shape)} of {grid.resolution:g} m in {grid.crs} from ({west:g}, {north:g})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from fusion_assets.evaluation import drift
-from fusion_assets.grids.grid import Grid
+from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.imagery.credits import attributions, citations
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.reports import agreement_figures as agreement
@@ -23,6 +23,7 @@ from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 from fusion_assets.systems.built_up.areas import change_map
 from fusion_assets.systems.built_up.areas.trend_picture import draw_trend
+from fusion_assets.systems.built_up.areas.trend_words import headline
 from fusion_assets.systems.built_up.features.labels import BUILT_UP
 from fusion_assets.systems.built_up.report import alt_texts, maps, quality_tables, source_tables, tables, words
 
@@ -134,8 +135,8 @@ def build_report(subject: Subject, findings: Findings) -> str:
         cited=sources.citation(subject.title or subject.study, subject.region, subject.made, study),
         attributions=list(attributions((request.product, *request.window) for request in requests)),
         citations=list(citations(dict.fromkeys(request.product for request in requests))),
-        finding=document["statement"],
-        grid=f"{grid.height} x {grid.width} pixels of {grid.resolution:g} m, {grid.crs}",
+        finding=headline(document["statement"]),
+        grid=f"{rows_and_columns(*grid.shape)} of {grid.resolution:g} m pixels, {grid.crs}",
         width_km=f"{grid.width * grid.resolution / 1000:.3g}",
         layers=layers,
         legends=[layer.legend for layer in layers],
@@ -212,7 +213,7 @@ def _plots(
             alt_texts.of_precision_recall(metrics),
         ),
         (
-            "Where the map errs, out of fold.",
+            "Where the map errs, judged by models that did not see the place.",
             agreement.error_map_png(table, grid, "built-up"),
             alt_texts.of_errors(metrics),
         ),

@@ -33,10 +33,10 @@ _ERRORS = {
 def quality_tables(metrics: Mapping[str, Any], ablation: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
     """Scores beside their baselines, paired differences, errors by class, the truth, what each sensor contributes."""
     yield _scores_table("Agreement with the labels, with 95 % intervals", metrics)
-    yield _differences_table("Model minus baseline, paired, with 95 % intervals", metrics)
+    yield _differences_table("How much better the model is than each of the others, with 95 % intervals", metrics)
     counts = metrics["model"]["confusion"]
     yield table_of(
-        "Samples by class, out of fold",
+        "Samples by class, judged by models that did not see them",
         ("", "mapped not built-up", "mapped built-up"),
         (
             ("labelled not built-up", f"{counts['tn']:,}", f"{counts['fp']:,}"),
@@ -54,7 +54,7 @@ def quality_tables(metrics: Mapping[str, Any], ablation: Mapping[str, Any] | Non
 def transfer_tables(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A region mapped by what was learnt in the others."""
     yield _scores_table("Learnt from other regions only, with 95 % intervals", metrics)
-    yield _differences_table("Model minus baseline, learnt from other regions only, paired", metrics)
+    yield _differences_table("How much better that model is than each of the others, with 95 % intervals", metrics)
 
 
 def _scores_table(caption: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def _differences_table(caption: str, metrics: Mapping[str, Any]) -> dict[str, An
         (_FIGURES[figure], *(with_interval(differences.get(figure), signed=True) for differences in pairs))
         for figure in ("accuracy", "mcc", "average_precision")
     ]
-    return table_of(caption, ("", *(f"minus {_ANSWERS[other]}" for other in others)), rows, (1, 2, 3))
+    return table_of(caption, ("", *(f"than {_ANSWERS[other]}" for other in others)), rows, (1, 2, 3))
 
 
 def _errors_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,5 +105,5 @@ def _ablation_table(ablation: Mapping[str, Any]) -> dict[str, Any]:
         less = entry.get("minus_both", {})
         cells = [with_interval(entry["intervals"][figure]) for figure in figures]
         rows.append((name, *cells, *(with_interval(less.get(figure), signed=True) for figure in figures)))
-    columns = ("features", "MCC", "average precision", "MCC minus both", "average precision minus both")
+    columns = ("features", "MCC", "average precision", "MCC, less that of both", "average precision, less that of both")
     return table_of("What each sensor contributes, with 95 % intervals", columns, rows, (1, 2, 3, 4))

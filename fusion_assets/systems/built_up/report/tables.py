@@ -22,9 +22,10 @@ def trend_tables(table: pd.DataFrame, document: Mapping[str, Any]) -> Iterator[d
             value, low, high, mapped = square_kilometres(
                 *(change[name] for name in ("km2", "low", "high", "mapped_km2")), signed=True
             )
-            rows.append((f"{change['from']} to {change['to']}", value, f"{low} to {high}", mapped, change["verdict"]))
-        columns = ("from, to", "change", "95 % interval", "as mapped", "verdict")
-        yield table_of("Change of built-up area, km²", columns, rows, (1, 2, 3), (0,))
+            rows.append((f"{change['from']} to {change['to']}", change["verdict"], value, f"{low} to {high}", mapped))
+        # The verdict stands early: a phone shows the first columns without scrolling.
+        columns = ("from, to", "verdict", "change", "95 % interval", "as mapped")
+        yield table_of("Change of built-up area, km²", columns, rows, (2, 3, 4), (0,))
     if "reference" in document:
         yield _sample_table(document["reference"])
     yield from _agreement_table(document.get("agreement", {}))

@@ -109,8 +109,9 @@ def quality_notes(metrics: Mapping[str, Any], sensors: str) -> Iterator[str]:
     """
     gain = metrics["intervals"]["model_minus_baseline"]
     yield (
-        f"Every figure is out of fold: the {metrics['n']:,} samples are judged by models that saw neither their "
-        f"spatial block nor a buffer around it. Intervals (95 %) come from resampling the {metrics['blocks']} blocks."
+        f"Every figure comes from places that were not learnt from: the {metrics['n']:,} samples are judged by models "
+        f"that saw neither their spatial block nor a buffer around it. Intervals (95 %) "
+        f"come from resampling the {metrics['blocks']} blocks."
     )
     share = metrics["intervals"]["prevalence"]
     yield (
@@ -145,7 +146,7 @@ def transfer_notes(metrics: Mapping[str, Any]) -> Iterator[str]:
     if cost:
         parts = (("mcc", "MCC"), ("average_precision", "average precision"))
         differences = ", ".join(f"{title} {with_interval(cost[name], signed=True)}" for name, title in parts)
-        yield f"Minus the model that learnt from other blocks of this region: {differences}."
+        yield f"Compared with the model that learnt from other blocks of this region: {differences}."
 
 
 def year_notes() -> str:

@@ -175,6 +175,7 @@ def _ndvi_model(site: Site) -> dg.AssetsDefinition:
         fitted = ESTIMATORS[use.method].fit(series, sample=use.sample)
         document = {"method": use.method, "pixels": series.pixels, "estimator": packed(fitted.to_dict())}
         metadata = {"method": use.method, "pixels": document["pixels"], "radar_dates": len(series.radar_time)}
+        metadata |= MARK if is_marked(inputs[requests.CLEAR].attrs) else {}
         return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
 
     return ndvi_model
@@ -252,7 +253,9 @@ def _ndvi_evaluation(site: Site) -> dg.AssetsDefinition:
             )
         version = digest(table.to_dict("records"))
         shown = "\n".join(f"    {line}" for line in table.round(3).to_string(index=False).splitlines())
-        yield dg.Output(table, data_version=dg.DataVersion(version), metadata={"table": dg.MetadataValue.md(shown)})
+        metadata: dict[str, Any] = {"table": dg.MetadataValue.md(shown)}
+        metadata |= MARK if is_marked(inputs[requests.CLEAR].attrs) else {}
+        yield dg.Output(table, data_version=dg.DataVersion(version), metadata=metadata)
         yield no_worse_result(worse_than_interpolation(table, requests.use_of(study).method))
 
     return ndvi_evaluation

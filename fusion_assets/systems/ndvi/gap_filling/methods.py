@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.systems.ndvi.gap_filling.forest import Forest, grow
 from fusion_assets.systems.ndvi.gap_filling.intervals import remoteness
@@ -236,7 +237,7 @@ def _require_radar(bands: np.ndarray, gaps: Gaps) -> None:
     near = np.unique(gaps.scene[np.isfinite(bands).all(axis=1)])
     if len(near) < 2 or len(np.unique(gaps.fold[np.isin(gaps.scene, near)])) < 2:
         raise FusionError(
-            f"{len(near)} clear Sentinel-2 scenes have a Sentinel-1 pass within {REACH} days",
+            f"{number_of(len(near), 'clear Sentinel-2 scene')} with a Sentinel-1 pass within {REACH} days",
             "several: this estimator rests on radar alone",
             "choose an estimator that works without radar (fused, interpolation, whittaker), or a year with Sentinel-1",
         )

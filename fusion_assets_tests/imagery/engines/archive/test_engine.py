@@ -123,7 +123,7 @@ def test_no_scenes_is_an_error_that_names_place_and_time(engine, season, changes
 def test_scenes_that_have_gone_are_named(engine, season, tmp_path):
     export = engine.submit(small_request(season[0]))
     small_season(tmp_path, days=3)
-    with pytest.raises(FusionError, match=r"1 scenes .* no longer .*: s3"):
+    with pytest.raises(FusionError, match=r"no longer has 1 scene of .*: s3"):
         engine.collect(export)
 
 

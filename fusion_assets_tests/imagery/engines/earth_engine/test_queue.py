@@ -35,12 +35,12 @@ def engine_for(service, folder, **options):
 def test_a_full_queue_stops_or_is_waited_for_as_the_study_says(demo, tmp_path):
     service, (first, second) = demo
     engine_for(service, tmp_path).submit(first)
-    with pytest.raises(FusionError, match=r"1 tasks .* wait or run") as caught:
+    with pytest.raises(FusionError, match=r"1 task .* waiting or running") as caught:
         engine_for(service, tmp_path, most_tasks=1, when_full="stop").submit(second)
     assert not isinstance(caught.value, QueueFull)
     waiting, told = engine_for(service, tmp_path, most_tasks=1, when_full="wait"), []
     export = submit_when_possible(waiting, second, 3600, told.append, sleep=lambda _: service.advance(15))
-    assert export.state == "PENDING" and len(told) == 2 and "1 tasks" in told[0]
+    assert export.state == "PENDING" and len(told) == 2 and "1 task " in told[0]
 
 
 def test_waiting_for_the_queue_has_an_end(demo, tmp_path):

@@ -70,7 +70,7 @@ def test_several_shards_make_one_raster(demo, tmp_path, monkeypatch):
     names = service.buckets.names("exports", tmp_path.name)
     assert len(names) == 9
     service.buckets.delete("exports", names[4])
-    with pytest.raises(FusionError, match=r"8 files .* leave 17.4% of the grid uncovered"):
+    with pytest.raises(FusionError, match=r"17.4% of the grid is left uncovered by 8 files"):
         made.collect(export)
 
 
@@ -160,7 +160,7 @@ def test_waiting_is_polite_and_ends(demo, tmp_path):
     made = engine_for(service, tmp_path)
     export = made.submit(demo_request(catalog, "viirs_monthly", 4))
     pauses, seen = [], []
-    with pytest.raises(FusionError, match=r"1 exports have not finished after 10 s: a_composite demo\|2015"):
+    with pytest.raises(FusionError, match=r"1 export not finished after 10 s: a_composite demo\|2015"):
         wait_for(made, [export], 10, lambda exports, waited: seen.append(exports[0].state), pauses.append)
     assert sum(pauses) == 10 and set(seen) == {"PENDING"}
     (done,) = wait_for(made, [export], 100, sleep=service.advance)
@@ -171,7 +171,7 @@ def test_the_queue_is_looked_at_before_another_task_is_started(demo, tmp_path):
     catalog, service = demo
     made = engine_for(service, tmp_path, most_tasks=1)
     made.submit(demo_request(catalog, "viirs_monthly", 4))
-    with pytest.raises(FusionError, match=r"(?s)1 tasks of this project's studies wait or run.*fewer than 1"):
+    with pytest.raises(FusionError, match=r"(?s)1 task of this project's studies waiting or running.*fewer than 1"):
         made.submit(demo_request(catalog, "sentinel2_l1c", 4))
     service.control({"action": "add_operations", "count": tasks.QUEUE_LIMIT - 1, "description": "foreign"})
     with pytest.raises(FusionError, match="3000 tasks wait in this project's queue"):

@@ -351,7 +351,7 @@ def test_failures_of_server_and_network_are_survived_or_named(service, endpoint,
     rule.times = None
     error = failing(call)
     assert service.requests[endpoint] - before == 3 + Pace().retries.attempts
-    assert "2018-07-01" in error and ("20 x 24 pixels from x 500000, y 5600000" in error or endpoint == "search")
+    assert "2018-07-01" in error and ("20 rows x 24 columns from x 500000, y 5600000" in error or endpoint == "search")
     with pytest.raises(Unreachable):
         call()
 
@@ -365,7 +365,7 @@ def test_answers_that_are_not_whole_are_asked_for_again_then_named(archive, serv
     assert service.requests["process"] == 4 + 2
     rule.times = None
     error = failing(lambda: whole.isel(y=slice(12, 20), x=slice(12, 24)).compute())
-    assert "Sentinel-2 L2A of 2018-07-01 10:50 UTC, 8 x 12 pixels from x 500120, y 5599880" in error
+    assert "Sentinel-2 L2A of 2018-07-01 10:50 UTC, 8 rows x 12 columns from x 500120, y 5599880" in error
     assert "not whole, 3 times over" in error and service.requests["process"] == 6 + 3
 
 

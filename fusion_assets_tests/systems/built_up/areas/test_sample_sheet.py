@@ -1,5 +1,7 @@
 """`fusion sample`: a table that stands for the whole region, and what is refused before anything is written."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,6 +47,19 @@ def test_a_whole_map_says_nothing_of_holes_and_the_same_seed_draws_the_same(stor
         drawn.append(pd.read_csv(tmp_path / name))
     assert drawn[0].equals(drawn[1]) and not drawn[0].equals(drawn[2])
     assert np.isin(YEARS, drawn[0]["year"]).all()
+
+
+@pytest.mark.parametrize("name", ["points.csv", "points.parquet"])
+def test_places_of_a_simulated_map_say_so(stored, tmp_path, name):
+    study, settings = stored
+    archive = tmp_path / "archive" / "catalog.json"
+    archive.parent.mkdir()
+    (archive.parent / "demo.json").write_text('{"synthetic": true}')
+    for where, simulated in ((settings, False), (dataclasses.replace(settings, archive=str(archive)), True)):
+        said = write_sample(study, where, str(tmp_path / f"{simulated}_{name}"), year=2017, points=300)
+        assert ("SYNTHETIC" in said) is simulated
+        table = (pd.read_csv if name.endswith("csv") else pd.read_parquet)(tmp_path / f"{simulated}_{name}")
+        assert all(("SYNTHETIC" in str(note)) is simulated for note in table["notes"])
 
 
 @pytest.mark.parametrize(

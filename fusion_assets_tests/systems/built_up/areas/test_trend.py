@@ -16,7 +16,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.systems.built_up.areas.measuring import measure
 from fusion_assets.systems.built_up.areas.trend import ADJUSTED, MAPPED, built_up_trend
 from fusion_assets.systems.built_up.areas.trend_picture import trend_markdown
-from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL, of_change
+from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL, headline, of_change
 
 GRID = Grid("EPSG:32645", Affine(1000, 0, 460_000, 0, -1000, 3_000_000), 80, 80)
 YEARS = (2016, 2017, 2018, 2019)
@@ -113,6 +113,10 @@ def test_without_a_reference_sample_there_is_no_interval_and_the_words_say_so():
     assert (table["low"] < table["area_km2"]).all() and (table["area_km2"] < table["high"]).all()
     assert "elative to GHSL P2016" in document["statement"] and "cannot tell" in document["statement"]
     assert "95 %" not in document["statement"]
+    assert headline(document["statement"]).startswith("By the labels that the maps were learnt from (GHSL P2016), ")
+    for title in ("GHSL built-up surface R2023A, square metres a cell", "GHSL grid (SMOD), 1 km, codes 0 to 3"):
+        told = headline(document["statement"].replace("GHSL P2016", title))
+        assert told == headline(document["statement"]).replace("GHSL P2016", title.split(",")[0])
     assert "data:image/png;base64," in trend_markdown(table, document, "here")
 
 

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, matthews_corrcoef
 from fusion_assets.evaluation.area_estimation import estimated_total
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.reports import map_layers
+from fusion_assets.systems.built_up.areas.trend_words import headline
 from fusion_assets.systems.built_up.report import CHANGE_COLOURS, MOST_BYTES, build_report, maps, words
 from fusion_assets_tests.imagery.archives import small_request
 from fusion_assets_tests.systems.built_up.report_cases import (
@@ -101,7 +102,7 @@ def test_areas_and_scores_are_those_that_are_stored(text, found):
     metrics = found.evaluation[1]
     for cell, key in zip(tables[LABELS]["MCC"], ("model", "baseline", "baseline_at_half", "majority"), strict=True):
         assert numbers(cell) == pytest.approx(ends(metrics["intervals"][key]["mcc"]), abs=6e-4)
-    assert document["statement"].split(".")[0][:40] in text
+    assert str(escape(headline(document["statement"]))) in text and "40 rows x 40 columns of 100 m pixels" in text
     assert "section above" not in text and "without a reference sample" in text
     assert "op1" in text and "&lt;b&gt;scene" in text
 
@@ -276,6 +277,13 @@ def test_maps_worse_than_a_blank_one_do_not_open_with_their_area(everything):
     assert "Do not use these maps as they are." in text and 'class="finding"' not in text
     statement = str(escape(everything.trend[1]["statement"]))
     assert text.index("Do not use these maps") < text.index('<h2 id="trend">') < text.index(statement)
+
+
+def test_the_verdict_on_a_change_stands_where_a_phone_shows_it(everything, page):
+    changes = page.tables["Change of built-up area, km²"]
+    for change in everything.trend[1]["changes"]:
+        verdict, value, *_ = changes[f"{change['from']} to {change['to']}"]
+        assert verdict == change["verdict"] and numbers(value) == pytest.approx([change["km2"]], abs=0.51)
 
 
 def test_a_page_can_be_handed_on(everything):
