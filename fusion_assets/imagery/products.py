@@ -68,6 +68,7 @@ _SURFACE_TEMPERATURE = OtherBand(
 )
 _VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
 _RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
+_COVERAGE = OtherBand("cf_cvg", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", (0, 1e5), unit="count")
 _POLARISATIONS = ("VV", "VH")
 _CLOUD_FREE_COVERAGE = Mask("positive", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", optional=True)
 _QA60_GAP = (
@@ -204,6 +205,7 @@ PRODUCTS: dict[str, Product] = {
         unit="nW/cm2/sr",
         resolution=463.83,
         resampling="bilinear",
+        more_bands=(_COVERAGE,),
         source="https://eogdata.mines.edu/products/vnl/",
     ),
     "viirs_annual": Product(
@@ -218,6 +220,7 @@ PRODUCTS: dict[str, Product] = {
         resolution=463.83,
         resampling="bilinear",
         season="any",
+        more_bands=(_COVERAGE,),
         source="https://eogdata.mines.edu/products/vnl/",
     ),
     "ghsl_smod_p2016": Product(

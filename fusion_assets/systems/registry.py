@@ -2,7 +2,8 @@
 
 from fusion_assets.systems.built_up.system import BUILT_UP
 from fusion_assets.systems.ndvi.system import NDVI
+from fusion_assets.systems.night_radiance.system import NIGHT_RADIANCE
 
-SYSTEMS = (BUILT_UP, NDVI)
+SYSTEMS = (BUILT_UP, NDVI, NIGHT_RADIANCE)
 MAIN = BUILT_UP
 """The system that `fusion demo` shows."""

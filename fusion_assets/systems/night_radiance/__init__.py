@@ -1,0 +1,1 @@
+"""Night radiance at high resolution: what belongs to this system alone."""

@@ -1,0 +1,1 @@
+"""The assets and checks of night radiance, as Dagster sees them."""

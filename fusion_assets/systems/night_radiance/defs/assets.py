@@ -1,0 +1,341 @@
+"""The assets of night radiance, from imagery and lights to the fine map."""
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.protocol import Export, digest
+from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
+from fusion_assets.orchestration.automation import automatic
+from fusion_assets.orchestration.composites import write_composite
+from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset, realise_series
+from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.partitions import EVERY_REGION, region_and_year, regions_by_years
+from fusion_assets.orchestration.resources import EngineResource
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster, RasterFile, Table
+from fusion_assets.storage.simulation import MARK, are_simulated, is_marked
+from fusion_assets.study.provenance import export_tags, study_tags
+from fusion_assets.systems.night_radiance import imagery_requests as requests
+from fusion_assets.systems.night_radiance import section, versions
+from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from fusion_assets.systems.night_radiance.examples import Place
+
+LAST = {EVERY_REGION: "true"}
+
+
+def night_radiance_assets(site: Site) -> list[dg.AssetsDefinition]:
+    """All assets of this system."""
+    return [
+        *_optics(site),
+        _radiance_cells(site),
+        _radiance_evaluation(site),
+        _radiance_model(site),
+        _radiance_map(site),
+    ]
+
+
+def years_of(site: Site) -> dg.MultiPartitionsDefinition:
+    """Partitions of what every region has."""
+    return regions_by_years([region.name for region in site.study.regions], section.years_of(site.study))
+
+
+def lead_of(site: Site) -> str:
+    """Region that what is learnt from all places stands under: the first of them."""
+    return section.places_of(site.study)[0]
+
+
+def _learnt_years(site: Site) -> dg.MultiPartitionsDefinition:
+    return regions_by_years([lead_of(site)], section.years_of(site.study))
+
+
+def _same_year(site: Site, regions: Collection[str]) -> dg.PartitionMapping:
+    """From what one region has of a year to what these regions have of it."""
+    return dg.MultiPartitionMapping(
+        {
+            "region": dg.DimensionPartitionMapping("region", dg.SpecificPartitionsPartitionMapping(sorted(regions))),
+            "year": dg.DimensionPartitionMapping("year", dg.IdentityPartitionMapping()),
+        }
+    )
+
+
+def _optics(site: Site) -> list[dg.AssetsDefinition]:
+    study, settings, use = site.study, site.settings, section.use_of(site.study).optics
+
+    def request(region: str, year: int) -> Any:
+        return requests.optics_request(study, settings, region, year)
+
+    code = digest([study.digest("night_radiance"), product_facts(use.recipe), RECIPE_VERSION, requests.VERSION])
+
+    def write(pixels: Raster, export: Export, left_out: list[str]) -> RasterFile:
+        region, year = export.request.region, export.request.year
+        facts = site.facts(requests.OPTICS, region, str(year))
+        return write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
+
+    common: dict[str, Any] = {
+        "request": request,
+        "partitions": years_of(site),
+        "code": code,
+        "tags": {"product": use.product},
+    }
+    return [
+        export_asset(
+            site,
+            requests.OPTICS_EXPORT,
+            description="Ticket for one year of **day imagery** over a region: which scenes the engine found.",
+            **common,
+        ),
+        pixel_asset(
+            site,
+            requests.OPTICS,
+            requests.OPTICS_EXPORT,
+            write=write,
+            description="**Day imagery** of one year, cloud-free: median over time of clear observations on the fine "
+            "grid, with `observation_count`. Reflectance, and kelvin of the surface where the product has it.",
+            **common,
+        ),
+    ]
+
+
+def _radiance_cells(site: Site) -> dg.AssetsDefinition:
+    study, settings = site.study, site.settings
+
+    @site.asset(
+        "rasters",
+        years_of(site),
+        [versions.CELLS, study.digest("night_radiance"), requests.VERSION],
+        pool="imagery",
+    )
+    def radiance_cells(
+        context: dg.AssetExecutionContext, engine: EngineResource, region: str, year: int
+    ) -> dg.Output[RasterFile]:
+        """**Night lights on the product's own cells** of 15 arc seconds: the mean of a year, weighted by observations.
+
+        Negative radiance is kept: the product's correction for airglow goes below zero where nothing shines. Unit:
+        nW/cm2/sr; `cf_cvg` counts cloud-free observations, `deviation` is the scatter of the year's composites.
+        """
+        from fusion_assets.storage.raster_writing import write_raster
+        from fusion_assets.systems.night_radiance.cells import background, yearly
+
+        client = engine.client()
+        engine.connect_dask()
+        request = requests.cells_request(study, settings, region, year)
+        units = {requests.LIGHTS: "nW/cm2/sr", requests.COVERAGE: "count", "deviation": "nW/cm2/sr"}
+
+        def make(left_out: Collection[str]) -> tuple[RasterFile, tuple[float, float], int]:
+            series = client.series(request, without=left_out).compute()
+            bands = yearly(series, requests.LIGHTS, requests.COVERAGE)
+            _check_radiance(bands[requests.LIGHTS], region, year)
+            scenes = list(map(str, series["scenes"].values)) if "scenes" in series.coords else []
+            tags = study_tags(study, region=region, year=year, scene_count=series.sizes["time"])
+            tags |= site.facts(requests.CELLS, region, str(year)) | (MARK if are_simulated(scenes) else {})
+            level = background(bands[requests.LIGHTS])
+            raster = request.grid.dataset(bands)
+            return write_raster(raster, nodata=float("nan"), tags=tags, units=units), level, series.sizes["time"]
+
+        (raster, (level, noise), count), sources = realise_series(
+            client, request, make, study.max_unreadable_share, context.log.warning
+        )
+        metadata = {"composites": count, "background": level, "noise": noise}
+        return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata={**readable(metadata), **sources})
+
+    return radiance_cells
+
+
+def _check_radiance(radiance: "np.ndarray", region: str, year: int) -> None:
+    """Refuse cells that are in another unit, or hold nothing."""
+    import numpy as np
+
+    known = radiance[np.isfinite(radiance)]
+    if not known.size:
+        raise FusionError(
+            f"no cell of {region} {year} was observed", "lights in most cells", "lower min_coverage, or see the catalog"
+        )
+    # W/m2/sr is a hundred thousandth of it; the product ranges from -1.5 to some hundred thousand.
+    if known.min() < -10 or known.max() > 1e6 or 0 < known.max() < 1e-2:
+        raise FusionError(
+            f"lights of {region} {year} range from {known.min():g} to {known.max():g}",
+            "radiance in nW/cm2/sr, from -1.5 on, with something above 0.01",
+            "convert the files to nW/cm2/sr, or correct the scale in their catalog",
+        )
+
+
+def _learnt(site: Site) -> dict[str, dg.AssetIn]:
+    mapping = _same_year(site, section.places_of(site.study))
+    return {name: dg.AssetIn(partition_mapping=mapping) for name in (requests.CELLS, requests.OPTICS)}
+
+
+def _places(site: Site, cells: Mapping[str, Raster], optics: Mapping[str, Raster]) -> "list[Place]":
+    from fusion_assets.systems.night_radiance.guides import guides_of
+    from fusion_assets.systems.night_radiance.mapping import place_of
+
+    bands = _bands(site)
+    found = []
+    for key in sorted(cells, key=lambda key: section.places_of(site.study).index(region_and_year(key)[0])):
+        region, lights = region_and_year(key)[0], cells[key]
+        guides = guides_of(optics[key].compute(), bands)
+        fine, lattice = section.grid_of(site.study, region), requests.cells_around(section.grid_of(site.study, region))
+        found.append(place_of(region, lattice, lights[requests.LIGHTS].values, guides, fine))
+    return found
+
+
+def _bands(site: Site) -> tuple[str, ...]:
+    use = section.use_of(site.study).optics
+    return tuple(use.bands or use.recipe.band_names)
+
+
+def _radiance_evaluation(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+
+    @site.asset(
+        "tables",
+        _learnt_years(site),
+        [versions.EVALUATION, study.digest("night_radiance")],
+        ins=_learnt(site),
+        tags=LAST,
+        automation_condition=automatic(),
+    )
+    def radiance_evaluation(
+        context: dg.AssetExecutionContext, radiance_cells: dict[str, Raster], landsat_composite: dict[str, Raster]
+    ) -> dg.Output[tuple[Table, dict]]:
+        """How well **every method finds the product's own cells again** from cells four times as coarse.
+
+        Each region is predicted by methods that have learnt from the others. Most of what is gained over interpolation
+        is gained by deblurring, without any day imagery: that row stands beside the others. Figures speak of 463 m; of
+        finer pixels they tell only as far as scales are alike. Stands under the first region that is learnt from.
+        """
+        import numpy as np
+
+        from fusion_assets.systems.night_radiance import evaluation
+
+        places = _places(site, radiance_cells, landsat_composite)
+        use = section.use_of(study)
+        rounds = use.rounds or evaluation.chosen_rounds(places)
+        folds = {place.name: np.full(place.radiance.shape, index) for index, place in enumerate(places)}
+        found = evaluation.out_of_fold(places, folds, rounds, told=context.log.info, stress=True)
+        table = evaluation.table_of(found)
+        wald = table[table["sensor"] == "wald"]
+        method, why = evaluation.choice(wald)
+        if use.method != "auto":
+            method, why = use.method, "the study says so"
+        wald_figures = evaluation.figures(wald)
+        document = {
+            "method": method,
+            "why": why,
+            "rounds": rounds,
+            "wald": wald_figures,
+            "sensors": {name: evaluation.figures(table[table["sensor"] == name]) for name in evaluation.STRESS},
+            "spread": {name: evaluation.spread_of(found["wald"], name) for name in found["wald"][0].answers},
+        }
+        scores = wald_figures["methods"]
+        shown = {name: entry["rmse"]["value"] for name, entry in scores.items()}
+        return dg.Output(
+            (table, document),
+            data_version=dg.DataVersion(digest(document)),
+            metadata={
+                "method": method,
+                "why": why,
+                "rounds": rounds,
+                **readable({f"rmse_{k}": v for k, v in shown.items()}),
+            },
+        )
+
+    return radiance_evaluation
+
+
+def _radiance_model(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+
+    @site.asset(
+        "documents",
+        _learnt_years(site),
+        [versions.MODEL, versions.EVALUATION, study.digest("night_radiance")],
+        ins=_learnt(site),
+        tags=LAST,
+        automation_condition=automatic(),
+    )
+    def radiance_model(
+        radiance_cells: dict[str, Raster], landsat_composite: dict[str, Raster], radiance_evaluation: tuple[Table, dict]
+    ) -> dg.Output[dict]:
+        """The **method that won on held-out places**, fitted on all of them but the reserved ones."""
+        from fusion_assets.storage.documents import packed
+        from fusion_assets.systems.night_radiance.examples import examples_of
+        from fusion_assets.systems.night_radiance.methods import trees
+
+        places = _places(site, radiance_cells, landsat_composite)
+        chosen = radiance_evaluation[1]
+        document: dict[str, Any] = {
+            "method": chosen["method"],
+            "why": chosen["why"],
+            "rounds": chosen["rounds"],
+            "spread": chosen["spread"][chosen["method"]],
+            "places": [place.name for place in places],
+            "unit": "nW/cm2/sr",
+        }
+        if chosen["method"] == "trees":
+            examples = [each for place in places for each in examples_of(place, rounds=chosen["rounds"])]
+            document["trees"] = packed(trees.fit(examples).to_dict())
+        metadata = {"method": chosen["method"], "why": chosen["why"], "rounds": chosen["rounds"]}
+        return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
+
+    return radiance_model
+
+
+def _radiance_map(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+    to_lead = _same_year(site, [lead_of(site)])
+
+    @site.asset(
+        "rasters",
+        years_of(site),
+        [versions.MAP, versions.MODEL, study.digest("night_radiance")],
+        ins={requests.MODEL: dg.AssetIn(partition_mapping=to_lead)},
+        tags=LAST,
+        automation_condition=automatic(),
+        check_specs=map_check_specs(years_of(site)),
+    )
+    def radiance_map(
+        region: str, year: int, radiance_cells: Raster, landsat_composite: Raster, radiance_model: dict
+    ) -> Any:
+        """**Night radiance on fine pixels**, nW/cm2/sr: as much light as the product has, placed by day imagery.
+
+        `low` and `high` are the ends of its 90 % interval; `imagery_effect` is the logarithm of what day imagery
+        multiplied the deblurred lights by. Between the product's cells and these pixels nothing was measured.
+        """
+        from fusion_assets.storage.documents import unpacked
+        from fusion_assets.storage.json_objects import as_written
+        from fusion_assets.storage.raster_writing import write_raster
+        from fusion_assets.systems.night_radiance import mapping
+        from fusion_assets.systems.night_radiance.guides import guides_of
+
+        use, fine = section.use_of(study), section.grid_of(study, region)
+        with as_written(f"{requests.MODEL} of {year}", f"make it anew: fusion run --select {requests.MODEL}"):
+            model = dict(radiance_model)
+            if "trees" in model:
+                model["trees"] = unpacked(model["trees"])
+        guides = guides_of(landsat_composite.compute(), _bands(site))
+        lights = radiance_cells[requests.LIGHTS].values
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, model["rounds"])
+        bands = mapping.fine_map(task, model)
+        kept = mapping.conservation(task, bands["radiance"].astype(float))
+        tags = study_tags(study, region=region, year=year, method=model["method"], rounds=model["rounds"])
+        tags |= site.facts(requests.MAP, region, str(year)) | (MARK if is_marked(radiance_cells.attrs) else {})
+        units = {"radiance": "nW/cm2/sr", "low": "nW/cm2/sr", "high": "nW/cm2/sr", "imagery_effect": "1"}
+        raster = write_raster(
+            fine.dataset(bands), nodata=float("nan"), tags=tags, units=units, region=study.polygon(region)
+        )
+        metadata = {
+            "method": model["method"],
+            "rounds": model["rounds"],
+            **{f"difference_{k}": v for k, v in kept.items()},
+        }
+        yield dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=readable(metadata))
+        yield from map_check_results(kept, bands)
+
+    return radiance_map

@@ -1,0 +1,299 @@
+"""How well methods find the product's own cells again from cells four times as coarse, in places not learnt from.
+
+It says how well 1.85 km becomes 463 m. What it says of pixels finer than the product is an extrapolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusion_assets.errors import FusionError
+from fusion_assets.evaluation.bootstrap import Resamples, interval
+from fusion_assets.systems.night_radiance.examples import COPIES, Example, Place, examples_of
+from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer, methods_for
+from fusion_assets.systems.night_radiance.task import FAINTEST
+
+BUFFER = 8
+"""Cells around what is held out that are not learnt from either: two of the coarser cells."""
+ROUNDS_TRIED = (5, 10, 20, 30)
+STRESS = {"narrow": (0.6, 0.0, 0.0), "wide": (1.4, 0.0, 0.0), "noise": (1.0, 0.05, 0.1), "both": (1.4, 0.05, 0.1)}
+"""Sensors that differ from the one assumed: how wide the spread truly is, the scatter of gain, and noise in nW."""
+BASELINE = "bicubic"
+_LEAST_CELLS = 100
+_QUANTILES = (0.05, 0.95)
+_LEVELS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
+_LEAST_IN_LEVEL = 60
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Out-of-fold answers of one place.
+
+    Attributes:
+        place: name.
+        truth: cells, NaN where unknown.
+        block: number of the block of each cell.
+        answers: by method, (height, width).
+    """
+
+    place: str
+    truth: np.ndarray
+    block: np.ndarray
+    answers: dict[str, np.ndarray]
+
+
+def chosen_rounds(places: Sequence[Place]) -> int:
+    """Rounds of conservation that lose least, without imagery, over the sensor assumed and those of `STRESS`."""
+    losses = {}
+    for rounds in ROUNDS_TRIED:
+        relative = []
+        for place in places:
+            for example in (examples_of(place, rounds=rounds, copies=0)[0], *stressed(place, rounds).values()):
+                relative.append(_rmse(example, example.task.start) / max(_rmse(example, example.task.bicubic), 1e-9))
+        losses[rounds] = float(np.mean(relative))
+    return min(losses, key=lambda rounds: losses[rounds])
+
+
+def stressed(place: Place, rounds: int) -> dict[str, Example]:
+    """A place as other sensors would have seen it, to whoever assumes the usual one."""
+    import dataclasses
+
+    from fusion_assets.systems.night_radiance.examples import FACTOR, wald_psf
+    from fusion_assets.systems.night_radiance.task import degraded, with_noise
+
+    assumed = examples_of(place, rounds=rounds, copies=0)[0]
+    found = {}
+    for name, (width, gain, floor) in STRESS.items():
+        seen, _ = degraded(
+            place.cells, place.radiance, place.guides, wald_psf(place.cells).wider(width), FACTOR, rounds
+        )
+        noisy = with_noise(seen, gain, floor, seed=1)
+        found[name] = dataclasses.replace(assumed, task=dataclasses.replace(assumed.task, measured=noisy.measured))
+    return found
+
+
+def out_of_fold(
+    places: Sequence[Place],
+    fold_of: Mapping[str, np.ndarray],
+    rounds: int,
+    methods: Sequence[str] = (),
+    seed: int = 0,
+    told: Callable[[str], None] = lambda line: None,
+    stress: bool = False,
+) -> dict[str, list[Predictions]]:
+    """Answers of every method where it has not learnt.
+
+    Args:
+        places: to learn from and to be tried on.
+        fold_of: by place, the fold of each of its cells; cells near another fold are not learnt from.
+        rounds: of conservation.
+        methods: names; empty for all that the imagery allows.
+        seed: of what is drawn.
+        told: a line when a fold is done.
+        stress: whether the sensors of `STRESS` are tried as well.
+
+    Returns:
+        By sensor, `wald` for the one assumed, the predictions of every place.
+
+    Raises:
+        FusionError: too few known cells.
+    """
+    names = list(methods or methods_for(places[0].guides))
+    examples = {place.name: examples_of(place, rounds=rounds, copies=COPIES, seed=seed) for place in places}
+    known = sum(int(each[0].known.sum()) for each in examples.values())
+    if known < _LEAST_CELLS:
+        raise FusionError(
+            f"{known} cells with lights and day imagery",
+            f"at least {_LEAST_CELLS}",
+            "enlarge the regions, or see what landsat_composite and radiance_cells lack",
+        )
+    tasks = {
+        place.name: {"wald": examples[place.name][0], **(stressed(place, rounds) if stress else {})} for place in places
+    }
+    answers: dict[tuple[str, str], dict[str, np.ndarray]] = {
+        (sensor, name): {} for name, by_sensor in tasks.items() for sensor in by_sensor
+    }
+    folds = {
+        name: fold[: examples[name][0].truth.shape[0], : examples[name][0].truth.shape[1]]
+        for name, fold in fold_of.items()
+    }
+    for fold in sorted({int(value) for each in folds.values() for value in np.unique(each) if value >= 0}):
+        learnt = [
+            example.without(_near(folds[name] == fold))
+            for name, each in examples.items()
+            for example in each
+            if (folds[name] != fold).any()
+        ]
+        for method in names:
+            answer = METHODS[method].fit(learnt, seed)
+            for name, by_sensor in tasks.items():
+                here = folds[name] == fold
+                if not here.any():
+                    continue
+                for sensor, example in by_sensor.items():
+                    into = answers[sensor, name].setdefault(method, np.full(example.truth.shape, np.nan))
+                    into[here] = answer(example.task)[here]
+        told(f"fold {fold} of {len(names)} methods")
+    found: dict[str, list[Predictions]] = {}
+    for (sensor, name), by_method in answers.items():
+        example = tasks[name][sensor]
+        block = next(place.block for place in places if place.name == name)
+        truth = np.where(example.usable, example.truth, np.nan)
+        shape = truth.shape
+        found.setdefault(sensor, []).append(Predictions(name, truth, block[: shape[0], : shape[1]], by_method))
+    return found
+
+
+def table_of(found: Mapping[str, Sequence[Predictions]]) -> pd.DataFrame:
+    """Sums of errors by sensor, place, block and method, from which every figure follows."""
+    rows = []
+    for sensor, places in found.items():
+        for each in places:
+            known = np.isfinite(each.truth)
+            for method, answer in each.answers.items():
+                error, truth, block = (answer - each.truth)[known], each.truth[known], each.block[known]
+                for number in np.unique(block):
+                    here = block == number
+                    rows.append(
+                        {
+                            "sensor": sensor,
+                            "place": each.place,
+                            "block": int(number),
+                            "method": method,
+                            "cells": int(here.sum()),
+                            "squared_error": float((error[here] ** 2).sum()),
+                            "absolute_error": float(np.abs(error[here]).sum()),
+                            "radiance": float(truth[here].sum()),
+                            "squared_radiance": float((truth[here] ** 2).sum()),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+def figures(table: pd.DataFrame, draws: int = 2000) -> dict[str, Any]:
+    """RMSE, MAE and R2 of every method, and its RMSE against the baseline, with 95 % intervals over blocks.
+
+    Args:
+        table: of `table_of`, of one sensor.
+        draws: resamples.
+    """
+    methods = list(dict.fromkeys(table["method"]))
+    first = table[table["method"] == methods[0]]
+    group = pd.factorize(first["place"] + "|" + first["block"].astype(str))[0]
+    resamples = Resamples.of(group, draws)
+    cells = resamples.sums(first["cells"].to_numpy(float))[:, 0]
+    mean = resamples.sums(first["radiance"].to_numpy())[:, 0] / cells
+    variance = resamples.sums(first["squared_radiance"].to_numpy())[:, 0] / cells - mean**2
+    squared = {
+        method: resamples.sums(part["squared_error"].to_numpy())[:, 0] / cells
+        for method, part in table.groupby("method", sort=False)
+    }
+    rows = {}
+    for method, part in table.groupby("method", sort=False):
+        absolute = resamples.sums(part["absolute_error"].to_numpy())[:, 0] / cells
+        rmse = np.sqrt(squared[method])
+        ratios = {
+            f"to_{other}": interval(rmse / np.maximum(np.sqrt(squared[other]), 1e-12), resamples.groups)
+            for other in (BASELINE, NO_IMAGERY)
+        }
+        rows[method] = {
+            "rmse": interval(rmse, resamples.groups),
+            "mae": interval(absolute, resamples.groups),
+            "r2": interval(1 - squared[method] / np.maximum(variance, 1e-12), resamples.groups),
+            **ratios,
+        }
+    return {"cells": int(cells[0]), "groups": resamples.groups, "methods": rows}
+
+
+def choice(table: pd.DataFrame) -> tuple[str, str]:
+    """The simplest method within one standard error of the best, and why.
+
+    The standard error is that of the paired difference of squared errors over blocks.
+
+    Args:
+        table: of `table_of`, of one sensor.
+    """
+    eligible = [name for name in METHODS if METHODS[name].eligible and name in set(table["method"])]
+    by_block = table.pivot_table(index=["place", "block"], columns="method", values="squared_error")
+    cells = table[table["method"] == eligible[0]].set_index(["place", "block"])["cells"].reindex(by_block.index)
+    loss = {name: float(by_block[name].sum() / cells.sum()) for name in eligible}
+    best = min(eligible, key=lambda name: loss[name])
+    for name in eligible:
+        difference = (by_block[name] - by_block[best]).to_numpy()
+        centred = difference - (loss[name] - loss[best]) * cells.to_numpy()
+        count = len(difference)
+        error = float(np.sqrt((centred**2).sum() * count / max(count - 1, 1)) / cells.sum())
+        if loss[name] - loss[best] <= error:
+            break
+    words = f"RMSE {loss[name] ** 0.5:.3g} nW/cm2/sr in places not learnt from"
+    if name == best:
+        return name, f"{words}, the least of {len(eligible)}"
+    return name, f"{words}, within one standard error of {METHODS[best].text} ({loss[best] ** 0.5:.3g})"
+
+
+def spread_of(places: Sequence[Predictions], method: str) -> dict[str, list[float]]:
+    """How far the truth lies from a method's answers: 5 % and 95 % quantiles of the log ratio, by level of the answer.
+
+    Args:
+        places: predictions out of fold.
+        method: name.
+
+    Returns:
+        `level` (nW/cm2/sr, ascending), `low` and `high` (logarithms).
+    """
+    answer = np.concatenate([each.answers[method][np.isfinite(each.truth)] for each in places])
+    truth = np.concatenate([each.truth[np.isfinite(each.truth)] for each in places])
+    ratio = np.log((truth + 2 * FAINTEST) / (np.maximum(answer, 0) + 2 * FAINTEST))
+    edges = [level for level in _LEVELS if (answer >= level).sum() >= _LEAST_IN_LEVEL] or [0.0]
+    found: dict[str, list[float]] = {"level": [], "low": [], "high": []}
+    for index, level in enumerate(edges):
+        above = edges[index + 1] if index + 1 < len(edges) else np.inf
+        here = ratio[(answer >= level) & (answer < above)]
+        if len(here) < _LEAST_IN_LEVEL and found["level"]:
+            continue
+        low, high = np.quantile(here, _QUANTILES) if len(here) else (0.0, 0.0)
+        for name, value in zip(found, (level, low, high), strict=True):
+            found[name].append(float(value))
+    return found
+
+
+def bounds(
+    radiance: np.ndarray, spread: Mapping[str, Sequence[float]], scale: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 90 % interval of every pixel.
+
+    Args:
+        radiance: of the map.
+        spread: of `spread_of`.
+        scale: how much wider than there.
+    """
+    ends = []
+    # Levels are joined by lines, so that the interval has no steps.
+    level = np.log(np.asarray(spread["level"], float) + 2 * FAINTEST)
+    at = np.log(np.maximum(radiance, 0) + 2 * FAINTEST)
+    for side in ("low", "high"):
+        factor = np.exp(scale * np.interp(at, level, np.asarray(spread[side], float)))
+        ends.append(np.maximum((np.maximum(radiance, 0) + 2 * FAINTEST) * factor - 2 * FAINTEST, 0.0))
+    return np.minimum(ends[0], radiance), np.maximum(ends[1], radiance)
+
+
+def fitted(places: Sequence[Place], method: str, rounds: int, seed: int = 0) -> Answer:
+    """A method fitted on all places."""
+    examples = [example for place in places for example in examples_of(place, rounds=rounds, seed=seed)]
+    return METHODS[method].fit(examples, seed)
+
+
+def _near(held_out: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import binary_dilation
+
+    return binary_dilation(held_out, iterations=BUFFER) if held_out.any() else held_out
+
+
+def _rmse(example: Example, answer: np.ndarray) -> float:
+    known = example.known
+    return float(np.sqrt(np.mean((answer - example.truth)[known] ** 2))) if known.any() else 0.0

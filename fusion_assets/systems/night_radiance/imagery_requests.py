@@ -1,0 +1,87 @@
+"""What a study asks of an engine for its night radiance, and what stored artifacts must say to belong to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+
+from fusion_assets.grids.crs import to_lonlat
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.engines.protocol import ExportRequest, digest
+from fusion_assets.imagery.recipe import CompositeRecipe
+from fusion_assets.settings import Settings
+from fusion_assets.study import Study
+from fusion_assets.study.imagery_requests import full_recipe, mask_of, use_request
+from fusion_assets.systems.night_radiance.section import grid_of, places_of, use_of
+
+OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
+EVALUATION, MODEL, MAP, REPORT = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_report"
+ASSETS = (OPTICS_EXPORT, OPTICS, CELLS, EVALUATION, MODEL, MAP, REPORT)
+LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
+VERSION = "1"
+"""Raise when the same settings would give other values."""
+STEP = 15 / 3600
+"""Edge of the product's cells, degrees."""
+_WEST, _NORTH = -180 - STEP / 2, 75 + STEP / 2
+"""Where the product's lattice begins: its first cell has its middle on 180 W, 75 N."""
+MARGIN = 8
+"""Cells around a region: what is interpolated at its edge rests on them."""
+
+
+def optics_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
+    """Day imagery of a year on the fine grid: all bands, masked by all that the product masks by."""
+    use, grid = use_of(study).optics, grid_of(study, region)
+    recipe = full_recipe(use, grid.resolution, study.min_valid_share)
+    return use_request(study, settings, OPTICS, use, region, year, grid, _year(year), recipe)
+
+
+def cells_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
+    """Every composite of a year's lights on the product's own cells, with what it rests on."""
+    use = use_of(study).lights
+    recipe = CompositeRecipe((LIGHTS, COVERAGE), mask_of(use), resampling="nearest", reducer="none")
+    grid = cells_around(grid_of(study, region))
+    request = use_request(study, settings, CELLS, use, region, year, grid, _year(year), recipe)
+    # What is needed reaches beyond the region.
+    return dataclasses.replace(request, geometry=_outline(grid))
+
+
+def cells_around(grid: Grid) -> Grid:
+    """The product's cells that a grid lies in, and some around it."""
+    import numpy as np
+
+    x, y = np.meshgrid(np.linspace(*grid.bounds[::2], 50), np.linspace(*grid.bounds[1::2], 50))
+    longitude, latitude = to_lonlat(grid.crs).transform(x, y)
+    first_column = math.floor((longitude.min() - _WEST) / STEP) - MARGIN
+    last_column = math.floor((longitude.max() - _WEST) / STEP) + MARGIN
+    first_row = math.floor((_NORTH - latitude.max()) / STEP) - MARGIN
+    last_row = math.floor((_NORTH - latitude.min()) / STEP) + MARGIN
+    from affine import Affine
+
+    corner = Affine(STEP, 0.0, _WEST + first_column * STEP, 0.0, -STEP, _NORTH - first_row * STEP)
+    return Grid("EPSG:4326", corner, last_row - first_row + 1, last_column - first_column + 1)
+
+
+def _outline(grid: Grid) -> dict[str, object]:
+    west, south, east, north = grid.bounds
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _year(year: int) -> tuple[dt.date, dt.date]:
+    # One window for optics and lights.
+    return dt.date(year, 1, 1), dt.date(year, 12, 31)
+
+
+def facts_of(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+    """What a stored artifact must say to belong to this study: its name, grid and recipe."""
+    grid = cells_around(grid_of(study, region)) if asset == CELLS else grid_of(study, region)
+    common = {"study": study.name, "grid_digest": grid.digest}
+    if year is None:
+        return common
+    optics = optics_request(study, settings, region, year).recipe_digest
+    lights = cells_request(study, settings, region, year).recipe_digest
+    use = use_of(study)
+    learnt = [use.method, use.footprint, use.rounds, places_of(study)]
+    parts: dict[str, list[object]] = {OPTICS_EXPORT: [optics], OPTICS: [optics], CELLS: [lights]}
+    return common | {"recipe_digest": digest([VERSION, *parts.get(asset, [optics, lights, learnt])])}

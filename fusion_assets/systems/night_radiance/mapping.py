@@ -1,0 +1,135 @@
+"""From a region's cells and day imagery to its fine radiance, and what conservation and interval come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
+from fusion_assets.systems.night_radiance.cells import dark
+from fusion_assets.systems.night_radiance.evaluation import bounds
+from fusion_assets.systems.night_radiance.examples import FACTOR, Place
+from fusion_assets.systems.night_radiance.guides import complete, on_cells
+from fusion_assets.systems.night_radiance.methods import trees
+from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer
+from fusion_assets.systems.night_radiance.sensor import PointSpread, Sensor
+from fusion_assets.systems.night_radiance.task import Task
+
+FULL_WIDTH = 2 * math.sqrt(2 * math.log(2))
+"""Full width at half maximum of a Gaussian, in its standard deviations."""
+DARKEST_MOST = 1.0
+"""nW/cm2/sr that a pixel of a dark cell has at most."""
+_BLOCK = 12
+"""Edge of the blocks that are resampled, in cells."""
+_SPLIT = 3
+
+
+def psf_of(footprint: float) -> PointSpread:
+    """The spread of a sensor with this full width at half maximum, metres."""
+    return PointSpread((footprint / FULL_WIDTH,))
+
+
+def place_of(name: str, cells: Grid, radiance: np.ndarray, guides: Mapping[str, np.ndarray], fine: Grid) -> Place:
+    """A region as what methods are learnt from: cells that lights and day imagery are both known in.
+
+    Args:
+        name: of the region.
+        cells: the product's lattice around it.
+        radiance: on the cells, nW/cm2/sr.
+        guides: on the fine grid.
+        fine: of the region.
+
+    Raises:
+        FusionError: day imagery is known nowhere.
+    """
+    averaged = on_cells(guides, fine, cells)
+    known = np.isfinite(radiance) & np.all([np.isfinite(guide) for guide in averaged.values()], axis=0)
+    if not known.any():
+        raise FusionError(
+            f"{name} has no cell with both lights and clear day imagery",
+            "some observation in most of the region",
+            "look at landsat_composite and radiance_cells of this region",
+        )
+    # What is around the region is not learnt from, but what is within is seen from there.
+    rows, columns = np.nonzero(known)
+    box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
+    part = cells.window(int(rows.min()), int(columns.min()), *known[box].shape)
+    down, right = np.indices(known[box].shape)
+    block = np.where(known[box], down // _BLOCK * 1000 + right // _BLOCK, -1)
+    return Place(
+        name, part, np.asarray(radiance[box], float), complete({k: v[box] for k, v in averaged.items()}), block
+    )
+
+
+def task_of(
+    fine: Grid, cells: Grid, radiance: np.ndarray, guides: Mapping[str, np.ndarray], footprint: float, rounds: int
+) -> Task:
+    """The task of a region's own map."""
+    split = 1 if fine.resolution < 100 else _SPLIT
+    return Task(Sensor(fine, cells, psf_of(footprint), split), np.asarray(radiance, float), complete(guides), rounds)
+
+
+def answer_of(document: Mapping[str, Any]) -> Answer:
+    """What a stored model answers with."""
+    if document["method"] == "trees":
+        fitted = trees.from_dict(document["trees"])
+        return lambda task: task.conserved(fitted.radiance(task))
+    return METHODS[document["method"]].fit([], 0)
+
+
+def fine_map(task: Task, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The fine radiance and what it is worth, (height, width) float32 each.
+
+    Args:
+        task: of the region.
+        document: the stored model: `method`, `spread`, and the trees where it is them.
+
+    Returns:
+        `radiance`, `low` and `high` (nW/cm2/sr), and `imagery_effect` (logarithm of what day imagery multiplied the
+        deblurred lights by).
+    """
+    radiance = darkened(task, answer_of(document)(task))
+    start = task.start if document["method"] != NO_IMAGERY else radiance
+    # Two scales are known; how errors grow with the step is extrapolated from a random walk of the logarithm.
+    scale = math.sqrt(max(1.0, math.log(task.ratio) / math.log(FACTOR)))
+    low, high = bounds(radiance, document["spread"], scale)
+    effect = np.log((radiance + 0.1) / (start + 0.1))
+    bands = {"radiance": radiance, "low": low, "high": high, "imagery_effect": effect}
+    return {name: values.astype(np.float32) for name, values in bands.items()}
+
+
+def darkened(task: Task, radiance: np.ndarray) -> np.ndarray:
+    """A map without pixels that stand out where the product sees nothing: noise is not a lamp.
+
+    What is taken from pixels of dark cells goes to all others, so that the region keeps its total.
+    """
+    from fusion_assets.systems.night_radiance.resampling import nearest
+
+    where = nearest(dark(task.measured).astype(float), task.sensor.cells, task.sensor.fine) > 0.5
+    # A little less, for the total is restored by a factor.
+    most = 0.999 * DARKEST_MOST
+    capped = np.where(where, np.minimum(radiance, most), radiance)
+    lit, lost = capped[~where].sum(), radiance.sum() - capped.sum()
+    return np.where(where, capped, capped * (1 + lost / lit)) if lit > 0 else capped
+
+
+def conservation(task: Task, radiance: np.ndarray) -> dict[str, float]:
+    """How far a map is from the product.
+
+    Returns:
+        `total`: the map's sum by that of the cells, minus 1; `cells`: the sum of absolute differences between the
+        cells that the sensor makes of it and those measured, by their sum.
+    """
+    known = np.isfinite(task.measured) & (task.sensor.pixels >= 0.99 * task.sensor.pixels.max())
+    covered = np.isfinite(task.measured) & (task.sensor.pixels > 0)
+    wanted = np.maximum(np.nan_to_num(task.measured), 0.0)
+    sums = (wanted * task.sensor.pixels)[covered].sum()
+    seen = task.sensor.forward(radiance)
+    return {
+        "total": float(radiance.sum() / sums - 1) if sums else 0.0,
+        "cells": float(np.abs(seen - wanted)[known].sum() / max(wanted[known].sum(), 1e-12)),
+    }

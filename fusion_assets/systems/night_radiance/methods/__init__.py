@@ -1,0 +1,1 @@
+"""Ways from cells to pixels, all behind one interface."""

@@ -1,0 +1,90 @@
+"""All methods by name, the simplest first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusion_assets.systems.night_radiance.methods import forest, trees
+from fusion_assets.systems.night_radiance.methods.kriging import kriged
+from fusion_assets.systems.night_radiance.resampling import nearest
+from fusion_assets.systems.night_radiance.task import FAINTEST, filled
+
+if TYPE_CHECKING:
+    from fusion_assets.systems.night_radiance.examples import Example
+    from fusion_assets.systems.night_radiance.task import Task
+
+Answer = Callable[["Task"], np.ndarray]
+NO_IMAGERY = "bicubic_conserved"
+SHARE = "settlement"
+"""Guide that light is shared by where imagery alone decides: a share of built-up land, or what stands for it."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way from cells to pixels.
+
+    Attributes:
+        text: what it is, for reports.
+        fit: examples to what answers tasks, (height, width) nW/cm2/sr.
+        eligible: whether `auto` may choose it; the others are there to be compared with.
+        learns: whether it needs examples.
+    """
+
+    text: str
+    fit: Callable[[Sequence[Example], int], Answer]
+    eligible: bool = False
+    learns: bool = False
+
+
+def _plain(answer: Answer) -> Callable[[Sequence[Example], int], Answer]:
+    return lambda examples, seed: answer
+
+
+def _dasymetric(task: Task) -> np.ndarray:
+    """Each cell's light shared among its pixels by how much of them is settled."""
+    share = np.maximum(filled(np.asarray(task.guides[SHARE], np.float64)), 0.0) + 1e-3
+    averaged = nearest(task.sensor.block_mean(share), task.sensor.cells, task.sensor.fine)
+    return np.maximum(task.nearest * share / np.maximum(averaged, 1e-6), FAINTEST / 10)
+
+
+def _published(task: Task) -> np.ndarray:
+    answer = forest.coarse_answer(task)
+    return answer + kriged(task.filled - task.sensor.forward(answer), task)
+
+
+def _fitted_forest(examples: Sequence[Example], seed: int) -> Answer:
+    answer = forest.fitted(examples, seed)
+    return lambda task: task.conserved(answer(task))
+
+
+def _boosted(examples: Sequence[Example], seed: int) -> Answer:
+    fitted = trees.fit(examples, seed)
+    return lambda task: task.conserved(fitted.radiance(task))
+
+
+METHODS: Mapping[str, Method] = {
+    "zero": Method("no light anywhere", _plain(lambda task: np.zeros(task.sensor.fine.shape))),
+    "nearest": Method("every pixel as its cell", _plain(lambda task: task.nearest)),
+    "bicubic": Method("cells interpolated", _plain(lambda task: task.bicubic)),
+    NO_IMAGERY: Method("cells interpolated and conserved, no imagery", _plain(lambda task: task.start), eligible=True),
+    "kriging": Method("area-to-point kriging, no imagery", _plain(lambda task: kriged(task.filled, task))),
+    "dasymetric": Method(
+        "light shared by settlement, conserved", _plain(lambda task: task.conserved(_dasymetric(task))), eligible=True
+    ),
+    "forest_kriging": Method("forest on cells, residuals kriged (RF-ATPK)", _plain(_published)),
+    "forest_coarse": Method(
+        "forest on cells, conserved", _plain(lambda task: task.conserved(forest.coarse_answer(task)))
+    ),
+    "forest": Method("forest one scale up, conserved", _fitted_forest, learns=True),
+    "trees": Method("boosted trees one scale up, conserved", _boosted, eligible=True, learns=True),
+}
+"""By name; `dasymetric` needs the guide `SHARE`."""
+
+
+def methods_for(guides: Mapping[str, Any]) -> list[str]:
+    """Names of the methods that day imagery of these names allows."""
+    return [name for name in METHODS if name != "dasymetric" or SHARE in guides]

@@ -1,0 +1,169 @@
+"""Night radiance at high resolution in a study: which day imagery, which lights, which method, what is held back.
+
+A study without the section has none of the assets.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, StrictInt, field_validator
+
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.grid import Grid
+from fusion_assets.study import Study
+from fusion_assets.study.checks import MOST_PIXELS, asset_problems, mask_problems, products_for
+from fusion_assets.study.mistakes import Problem, shown, wrong
+from fusion_assets.study.product_use import ProductUse
+from fusion_assets.study.regions import Metres, Section
+from fusion_assets.study.sections import SystemSection
+from fusion_assets.study.years import year_of
+
+FEWEST_PLACES = 3
+"""Regions that a method is learnt and chosen on; fewer say nothing of another place."""
+NARROWEST, WIDEST = 300.0, 1500.0
+"""Full widths at half maximum of VIIRS's footprint that are believed, metres."""
+FOOTPRINT = 742.0
+"""Full width at half maximum, metres, where a study does not say: Elvidge et al. 2013, doi:10.7125/APAN.35.7."""
+Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
+
+
+class NightRadianceUse(Section):
+    """What the fine night radiance of a study is made of.
+
+    Attributes:
+        years: of the study; None: all that are predicted.
+        resolution: pixel size in metres.
+        optics: day imagery, Landsat or Sentinel-2.
+        lights: VIIRS, annual or monthly.
+        method: `auto` chooses on held-out places.
+        footprint: full width at half maximum of what the sensor sees, metres.
+        rounds: of conservation; None: chosen on held-out places.
+        reserved: regions that nothing is learnt or chosen on, and that the method is tried on at the end.
+    """
+
+    years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2019]])
+    resolution: Metres = Field(30, description="pixel size in metres, above 0", examples=[30])
+    optics: ProductUse = Field(
+        default_factory=lambda: ProductUse.model_validate("landsat_c2_l2"),
+        description="day imagery",
+        examples=["landsat_c2_l2"],
+    )
+    lights: ProductUse = Field(
+        default_factory=lambda: ProductUse.model_validate("viirs_annual"),
+        description="night lights",
+        examples=["viirs_annual"],
+    )
+    method: Method = Field("auto", description="method", examples=["auto"])
+    footprint: float = Field(
+        FOOTPRINT, ge=NARROWEST, le=WIDEST, description="metres, 300 to 1500", examples=[int(FOOTPRINT)]
+    )
+    rounds: StrictInt | None = Field(None, ge=1, le=30, description="rounds of conservation, 1 to 30", examples=[5])
+    reserved: tuple[str, ...] = Field(description="regions held back, by name", examples=[["mumbai"]])
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _years(cls, value: object) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or not value:
+            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2019]")
+        return tuple(sorted({year_of(year, "[2019]") for year in value}))
+
+
+def section_of(study: Study) -> NightRadianceUse | None:
+    """The section `night_radiance` of a study; None where it has none."""
+    return study.section("night_radiance")
+
+
+def use_of(study: Study) -> NightRadianceUse:
+    """The section `night_radiance` of a study that has one."""
+    section = section_of(study)
+    assert section is not None
+    return section
+
+
+def years_of(study: Study) -> tuple[int, ...]:
+    """Years that night radiance is made for, ascending; none without the section."""
+    section = section_of(study)
+    return () if section is None else section.years or study.prediction_years
+
+
+def places_of(study: Study) -> tuple[str, ...]:
+    """Regions that are learnt from, in the order of the study."""
+    return tuple(region.name for region in study.regions if region.name not in use_of(study).reserved)
+
+
+def grid_of(study: Study, region: str) -> Grid:
+    """The grid of a region's fine radiance."""
+    return study.grid(region, use_of(study).resolution)
+
+
+def problems(study: Study, _: dt.date) -> Iterator[Problem]:
+    """What does not fit together with the rest of a study."""
+    section = section_of(study)
+    if section is None:
+        return
+    years = [year for year in years_of(study) if year not in study.years]
+    if years:
+        yield Problem(
+            "night_radiance.years",
+            f"holds {', '.join(map(str, years))}, which the study does not cover",
+            f"years among {', '.join(map(str, study.years))}",
+            "add them to prediction_years, or remove them here",
+        )
+    yield from _place_problems(study, section)
+    for key, use, role in (("optics", section.optics, "sentinel2"), ("lights", section.lights, "night_lights")):
+        if use.recipe.role != role:
+            yield Problem(
+                f"night_radiance.{key}.product",
+                f"is {use.product}, a {use.recipe.role} product",
+                products_for(role),
+                "change it",
+            )
+            continue
+        yield from asset_problems(f"night_radiance.{key}", use)
+        yield from mask_problems(f"night_radiance.{key}", use)
+    for index, region in enumerate(study.regions):
+        if not region.outline_is_local:
+            continue
+        try:
+            grid = grid_of(study, region.name)
+        except FusionError as error:
+            yield Problem("night_radiance.resolution", f"makes no grid: {error.found}", error.expected, error.remedy)
+            continue
+        if grid.height * grid.width > MOST_PIXELS:
+            yield Problem(
+                f"regions[{index}]",
+                f"({region.name}) at night_radiance.resolution {grid.resolution:g} is "
+                f"{grid.height} x {grid.width} pixels",
+                f"at most {MOST_PIXELS} pixels",
+                "raise night_radiance.resolution (metres), or split the region",
+            )
+
+
+def _place_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem]:
+    names = [region.name for region in study.regions]
+    unknown = [name for name in section.reserved if name not in names]
+    if unknown or not section.reserved:
+        yield Problem(
+            "night_radiance.reserved",
+            f"names {', '.join(unknown)}" if unknown else "is empty",
+            f"at least one region of the study, of {', '.join(names[:8])}",
+            "name regions that nothing is learnt from: the method is tried on them at the end",
+        )
+    places = [name for name in names if name not in section.reserved]
+    if len(places) < FEWEST_PLACES:
+        yield Problem(
+            "regions",
+            f"leave {len(places)} to learn night radiance from beside those reserved",
+            f"at least {FEWEST_PLACES}",
+            "add regions, or cut a large one into several",
+        )
+
+
+NIGHT_RADIANCE_SECTION = SystemSection(
+    NightRadianceUse, "night radiance at high resolution", {"resolution": 30, "reserved": ["mumbai"]}, problems
+)
