@@ -1,0 +1,84 @@
+"""The comparison of methods: on places not learnt from, by blocks, and the choice among them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fusion_assets.errors import FusionError
+from fusion_assets.systems.night_radiance import evaluation
+from fusion_assets.systems.night_radiance.methods import trees
+from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
+from fusion_assets_tests.systems.night_radiance.towns import place
+
+METHODS = ["bicubic", NO_IMAGERY, "dasymetric", "trees"]
+
+
+@pytest.fixture(scope="module")
+def places():
+    return [place(seed, f"place_{seed}") for seed in range(3)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trees, "TREES", 50)
+        yield
+
+
+@pytest.fixture(scope="module")
+def found(places):
+    folds = {each.name: np.full(each.radiance.shape, index) for index, each in enumerate(places)}
+    return evaluation.out_of_fold(places, folds, 5, METHODS, stress=True)
+
+
+def test_every_cell_is_answered_once_by_who_has_not_seen_it(found, places):
+    assert set(found) == {"wald", *evaluation.STRESS}
+    for predictions, each in zip(found["wald"], places, strict=True):
+        assert predictions.place == each.name
+        assert all(np.isfinite(answer).all() for answer in predictions.answers.values())
+    first = found["wald"][0]
+    again = evaluation.out_of_fold(places, {p.name: np.zeros(p.radiance.shape) if p is places[0] else
+                                            np.ones(p.radiance.shape) for p in places}, 5, ["trees"])  # fmt: skip
+    np.testing.assert_array_equal(again["wald"][0].answers["trees"], first.answers["trees"])
+
+
+def test_figures_are_those_of_the_errors_and_the_choice_is_the_simplest_that_is_as_good(found):
+    table = evaluation.table_of({"wald": found["wald"]})
+    figures = evaluation.figures(table, draws=200)
+    errors = np.concatenate([(each.answers["trees"] - each.truth).ravel() for each in found["wald"]])
+    rmse = figures["methods"]["trees"]["rmse"]
+    assert rmse["value"] == pytest.approx(np.sqrt(np.mean(errors**2))) and rmse["low"] < rmse["value"] < rmse["high"]
+    assert figures["methods"]["bicubic"]["to_bicubic"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert evaluation.choice(table)[0] == "trees"
+
+
+def test_where_imagery_tells_nothing_none_is_used():
+    chance = np.random.default_rng(0)
+    rows = []
+    for block in range(20):
+        common = chance.random() * 10
+        for method, better in ((NO_IMAGERY, 0.0), ("dasymetric", 1.0), ("trees", -0.05)):
+            squared = common + better + 0.2 * chance.standard_normal()
+            rows.append({"place": "a", "block": block, "method": method, "cells": 10, "squared_error": squared})
+    method, why = evaluation.choice(pd.DataFrame(rows))
+    assert method == NO_IMAGERY and "within one standard error" in why
+
+
+def test_intervals_hold_nine_of_ten_cells(found):
+    spread = evaluation.spread_of(found["wald"], "trees")
+    held = []
+    for each in found["wald"]:
+        low, high = evaluation.bounds(each.answers["trees"], spread)
+        assert (low <= each.answers["trees"]).all() and (each.answers["trees"] <= high).all()
+        held.append(((low <= each.truth) & (each.truth <= high)).mean())
+    assert 0.85 <= np.mean(held) <= 0.95
+    wider = evaluation.bounds(found["wald"][-1].answers["trees"], spread, 1.5)
+    assert (wider[1] - wider[0]).mean() > 1.2 * (high - low).mean()
+
+
+def test_too_little_to_learn_from_is_refused():
+    import dataclasses
+
+    small = dataclasses.replace(place(), block=np.full((48, 48), -1))
+    with pytest.raises(FusionError, match="0 cells with lights and day imagery"):
+        evaluation.out_of_fold([small], {"here": np.zeros((48, 48))}, 5, ["bicubic"])
