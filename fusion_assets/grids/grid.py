@@ -240,6 +240,9 @@ class Grid:
 
 
 def _tidy(edge: float, step: float) -> float:
-    """The multiple of the step next to an edge when they differ by rounding noise only, else the edge."""
-    nearest = round(edge / step) * step
+    """The multiple of half the step next to an edge when they differ by rounding noise only, else the edge.
+
+    Of half the step: lattices in degrees have the middles of their pixels on multiples of it.
+    """
+    nearest = round(2 * edge / step) * step / 2
     return nearest if abs(nearest - edge) < 1e-6 * abs(step) else round(edge, 6)

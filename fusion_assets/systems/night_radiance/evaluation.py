@@ -14,7 +14,7 @@ import pandas as pd
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples, interval
-from fusion_assets.systems.night_radiance.examples import COPIES, Example, Place, examples_of
+from fusion_assets.systems.night_radiance.examples import COPIES, FACTOR, Example, Place, examples_of
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer, methods_for
 from fusion_assets.systems.night_radiance.task import FAINTEST
 
@@ -28,6 +28,9 @@ _LEAST_CELLS = 100
 _QUANTILES = (0.05, 0.95)
 _LEVELS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _LEAST_IN_LEVEL = 60
+_FEWEST_COARSE = 4
+USUAL_GROWTH = 1.0
+"""Exponent where places are too small to measure it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def stressed(place: Place, rounds: int) -> dict[str, Example]:
     """A place as other sensors would have seen it, to whoever assumes the usual one."""
     import dataclasses
 
-    from fusion_assets.systems.night_radiance.examples import FACTOR, wald_psf
+    from fusion_assets.systems.night_radiance.examples import wald_psf
     from fusion_assets.systems.night_radiance.task import degraded, with_noise
 
     assumed = examples_of(place, rounds=rounds, copies=0)[0]
@@ -280,6 +283,49 @@ def bounds(
         factor = np.exp(scale * np.interp(at, level, np.asarray(spread[side], float)))
         ends.append(np.maximum((np.maximum(radiance, 0) + 2 * FAINTEST) * factor - 2 * FAINTEST, 0.0))
     return np.minimum(ends[0], radiance), np.maximum(ends[1], radiance)
+
+
+def growth_of(
+    places: Sequence[Place],
+    fold_of: Mapping[str, np.ndarray],
+    method: str,
+    rounds: int,
+    spread: Mapping[str, Sequence[float]],
+    seed: int = 0,
+) -> float:
+    """Exponent by which intervals widen with the step from cell to pixel, measured from 4 to 8 cells.
+
+    The same method, fitted for steps of 4 on the other places, answers for steps of 8; the exponent is the one with
+    which its intervals hold there as often as they should. Steps that are larger still follow it: an extrapolation.
+
+    Args:
+        places: as for `out_of_fold`.
+        fold_of: likewise; a place lies in one fold.
+        method: chosen.
+        rounds: of conservation.
+        spread: of `spread_of` for steps of 4.
+        seed: of what is drawn.
+    """
+    truths, answers = [], []
+    for place in places:
+        if min(place.radiance.shape) < _FEWEST_COARSE * 2 * FACTOR:
+            continue
+        others = [each for each in places if fold_of[each.name].flat[0] != fold_of[place.name].flat[0]]
+        example = examples_of(place, factor=2 * FACTOR, rounds=rounds, copies=0)[0]
+        answer = fitted(others, method, rounds, seed)(example.task)
+        truths.append(example.truth[example.known])
+        answers.append(answer[example.known])
+    if not truths:
+        return USUAL_GROWTH
+    truth, answer = np.concatenate(truths), np.concatenate(answers)
+
+    def holds(scale: float) -> float:
+        low, high = bounds(answer, spread, scale)
+        return float(((low <= truth) & (truth <= high)).mean())
+
+    scales = np.geomspace(1.0, 8.0, 61)
+    enough = [scale for scale in scales if holds(scale) >= _QUANTILES[1] - _QUANTILES[0]]
+    return float(np.log2(enough[0] if enough else scales[-1]))
 
 
 def fitted(places: Sequence[Place], method: str, rounds: int, seed: int = 0) -> Answer:

@@ -86,16 +86,15 @@ def fine_map(task: Task, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
     Args:
         task: of the region.
-        document: the stored model: `method`, `spread`, and the trees where it is them.
+        document: the stored model: `method`, `spread`, `growth`, and the trees where it is them.
 
     Returns:
         `radiance`, `low` and `high` (nW/cm2/sr), and `imagery_effect` (logarithm of what day imagery multiplied the
         deblurred lights by).
     """
-    radiance = darkened(task, answer_of(document)(task))
+    radiance = with_total(task, darkened(task, answer_of(document)(task)))
     start = task.start if document["method"] != NO_IMAGERY else radiance
-    # Two scales are known; how errors grow with the step is extrapolated from a random walk of the logarithm.
-    scale = math.sqrt(max(1.0, math.log(task.ratio) / math.log(FACTOR)))
+    scale = max(1.0, task.ratio / FACTOR) ** document["growth"]
     low, high = bounds(radiance, document["spread"], scale)
     effect = np.log((radiance + 0.1) / (start + 0.1))
     bands = {"radiance": radiance, "low": low, "high": high, "imagery_effect": effect}
@@ -117,19 +116,31 @@ def darkened(task: Task, radiance: np.ndarray) -> np.ndarray:
     return np.where(where, capped, capped * (1 + lost / lit)) if lit > 0 else capped
 
 
+def with_total(task: Task, radiance: np.ndarray) -> np.ndarray:
+    """A map whose sum over known cells is theirs: some light crosses the edge of a gap while it is shared out."""
+    seen = _sum_of_known(task, radiance)
+    return radiance * (_sum_measured(task) / seen) if seen > 0 else radiance
+
+
+def _sum_of_known(task: Task, radiance: np.ndarray) -> float:
+    return float((task.sensor.block_mean(radiance) * task.sensor.pixels)[np.isfinite(task.measured)].sum())
+
+
+def _sum_measured(task: Task) -> float:
+    return float((np.maximum(np.nan_to_num(task.measured), 0.0) * task.sensor.pixels).sum())
+
+
 def conservation(task: Task, radiance: np.ndarray) -> dict[str, float]:
     """How far a map is from the product.
 
     Returns:
-        `total`: the map's sum by that of the cells, minus 1; `cells`: the sum of absolute differences between the
+        `total`: the map's sum in known cells by theirs, minus 1; `cells`: the sum of absolute differences between the
         cells that the sensor makes of it and those measured, by their sum.
     """
     known = np.isfinite(task.measured) & (task.sensor.pixels >= 0.99 * task.sensor.pixels.max())
-    covered = np.isfinite(task.measured) & (task.sensor.pixels > 0)
     wanted = np.maximum(np.nan_to_num(task.measured), 0.0)
-    sums = (wanted * task.sensor.pixels)[covered].sum()
-    seen = task.sensor.forward(radiance)
+    total = _sum_measured(task)
     return {
-        "total": float(radiance.sum() / sums - 1) if sums else 0.0,
-        "cells": float(np.abs(seen - wanted)[known].sum() / max(wanted[known].sum(), 1e-12)),
+        "total": _sum_of_known(task, radiance) / total - 1 if total else 0.0,
+        "cells": float(np.abs(task.sensor.forward(radiance) - wanted)[known].sum() / max(wanted[known].sum(), 1e-12)),
     }

@@ -225,13 +225,15 @@ def _radiance_evaluation(site: Site) -> dg.AssetsDefinition:
         if use.method != "auto":
             method, why = use.method, "the study says so"
         wald_figures = evaluation.figures(wald)
+        spread = {name: evaluation.spread_of(found["wald"], name) for name in found["wald"][0].answers}
         document = {
             "method": method,
+            "growth": evaluation.growth_of(places, folds, method, rounds, spread[method]),
             "why": why,
             "rounds": rounds,
             "wald": wald_figures,
             "sensors": {name: evaluation.figures(table[table["sensor"] == name]) for name in evaluation.STRESS},
-            "spread": {name: evaluation.spread_of(found["wald"], name) for name in found["wald"][0].answers},
+            "spread": spread,
         }
         scores = wald_figures["methods"]
         shown = {name: entry["rmse"]["value"] for name, entry in scores.items()}
@@ -275,6 +277,7 @@ def _radiance_model(site: Site) -> dg.AssetsDefinition:
             "why": chosen["why"],
             "rounds": chosen["rounds"],
             "spread": chosen["spread"][chosen["method"]],
+            "growth": chosen["growth"],
             "places": [place.name for place in places],
             "unit": "nW/cm2/sr",
         }
