@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument(
         "--level", choices=get_args(Level), default="l2a", help="of Sentinel-2; l1c also brings both settlement codes"
     )
+    parser.add_argument("--squares", action="store_true", help="also four squares with the truth of their nights")
     options = parser.parse_args()
     try:
         first, _, last = options.years.partition("-")
@@ -43,6 +44,7 @@ def main() -> None:
             years=years,
             name=options.name,
             level=options.level,
+            squares=options.squares,
             progress=lambda done, total, what: print(f"\r{done}/{total} {what:<60}", end="", flush=True),
         )
     except FusionError as error:
