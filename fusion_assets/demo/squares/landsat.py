@@ -40,8 +40,8 @@ BANDS = (
 )
 SCALE, OFFSET = 2.75e-5, -0.2
 KELVIN_SCALE, KELVIN_OFFSET = 0.00341802, 149.0
-BEYOND = 8
-"""Pixels of a scene beyond the square: the window of no reader ends at its edge."""
+BEYOND = 24
+"""Pixels of a scene beyond the square: all whose light reaches into it through the sensor's footprint."""
 PASSES = 10
 _PATHS = {
     "radiance_city": (140, 40),
@@ -127,10 +127,11 @@ def passes(seed: int, square: Square) -> Iterator[Pass]:
     rng = stream(seed, "square", square.name, "passes")
     path, row = _PATHS[square.name]
     days = np.sort(rng.choice(45, PASSES, replace=False))
+    half_past_ten = dt.timedelta(hours=10.5 - square.lonlat()[0] / 15)
     for number, day in enumerate(days):
         date = dt.date(YEAR, 1, 2 + 5 * (path % 2)) + dt.timedelta(days=8 * int(day))
-        moment = dt.datetime.combine(date, dt.time(4, 42, row), dt.UTC)
-        yield Pass(moment, 8 + int(day) % 2, path, row, number == 3)
+        moment = dt.datetime.combine(date, dt.time(0, 0, row), dt.UTC) + half_past_ten
+        yield Pass(moment.replace(microsecond=0), 8 + int(day) % 2, path, row, number == 3)
 
 
 def materials(ground: Ground, day: dt.date, lat: float) -> dict[str, Field]:

@@ -14,15 +14,10 @@ from fusion_assets.demo.truth import true_radiance
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets_tests.demo.squares.square_archive import RESERVED, one_square
+from fusion_assets_tests.demo.squares.square_archive import RESERVED
 
 AREA = shape(RESERVED.region()["geometry"])
 GRID = Grid.from_geometry(AREA, RESERVED.crs, 60)
-
-
-@pytest.fixture(scope="module")
-def catalog(tmp_path_factory):
-    return one_square(tmp_path_factory.mktemp("square"))
 
 
 def items(catalog, collection):
