@@ -162,7 +162,7 @@ def _demo(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     settings = Settings.from_environment({"study": "demo", "archive": DEMO_ARCHIVE})
     print("SYNTHETIC demonstration: simulated imagery of a place that does not exist.")
-    build_demo_archive(Path(settings.archive).parent, progress=_show_progress)
+    build_demo_archive(Path(settings.archive).parent, squares=True, progress=_show_progress)
     prepared = prepare(settings, select=f"+group:{MAIN.name}")
     if make(prepared):
         return 1

@@ -4,7 +4,8 @@
 
 It holds what the pipeline reads (Sentinel-2 level 2A and a little level 1C, a little Sentinel-1, VIIRS monthly
 lights, GHSL codes of 2015) and the truth of every year, which only evaluation may read, and a sample of it as
-people would interpret it (`reference_sample.csv`); with level `l1c` it holds level 1C throughout instead.
+people would interpret it (`reference_sample.csv`); with level `l1c` it holds level 1C throughout instead. With
+`--squares` four squares lie beside it, with Landsat-like scenes, VIIRS annual lights and the truth of their nights.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from fusion_assets.demo.lights import Night
 from fusion_assets.demo.optics import Scenery
 from fusion_assets.demo.reference import reference_sample
 from fusion_assets.demo.settlement import build_settlements
+from fusion_assets.demo.squares.items import COLLECTIONS, square_tasks
+from fusion_assets.demo.squares.place import squares_beside
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.probability_sample import FILE
 from fusion_assets.storage.simulation import RECORD
@@ -40,6 +43,8 @@ DEFAULT_PLACE = (87.0, 27.0)
 DEFAULT_YEARS = range(2015, 2020)
 # Raise it whenever the same parameters would give other pixels.
 _GENERATOR = 4
+_SQUARES = 1
+"""The same of the squares alone, which draw from random streams of their own."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -56,6 +61,7 @@ class DemoParameters:
         years: calendar years with imagery and truth, 2015 to 2021; labels are always of 2015.
         name: of the area; part of titles.
         level: `l2a`, or `l1c` for level 1C and both kinds of settlement codes; see `collections.collections`.
+        squares: whether four squares with the truth of their nights lie beside the area; see `demo.squares`.
     """
 
     seed: int = 0
@@ -65,6 +71,7 @@ class DemoParameters:
     years: Sequence[int] = DEFAULT_YEARS
     name: str = "demo"
     level: Level = "l2a"
+    squares: bool = False
 
     def checked(self) -> dict[str, Any]:
         """As the archive records them.
@@ -94,6 +101,7 @@ class DemoParameters:
             "years": years,
             # Left out where it is the default, so that archives made before there was a choice stay current.
             **({} if self.level == "l2a" else {"level": self.level}),
+            **({"squares": _SQUARES} if self.squares else {}),
         }
 
 
@@ -148,7 +156,7 @@ def build_demo_archive(root: str | Path, *, progress: Progress | None = None, **
     except OSError as error:
         raise FusionError(
             f"the demo archive cannot be written at {root}: {error}",
-            "a folder with write permission and about 150 MB of free space",
+            "a folder with write permission and about 200 MB of free space",
             "choose another folder, or free some space",
         ) from error
     return root / "catalog.json"
@@ -160,10 +168,10 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], level: Level, p
     land = build_land(seed, frame)
     settlements = build_settlements(seed, frame, land, years, parameters["growth"])
     # The digest makes scenes of two archives different scenes, so that nothing computed from one passes for the other.
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:6]
+    # The area's are the same with squares beside it and without.
     world = World(
         root=work,
-        prefix=f"SYNTHETIC_{digest}",
+        prefix=_prefix({key: value for key, value in parameters.items() if key != "squares"}),
         seed=seed,
         frame=frame,
         land=land,
@@ -173,7 +181,11 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], level: Level, p
         night=Night(seed, frame, land, settlements),
         level=level,
     )
+    beside = COLLECTIONS if "squares" in parameters else {}
     work_list = tasks(world)
+    if beside:
+        work_list += square_tasks(work, _prefix(parameters), seed, frame)
+    held = collections(level) | beside
     items = []
     # Threads, not processes: numpy, scipy and GDAL release the interpreter, and the world is shared without copies.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
@@ -181,13 +193,11 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], level: Level, p
             items += made
             if progress:
                 progress(done, len(work_list), made[-1]["id"])
-    for identifier, (title, text) in collections(level).items():
+    for identifier, (title, text) in held.items():
         members = [item for item in items if item["collection"] == identifier]
         write_collection(work, identifier, title, text, members)
     region = demo_region(frame)
-    write_catalog(
-        work, f"synthetic-{parameters['name']}", f"SYNTHETIC demo archive {parameters['name']}", collections(level)
-    )
+    write_catalog(work, f"synthetic-{parameters['name']}", f"SYNTHETIC demo archive {parameters['name']}", held)
     write_json(
         work / "aoi.geojson",
         {
@@ -207,8 +217,14 @@ def _build(work: Path, frame: Frame, parameters: dict[str, Any], level: Level, p
             "parameters": parameters,
             "region": region,
             "grid": {"crs": frame.crs, "transform": list(grid[:6]), "shape": [frame.size_km] * 2},
+            **({"squares": [square.region() for square in squares_beside(frame)]} if beside else {}),
         },
     )
+
+
+def _prefix(parameters: dict[str, Any]) -> str:
+    """Of the ids of all scenes that these parameters decide."""
+    return f"SYNTHETIC_{hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:6]}"
 
 
 def _clear_abandoned(root: Path) -> None:

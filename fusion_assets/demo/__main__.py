@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--level", choices=get_args(Level), default="l2a", help="of Sentinel-2; l1c also brings both settlement codes"
     )
+    parser.add_argument("--squares", action="store_true", help="also four squares with the truth of their nights")
     options = parser.parse_args()
     try:
         first, _, last = options.years.partition("-")
@@ -44,6 +45,7 @@ def main() -> None:
             years=years,
             name=options.name,
             level=options.level,
+            squares=options.squares,
             progress=_show if sys.stdout.isatty() else None,
         )
     except FusionError as error:

@@ -42,9 +42,10 @@ class Layer:
         values: 2-D array.
         nodata: stored number without meaning, or None.
         unit: of the physical value, or empty.
-        scale: physical value = stored number x scale; None where the number is a class or count.
+        scale: physical value = stored number x scale + offset; None where the number is a class or count.
         role: `data` or `data-mask`.
         extra: further asset fields.
+        offset: of the physical value.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Layer:
     scale: float | None = None
     role: str = "data"
     extra: Mapping[str, Any] | None = None
+    offset: float = 0
 
 
 def write_cog(path: Path, layer: Layer, crs: str, transform: Affine) -> None:
@@ -110,6 +112,14 @@ def timestamp(moment: dt.datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def interval(start: dt.date, end: dt.date) -> dict[str, str]:
+    """Date fields of something that covers whole days, both ends included."""
+    midnight = dt.time(tzinfo=dt.UTC)
+    first = timestamp(dt.datetime.combine(start, midnight))
+    last = timestamp(dt.datetime.combine(end, dt.time(23, 59, 59, tzinfo=dt.UTC)))
+    return {"datetime": first, "start_datetime": first, "end_datetime": last}
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write one JSON document."""
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
@@ -121,7 +131,7 @@ def _asset(layer: Layer, transform: Affine) -> dict[str, Any]:
     if layer.nodata is not None:
         band["nodata"] = "nan" if np.isnan(layer.nodata) else layer.nodata
     if layer.scale is not None:
-        band |= {"scale": layer.scale, "offset": 0}
+        band |= {"scale": layer.scale, "offset": layer.offset}
     if layer.unit:
         band["unit"] = layer.unit
     return {

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 
-from fusion_assets.demo.catalog import Layer, timestamp, write_item
+from fusion_assets.demo.catalog import Layer, interval, timestamp, write_item
 from fusion_assets.demo.collections import Level
 from fusion_assets.demo.frame import Frame
 from fusion_assets.demo.land import Land
@@ -186,18 +186,10 @@ def _level1(world: World, acquisition: Acquisition, picture: Picture, tile: str,
     return write_item(world.root, "sentinel-2-l1c", identifier, properties, world.frame.crs, rasters, cut.corners)
 
 
-def _interval(start: dt.date, end: dt.date) -> dict[str, str]:
-    """Date fields of something that covers whole days, both ends included."""
-    midnight = dt.time(tzinfo=dt.UTC)
-    first = timestamp(dt.datetime.combine(start, midnight))
-    last = timestamp(dt.datetime.combine(end, dt.time(23, 59, 59, tzinfo=dt.UTC)))
-    return {"datetime": first, "start_datetime": first, "end_datetime": last}
-
-
 def _night(world: World, year: int, month: int) -> list[Item]:
     radiance, nights = world.night.month(year, month)
     days = calendar.monthrange(year, month)[1]
-    properties = {**_interval(dt.date(year, month, 1), dt.date(year, month, days)), "platform": "suomi-npp"}
+    properties = {**interval(dt.date(year, month, 1), dt.date(year, month, days)), "platform": "suomi-npp"}
     layers = (
         Layer("avg_rad", radiance, float("nan"), "nW/cm2/sr", 1.0),
         Layer("cf_cvg", nights, None, "nights", role="data-mask"),
@@ -232,7 +224,7 @@ def _radar(world: World, seen: RadarPass) -> list[Item]:
 
 def _labels(world: World) -> list[Item]:
     codes, window = label_codes(world.seed, world.frame, world.land, world.settlements), label_window(world.frame)
-    properties = _interval(dt.date(EPOCH, 1, 1), dt.date(EPOCH, 12, 31))
+    properties = interval(dt.date(EPOCH, 1, 1), dt.date(EPOCH, 12, 31))
     layers = {"ghsl-smod-p2016": Layer("smod_code", codes, NO_LABEL)}
     if world.level == "l1c":
         newer = np.vectorize(_NEWER_CODES.get, otypes=[np.int16])(codes)
@@ -252,6 +244,6 @@ def _truth(world: World, year: int) -> list[Item]:
         (frame.transform, Layer("built_fraction", np.ascontiguousarray(built[frame.inner]), float("nan"), "1", 1.0)),
         (frame.transform @ Affine.scale(4), Layer("built_up", (codes >= 2).astype(np.uint8))),
     ]
-    properties = _interval(dt.date(year, 1, 1), dt.date(year, 12, 31))
+    properties = interval(dt.date(year, 1, 1), dt.date(year, 12, 31))
     identifier = f"{world.prefix}_TRUTH_{year}"
     return [write_item(world.root, "synthetic-truth", identifier, properties, frame.crs, rasters)]

@@ -38,7 +38,7 @@ BANDS = (
 )
 
 # Surface reflectance in the order of BANDS.
-_SPECTRA = {
+SPECTRA = {
     "forest": (0.020, 0.037, 0.025, 0.069, 0.185, 0.225, 0.240, 0.252, 0.125),
     "crop": (0.030, 0.062, 0.042, 0.105, 0.270, 0.335, 0.355, 0.370, 0.195),
     "stubble": (0.070, 0.100, 0.125, 0.155, 0.195, 0.212, 0.228, 0.242, 0.300),
@@ -163,7 +163,7 @@ class Scenery:
         values = np.zeros((len(BANDS), *next(iter(shares.values())).shape), np.float32)
         for name, share in shares.items():
             lit = share * bright[name][window] if name in bright else share
-            values += np.array(_SPECTRA[name], np.float32)[:, None, None] * lit
+            values += np.array(SPECTRA[name], np.float32)[:, None, None] * lit
         values *= self.illumination(day)[window]
         return values, shares
 

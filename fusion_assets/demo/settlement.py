@@ -149,7 +149,7 @@ def built_up(settlements: Settlements, year: int) -> npt.NDArray[np.bool_]:
     return settlement_codes(to_cells(settlements.built(year))) >= 2
 
 
-def _spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float) -> list[tuple[float, float]]:
+def spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float) -> list[tuple[float, float]]:
     """Draw pixels by weight, each away from those before it."""
     left = weight.astype(np.float64)
     rows, cols = np.indices(weight.shape, dtype=np.float32)
@@ -164,7 +164,7 @@ def _spots(rng: np.random.Generator, weight: Field, count: int, apart_km: float)
     return spots
 
 
-def _roads(rng: np.random.Generator, nodes: Sequence[tuple[float, float]], shape: tuple[int, int]) -> Field:
+def roads(rng: np.random.Generator, nodes: Sequence[tuple[float, float]], shape: tuple[int, int]) -> Field:
     """Distance to the nearest road, km; roads join the towns by the shortest tree and a few more links."""
     from scipy import ndimage
     from scipy.sparse.csgraph import minimum_spanning_tree
@@ -193,10 +193,10 @@ def _places(seed: int, frame: Frame, land: Land, buildable: Field) -> tuple[tupl
     weight = buildable * np.exp(-land.elevation / 900) * ramp(land.river, 0.2, 1.0)
     rows, cols = np.indices(shape, dtype=np.float32) / shape[0]
     centre = weight * np.exp(-((rows - 0.6) ** 2 + (cols - 0.5) ** 2) / 0.03)
-    town_spots = _spots(rng, centre, 1, 0) + _spots(rng, weight, max(2, round(17 * share)), 6)
-    road = _roads(rng, town_spots, shape)
+    town_spots = spots(rng, centre, 1, 0) + spots(rng, weight, max(2, round(17 * share)), 6)
+    road = roads(rng, town_spots, shape)
     village_weight = weight * (0.25 + np.exp(-road / 2.0))
-    village_spots = _spots(rng, village_weight, max(5, round(430 * share)), 0.9)
+    village_spots = spots(rng, village_weight, max(5, round(430 * share)), 0.9)
     places = [Settlement(*town_spots[0], min(4.2, frame.size_km / 9), 0.78, 1.0, 0, 1.15)]
     for spot in town_spots[1:]:
         pace = rng.choice([0.0, rng.uniform(0.5, 2.0)], p=[0.4, 0.6])

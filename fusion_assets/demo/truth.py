@@ -19,8 +19,7 @@ from fusion_assets.storage.simulation import is_synthetic
 if TYPE_CHECKING:
     import pandas as pd
 
-COLLECTION = "synthetic-truth"
-_ASSET = "built_up"
+COLLECTION, NIGHT_COLLECTION = "synthetic-truth", "synthetic-radiance-truth"
 
 
 def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
@@ -35,13 +34,26 @@ def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np
     Raises:
         FusionError: the archive holds no truth of that year.
     """
-    truth = np.full(grid.shape, 255, np.uint8)
-    for href in _files(archive, year, area):
-        read = read_nearest(SceneFile(href), grid)
-        if read is not None:
-            values, known = read
-            truth[known] = values[known]
+    truth = _read(_files(archive, year, area), grid, np.full(grid.shape, 255, np.uint8))
     truth[~grid.inside(area)] = 255
+    return truth
+
+
+def true_radiance(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
+    """True radiance of every pixel of `grid`, nW/cm2/sr float32; NaN outside the region or the archive's squares.
+
+    Args:
+        archive: path of the synthetic catalog.
+        year: of the truth.
+        grid: nearest neighbour, pixel-centre rule: exact on the truth's own 60 m pixels, and for finer ones.
+        area: the region, longitude and latitude.
+
+    Raises:
+        FusionError: the archive holds no such truth of that year.
+    """
+    files = _files(archive, year, area, NIGHT_COLLECTION, "radiance")
+    truth = _read(files, grid, np.full(grid.shape, np.nan, np.float32))
+    truth[~grid.inside(area)] = np.nan
     return truth
 
 
@@ -77,8 +89,20 @@ def true_area_km2(archive: str, year: int, area: BaseGeometry) -> float:
     return float(grid.pixel_areas_km2()[truth == 1].sum())
 
 
-def _files(archive: str, year: int, area: BaseGeometry) -> list[str]:
-    items = find_items(archive, [COLLECTION], area, (dt.date(year, 1, 1), dt.date(year, 12, 31)))
+def _read(files: list[str], grid: Grid, truth: np.ndarray) -> np.ndarray:
+    """`truth` with what the files know of it."""
+    for href in files:
+        read = read_nearest(SceneFile(href), grid)
+        if read is not None:
+            values, known = read
+            truth[known] = values[known]
+    return truth
+
+
+def _files(
+    archive: str, year: int, area: BaseGeometry, collection: str = COLLECTION, asset: str = "built_up"
+) -> list[str]:
+    items = find_items(archive, [collection], area, (dt.date(year, 1, 1), dt.date(year, 12, 31)))
     if not items:
         raise FusionError(f"{archive} holds no truth of {year}", "an archive made by fusion_assets.demo", "choose one")
-    return [item.assets[_ASSET].get_absolute_href() or "" for item in items]
+    return [item.assets[asset].get_absolute_href() or "" for item in items]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -66,7 +67,7 @@ class Draft:
 
 
 def holdings_of(archives: Mapping[Role, str]) -> dict[Role, Holding]:
-    """What is used of each archive: of several products that serve, the best.
+    """What is used of each archive: of several products that serve, the best whose imagery is of the same years.
 
     Args:
         archives: path or address by role.
@@ -79,7 +80,9 @@ def holdings_of(archives: Mapping[Role, str]) -> dict[Role, Holding]:
     def rank(holding: Holding) -> int:
         return _PREFERENCE.index(holding.product) if holding.product in _PREFERENCE else -1
 
-    return {role: min(holdings(archive, role), key=rank) for role, archive in archives.items()}
+    ranked = [sorted(holdings(archive, role), key=rank) for role, archive in archives.items()]
+    choices = [dict(zip(archives, chosen, strict=True)) for chosen in itertools.product(*ranked)]
+    return next((held for held in choices if _span(held)[0] <= _span(held)[1]), choices[0])
 
 
 def years_of(
@@ -96,7 +99,10 @@ def years_of(
         FusionError: there is no such year.
     """
     imagery: dict[Role, Holding] = {role: each for role, each in held.items() if role != "labels"}
-    first, last = _common(imagery)
+    first, last = _span(held)
+    if first > last:
+        spans = ", ".join(f"{role} {each.first} to {each.last}" for role, each in imagery.items())
+        raise FusionError(f"the archives have no year in common: {spans}", "imagery of the same years", "add files")
     if label_year is None:
         label_year = min(last, held["labels"].last)
         if label_year < max(first, held["labels"].first):
@@ -117,12 +123,10 @@ def years_of(
     return label_year, min(years, default=first), max(years, default=last)
 
 
-def _common(held: Mapping[Role, Holding]) -> tuple[int, int]:
-    first, last = max(each.first for each in held.values()), min(each.last for each in held.values())
-    if first > last:
-        spans = ", ".join(f"{role} {each.first} to {each.last}" for role, each in held.items())
-        raise FusionError(f"the archives have no year in common: {spans}", "imagery of the same years", "add files")
-    return first, last
+def _span(held: Mapping[Role, Holding]) -> tuple[int, int]:
+    """First and last year of which there is imagery of every role; the last before the first where there is none."""
+    imagery = [each for role, each in held.items() if role != "labels"]
+    return max(each.first for each in imagery), min(each.last for each in imagery)
 
 
 def common_area(held: Mapping[Role, Holding]) -> BaseGeometry:

@@ -292,3 +292,18 @@ def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FusionError, match="not a demo archive"):
         build_demo_archive(tmp_path, size_km=10)
     assert (tmp_path / "letter.txt").read_text() == "keep me"
+
+
+@pytest.mark.slow
+def test_squares_come_beside_an_archive_that_stays_what_it_is(tmp_path: Path) -> None:
+    small = {"size_km": 10, "years": (2015,)}
+    alone = content(build_demo_archive(tmp_path / "alone", **small).parent)
+    beside = content(build_demo_archive(tmp_path / "beside", **small, squares=True).parent)
+    assert content(build_demo_archive(tmp_path / "again", **small, squares=True).parent) == beside
+    documents = {"catalog.json", "demo.json"}
+    assert {name for name in alone if beside[name] != alone[name]} == documents
+    new = {name.split("/")[0] for name in beside.keys() - alone.keys()}
+    assert new == {"landsat-c2-l2", "viirs-dnb-annual", "synthetic-radiance-truth"}
+    record = json.loads((tmp_path / "beside" / "demo.json").read_text())
+    assert len(record["squares"]) == 4
+    assert not demo_is_current(tmp_path / "alone", **small, squares=True)
