@@ -180,6 +180,7 @@ def test_a_sample_of_the_synthetic_truth_is_called_one(everything):
     ticket = dataclasses.replace(everything.exports[0], scenes=("SYNTHETIC_1",))
     text = build_report(SUBJECT, dataclasses.replace(everything, trend=(table, document), exports=[ticket]))
     assert "drawn from the synthetic truth, not interpreted by people" in text and "People interpreted" not in text
+    assert "holds nothing of these sources" in text
 
 
 def test_other_regions_truth_drift_and_cleaning_are_shown(page, everything):
@@ -292,6 +293,7 @@ def test_a_page_can_be_handed_on(everything):
     page = Page(build_report(SUBJECT, dataclasses.replace(everything, exports=[ticket])))
     assert "/home/somebody" not in page.text and "archive/catalog.json" in page.text
     assert "Contains modified Copernicus Sentinel data" in page.text
+    assert "holds nothing of these sources" not in page.text
     assert "Made 2026-01-31 with fusion_assets" in page.text
 
 
