@@ -174,6 +174,15 @@ def test_the_sample_its_source_and_estimator_are_named(page, everything):
     assert all(part in page.text for part in (*SOURCE.values(), "model-assisted", "Olofsson et al. 2014", "People"))
 
 
+@pytest.mark.parametrize(
+    ("title", "region", "heading"),
+    [("Built-up land in Kenya", "Kiambu", "Built-up land in Kenya: Kiambu"), ("Lands of Kiambu", "kiambu", "")],
+)
+def test_the_heading_names_the_region_once(everything, title, region, heading):
+    text = build_report(dataclasses.replace(SUBJECT, title=title, region=region), everything)
+    assert f"<h1>{heading or title}</h1>" in text
+
+
 def test_a_sample_of_the_synthetic_truth_is_called_one(everything):
     table, document = everything.trend
     document = document | {"reference": document["reference"] | {"source": "archive"}}
