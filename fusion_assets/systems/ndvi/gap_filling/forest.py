@@ -105,7 +105,7 @@ def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, l
         grown = ExtraTreesRegressor(
             trees, min_samples_leaf=leaf, max_features=0.6, n_jobs=-1, random_state=seed + left_out
         )
-        with warnings.catch_warnings():  # scikit-learn's threads may empty the filters that they find
+        with warnings.catch_warnings(record=True):  # its threads empty the filters that they find, and warn of it
             grown.fit(values[rows], target[rows])
         for tree in (estimator.tree_ for estimator in grown.estimators_):
             leaves = tree.children_left < 0
