@@ -21,6 +21,7 @@ _STAGES = {
     "collect_radiance_inputs": (("landsat_composite", "radiance_cells"), "Collect day imagery and lights."),
     "learn_radiance": (("radiance_evaluation", "radiance_model"), "Compare all methods, and fit the one that won."),
     "map_radiance": (("radiance_map",), "Map fine radiance."),
+    "upload_radiance": (("radiance_upload",), "Make maps image assets of Earth Engine."),
 }
 
 
@@ -31,8 +32,9 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
-    if study.section("night_radiance") is not None:
-        return {}
+    section = study.section("night_radiance")
+    if section is not None:
+        return {} if section.upload else {"radiance_upload": "`upload` in its section `night_radiance`"}
     names = [name for assets, _ in _STAGES.values() for name in assets]
     return dict.fromkeys(("night_radiance", *names), "a section `night_radiance`")
 

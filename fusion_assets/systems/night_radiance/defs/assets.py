@@ -21,6 +21,7 @@ from fusion_assets.study.provenance import export_tags, study_tags
 from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
+from fusion_assets.systems.night_radiance.defs.upload import radiance_upload
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,7 @@ def night_radiance_assets(site: Site) -> list[dg.AssetsDefinition]:
         _radiance_evaluation(site),
         _radiance_model(site),
         _radiance_map(site),
+        *radiance_upload(site, years_of(site)),
     ]
 
 
