@@ -269,27 +269,25 @@ def figures(table: pd.DataFrame, draws: int = 2000) -> dict[str, Any]:
 def choice(table: pd.DataFrame) -> tuple[str, str]:
     """The simplest method within one standard error of the best, and why.
 
-    The standard error is that of the paired difference of squared errors over blocks.
+    What is compared is the RMSE of a block, averaged over blocks: of squared errors one flare would decide. The standard
+    error is that of the paired difference.
 
     Args:
         table: of `table_of`, of one sensor.
     """
     eligible = [name for name in METHODS if METHODS[name].eligible and name in set(table["method"])]
-    by_block = table.pivot_table(index=["place", "block"], columns="method", values="squared_error")
-    cells = table[table["method"] == eligible[0]].set_index(["place", "block"])["cells"].reindex(by_block.index)
-    loss = {name: float(by_block[name].sum() / cells.sum()) for name in eligible}
+    rmse = table.assign(rmse=np.sqrt(table["squared_error"] / table["cells"])).pivot_table(
+        index=["place", "block"], columns="method", values="rmse"
+    )[eligible]
+    loss = rmse.mean()
     best = min(eligible, key=lambda name: loss[name])
-    for name in eligible:
-        difference = (by_block[name] - by_block[best]).to_numpy()
-        centred = difference - (loss[name] - loss[best]) * cells.to_numpy()
-        count = len(difference)
-        error = float(np.sqrt((centred**2).sum() * count / max(count - 1, 1)) / cells.sum())
-        if loss[name] - loss[best] <= error:
-            break
-    words = f"RMSE {loss[name] ** 0.5:.3g} nW/cm2/sr in places not learnt from"
+    difference = rmse.sub(rmse[best], axis=0)
+    error = difference.std() / np.sqrt(len(rmse))
+    name = next(each for each in eligible if loss[each] - loss[best] <= np.nan_to_num(error[each]))
+    words = f"RMSE {loss[name]:.3g} nW/cm2/sr in a block of a place not learnt from"
     if name == best:
         return name, f"{words}, the least of {len(eligible)}"
-    return name, f"{words}, within one standard error of {METHODS[best].text} ({loss[best] ** 0.5:.3g})"
+    return name, f"{words}, within one standard error of {METHODS[best].text} ({loss[best]:.3g})"
 
 
 def spread_of(places: Sequence[Predictions], method: str) -> dict[str, list[float]]:

@@ -56,7 +56,7 @@ def test_where_imagery_tells_nothing_none_is_used():
     chance = np.random.default_rng(0)
     rows = []
     for block in range(20):
-        common = chance.random() * 10
+        common = 5 + 10 * chance.random()
         for method, better in ((NO_IMAGERY, 0.0), ("dasymetric", 1.0), ("trees", -0.05)):
             squared = common + better + 0.2 * chance.standard_normal()
             rows.append({"place": "a", "block": block, "method": method, "cells": 10, "squared_error": squared})
