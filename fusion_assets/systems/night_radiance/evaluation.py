@@ -269,8 +269,8 @@ def figures(table: pd.DataFrame, draws: int = 2000) -> dict[str, Any]:
 def choice(table: pd.DataFrame) -> tuple[str, str]:
     """The simplest method within one standard error of the best, and why.
 
-    What is compared is the RMSE of a block, averaged over blocks: of squared errors one flare would decide. The standard
-    error is that of the paired difference.
+    What is compared is the RMSE of a block, averaged over blocks: of squared errors one flare would decide. The
+    standard error is that of the paired difference.
 
     Args:
         table: of `table_of`, of one sensor.

@@ -15,7 +15,7 @@ from pydantic import Field, StrictInt, field_validator
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study import Study
-from fusion_assets.study.checks import MOST_PIXELS, asset_problems, mask_problems, products_for
+from fusion_assets.study.checks import asset_problems, mask_problems, products_for
 from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Metres, Section
@@ -28,6 +28,8 @@ NARROWEST, WIDEST = 300.0, 1500.0
 """Full widths at half maximum of VIIRS's footprint that are believed, metres."""
 FOOTPRINT = 742.0
 """Full width at half maximum, metres, where a study does not say: Elvidge et al. 2013, doi:10.7125/APAN.35.7."""
+MOST_PIXELS = 25_000_000
+"""Of a region: a map is held in memory as a whole, at some 300 bytes a pixel."""
 Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
 
 
@@ -166,7 +168,7 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
                 f"regions[{index}]",
                 f"({region.name}) at night_radiance.resolution {grid.resolution:g} is "
                 f"{grid.height} x {grid.width} pixels",
-                f"at most {MOST_PIXELS} pixels",
+                f"at most {MOST_PIXELS:,} pixels",
                 "raise night_radiance.resolution (metres), or split the region",
             )
 
