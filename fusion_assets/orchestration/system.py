@@ -147,6 +147,8 @@ def years_of(text: str) -> list[int]:
         for part in text.split(","):
             first, _, last = part.partition("-")
             begin, end = int(first), int(last if "-" in part else first)
+            if begin > end:
+                raise ArgumentTypeError(f"{part.strip()!r} ends before it begins; write {end}-{begin}")
             if not 1900 <= begin <= end <= 2200:
                 raise ValueError
             years.update(range(begin, end + 1))

@@ -38,6 +38,8 @@ def find_study(name_or_path: str | Path) -> Path:
     if is_name:
         close = next((f"{text}{ending}" for ending in _ENDINGS if os.path.isfile(f"{text}{ending}")), close)
     what = "does not exist"
+    if is_name and os.path.isfile(text):
+        what = "is a file, but no study"
     if not is_name and os.path.exists(path):
         what = "is a folder" if os.path.isdir(path) else "is a device or a pipe, no file"
     raise FusionError(

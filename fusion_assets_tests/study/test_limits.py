@@ -170,3 +170,10 @@ def test_systems_are_asked_for_once_and_not_without_end():
         for number in range(100):
             effort.of_crs(asked.append, f"my system {number}")
     assert len(asked) < 10
+
+
+def test_another_file_is_told_from_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "districts.gpkg").write_bytes(b"")
+    with pytest.raises(FusionError, match="'districts.gpkg' is a file, but no study"):
+        find_study("districts.gpkg")

@@ -7,6 +7,7 @@ Every document is written whole, items first, so that a catalog never names what
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,9 @@ def add_files(
     """
     recipe = PRODUCTS.get(product)
     if recipe is None:
-        raise FusionError(f"there is no product {product!r}", ", ".join(PRODUCTS), "choose one of these")
+        close = difflib.get_close_matches(product.lower()[:100], PRODUCTS, 1)
+        remedy = f"did you mean {close[0]}?" if close else "choose one of these"
+        raise FusionError(f"there is no product {product[:100]!r}", ", ".join(PRODUCTS), remedy)
     if asset and asset not in spellings(recipe):
         raise FusionError(
             f"{product} has no asset {asset!r}", ", ".join(spellings(recipe)), "choose one of these as --asset"

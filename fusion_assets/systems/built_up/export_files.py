@@ -138,4 +138,6 @@ def _write_geopackage(path: Path, figures: Figures) -> None:
 
 
 def _unwritable(target: Path, error: Exception) -> FusionError:
-    return FusionError(f"{target} cannot be written: {error}", "a writable folder with free space", "choose another")
+    # GDAL repeats whole statements of SQL.
+    reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return FusionError(f"{target} cannot be written: {reason}", "a writable folder with free space", "choose another")

@@ -147,6 +147,7 @@ def test_items_say_what_files_hold(tmp_path):
         (lambda folder: _large(folder), "viirs_annual", "MiB"),
         (lambda folder: _with_overviews(folder), "viirs_annual", "overviews"),
         (lambda folder: _built(folder), "nothing", "there is no product 'nothing'"),
+        (lambda folder: _built(folder), "viirs_anual", r"did you mean viirs_annual\?"),
     ],
 )
 def test_files_that_are_something_else_are_refused_and_nothing_is_written(tmp_path, make, product, words):
