@@ -175,5 +175,5 @@ def test_systems_are_asked_for_once_and_not_without_end():
 def test_another_file_is_told_from_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "districts.gpkg").write_bytes(b"")
-    with pytest.raises(FusionError, match="'districts.gpkg' is a file, but no study"):
+    with pytest.raises(FusionError, match=r"'districts\.gpkg' is a file, but no study"):
         find_study("districts.gpkg")
