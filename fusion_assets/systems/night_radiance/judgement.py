@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.systems.night_radiance.evaluation import BASELINE, STRESS
-from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
+from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,7 @@ MOST_OF_CELLS = 0.05
 """Sum of absolute differences of cells, by their sum, that a map may have."""
 TIE = 0.01
 """Share by which errors may differ without one method counting as worse."""
+_OTHERS = {BASELINE: "interpolation", NO_IMAGERY: "deblurring without imagery"}
 FEWEST_GROUPS = 20
 """Blocks of cells below which intervals of errors are rough."""
 
@@ -80,7 +81,7 @@ def of_methods(document: Mapping[str, Any]) -> Iterator[Judgement]:
         yield Judgement(
             f"no_worse_than_{other}",
             ratio <= limit,
-            f"In places not learnt from, the method's errors are {ratio:.2f} times those of {METHODS[other].text}.",
+            f"In places not learnt from, the method's errors are {ratio:.2f} times those of {_OTHERS[other]}.",
             {"ratio": ratio},
         )
     sensors = {name: figures["methods"][method] for name, figures in document.get("sensors", {}).items()}
@@ -89,9 +90,9 @@ def of_methods(document: Mapping[str, Any]) -> Iterator[Judgement]:
     yield Judgement(
         "bears_another_sensor",
         not lost,
-        f"The method errs more than {METHODS[BASELINE].text}: {said}."
+        f"The method errs more than {_OTHERS[BASELINE]}: {said}."
         if lost
-        else f"The method errs less than {METHODS[BASELINE].text}, whatever sensor was tried.",
+        else f"The method errs less than {_OTHERS[BASELINE]}, whatever sensor was tried.",
         lost,
     )
     yield Judgement(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from fusion_assets.counts import number_of
 from fusion_assets.grids.grid import Grid, rows_and_columns
 from fusion_assets.imagery.credits import attributions, citations
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest
@@ -168,11 +169,17 @@ def _finding(year: int, document: Mapping[str, Any], kept: Mapping[str, float]) 
     """What a year's map is worth, in a sentence."""
     method = document["method"]
     scores = document["wald"]["methods"][method]
+    most, total = judgement.MOST_OF_TOTAL, kept["total"]
+    light = (
+        f"The map has as much light as the product, within {most:.2%}."
+        if abs(total) <= most
+        else f"The map has {total:+.2%} light against the product."
+    )
     gain = "" if method == NO_IMAGERY else f", and {tables.interval(scores[f'to_{NO_IMAGERY}'])} times deblurring alone"
     return (
         f"{year}: where nothing was learnt, the product's own cells are found again with an RMSE of "
         f"{tables.interval(scores['rmse'])} nW/cm2/sr, {tables.interval(scores[f'to_{BASELINE}'])} times that of "
-        f"interpolation{gain}. The map holds the product's light within {abs(kept['total']):.4%}."
+        f"interpolation{gain}. {light}"
     )
 
 
@@ -191,9 +198,8 @@ def _quality_notes(
     )
     for year, (_, document) in sorted(evaluations.items()):
         method, scores = document["method"], document["wald"]["methods"]
-        rounds = document["rounds"]
-        times = "once" if rounds == 1 else f"in {rounds} rounds"
-        yield f"{year}: chosen was {METHODS[method].text}, conserved {times}: {document['why']}."
+        rounds = number_of(document["rounds"], "round")
+        yield f"{year}: chosen was “{METHODS[method].text}”, in {rounds} of conservation: {document['why']}."
         alone = tables.interval(scores[NO_IMAGERY][f"to_{BASELINE}"])
         share = _by_imagery(scores, method)
         yield f"{year}: deblurring alone, without any imagery, errs {alone} times as much as interpolation. {share}"

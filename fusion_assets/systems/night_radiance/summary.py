@@ -34,10 +34,8 @@ def summary(study: Study, settings: Settings) -> str:
 def _lines(year: int, document: Mapping[str, Any]) -> Iterator[str]:
     wald = document["wald"]
     yield f"Night radiance {year}"
-    yield (
-        f"  the product's cells found again from cells four times as coarse, where nothing was learnt; {wald['cells']} "
-        f"cells, {wald['groups']} blocks resampled; nW/cm2/sr, 95 %:"
-    )
+    yield "  the product's cells, found again from cells four times as coarse in places not learnt from;"
+    yield f"  {wald['cells']:,} cells, {wald['groups']} blocks resampled; nW/cm2/sr, with 95 % intervals:"
     rows = [("", *_COLUMNS.values())]
     for name in (name for name in METHODS if name in wald["methods"]):
         rows.append((METHODS[name].text, *(interval(wald["methods"][name][key]) for key in _COLUMNS)))
