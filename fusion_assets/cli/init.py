@@ -12,6 +12,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.recipe import Role
 from fusion_assets.orchestration.system import sections_of, years_of
 from fusion_assets.redaction import printable, printable_line, redacted
+from fusion_assets.storage.text_files import write_text
 from fusion_assets.systems.registry import SYSTEMS
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _init(options: argparse.Namespace) -> int:
     study = study_of(yaml.safe_load(text), str(path), path.parent.absolute(), sections=sections_of(SYSTEMS))
     for region in study.regions:
         draft.check_cover(region.polygon, held, region.called if len(study.regions) > 1 else "")
-    path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     print(f"{printable_line(path)}:\n\n{printable(text)}")
     findings = diagnose(Settings.from_environment({"study": str(path)}))
     for finding in findings:

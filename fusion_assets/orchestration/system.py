@@ -161,7 +161,11 @@ REGIONS: Argument = (
 )
 SELECTION: Argument = (
     ("--select",),
-    {"default": "", "metavar": "ASSETS", "help": "Dagster asset selection, e.g. fused_stack or 'group:ndvi'"},
+    {
+        "default": "",
+        "metavar": "ASSETS",
+        "help": "Dagster asset selection: fused_stack, '*fused_stack' (with all that it rests on), 'group:ndvi'",
+    },
 )
 YEARS: Argument = (
     ("--years",),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.file_catalogs.names import FileName, said, spellings, unit_of
 from fusion_assets.imagery.file_catalogs.rasters import Raster, check_file, look
 from fusion_assets.imagery.products import PRODUCTS
+from fusion_assets.storage.text_files import write_text
 
 _EXTENSIONS = [
     "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
@@ -64,7 +64,8 @@ def add_files(
         days: first and last day that the files are of, where their names do not say.
 
     Raises:
-        FusionError: any of the files cannot be what it is said to be; nothing is written then.
+        FusionError: any of the files cannot be what it is said to be, and nothing is written then; or the catalog
+            cannot be written.
     """
     recipe = PRODUCTS.get(product)
     if recipe is None:
@@ -197,9 +198,4 @@ class _WholeFiles(DefaultStacIO):
     """Writes documents whole or not at all."""
 
     def write_text_to_href(self, href: str, txt: str) -> None:
-        place = Path(href)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=place.parent, prefix=".", suffix=".part", delete=False) as part:
-            part.write(txt)
-        os.chmod(part.name, 0o644)
-        os.replace(part.name, place)
+        write_text(Path(href), txt)

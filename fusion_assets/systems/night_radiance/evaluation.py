@@ -5,9 +5,9 @@ It says how well 1.85 km becomes 463 m. What it says of pixels finer than the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from fusion_assets.evaluation.bootstrap import Resamples, interval
 from fusion_assets.systems.night_radiance.examples import COPIES, FACTOR, Example, Place, examples_of
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer, methods_for
 from fusion_assets.systems.night_radiance.task import FAINTEST
+
+if TYPE_CHECKING:
+    from fusion_assets.systems.night_radiance.task import Task
 
 BUFFER = 8
 """Cells around what is held out that are not learnt from either: two of the coarser cells."""
@@ -29,6 +32,8 @@ _QUANTILES = (0.05, 0.95)
 _LEVELS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _LEAST_IN_LEVEL = 60
 _FEWEST_COARSE = 4
+TRUTH_BLOCK = 6
+"""Edge of the blocks in which maps are compared with a truth, in cells."""
 USUAL_GROWTH = 1.0
 """Exponent where places are too small to measure it."""
 
@@ -88,6 +93,7 @@ def out_of_fold(
     seed: int = 0,
     told: Callable[[str], None] = lambda line: None,
     stress: bool = False,
+    tried: Collection[int] = (),
 ) -> dict[str, list[Predictions]]:
     """Answers of every method where it has not learnt.
 
@@ -99,9 +105,10 @@ def out_of_fold(
         seed: of what is drawn.
         told: a line when a fold is done.
         stress: whether the sensors of `STRESS` are tried as well.
+        tried: folds that are answered for; empty for all.
 
     Returns:
-        By sensor, `wald` for the one assumed, the predictions of every place.
+        By sensor, `wald` for the one assumed, the predictions of every place that is answered for.
 
     Raises:
         FusionError: too few known cells.
@@ -125,7 +132,8 @@ def out_of_fold(
         name: fold[: examples[name][0].truth.shape[0], : examples[name][0].truth.shape[1]]
         for name, fold in fold_of.items()
     }
-    for fold in sorted({int(value) for each in folds.values() for value in np.unique(each) if value >= 0}):
+    every = {int(value) for each in folds.values() for value in np.unique(each) if value >= 0}
+    for fold in sorted(set(tried) or every):
         learnt = [
             example.without(_near(folds[name] == fold))
             for name, each in examples.items()
@@ -144,6 +152,8 @@ def out_of_fold(
         told(f"fold {fold} of {len(names)} methods")
     found: dict[str, list[Predictions]] = {}
     for (sensor, name), by_method in answers.items():
+        if not by_method:
+            continue
         example = tasks[name][sensor]
         block = next(place.block for place in places if place.name == name)
         truth = np.where(example.usable, example.truth, np.nan)
@@ -152,30 +162,73 @@ def out_of_fold(
     return found
 
 
+def compared(
+    places: Sequence[Place], method: str, rounds: int | None, told: Callable[[str], None] = lambda line: None
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """All methods compared, place by place, and the choice among them.
+
+    Args:
+        places: to learn from and to be tried on; each is a fold.
+        method: what the study wants; `auto` chooses.
+        rounds: of conservation; None chooses.
+        told: a line when a fold is done.
+
+    Returns:
+        The document that everything after it reads (`method`, `why`, `rounds`, `compared`: names worth a comparison at
+        finer pixels, `wald`: figures, `sensors`: figures by other sensors, `spread` by method, `growth`), and a table.
+    """
+    chosen = rounds or chosen_rounds(places)
+    folds = {place.name: np.full(place.radiance.shape, index) for index, place in enumerate(places)}
+    found = out_of_fold(places, folds, chosen, told=told, stress=True)
+    table = table_of(found)
+    wald = table[table["sensor"] == "wald"]
+    name, why = choice(wald) if method == "auto" else (method, "the study says so")
+    if name not in found["wald"][0].answers:
+        raise FusionError(
+            f"night_radiance.method is {name}, which needs imagery of green, red and infrared",
+            ", ".join(("auto", *found["wald"][0].answers)),
+            "choose another method, or other optics",
+        )
+    spread = {each: spread_of(found["wald"], each) for each in found["wald"][0].answers}
+    document = {
+        "method": name,
+        "why": why,
+        "rounds": chosen,
+        "compared": list(dict.fromkeys((BASELINE, NO_IMAGERY, name))),
+        "wald": figures(wald),
+        "sensors": {each: figures(table[table["sensor"] == each]) for each in STRESS},
+        "spread": spread,
+        "growth": growth_of(places, folds, name, chosen, spread[name]),
+    }
+    return document, table
+
+
 def table_of(found: Mapping[str, Sequence[Predictions]]) -> pd.DataFrame:
     """Sums of errors by sensor, place, block and method, from which every figure follows."""
+    rows = [row for sensor, places in found.items() for each in places for row in _sums(each)]
+    sensors = [sensor for sensor, places in found.items() for each in places for _ in _sums(each)]
+    return pd.DataFrame(rows).assign(sensor=sensors) if rows else pd.DataFrame(columns=["sensor", "method"])
+
+
+def _sums(predictions: Predictions) -> list[dict[str, Any]]:
+    known = np.isfinite(predictions.truth)
+    truth = predictions.truth[known]
+    names, group = np.unique(predictions.block[known], return_inverse=True)
     rows = []
-    for sensor, places in found.items():
-        for each in places:
-            known = np.isfinite(each.truth)
-            for method, answer in each.answers.items():
-                error, truth, block = (answer - each.truth)[known], each.truth[known], each.block[known]
-                for number in np.unique(block):
-                    here = block == number
-                    rows.append(
-                        {
-                            "sensor": sensor,
-                            "place": each.place,
-                            "block": int(number),
-                            "method": method,
-                            "cells": int(here.sum()),
-                            "squared_error": float((error[here] ** 2).sum()),
-                            "absolute_error": float(np.abs(error[here]).sum()),
-                            "radiance": float(truth[here].sum()),
-                            "squared_radiance": float((truth[here] ** 2).sum()),
-                        }
-                    )
-    return pd.DataFrame(rows)
+    for method, answer in predictions.answers.items():
+        error = answer[known] - truth
+        parts = {
+            "cells": np.ones_like(truth),
+            "squared_error": error**2,
+            "absolute_error": np.abs(error),
+            "radiance": truth,
+            "squared_radiance": truth**2,
+        }
+        sums = {name: np.bincount(group, values) for name, values in parts.items()}
+        for index, block in enumerate(names):
+            row = {"place": predictions.place, "block": int(block), "method": method}
+            rows.append(row | {name: float(values[index]) for name, values in sums.items()})
+    return rows
 
 
 def figures(table: pd.DataFrame, draws: int = 2000) -> dict[str, Any]:
@@ -283,6 +336,40 @@ def bounds(
         factor = np.exp(scale * np.interp(at, level, np.asarray(spread[side], float)))
         ends.append(np.maximum((np.maximum(radiance, 0) + 2 * FAINTEST) * factor - 2 * FAINTEST, 0.0))
     return np.minimum(ends[0], radiance), np.maximum(ends[1], radiance)
+
+
+def reserved_table(
+    places: Sequence[Place], reserved: Sequence[Place], rounds: int, methods: Sequence[str] = (), seed: int = 0
+) -> pd.DataFrame:
+    """`table_of` for places that nothing has been learnt or chosen on, by methods fitted on all the others."""
+    fold_of = {place.name: np.full(place.radiance.shape, 1) for place in places}
+    fold_of |= {place.name: np.zeros(place.radiance.shape, int) for place in reserved}
+    found = out_of_fold([*places, *reserved], fold_of, rounds, methods, seed, tried=[0])
+    return table_of(found)
+
+
+def truth_table(task: Task, truth: np.ndarray, answers: Mapping[str, np.ndarray], place: str) -> pd.DataFrame:
+    """`table_of` for maps against a truth on their own pixels, and on pixels twice as large (the sensors' names).
+
+    Args:
+        task: of the maps.
+        truth: (height, width) nW/cm2/sr; NaN where unknown.
+        answers: maps by method.
+        place: name of the region.
+    """
+    found = {}
+    for step in (1, 2):
+        height, width = (size // step * step for size in truth.shape)
+
+        def mean(plane: np.ndarray, step: int = step, height: int = height, width: int = width) -> np.ndarray:
+            return plane[:height, :width].reshape(height // step, step, width // step, step).mean(axis=(1, 3))
+
+        rows, columns = np.indices((height // step, width // step))
+        edge = max(1, round(TRUTH_BLOCK * task.ratio / step))
+        block = rows // edge * 1000 + columns // edge
+        metres = f"{task.sensor.fine.resolution * step:g} m"
+        found[metres] = [Predictions(place, mean(truth), block, {name: mean(each) for name, each in answers.items()})]
+    return table_of(found)
 
 
 def growth_of(

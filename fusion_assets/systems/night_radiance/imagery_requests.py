@@ -17,7 +17,7 @@ from fusion_assets.systems.night_radiance.section import grid_of, places_of, use
 
 OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
 EVALUATION, MODEL, MAP, REPORT = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_report"
-ASSETS = (OPTICS_EXPORT, OPTICS, CELLS, EVALUATION, MODEL, MAP, REPORT)
+UPLOAD = "radiance_upload"
 LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
 VERSION = "1"
 """Raise when the same settings would give other values."""
@@ -33,7 +33,7 @@ def optics_request(study: Study, settings: Settings, region: str, year: int) -> 
     """Day imagery of a year on the fine grid: all bands, masked by all that the product masks by."""
     use, grid = use_of(study).optics, grid_of(study, region)
     recipe = full_recipe(use, grid.resolution, study.min_valid_share)
-    return use_request(study, settings, OPTICS, use, region, year, grid, _year(year), recipe)
+    return use_request(study, settings, OPTICS, use, region, year, grid, window_of(year), recipe)
 
 
 def cells_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
@@ -41,7 +41,7 @@ def cells_request(study: Study, settings: Settings, region: str, year: int) -> E
     use = use_of(study).lights
     recipe = CompositeRecipe((LIGHTS, COVERAGE), mask_of(use), resampling="nearest", reducer="none")
     grid = cells_around(grid_of(study, region))
-    request = use_request(study, settings, CELLS, use, region, year, grid, _year(year), recipe)
+    request = use_request(study, settings, CELLS, use, region, year, grid, window_of(year), recipe)
     # What is needed reaches beyond the region.
     return dataclasses.replace(request, geometry=_outline(grid))
 
@@ -68,8 +68,8 @@ def _outline(grid: Grid) -> dict[str, object]:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def _year(year: int) -> tuple[dt.date, dt.date]:
-    # One window for optics and lights.
+def window_of(year: int) -> tuple[dt.date, dt.date]:
+    """First and last day of what is mapped, the same for day imagery and lights."""
     return dt.date(year, 1, 1), dt.date(year, 12, 31)
 
 

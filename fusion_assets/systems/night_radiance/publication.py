@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING
 
 from fusion_assets.publishing.publication import Band, Publication
@@ -10,6 +9,8 @@ from fusion_assets.systems.night_radiance import versions
 from fusion_assets.systems.night_radiance.palettes import PALETTES
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from fusion_assets.study import Study
 
 _UNIT = "nW/cm2/sr"
@@ -19,6 +20,12 @@ def _products(study: Study) -> tuple[str, ...]:
     from fusion_assets.systems.night_radiance.section import use_of
 
     return use_of(study).optics.product, use_of(study).lights.product
+
+
+def _span(study: Study, year: int) -> tuple[dt.date, dt.date]:
+    from fusion_assets.systems.night_radiance.imagery_requests import window_of
+
+    return window_of(year)
 
 
 MAPS = Publication(
@@ -50,6 +57,6 @@ MAPS = Publication(
     ),
     thumbnail=("radiance",),
     products=_products,
-    span=lambda _, year: (dt.date(year, 1, 1), dt.date(year, 12, 31)),
+    span=_span,
     version=versions.STAC,
 )

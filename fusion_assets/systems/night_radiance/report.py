@@ -192,7 +192,7 @@ def _quality_notes(
         "product's own cells."
     )
     yield (
-        f"{subject.region} was held back: no method was learnt, chosen or tried on it."
+        f"{subject.region} was held back: nothing was learnt or chosen on it."
         if subject.reserved
         else f"{subject.region} is among the places learnt from; where it is judged, methods have learnt elsewhere."
     )

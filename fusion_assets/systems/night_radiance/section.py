@@ -6,6 +6,7 @@ A study without the section has none of the assets.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -30,6 +31,26 @@ FOOTPRINT = 742.0
 Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
 
 
+class Destination(Section):
+    """Where maps are made image assets of Earth Engine.
+
+    Attributes:
+        folder: of image assets, which must exist; each map is `REGION_YEAR` in it.
+        overwrite: whether an asset made of something else may be replaced.
+    """
+
+    folder: str = Field(description="folder of image assets", examples=["projects/my-project/assets/radiance"])
+    overwrite: bool = Field(False, description="whether other assets may be replaced", examples=[True])
+
+    @field_validator("folder", mode="before")
+    @classmethod
+    def _folder(cls, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"projects/[^/\s]+/assets(/[A-Za-z0-9_-]+)+", value):
+            form = "projects/PROJECT/assets/FOLDER"
+            raise wrong(f"is {shown(value)}", form, "write for example projects/my-project/assets/radiance")
+        return value
+
+
 class NightRadianceUse(Section):
     """What the fine night radiance of a study is made of.
 
@@ -42,6 +63,7 @@ class NightRadianceUse(Section):
         footprint: full width at half maximum of what the sensor sees, metres.
         rounds: of conservation; None: chosen on held-out places.
         reserved: regions that nothing is learnt or chosen on, and that the method is tried on at the end.
+        upload: where maps are sent on Earth Engine; None: nowhere.
     """
 
     years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2019]])
@@ -62,6 +84,11 @@ class NightRadianceUse(Section):
     )
     rounds: StrictInt | None = Field(None, ge=1, le=30, description="rounds of conservation, 1 to 30", examples=[5])
     reserved: tuple[str, ...] = Field(description="regions held back, by name", examples=[["mumbai"]])
+    upload: Destination | None = Field(
+        None,
+        description="image assets of Earth Engine",
+        examples=[{"folder": "projects/my-project/assets/radiance"}],
+    )
 
     @field_validator("years", mode="before")
     @classmethod

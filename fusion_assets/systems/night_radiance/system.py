@@ -26,6 +26,7 @@ _STAGES = {
         ("radiance_report", "radiance_catalog"),
         "Write a region's report on its nights, and the STAC catalog of its maps.",
     ),
+    "upload_radiance": (("radiance_upload",), "Make maps image assets of Earth Engine."),
 }
 
 
@@ -43,8 +44,9 @@ def _publications() -> tuple[Publication, ...]:
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
-    if study.section("night_radiance") is not None:
-        return {}
+    section = study.section("night_radiance")
+    if section is not None:
+        return {} if section.upload else {"radiance_upload": "`upload` in its section `night_radiance`"}
     names = [name for assets, _ in _STAGES.values() for name in assets]
     return dict.fromkeys(("night_radiance", *names), "a section `night_radiance`")
 

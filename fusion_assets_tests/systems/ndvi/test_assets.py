@@ -197,6 +197,7 @@ def test_the_report_in_a_browser(run, tmp_path, width):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width, "scrolls sideways"
         body = driver.find_element("tag name", "body").text
         assert "Synthetic." in body and "Contains modified Copernicus Sentinel data" in body
+        assert "holds nothing of these sources" in body and "`" not in body
 
 
 def test_checks_pass(run):

@@ -116,7 +116,7 @@ def test_errors_by_place_are_those_of_the_place():
     own = table[(table["sensor"] == "wald") & (table["place"] == "west") & (table["method"] == "dasymetric")]
     expected = (own["squared_error"].sum() / own["cells"].sum()) ** 0.5
     assert [row[0] for row in rows] == ["west", "middle", "east"]
-    assert (rows[0][1], rows[0][-1]) == (f"{own['cells'].sum():,}", f"{expected:.2f}")
+    assert (rows[0][1], rows[0][-1]) == (f"{own['cells'].sum():,.0f}", f"{expected:.2f}")
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ the time.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,8 +85,9 @@ def forest_answers(table: Channels, tests: Sequence[np.ndarray], trees: int) -> 
     for test in tests:
         train, answer = table.trains(test), np.full(len(test), np.nan)
         forest = RandomForestClassifier(trees, max_samples=BAG, random_state=0, n_jobs=-1)
-        forest.fit(table.values[train], table.label[train])
-        share = forest.predict_proba(table.values[test])
+        with warnings.catch_warnings(record=True):  # its threads empty the filters that they find, and warn of it
+            forest.fit(table.values[train], table.label[train])
+            share = forest.predict_proba(table.values[test])
         answer[test] = share[:, list(forest.classes_).index(1)] if 1 in forest.classes_ else 0
         answers.append(answer)
     return answers

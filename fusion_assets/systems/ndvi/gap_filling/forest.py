@@ -17,6 +17,7 @@ so that a step takes two loads: the node, and the query's feature. Leaves lead t
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -103,7 +104,9 @@ def grow(values: np.ndarray, target: np.ndarray, seen: np.ndarray, trees: int, l
     for left_out, rows in enumerate(seen):
         grown = ExtraTreesRegressor(
             trees, min_samples_leaf=leaf, max_features=0.6, n_jobs=-1, random_state=seed + left_out
-        ).fit(values[rows], target[rows])
+        )
+        with warnings.catch_warnings(record=True):  # its threads empty the filters that they find, and warn of it
+            grown.fit(values[rows], target[rows])
         for tree in (estimator.tree_ for estimator in grown.estimators_):
             leaves = tree.children_left < 0
             parts.append(

@@ -12,15 +12,16 @@ from fusion_assets.orchestration.automation import automatic
 from fusion_assets.orchestration.composites import write_composite
 from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset, realise_series
 from fusion_assets.orchestration.metadata import readable
-from fusion_assets.orchestration.partitions import EVERY_REGION, region_and_year, regions_by_years
+from fusion_assets.orchestration.partitions import EVERY_REGION, key_of, region_and_year, regions_by_years
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, RasterFile, Table
-from fusion_assets.storage.simulation import MARK, are_simulated, is_marked
+from fusion_assets.storage.simulation import MARK, are_simulated, is_marked, is_synthetic
 from fusion_assets.study.provenance import export_tags, study_tags
 from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
+from fusion_assets.systems.night_radiance.defs.upload import radiance_upload
 from fusion_assets.systems.night_radiance.palettes import PALETTES
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def night_radiance_assets(site: Site) -> list[dg.AssetsDefinition]:
         _radiance_evaluation(site),
         _radiance_model(site),
         _radiance_map(site),
+        *radiance_upload(site, years_of(site)),
     ]
 
 
@@ -56,7 +58,7 @@ def _learnt_years(site: Site) -> dg.MultiPartitionsDefinition:
     return regions_by_years([lead_of(site)], section.years_of(site.study))
 
 
-def _same_year(site: Site, regions: Collection[str]) -> dg.PartitionMapping:
+def _same_year(regions: Collection[str]) -> dg.PartitionMapping:
     """From what one region has of a year to what these regions have of it."""
     return dg.MultiPartitionMapping(
         {
@@ -167,23 +169,28 @@ def _check_radiance(radiance: "np.ndarray", region: str, year: int) -> None:
         )
 
 
-def _learnt(site: Site) -> dict[str, dg.AssetIn]:
-    mapping = _same_year(site, section.places_of(site.study))
+def _inputs(regions: Collection[str]) -> dict[str, dg.AssetIn]:
+    """Lights and day imagery of these regions, by partition key."""
+    mapping = _same_year(regions)
     return {name: dg.AssetIn(partition_mapping=mapping) for name in (requests.CELLS, requests.OPTICS)}
 
 
-def _places(site: Site, cells: Mapping[str, Raster], optics: Mapping[str, Raster]) -> "list[Place]":
+def _places(
+    site: Site, regions: Collection[str], cells: Mapping[str, Raster], optics: Mapping[str, Raster]
+) -> "list[Place]":
     from fusion_assets.systems.night_radiance.guides import guides_of
     from fusion_assets.systems.night_radiance.mapping import place_of
 
     bands = _bands(site)
     found = []
-    for key in sorted(cells, key=lambda key: section.places_of(site.study).index(region_and_year(key)[0])):
-        region, lights = region_and_year(key)[0], cells[key]
+    for key, lights in cells.items():
+        region = region_and_year(key)[0]
+        if region not in regions:
+            continue
         guides = guides_of(optics[key].compute(), bands)
         fine, lattice = section.grid_of(site.study, region), requests.cells_around(section.grid_of(site.study, region))
         found.append(place_of(region, lattice, lights[requests.LIGHTS].values, guides, fine))
-    return found
+    return sorted(found, key=lambda place: list(regions).index(place.name))
 
 
 def _bands(site: Site) -> tuple[str, ...]:
@@ -198,58 +205,82 @@ def _radiance_evaluation(site: Site) -> dg.AssetsDefinition:
         "tables",
         _learnt_years(site),
         [versions.EVALUATION, study.digest("night_radiance")],
-        ins=_learnt(site),
+        ins=_inputs([region.name for region in study.regions]),
         tags=LAST,
         automation_condition=automatic(),
     )
     def radiance_evaluation(
-        context: dg.AssetExecutionContext, radiance_cells: dict[str, Raster], landsat_composite: dict[str, Raster]
+        context: dg.AssetExecutionContext,
+        year: int,
+        radiance_cells: dict[str, Raster],
+        landsat_composite: dict[str, Raster],
     ) -> dg.Output[tuple[Table, dict]]:
         """How well **every method finds the product's own cells again** from cells four times as coarse.
 
-        Each region is predicted by methods that have learnt from the others. Most of what is gained over interpolation
-        is gained by deblurring, without any day imagery: that row stands beside the others. Figures speak of 463 m; of
-        finer pixels they tell only as far as scales are alike. Stands under the first region that is learnt from.
+        Each region is predicted by methods that have learnt from the others; those reserved are looked at once, at the
+        end. Most of what is gained over interpolation is gained by deblurring, without any day imagery: that row stands
+        beside the others. Figures speak of 463 m; of finer pixels they tell only as far as scales are alike. Stands
+        under the first region that is learnt from.
         """
-        import numpy as np
+        import pandas as pd
 
         from fusion_assets.systems.night_radiance import evaluation
 
-        places = _places(site, radiance_cells, landsat_composite)
-        use = section.use_of(study)
-        rounds = use.rounds or evaluation.chosen_rounds(places)
-        folds = {place.name: np.full(place.radiance.shape, index) for index, place in enumerate(places)}
-        found = evaluation.out_of_fold(places, folds, rounds, told=context.log.info, stress=True)
-        table = evaluation.table_of(found)
-        wald = table[table["sensor"] == "wald"]
-        method, why = evaluation.choice(wald)
-        if use.method != "auto":
-            method, why = use.method, "the study says so"
-        wald_figures = evaluation.figures(wald)
-        spread = {name: evaluation.spread_of(found["wald"], name) for name in found["wald"][0].answers}
-        document = {
-            "method": method,
-            "growth": evaluation.growth_of(places, folds, method, rounds, spread[method]),
-            "why": why,
-            "rounds": rounds,
-            "wald": wald_figures,
-            "sensors": {name: evaluation.figures(table[table["sensor"] == name]) for name in evaluation.STRESS},
-            "spread": spread,
-        }
-        scores = wald_figures["methods"]
-        shown = {name: entry["rmse"]["value"] for name, entry in scores.items()}
+        use, say = section.use_of(study), context.log.info
+        places = _places(site, section.places_of(study), radiance_cells, landsat_composite)
+        document, table = evaluation.compared(places, use.method, use.rounds, say)
+        reserved = _places(site, use.reserved, radiance_cells, landsat_composite)
+        kept_back = evaluation.reserved_table(places, reserved, document["rounds"])
+        document["reserved"] = evaluation.figures(kept_back)
+        tables = [table.assign(level="wald"), kept_back.assign(level="reserved")]
+        known = _against_truth(site, year, places, document, radiance_cells, landsat_composite)
+        if known is not None:
+            tables.append(known.assign(level="truth"))
+            document["truth"] = {name: evaluation.figures(part) for name, part in known.groupby("sensor", sort=False)}
+        shown = {f"rmse_{name}": entry["rmse"]["value"] for name, entry in document["wald"]["methods"].items()}
         return dg.Output(
-            (table, document),
+            (pd.concat(tables, ignore_index=True), document),
             data_version=dg.DataVersion(digest(document)),
-            metadata={
-                "method": method,
-                "why": why,
-                "rounds": rounds,
-                **readable({f"rmse_{k}": v for k, v in shown.items()}),
-            },
+            metadata=readable({name: document[name] for name in ("method", "why", "rounds")} | shown),
         )
 
     return radiance_evaluation
+
+
+def _against_truth(
+    site: Site,
+    year: int,
+    places: "list[Place]",
+    document: Mapping[str, Any],
+    cells: Mapping[str, Raster],
+    optics: Mapping[str, Raster],
+) -> Table | None:
+    """Maps of the reserved regions against a synthetic archive's truth; None where there is none."""
+    import pandas as pd
+
+    from fusion_assets.demo.truth import true_radiance
+    from fusion_assets.systems.night_radiance import evaluation, mapping
+    from fusion_assets.systems.night_radiance.guides import guides_of
+
+    study, settings = site.study, site.settings
+    use = section.use_of(study)
+    if settings.engine != "archive" or use.lights.archive or not is_synthetic(settings.archive):
+        return None
+    answers = {name: evaluation.fitted(places, name, document["rounds"]) for name in document["compared"]}
+    tables = []
+    for region in use.reserved:
+        fine = section.grid_of(study, region)
+        try:
+            truth = true_radiance(settings.archive, year, fine, study.polygon(region))
+        except FusionError:
+            return None
+        key = key_of(region, year)
+        lights = cells[key][requests.LIGHTS].values
+        guides = guides_of(optics[key].compute(), _bands(site))
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, document["rounds"])
+        maps = {name: answer(task) for name, answer in answers.items()}
+        tables.append(evaluation.truth_table(task, truth, maps, region))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _radiance_model(site: Site) -> dg.AssetsDefinition:
@@ -259,7 +290,7 @@ def _radiance_model(site: Site) -> dg.AssetsDefinition:
         "documents",
         _learnt_years(site),
         [versions.MODEL, versions.EVALUATION, study.digest("night_radiance")],
-        ins=_learnt(site),
+        ins=_inputs(section.places_of(study)),
         tags=LAST,
         automation_condition=automatic(),
     )
@@ -271,7 +302,7 @@ def _radiance_model(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.night_radiance.examples import examples_of
         from fusion_assets.systems.night_radiance.methods import trees
 
-        places = _places(site, radiance_cells, landsat_composite)
+        places = _places(site, section.places_of(study), radiance_cells, landsat_composite)
         chosen = radiance_evaluation[1]
         document: dict[str, Any] = {
             "method": chosen["method"],
@@ -293,7 +324,7 @@ def _radiance_model(site: Site) -> dg.AssetsDefinition:
 
 def _radiance_map(site: Site) -> dg.AssetsDefinition:
     study = site.study
-    to_lead = _same_year(site, [lead_of(site)])
+    to_lead = _same_year([lead_of(site)])
 
     @site.asset(
         "rasters",

@@ -1,4 +1,6 @@
 import json
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +134,18 @@ def test_inner_models_have_seen_neither_fold(town, monkeypatch):
     pairs = [(a, b) for a in range(5) for b in range(a + 1, 5)]
     for (a, b), mask in zip(pairs, seen[0], strict=True):
         assert not mask[(table.fold == a) | (table.fold == b)].any()
+
+
+def test_a_forest_keeps_the_filters_of_warnings(monkeypatch):
+    from sklearn.ensemble import RandomForestClassifier
+
+    fit, before = RandomForestClassifier.fit, list(warnings.filters)
+    # What its threads do to each other now and then.
+    monkeypatch.setattr(RandomForestClassifier, "fit", lambda *given: (fit(*given), warnings.resetwarnings())[0])
+    values, label = np.eye(20), np.arange(20) % 2
+    table = SimpleNamespace(values=values, label=label, trains=np.logical_not)
+    nested.forest_answers(table, [label == 0], 2)
+    assert warnings.filters == before != []
 
 
 def test_two_blocks_are_evaluated_without_choosing(town):

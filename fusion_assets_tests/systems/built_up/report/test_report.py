@@ -174,12 +174,22 @@ def test_the_sample_its_source_and_estimator_are_named(page, everything):
     assert all(part in page.text for part in (*SOURCE.values(), "model-assisted", "Olofsson et al. 2014", "People"))
 
 
+@pytest.mark.parametrize(
+    ("title", "region", "heading"),
+    [("Built-up land in Kenya", "Kiambu", "Built-up land in Kenya: Kiambu"), ("Lands of Kiambu", "kiambu", "")],
+)
+def test_the_heading_names_the_region_once(everything, title, region, heading):
+    text = build_report(dataclasses.replace(SUBJECT, title=title, region=region), everything)
+    assert f"<h1>{heading or title}</h1>" in text
+
+
 def test_a_sample_of_the_synthetic_truth_is_called_one(everything):
     table, document = everything.trend
     document = document | {"reference": document["reference"] | {"source": "archive"}}
     ticket = dataclasses.replace(everything.exports[0], scenes=("SYNTHETIC_1",))
     text = build_report(SUBJECT, dataclasses.replace(everything, trend=(table, document), exports=[ticket]))
     assert "drawn from the synthetic truth, not interpreted by people" in text and "People interpreted" not in text
+    assert "holds nothing of these sources" in text
 
 
 def test_other_regions_truth_drift_and_cleaning_are_shown(page, everything):
@@ -292,6 +302,7 @@ def test_a_page_can_be_handed_on(everything):
     page = Page(build_report(SUBJECT, dataclasses.replace(everything, exports=[ticket])))
     assert "/home/somebody" not in page.text and "archive/catalog.json" in page.text
     assert "Contains modified Copernicus Sentinel data" in page.text
+    assert "holds nothing of these sources" not in page.text
     assert "Made 2026-01-31 with fusion_assets" in page.text
 
 

@@ -1,5 +1,7 @@
 """The compiled loops against the same arithmetic written out: means in time, levelled orbits, forests."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor
@@ -97,6 +99,15 @@ def test_a_forest_is_asked_as_scikit_learn_asks_it(queries):
     mean, spread = grown.ask(asked)
     np.testing.assert_allclose(mean, np.mean(peers, axis=0), atol=1e-6)
     assert (spread > 0).all()
+
+
+def test_growing_keeps_the_filters_of_warnings(monkeypatch):
+    fit, before = ExtraTreesRegressor.fit, list(warnings.filters)
+    # What its threads do to each other now and then.
+    monkeypatch.setattr(ExtraTreesRegressor, "fit", lambda *given: (fit(*given), warnings.resetwarnings())[0])
+    values = np.eye(20, dtype=np.float32)
+    forest.grow(values, values[0], np.ones((1, 20), bool), trees=2, leaf=1)
+    assert warnings.filters == before != []
 
 
 def test_a_value_on_a_threshold_goes_left():
