@@ -110,6 +110,16 @@ def test_equal_radiance_has_equal_colours_in_all_pictures():
     assert cells.address != start.address
 
 
+def test_years_stand_below_each_other_in_the_same_colours():
+    one, year = findings(), YEAR + 1
+    later = {name: {**getattr(one, name), year: getattr(one, name)[YEAR]} for name in ("maps", "cells", "optics")}
+    both = dataclasses.replace(one, **later, evaluations={YEAR: evaluated(), year: evaluated()})
+    page = build_report(SUBJECT, both)
+    assert f"{YEAR} to {year}" in page and page.count("<li><i") == 5 + 5
+    addresses = re.findall('<img src="([^"]+)"', page)
+    assert len(addresses) == 12 and addresses[:6] == addresses[6:]
+
+
 def test_errors_by_place_are_those_of_the_place():
     table = evaluated()[0]
     rows = tables.places_table(YEAR, table, "dasymetric")["rows"]
