@@ -19,6 +19,7 @@ _OWNERS = {
         "European Union, Copernicus programme; European Space Agency",
         "Contains modified Copernicus Sentinel data, used under the Copernicus Sentinel data terms",
     ),
+    "landsat": ("United States Geological Survey", "Courtesy of the U.S. Geological Survey; in the public domain"),
     "viirs": (
         "Earth Observation Group, Payne Institute for Public Policy, Colorado School of Mines",
         "VIIRS night-time lights, made from NOAA and NASA data; CC BY 4.0",

@@ -135,7 +135,7 @@ def _band(band: Band, kind: str, nodata: float, statistics: Mapping[str, str]) -
     about: dict[str, Any] = {"name": band.name, "description": band.text, "data_type": kind}
     about["nodata"] = "nan" if math.isnan(nodata) else int(nodata)
     if isinstance(band.palette, str):
-        about["unit"] = "1"
+        about["unit"] = band.unit
     else:
         about["classification:classes"] = [
             {"value": code, "name": short_name(title), "title": title, "color_hint": bytes(colour).hex().upper()}

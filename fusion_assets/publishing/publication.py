@@ -25,11 +25,13 @@ class Band:
         name: in the file.
         text: what its values are.
         palette: of the picture: matplotlib's name for a quantity, name and colour of each class.
+        unit: of a quantity; 1 for what has none.
     """
 
     name: str
     text: str
     palette: str | Mapping[int, Class]
+    unit: str = "1"
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.study.imagery_requests import full_recipe, mask_of, use_request
-from fusion_assets.systems.night_radiance.section import grid_of, places_of, use_of
+from fusion_assets.systems.night_radiance.section import grid_of, places_of, use_of, years_of
 
 OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
-EVALUATION, MODEL, MAP, UPLOAD = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_upload"
+EVALUATION, MODEL, MAP, REPORT = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_report"
+UPLOAD = "radiance_upload"
 LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
 VERSION = "1"
 """Raise when the same settings would give other values."""
@@ -77,7 +78,9 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str, year: in
     grid = cells_around(grid_of(study, region)) if asset == CELLS else grid_of(study, region)
     common = {"study": study.name, "grid_digest": grid.digest}
     if year is None:
-        return common
+        # What is made of all years says so by the recipes of all of them.
+        recipes = [facts_of(study, settings, MAP, region, each)["recipe_digest"] for each in years_of(study)]
+        return common | {"recipe_digest": digest(recipes)}
     optics = optics_request(study, settings, region, year).recipe_digest
     lights = cells_request(study, settings, region, year).recipe_digest
     use = use_of(study)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from fusion_assets.orchestration.site import Site
+    from fusion_assets.publishing.publication import Publication
     from fusion_assets.settings import Settings
     from fusion_assets.study import Study
     from fusion_assets.study.sections import SystemSection
@@ -21,14 +22,25 @@ _STAGES = {
     "collect_radiance_inputs": (("landsat_composite", "radiance_cells"), "Collect day imagery and lights."),
     "learn_radiance": (("radiance_evaluation", "radiance_model"), "Compare all methods, and fit the one that won."),
     "map_radiance": (("radiance_map",), "Map fine radiance."),
+    "report_radiance": (
+        ("radiance_report", "radiance_catalog"),
+        "Write a region's report on its nights, and the STAC catalog of its maps.",
+    ),
     "upload_radiance": (("radiance_upload",), "Make maps image assets of Earth Engine."),
 }
 
 
 def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.night_radiance.defs.assets import night_radiance_assets
+    from fusion_assets.systems.night_radiance.defs.report import report_assets
 
-    return night_radiance_assets(site)
+    return [*night_radiance_assets(site), *report_assets(site)]
+
+
+def _publications() -> tuple[Publication, ...]:
+    from fusion_assets.systems.night_radiance.publication import MAPS
+
+    return (MAPS,)
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
@@ -60,6 +72,18 @@ def _section() -> SystemSection:
     return NIGHT_RADIANCE_SECTION
 
 
+def _summary(site: Site, synthetic: bool) -> str:
+    from fusion_assets.systems.night_radiance.summary import summary
+
+    return summary(site.study, site.settings)
+
+
+def _results(site: Site) -> Iterator[tuple[str, str]]:
+    from fusion_assets.systems.night_radiance.summary import reports
+
+    yield from (("radiance report", path) for path in reports(site.study, site.settings))
+
+
 NIGHT_RADIANCE = System(
     name="night_radiance",
     stages=_STAGES,
@@ -68,4 +92,7 @@ NIGHT_RADIANCE = System(
     section=_section,
     facts=_facts,
     series=_series,
+    publications=_publications,
+    summary=_summary,
+    results=_results,
 )

@@ -22,6 +22,7 @@ from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
 from fusion_assets.systems.night_radiance.defs.upload import radiance_upload
+from fusion_assets.systems.night_radiance.palettes import PALETTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -362,7 +363,12 @@ def _radiance_map(site: Site) -> dg.AssetsDefinition:
         tags |= site.facts(requests.MAP, region, str(year)) | (MARK if is_marked(radiance_cells.attrs) else {})
         units = {"radiance": "nW/cm2/sr", "low": "nW/cm2/sr", "high": "nW/cm2/sr", "imagery_effect": "1"}
         raster = write_raster(
-            fine.dataset(bands), nodata=float("nan"), tags=tags, units=units, region=study.polygon(region)
+            fine.dataset(bands),
+            nodata=float("nan"),
+            tags=tags,
+            units=units,
+            region=study.polygon(region),
+            palettes=PALETTES,
         )
         metadata = {
             "method": model["method"],

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from fusion_assets.systems.night_radiance import judgement
 from fusion_assets.systems.night_radiance.imagery_requests import MAP
 
 if TYPE_CHECKING:
     import numpy as np
 
-MOST_OF_TOTAL, MOST_OF_CELLS = 1e-4, 0.05
 _TEXTS = {
-    "total_conserved": f"The map's total is the product's within {MOST_OF_TOTAL:.2%}.",
-    "cells_conserved": f"The product's cells follow from the map within {MOST_OF_CELLS:.0%} of their sum.",
+    "total_conserved": f"The map's total is the product's within {judgement.MOST_OF_TOTAL:.2%}.",
+    "cells_conserved": f"The product's cells follow from the map within {judgement.MOST_OF_CELLS:.0%} of their sum.",
     "not_negative": "No pixel is darker than dark, and every interval holds its pixel.",
 }
 
@@ -32,18 +32,12 @@ def map_check_results(kept: Mapping[str, float], bands: "Mapping[str, np.ndarray
         kept: of `mapping.conservation`.
         bands: of `mapping.fine_map`.
     """
-    least = float(bands["radiance"].min())
-    ordered = bool((bands["low"] <= bands["radiance"]).all() and (bands["radiance"] <= bands["high"]).all())
-    results: dict[str, tuple[bool, dict[str, float]]] = {
-        "total_conserved": (abs(kept["total"]) <= MOST_OF_TOTAL, {"difference": kept["total"]}),
-        "cells_conserved": (kept["cells"] <= MOST_OF_CELLS, {"difference": kept["cells"]}),
-        "not_negative": (least >= 0 and ordered, {"least": least}),
-    }
-    for name, (passed, figures) in results.items():
+    for each in judgement.of_map(kept, bands):
         yield dg.AssetCheckResult(
-            passed=bool(passed),
+            passed=each.passed,
             asset_key=MAP,
-            check_name=name,
+            check_name=each.name,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata=figures,
+            description=each.sentence,
+            metadata=dict(each.facts),
         )

@@ -1,0 +1,147 @@
+"""The report on night radiance: what it shows of small arrays, and what it puts on top."""
+
+import copy
+import dataclasses
+import re
+from unittest.mock import ANY
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from fusion_assets.systems.night_radiance import judgement, tables
+from fusion_assets.systems.night_radiance.evaluation import STRESS
+from fusion_assets.systems.night_radiance.methods.table import METHODS as ALL
+from fusion_assets.systems.night_radiance.pictures import draw, start_of
+from fusion_assets.systems.night_radiance.report import HEADINGS, build_report
+from fusion_assets_tests.chromium import reading
+from fusion_assets_tests.systems.night_radiance.report_cases import (
+    METHODS,
+    SCENES,
+    SUBJECT,
+    YEAR,
+    evaluated,
+    findings,
+    night,
+    rasters,
+)
+
+
+@pytest.fixture(scope="module")
+def text():
+    return build_report(SUBJECT, findings())
+
+
+def figures_of(**changes):
+    """The document of the evaluation with RMSE ratios of the chosen method replaced, by sensor and baseline."""
+    document = copy.deepcopy(evaluated()[1])
+    for key, value in changes.items():
+        sensor, _, other = key.partition("_to_")
+        figures = document["wald"] if sensor == "wald" else document["sensors"][sensor]
+        figures["methods"]["dasymetric"][f"to_{other}"]["value"] = value
+    return document
+
+
+def test_one_file_with_everything_on_it(text):
+    assert not re.search(r'(src|href)="(?!data:)', text) and "<script" not in text
+    assert len(re.findall('<img src="data:image/png', text)) == 6
+    assert all(f">{heading}</h2>" in text for heading in HEADINGS.values())
+    assert all(f"<td>{ALL[name].text}" in text for name in METHODS)
+    assert f"{ALL['dasymetric'].text} – chosen" in text and "it errs least" in text
+    assert all(f"<td>{judgement.sensor_text(name)}</td>" in text for name in STRESS)
+    assert all(scene in text for scene in SCENES)
+    assert "courtesy of the U.S. Geological Survey" in text and "doi:10.3390/rs13050922" in text
+    assert "Cite as: Nights of four regions: west. Made 2024-05-06" in text
+    assert "What did not pass" not in text and "Synthetic." not in text
+
+
+def test_what_it_says_of_where_it_stands(text):
+    assert "west is among the places learnt from" in text
+    held = build_report(dataclasses.replace(SUBJECT, reserved=True, synthetic=True), findings())
+    assert "west was held back" in held and "<strong>Synthetic.</strong>" in held
+
+
+def test_what_cannot_be_told_names_the_sizes(text):
+    assert "it says nothing of pixels of 250 m" in text and "sees about 742 m at once" in text
+    assert re.search(r"The test is from 1\.7\d km to 4\d\d m", text)
+
+
+def test_a_map_that_loses_light_is_named_on_top():
+    found = findings()
+    found.maps[YEAR]["radiance"] = found.maps[YEAR]["radiance"] * 0.5
+    top = build_report(SUBJECT, found).split("<main>")[0]
+    assert "What did not pass" in top and "product&#39;s by -50.0000%" in top and "The map has -50.00% light" in top
+    assert "should hold its pixel, but some do not" in top
+
+
+@pytest.mark.parametrize(
+    ("changed", "failed"),
+    [
+        ({}, set()),
+        ({"wald_to_bicubic": 1.1}, {"no_worse_than_bicubic"}),
+        ({"wald_to_bicubic_conserved": 1.005}, set()),
+        ({"wald_to_bicubic_conserved": 1.02}, {"no_worse_than_bicubic_conserved"}),
+        ({"narrow_to_bicubic": 1.4}, {"bears_another_sensor"}),
+    ],
+)
+def test_what_speaks_against_a_method(changed, failed):
+    calm = {f"{name}_to_bicubic": 0.9 for name in ("wald", *STRESS)} | {"wald_to_bicubic_conserved": 0.9}
+    document = figures_of(**(calm | changed))
+    document["wald"]["groups"] = judgement.FEWEST_GROUPS
+    assert {each.name for each in judgement.of_methods(document) if not each.passed} == failed
+    document["wald"]["groups"] -= 1
+    assert "enough_blocks" in {each.name for each in judgement.of_methods(document) if not each.passed}
+
+
+def test_deblurred_lights_come_back_from_a_stored_map():
+    mapped = rasters()["radiance_map"]
+    np.testing.assert_allclose(start_of(mapped), night().start, rtol=1e-4, atol=1e-4)
+
+
+def test_equal_radiance_has_equal_colours_in_all_pictures():
+    light = np.geomspace(0.1, 100, 144, dtype="f4").reshape(12, 12)
+    bands = dict.fromkeys(("radiance", "low", "high"), (("y", "x"), light))
+    mapped = xr.Dataset({**bands, "imagery_effect": (("y", "x"), np.zeros((12, 12), "f4"))})
+    (same,), legend, _ = draw({YEAR: mapped}, {YEAR: light})
+    assert len({picture.address for picture in (*same.lights, *same.ends)}) == 1
+    assert [text for _, text in legend] == ["0.1 nW/cm2/sr", ANY, ANY, ANY, "unknown"]
+    (other,), *_ = draw({YEAR: mapped}, {YEAR: light * 2})
+    cells, start, *_ = other.lights
+    assert cells.address != start.address
+
+
+def test_years_stand_below_each_other_in_the_same_colours():
+    one, year = findings(), YEAR + 1
+    later = {name: {**getattr(one, name), year: getattr(one, name)[YEAR]} for name in ("maps", "cells", "optics")}
+    both = dataclasses.replace(one, **later, evaluations={YEAR: evaluated(), year: evaluated()})
+    page = build_report(SUBJECT, both)
+    assert f"{YEAR} to {year}" in page and page.count("<li><i") == 5 + 5
+    addresses = re.findall('<img src="([^"]+)"', page)
+    assert len(addresses) == 12 and addresses[:6] == addresses[6:]
+
+
+def test_errors_by_place_are_those_of_the_place():
+    table = evaluated()[0]
+    rows = tables.places_table(YEAR, table, "dasymetric")["rows"]
+    own = table[(table["sensor"] == "wald") & (table["place"] == "west") & (table["method"] == "dasymetric")]
+    expected = (own["squared_error"].sum() / own["cells"].sum()) ** 0.5
+    assert [row[0] for row in rows] == ["west", "middle", "east"]
+    assert (rows[0][1], rows[0][-1]) == (f"{own['cells'].sum():,.0f}", f"{expected:.2f}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [1400, 390])
+def test_in_a_browser_offline(text, tmp_path, width):
+    with reading(tmp_path) as opened:
+        driver = opened(text, width)
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width, "scrolls sideways"
+        cut = (
+            "return [...document.querySelectorAll('body *')].filter(e => !e.closest('table') &&"
+            " e.getBoundingClientRect().right > innerWidth).map(e => e.textContent.slice(0, 80))"
+        )
+        assert driver.execute_script(cut) == []
+        tops = driver.execute_script(
+            "return [...document.querySelectorAll('.three')][0].querySelectorAll('img').values()"
+            ".map(i => i.getBoundingClientRect().top).toArray()"
+        )
+        assert (len(set(tops)) == 1) is (width == 1400), "side by side where there is room"
