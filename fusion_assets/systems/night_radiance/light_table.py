@@ -152,8 +152,8 @@ def _table(
         known = {year: light for year, light in lights.items() if light.km2}
         outside += [] if known else [area.name]
         for year, light in known.items():
-            attrs = next(iter(by_year[year].values())).attrs
-            rows.append({"study": study.name, "year": year, **_row(area, light, km2[area.name], attrs)})
+            tags = [fine_map.attrs for fine_map in by_year[year].values()]
+            rows.append({"study": study.name, "year": year, **_row(area, light, km2[area.name], tags)})
     if not rows:
         raise FusionError(
             f"none of {number_of(len(areas), 'area')} lies in a map ({', '.join(outside[:8])})",
@@ -167,14 +167,14 @@ def _table(
     return table.assign(**{column: table[column].round(6) for column in numbers}), missing
 
 
-def _row(area: Region, light: Light, km2: float, attrs: Mapping[str, str]) -> dict[str, Any]:
+def _row(area: Region, light: Light, km2: float, tags: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Figures of an area.
 
     Args:
         area: which.
         light: in what is mapped of it.
         km2: all of it.
-        attrs: of a map.
+        tags: of the year's maps.
     """
     share = min(1.0, light.km2 / km2)
     partly = f"a map knows {share:.1%} of it" if share < _WHOLE else ""
@@ -187,8 +187,8 @@ def _row(area: Region, light: Light, km2: float, attrs: Mapping[str, str]) -> di
         "area_km2": km2,
         "mapped_share": share,
         "interval": INTERVAL,
-        "method": attrs.get("method", ""),
-        "note": " ".join(filter(None, [NOTICE if is_marked(attrs) else "", partly])),
+        "method": tags[0].get("method", ""),
+        "note": " ".join(filter(None, [NOTICE if any(map(is_marked, tags)) else "", partly])),
     }
 
 
