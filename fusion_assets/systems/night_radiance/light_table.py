@@ -144,7 +144,7 @@ def _table(
         raise FusionError(
             f"{site.settings.storage} holds no {MAP} of these regions and years",
             "maps",
-            f"fusion run --select '+{MAP}'",
+            "fusion run --select 'group:night_radiance'",
         )
     rows, outside = [], []
     for area in areas:
