@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +20,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.storage.raster_reading import open_raster
 from fusion_assets.systems.night_radiance.imagery_requests import CELLS, EVALUATION, MAP, MODEL, OPTICS
 from fusion_assets_tests.demo.squares.square_archive import FRAME, RESERVED, archive_of
+from fusion_assets_tests.test_pages import commands
 
 pytestmark = pytest.mark.slow
 YEAR, EDGE_KM, STEP = 2022, 6.0, 120
@@ -167,6 +169,19 @@ def test_light_of_regions_is_that_of_their_maps(made):
         assert table.loc[name, "sum_nw_cm2_sr_km2"] == pytest.approx(expected, rel=0.03)
         assert table.loc[name, "area_km2"] == pytest.approx(EDGE_KM**2, rel=2e-3)
     assert table["note"].str.contains("SYNTHETIC").all()
+
+
+def test_the_page_s_commands_do_what_it_says(made):
+    shapes = [shape(region(square)["geometry"]) for square in SQUARES]
+    districts = gpd.GeoDataFrame({"ADM2_EN": NAMES}, geometry=shapes, crs="EPSG:4326")
+    districts.to_file(made.folder / "districts.gpkg")
+    page = (Path(__file__).parents[3] / "docs" / "night-radiance.md").read_text(encoding="utf-8")
+    done = [words for words in commands(page) if words[0] != "catalog"]
+    for words in done:
+        assert made.fusion(*words, *(["--force"] if words[0] == "radiance" else [])) == 0, words
+    assert {words[0] for words in done} == {"doctor", "run", "radiance"}
+    light = pd.read_csv(made.folder / "light.csv")
+    assert light["area"].to_list() == NAMES and (light["mapped_share"] > 0.99).all()
 
 
 def test_a_second_run_makes_nothing_and_another_footprint_makes_all_that_rests_on_it_stale(made, capsys):
