@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         return interruption.supervised(lambda: main(sys.argv[1:]), _settle)
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_meant(arguments))
     _quieten()
     redact_logs()
     try:
@@ -76,6 +76,15 @@ def _settle() -> None:
     if home.exists():
         with opened_instance(home) as instance:
             settle_dead_runs(instance)
+
+
+def _meant(arguments: Sequence[str]) -> Sequence[str]:
+    """The command line with the command that a flag of another one stands for."""
+    for command in (command for system in SYSTEMS for command in system.commands if command.instead_of):
+        name, flag = command.instead_of or ("", "")
+        if arguments[:1] == [name] and flag in arguments:
+            return [command.name, *(word for word in arguments[1:] if word != flag)]
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
         added.set_defaults(command=partial(_of_a_system, each))
+    for each in of_systems:
+        if each.instead_of:
+            name, flag = each.instead_of
+            commands.choices[name].add_argument(flag, action="store_true", help=f"the same as fusion {each.name}")
     verification.add_parser(commands)
     doctor = commands.add_parser(
         "doctor",

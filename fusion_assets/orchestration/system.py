@@ -72,6 +72,7 @@ class Command:
         arguments: one each.
         run: what it does for a site; returns what to print.
         examples: of whole commands, separated by `; `.
+        instead_of: another command and the flag with which this one is meant, such as `export --radiance`.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Command:
     arguments: tuple[Argument, ...]
     run: Callable[[Site, Namespace], str]
     examples: str = ""
+    instead_of: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fusion_assets.orchestration.system import Series, System
+from fusion_assets.orchestration.system import REGIONS, YEARS, Command, Series, System
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     import dagster as dg
 
     from fusion_assets.orchestration.site import Site
@@ -84,6 +86,30 @@ def _results(site: Site) -> Iterator[tuple[str, str]]:
     yield from (("radiance report", path) for path in reports(site.study, site.settings))
 
 
+def _export(site: Site, options: Namespace) -> str:
+    from fusion_assets.systems.night_radiance.light_table import export_light
+
+    areas = {"areas": options.areas, "name": options.name, "layer": options.layer}
+    chosen = {"regions": options.region, "years": options.years, "force": options.force}
+    return export_light(site, options.output, **areas, **chosen)
+
+
+_RADIANCE = Command(
+    "radiance",
+    "write night radiance per area and year, sum and mean, as GeoPackage, CSV or Parquet",
+    (
+        (("output",), {"metavar": "OUT.gpkg|OUT.csv|OUT.parquet", "help": "file to write"}),
+        (("--areas",), {"metavar": "FILE", "help": "polygons; by default the study's regions"}),
+        (("--name",), {"metavar": "COLUMN", "help": "of --areas: what names them"}),
+        (("--layer",), {"metavar": "L", "help": "of --areas: a layer of a GeoPackage with several"}),
+        REGIONS,
+        YEARS,
+        (("--force",), {"action": "store_true", "help": "replace a file that exists"}),
+    ),
+    _export,
+    "fusion radiance light.gpkg; fusion radiance light.csv --areas districts.gpkg --name ADM2_EN --years 2019",
+    instead_of=("export", "--radiance"),
+)
 NIGHT_RADIANCE = System(
     name="night_radiance",
     stages=_STAGES,
@@ -95,4 +121,5 @@ NIGHT_RADIANCE = System(
     publications=_publications,
     summary=_summary,
     results=_results,
+    commands=(_RADIANCE,),
 )

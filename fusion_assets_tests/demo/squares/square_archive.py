@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from fusion_assets.demo.catalog import write_catalog, write_collection
@@ -22,9 +23,14 @@ RESERVED = square_named("radiance_reserved")
 
 
 def one_square(root: Path, seed: int = 0) -> Path:
-    """Path of its `catalog.json`."""
+    """Path of the `catalog.json` of the reserved square."""
+    return archive_of(root, [RESERVED], seed)
+
+
+def archive_of(root: Path, squares: Sequence[Square], seed: int = 0) -> Path:
+    """Path of the `catalog.json` of an archive of some squares."""
     tasks = square_tasks(root, "SYNTHETIC_abc", seed, FRAME)
-    items = tasks[squares_beside(FRAME).index(RESERVED)]()
+    items = [item for square in squares for item in tasks[squares_beside(FRAME).index(square)]()]
     for name, (title, text) in COLLECTIONS.items():
         write_collection(root, name, title, text, [item for item in items if item["collection"] == name])
     write_catalog(root, "square", "SYNTHETIC square", COLLECTIONS)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export, digest
 from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
@@ -79,7 +80,9 @@ def _optics(site: Site) -> list[dg.AssetsDefinition]:
     def write(pixels: Raster, export: Export, left_out: list[str]) -> RasterFile:
         region, year = export.request.region, export.request.year
         facts = site.facts(requests.OPTICS, region, str(year))
-        return write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
+        raster = write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
+        _check_clear(raster, export)
+        return raster
 
     common: dict[str, Any] = {
         "request": request,
@@ -104,6 +107,19 @@ def _optics(site: Site) -> list[dg.AssetsDefinition]:
             **common,
         ),
     ]
+
+
+def _check_clear(raster: RasterFile, export: Export) -> None:
+    """Refuse day imagery that a map would have to make up: a band that is known nowhere."""
+    unknown = [band for band in export.request.recipe.bands if not raster.stats[band]["valid_share"]]
+    if unknown:
+        raster.discard()
+        raise FusionError(
+            f"no pixel of {export.request.region} {export.request.year} was clear in {', '.join(unknown)} "
+            f"({number_of(len(export.scenes), 'scene')})",
+            "a clear observation in most of the region",
+            f"look at the scenes of {requests.OPTICS_EXPORT} and the masks of the product, or choose another year",
+        )
 
 
 def _radiance_cells(site: Site) -> dg.AssetsDefinition:
