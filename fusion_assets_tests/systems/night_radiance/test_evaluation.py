@@ -82,3 +82,10 @@ def test_too_little_to_learn_from_is_refused():
     small = dataclasses.replace(place(), block=np.full((48, 48), -1))
     with pytest.raises(FusionError, match="0 cells with lights and day imagery"):
         evaluation.out_of_fold([small], {"here": np.zeros((48, 48))}, 5, ["bicubic"])
+
+
+def test_rounds_are_few_where_more_would_make_things_up(monkeypatch, places):
+    assert evaluation.chosen_rounds(places) in evaluation.ROUNDS_TRIED
+    # A sensor far sharper than the one assumed: deblurring only harms.
+    monkeypatch.setattr(evaluation, "STRESS", {"sharp": (0.05, 0.3, 2.0)})
+    assert evaluation.chosen_rounds(places) == evaluation.ROUNDS_TRIED[0]
