@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.counts import number_of
 from fusion_assets.reports.tables import UNKNOWN, table_of
 from fusion_assets.systems.night_radiance.evaluation import BASELINE
 from fusion_assets.systems.night_radiance.judgement import MOST_OF_CELLS, MOST_OF_TOTAL, sensor_text
@@ -35,28 +36,31 @@ def interval(entry: Mapping[str, float] | None) -> str:
     return f"{entry['value']:z.2f} ({entry['low']:z.2f} to {entry['high']:z.2f})"
 
 
-def methods_table(year: int, document: Mapping[str, Any]) -> dict[str, Any]:
-    """Errors of every method in places not learnt from, the simplest method first."""
-    wald, chosen = document["wald"], document["method"]
-    names = [name for name in METHODS if name in wald["methods"]]
+def methods_table(what: str, figures: Mapping[str, Any], chosen: str) -> dict[str, Any]:
+    """Errors of every method, the simplest first.
+
+    Args:
+        what: was compared, for the caption.
+        figures: of `evaluation.figures`.
+        chosen: name of the method that maps are made with.
+    """
+    methods = figures["methods"]
     rows = [
         (
             f"{METHODS[name].text}{' – chosen' if name == chosen else ''}",
-            *(interval(wald["methods"][name].get(key)) for key in _FIGURES),
+            *(interval(methods[name].get(key)) for key in _FIGURES),
         )
-        for name in names
+        for name in METHODS
+        if name in methods
     ]
-    caption = (
-        f"{year}: errors on {wald['cells']:,} cells, found again from cells four times as coarse, with 95 % intervals "
-        f"over {wald['groups']} blocks"
-    )
+    caption = f"{what}, with 95 % intervals over {number_of(figures['groups'], 'block')}"
     return table_of(caption, ("method", *_FIGURES.values()), rows, range(1, 1 + len(_FIGURES)))
 
 
 def places_table(year: int, table: pd.DataFrame, method: str) -> dict[str, Any]:
     """Errors place by place: of interpolation, without imagery, and of the chosen method."""
     shown = list(dict.fromkeys((BASELINE, NO_IMAGERY, method)))
-    kept = table[(table["sensor"] == "wald") & table["method"].isin(shown)]
+    kept = table[(table["sensor"] == "wald") & table["method"].isin(shown)]  # reserved places, too
     squared, cells = (
         kept.pivot_table(index="place", columns="method", values=name, aggfunc="sum", sort=False)
         for name in ("squared_error", "cells")
@@ -151,7 +155,18 @@ def year_tables(
     """Everything the evaluation says of each year."""
     for year in years:
         table, document = evaluations[year]
-        yield methods_table(year, document)
+        for what, figures in _compared(document):
+            yield methods_table(f"{year}: {what}", figures, document["method"])
         yield places_table(year, table, document["method"])
         if (sensors := sensors_table(year, document)) is not None:
             yield sensors
+
+
+def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What methods were compared on, and the figures."""
+    again = "cells, found again from cells four times as coarse"
+    yield f"errors on {document['wald']['cells']:,} {again}", document["wald"]
+    if "reserved" in document:
+        yield f"errors on {document['reserved']['cells']:,} {again}, in places held back", document["reserved"]
+    for pixels, figures in document.get("truth", {}).items():
+        yield f"maps of places held back, on pixels of {pixels}, against the truth of the synthetic archive", figures
