@@ -16,13 +16,16 @@ from fusion_assets.systems.night_radiance.examples import FACTOR, Place
 from fusion_assets.systems.night_radiance.guides import complete, on_cells
 from fusion_assets.systems.night_radiance.methods import trees
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer
-from fusion_assets.systems.night_radiance.sensor import PointSpread, Sensor
+from fusion_assets.systems.night_radiance.sensor import MOST_ROUNDS, PointSpread, Sensor, conserve
 from fusion_assets.systems.night_radiance.task import Task
 
 FULL_WIDTH = 2 * math.sqrt(2 * math.log(2))
 """Full width at half maximum of a Gaussian, in its standard deviations."""
 DARKEST_MOST = 1.0
 """nW/cm2/sr that a pixel of a dark cell has at most."""
+FURTHEST_FROM_CELLS = 0.04
+"""Sum of absolute differences between cells and what the sensor makes of the map, by their sum: less is aimed at."""
+_MORE_ROUNDS = 5
 _BLOCK = 12
 """Edge of the blocks that are resampled, in cells."""
 _SPLIT = 3
@@ -92,7 +95,7 @@ def fine_map(task: Task, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
         `radiance`, `low` and `high` (nW/cm2/sr), and `imagery_effect` (logarithm of what day imagery multiplied the
         deblurred lights by).
     """
-    radiance = with_total(task, darkened(task, answer_of(document)(task)))
+    radiance = with_total(task, darkened(task, near_cells(task, answer_of(document)(task))))
     start = task.start if document["method"] != NO_IMAGERY else radiance
     scale = max(1.0, task.ratio / FACTOR) ** document["growth"]
     low, high = bounds(radiance, document["spread"], scale)
@@ -114,6 +117,15 @@ def darkened(task: Task, radiance: np.ndarray) -> np.ndarray:
     capped = np.where(where, np.minimum(radiance, most), radiance)
     lit, lost = capped[~where].sum(), radiance.sum() - capped.sum()
     return np.where(where, capped, capped * (1 + lost / lit)) if lit > 0 else capped
+
+
+def near_cells(task: Task, radiance: np.ndarray) -> np.ndarray:
+    """A map with more rounds of conservation where those chosen leave it too far from the cells."""
+    for _ in range(task.rounds, MOST_ROUNDS, _MORE_ROUNDS):
+        if conservation(task, radiance)["cells"] <= FURTHEST_FROM_CELLS:
+            break
+        radiance = conserve(task.sensor, task.measured, radiance, _MORE_ROUNDS)
+    return radiance
 
 
 def with_total(task: Task, radiance: np.ndarray) -> np.ndarray:

@@ -86,6 +86,7 @@ def from_dict(document: Mapping[str, Any]) -> Trees:
 def fit(examples: Sequence[Example], seed: int = 0) -> Trees:
     """Trees fitted on tasks with known answers."""
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     rows, answers, weights = [], [], []
     for example in examples:
@@ -102,7 +103,11 @@ def fit(examples: Sequence[Example], seed: int = 0) -> Trees:
         l2_regularization=_PULL,
         early_stopping=False,
         random_state=seed,
-    ).fit(np.concatenate(rows), np.concatenate(answers), sample_weight=np.concatenate(weights))
+    )
+    # Nodes are so small that threads would wait for each other, the more so where the machine has other work; and sums
+    # in one order are the same on every machine.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(np.concatenate(rows), np.concatenate(answers), sample_weight=np.concatenate(weights))
     guides = list(examples[0].task.guides)
     assert model.n_features_in_ == len(names(guides))
     return _as_numbers(model, tuple(guides))
