@@ -183,12 +183,16 @@ def compared(
         The document that everything after it reads (`method`, `why`, `rounds`, `compared`: names worth a comparison at
         finer pixels, `wald`: figures, `sensors`: figures by other sensors, `spread` by method, `growth`), and a table.
     """
-    chosen = rounds or chosen_rounds(places)
     folds = {place.name: np.full(place.radiance.shape, index) for index, place in enumerate(places)}
-    found = out_of_fold(places, folds, chosen, told=told, stress=True)
-    table = table_of(found)
-    wald = table[table["sensor"] == "wald"]
-    name, why = choice(wald) if method == "auto" else (method, "the study says so")
+    most = rounds or chosen_rounds(places)
+    for chosen in [rounds] if rounds else [each for each in reversed(ROUNDS_TRIED) if each <= most]:
+        found = out_of_fold(places, folds, chosen, told=told, stress=True)
+        table = table_of(found)
+        wald = table[table["sensor"] == "wald"]
+        name, why = choice(wald) if method == "auto" else (method, "the study says so")
+        if not _loses(table, name):
+            break
+        told(f"{chosen} rounds are too many for another sensor")
     if name not in found["wald"][0].answers:
         raise FusionError(
             f"night_radiance.method is {name}, which needs imagery of green, red and infrared",
@@ -207,6 +211,14 @@ def compared(
         "growth": growth_of(places, folds, name, chosen, spread[name]),
     }
     return document, table
+
+
+def _loses(table: pd.DataFrame, method: str) -> bool:
+    """Whether a method errs more than interpolation where the sensor is another than the one assumed."""
+    sums = table[table["sensor"].isin(STRESS)].pivot_table(
+        index="sensor", columns="method", values="squared_error", aggfunc="sum"
+    )
+    return method in sums and bool((sums[method] > sums[BASELINE]).any())
 
 
 def table_of(found: Mapping[str, Sequence[Predictions]]) -> pd.DataFrame:

@@ -89,3 +89,18 @@ def test_rounds_are_few_where_more_would_make_things_up(monkeypatch, places):
     # A sensor far sharper than the one assumed: deblurring only harms.
     monkeypatch.setattr(evaluation, "STRESS", {"sharp": (0.05, 0.3, 2.0)})
     assert evaluation.chosen_rounds(places) == evaluation.ROUNDS_TRIED[0]
+
+
+def test_a_method_that_another_sensor_would_break_is_made_with_fewer_rounds(monkeypatch, places):
+    tried = []
+
+    def answers(places, fold_of, rounds, **more):
+        tried.append(rounds)
+        return out_of_fold(places, fold_of, rounds, METHODS, stress=True)
+
+    out_of_fold = evaluation.out_of_fold
+    monkeypatch.setattr(evaluation, "out_of_fold", answers)
+    monkeypatch.setattr(evaluation, "chosen_rounds", lambda places: 20)
+    monkeypatch.setattr(evaluation, "_loses", lambda table, method: len(tried) < 2)
+    document, _ = evaluation.compared(places, "auto", None)
+    assert tried == [20, 10] and document["rounds"] == 10 and document["method"] == "trees"
