@@ -1,5 +1,6 @@
 """The assets of night radiance, from imagery and lights to the fine map."""
 
+import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -274,6 +275,7 @@ def _against_truth(
     """Maps of the reserved regions against a synthetic archive's truth; None where there is none."""
     import pandas as pd
 
+    from fusion_assets.demo.squares.place import STEP
     from fusion_assets.demo.truth import true_radiance
     from fusion_assets.systems.night_radiance import evaluation, mapping
     from fusion_assets.systems.night_radiance.guides import guides_of
@@ -287,7 +289,10 @@ def _against_truth(
     for region in use.reserved:
         fine = section.grid_of(study, region)
         try:
-            truth = true_radiance(settings.archive, year, fine, study.polygon(region))
+            # It is read by nearest neighbour: on pixels no larger than its own, which are then averaged.
+            parts = math.ceil(fine.resolution / STEP - 1e-6)
+            finest = true_radiance(settings.archive, year, fine.refine(parts), study.polygon(region))
+            truth = finest.reshape(fine.height, parts, fine.width, parts).mean(axis=(1, 3))
         except FusionError:
             return None
         key = key_of(region, year)
