@@ -21,6 +21,7 @@ _COLOURS = {
     "sentinel2": {"green": "B03", "red": "B04", "nir": "B08", "swir": "B11"},
 }
 _LEAST_KNOWN = 0.5
+_FEW_PIXELS = 6
 
 
 def guides_of(optics: xr.Dataset, bands: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -51,6 +52,8 @@ def on_cells(guides: Mapping[str, np.ndarray], fine: Grid, cells: Grid) -> dict[
         cells: the product's.
     """
     sensor = Sensor(fine, cells, PointSpread((0.0,)))
+    if sensor.ratio < _FEW_PIXELS:  # a cell would have one more pixel or one fewer by chance
+        sensor = Sensor(fine, cells, PointSpread((0.0,)), split=4)
     whole = sensor.pixels.max()
     averaged = {}
     for name, guide in guides.items():
