@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from fusion_assets.reports.judgement import Judgement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,23 +20,6 @@ DRIFTED = 0.25
 """Population stability index from which a feature counts as changed, by custom."""
 SPARSE = 0.5
 """Share of the region that should be valid in every year."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One question about maps, and its answer.
-
-    Attributes:
-        name: of the check.
-        passed: whether nothing speaks against them.
-        sentence: what was found, for people.
-        facts: figures behind it.
-    """
-
-    name: str
-    passed: bool
-    sentence: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def label_balance(table: pd.DataFrame) -> Judgement:

@@ -5,6 +5,7 @@ It says how well 1.85 km becomes 463 m. What it says of pixels finer than the pr
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,9 @@ import pandas as pd
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples, interval
-from fusion_assets.systems.night_radiance.examples import COPIES, FACTOR, Example, Place, examples_of
+from fusion_assets.systems.night_radiance.examples import COPIES, FACTOR, Example, Place, examples_of, wald_psf
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer, methods_for
-from fusion_assets.systems.night_radiance.task import FAINTEST
+from fusion_assets.systems.night_radiance.task import FAINTEST, degraded, with_noise
 
 if TYPE_CHECKING:
     from fusion_assets.systems.night_radiance.task import Task
@@ -75,11 +76,6 @@ def chosen_rounds(places: Sequence[Place]) -> int:
 
 def stressed(place: Place, rounds: int) -> dict[str, Example]:
     """A place as other sensors would have seen it, to whoever assumes the usual one."""
-    import dataclasses
-
-    from fusion_assets.systems.night_radiance.examples import wald_psf
-    from fusion_assets.systems.night_radiance.task import degraded, with_noise
-
     assumed = examples_of(place, rounds=rounds, copies=0)[0]
     found = {}
     for name, (width, gain, floor) in STRESS.items():

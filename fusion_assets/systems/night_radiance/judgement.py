@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fusion_assets.reports.judgement import Judgement
 from fusion_assets.systems.night_radiance.evaluation import BASELINE, STRESS
 from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
 
@@ -21,23 +21,6 @@ TIE = 0.01
 _OTHERS = {BASELINE: "interpolation", NO_IMAGERY: "deblurring without imagery"}
 FEWEST_GROUPS = 20
 """Blocks of cells below which intervals of errors are rough."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One question about maps, and its answer.
-
-    Attributes:
-        name: of the check.
-        passed: whether nothing speaks against them.
-        sentence: what was found, for people.
-        facts: figures behind it.
-    """
-
-    name: str
-    passed: bool
-    sentence: str
-    facts: Mapping[str, float] = field(default_factory=dict)
 
 
 def of_map(kept: Mapping[str, float], bands: Mapping[str, np.ndarray]) -> Iterator[Judgement]:
