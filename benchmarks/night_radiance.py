@@ -14,7 +14,7 @@ import rasterio
 from affine import Affine
 
 from fusion_assets.grids.grid import Grid
-from fusion_assets.systems.night_radiance import evaluation, mapping
+from fusion_assets.systems.night_radiance import evaluation, intervals, mapping, scores
 from fusion_assets.systems.night_radiance.examples import Place, examples_of
 from fusion_assets.systems.night_radiance.guides import guides_of
 from fusion_assets.systems.night_radiance.imagery_requests import cells_around
@@ -38,11 +38,11 @@ def _compared(place: Place, edge: int) -> list[dict]:
     fold = rows // edge % 2 * 2 + columns // edge % 2
     rounds = evaluation.chosen_rounds([place])
     found = evaluation.out_of_fold([place], {place.name: fold}, rounds, stress=True)
-    table = evaluation.table_of(found)
-    method, _ = evaluation.choice(table[table["sensor"] == "wald"])
+    table = scores.table_of(found)
+    method, _ = scores.choice(table[table["sensor"] == "wald"])
     made = []
     for sensor, part in table.groupby("sensor", sort=False):
-        for name, entry in evaluation.figures(part)["methods"].items():
+        for name, entry in scores.figures(part)["methods"].items():
             made.append(
                 {
                     "place": place.name,
@@ -54,9 +54,9 @@ def _compared(place: Place, edge: int) -> list[dict]:
                     "to_no_imagery": _shown(entry["to_bicubic_conserved"]),
                 }
             )
-    spread = evaluation.spread_of(found["wald"], method)
+    spread = intervals.spread_of(found["wald"], method)
     (each,) = found["wald"]
-    low, high = evaluation.bounds(each.answers[method], spread)
+    low, high = intervals.bounds(each.answers[method], spread)
     known = np.isfinite(each.truth)
     held = float(((low <= each.truth) & (each.truth <= high))[known].mean())
     return [

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.reports.judgement import Judgement
-from fusion_assets.systems.night_radiance.evaluation import BASELINE, STRESS
+from fusion_assets.systems.night_radiance.evaluation import STRESS
 from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
+from fusion_assets.systems.night_radiance.scores import BASELINE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,9 +11,9 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.systems.night_radiance.cells import dark
-from fusion_assets.systems.night_radiance.evaluation import bounds
 from fusion_assets.systems.night_radiance.examples import FACTOR, Place
 from fusion_assets.systems.night_radiance.guides import complete, on_cells
+from fusion_assets.systems.night_radiance.intervals import bounds
 from fusion_assets.systems.night_radiance.methods import trees
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer
 from fusion_assets.systems.night_radiance.sensor import MOST_ROUNDS, PointSpread, Sensor, conserve

@@ -21,10 +21,10 @@ from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.tables import table_of
 from fusion_assets.systems.night_radiance import judgement, mapping, pictures, tables
-from fusion_assets.systems.night_radiance.evaluation import BASELINE
 from fusion_assets.systems.night_radiance.examples import FACTOR
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
 from fusion_assets.systems.night_radiance.resampling import nearest
+from fusion_assets.systems.night_radiance.scores import BASELINE
 from fusion_assets.systems.night_radiance.sensor import pixel_metres
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from fusion_assets.storage.documents import read_document
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
-from fusion_assets.systems.night_radiance.evaluation import BASELINE
 from fusion_assets.systems.night_radiance.imagery_requests import EVALUATION, REPORT
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
+from fusion_assets.systems.night_radiance.scores import BASELINE
 from fusion_assets.systems.night_radiance.section import places_of, years_of
 from fusion_assets.systems.night_radiance.tables import interval
 

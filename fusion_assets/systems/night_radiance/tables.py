@@ -10,9 +10,9 @@ import numpy as np
 
 from fusion_assets.counts import number_of
 from fusion_assets.reports.tables import UNKNOWN, table_of
-from fusion_assets.systems.night_radiance.evaluation import BASELINE
 from fusion_assets.systems.night_radiance.judgement import MOST_OF_CELLS, MOST_OF_TOTAL, sensor_text
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
+from fusion_assets.systems.night_radiance.scores import BASELINE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from fusion_assets.imagery.engines.protocol import Export
 from fusion_assets.settings import Settings
-from fusion_assets.systems.night_radiance import evaluation, mapping
+from fusion_assets.systems.night_radiance import evaluation, mapping, scores
 from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance.report import Findings, Subject
 from fusion_assets.systems.night_radiance.section import grid_of
@@ -40,8 +40,8 @@ def evaluated():
     """Table and document of an evaluation of three methods on three places."""
     places = [place(seed, REGIONS[seed]) for seed in range(3)]
     folds = {each.name: np.full(each.radiance.shape, index) for index, each in enumerate(places)}
-    table = evaluation.table_of(evaluation.out_of_fold(places, folds, ROUNDS, METHODS, stress=True))
-    by_sensor = {name: evaluation.figures(part, draws=200) for name, part in table.groupby("sensor")}
+    table = scores.table_of(evaluation.out_of_fold(places, folds, ROUNDS, METHODS, stress=True))
+    by_sensor = {name: scores.figures(part, draws=200) for name, part in table.groupby("sensor")}
     document = {
         "method": "dasymetric",
         "growth": 1.0,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.night_radiance import evaluation
+from fusion_assets.systems.night_radiance import evaluation, intervals, scores
 from fusion_assets.systems.night_radiance.methods import trees
 from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
 from fusion_assets_tests.systems.night_radiance.towns import place
@@ -43,13 +43,13 @@ def test_every_cell_is_answered_once_by_who_has_not_seen_it(found, places):
 
 
 def test_figures_are_those_of_the_errors_and_the_choice_is_the_simplest_that_is_as_good(found):
-    table = evaluation.table_of({"wald": found["wald"]})
-    figures = evaluation.figures(table, draws=200)
+    table = scores.table_of({"wald": found["wald"]})
+    figures = scores.figures(table, draws=200)
     errors = np.concatenate([(each.answers["trees"] - each.truth).ravel() for each in found["wald"]])
     rmse = figures["methods"]["trees"]["rmse"]
     assert rmse["value"] == pytest.approx(np.sqrt(np.mean(errors**2))) and rmse["low"] < rmse["value"] < rmse["high"]
     assert figures["methods"]["bicubic"]["to_bicubic"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert evaluation.choice(table)[0] == "trees"
+    assert scores.choice(table)[0] == "trees"
 
 
 def test_where_imagery_tells_nothing_none_is_used():
@@ -60,19 +60,19 @@ def test_where_imagery_tells_nothing_none_is_used():
         for method, better in ((NO_IMAGERY, 0.0), ("dasymetric", 1.0), ("trees", -0.05)):
             squared = common + better + 0.2 * chance.standard_normal()
             rows.append({"place": "a", "block": block, "method": method, "cells": 10, "squared_error": squared})
-    method, why = evaluation.choice(pd.DataFrame(rows))
+    method, why = scores.choice(pd.DataFrame(rows))
     assert method == NO_IMAGERY and "within one standard error" in why
 
 
 def test_intervals_hold_nine_of_ten_cells(found):
-    spread = evaluation.spread_of(found["wald"], "trees")
+    spread = intervals.spread_of(found["wald"], "trees")
     held = []
     for each in found["wald"]:
-        low, high = evaluation.bounds(each.answers["trees"], spread)
+        low, high = intervals.bounds(each.answers["trees"], spread)
         assert (low <= each.answers["trees"]).all() and (each.answers["trees"] <= high).all()
         held.append(((low <= each.truth) & (each.truth <= high)).mean())
     assert 0.85 <= np.mean(held) <= 0.95
-    wider = evaluation.bounds(found["wald"][-1].answers["trees"], spread, 1.5)
+    wider = intervals.bounds(found["wald"][-1].answers["trees"], spread, 1.5)
     assert (wider[1] - wider[0]).mean() > 1.2 * (high - low).mean()
 
 

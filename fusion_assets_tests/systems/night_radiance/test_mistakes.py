@@ -9,7 +9,7 @@ import pytest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.settings import Settings
 from fusion_assets.study.imagery_requests import full_recipe
-from fusion_assets.systems.night_radiance import evaluation
+from fusion_assets.systems.night_radiance import evaluation, scores
 from fusion_assets.systems.night_radiance.imagery_requests import cells_request, optics_request, window_of
 from fusion_assets.systems.night_radiance.methods import trees
 from fusion_assets.systems.night_radiance.section import places_of, use_of
@@ -29,11 +29,9 @@ STUDY = {
 
 def test_a_perfect_map_has_no_error_in_the_unit_it_is_made_in():
     here = place()
-    found = evaluation.Predictions(
-        "here", here.radiance, here.block, {"perfect": here.radiance, "zero": here.radiance * 0}
-    )
-    figures = evaluation.figures(
-        evaluation.table_of({"wald": [found]}).replace({"perfect": "bicubic", "zero": "bicubic_conserved"})
+    found = scores.Predictions("here", here.radiance, here.block, {"perfect": here.radiance, "zero": here.radiance * 0})
+    figures = scores.figures(
+        scores.table_of({"wald": [found]}).replace({"perfect": "bicubic", "zero": "bicubic_conserved"})
     )
     assert figures["methods"]["bicubic"]["rmse"]["value"] == 0.0
     # The map of zeros is judged in nW/cm2/sr, too.

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.systems.night_radiance.examples import examples_of
 from fusion_assets.systems.night_radiance.methods import forest, trees
 from fusion_assets.systems.night_radiance.methods.kriging import kriged
 from fusion_assets.systems.night_radiance.resampling import nearest
 from fusion_assets.systems.night_radiance.task import FAINTEST, filled
 
 if TYPE_CHECKING:
-    from fusion_assets.systems.night_radiance.examples import Example
+    from fusion_assets.systems.night_radiance.examples import Example, Place
     from fusion_assets.systems.night_radiance.task import Task
 
 Answer = Callable[["Task"], np.ndarray]
@@ -88,3 +89,9 @@ METHODS: Mapping[str, Method] = {
 def methods_for(guides: Mapping[str, Any]) -> list[str]:
     """Names of the methods that day imagery of these names allows."""
     return [name for name in METHODS if name != "dasymetric" or SHARE in guides]
+
+
+def fitted(places: Sequence[Place], method: str, rounds: int, seed: int = 0) -> Answer:
+    """A method fitted on all places."""
+    examples = [example for place in places for example in examples_of(place, rounds=rounds, seed=seed)]
+    return METHODS[method].fit(examples, seed)

@@ -1,0 +1,185 @@
+"""What is learnt from all regions of a year: how good every method is, and the one that won."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.orchestration.automation import automatic
+from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.partitions import key_of, region_and_year
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster, Table
+from fusion_assets.storage.simulation import is_synthetic
+from fusion_assets.systems.night_radiance import imagery_requests as requests
+from fusion_assets.systems.night_radiance import section, versions
+from fusion_assets.systems.night_radiance.defs.partitions import LAST, learnt_years, same_year
+
+if TYPE_CHECKING:
+    from fusion_assets.systems.night_radiance.examples import Place
+
+
+def _inputs(regions: Collection[str]) -> dict[str, dg.AssetIn]:
+    """Lights and day imagery of these regions, by partition key."""
+    mapping = same_year(regions)
+    return {name: dg.AssetIn(partition_mapping=mapping) for name in (requests.CELLS, requests.OPTICS)}
+
+
+def places_from(
+    site: Site, regions: Collection[str], cells: Mapping[str, Raster], optics: Mapping[str, Raster]
+) -> "list[Place]":
+    """Regions as what methods are learnt from, in the order given; the others are left out."""
+    from fusion_assets.systems.night_radiance.guides import guides_of
+    from fusion_assets.systems.night_radiance.mapping import place_of
+
+    bands = bands_of(site)
+    found = []
+    for key, lights in cells.items():
+        region = region_and_year(key)[0]
+        if region not in regions:
+            continue
+        guides = guides_of(optics[key].compute(), bands)
+        fine, lattice = section.grid_of(site.study, region), requests.cells_around(section.grid_of(site.study, region))
+        found.append(place_of(region, lattice, lights[requests.LIGHTS].values, guides, fine))
+    return sorted(found, key=lambda place: list(regions).index(place.name))
+
+
+def bands_of(site: Site) -> tuple[str, ...]:
+    """Bands of day imagery."""
+    use = section.use_of(site.study).optics
+    return tuple(use.bands or use.recipe.band_names)
+
+
+def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
+    """How good every method is."""
+    study = site.study
+
+    @site.asset(
+        "tables",
+        learnt_years(site),
+        [versions.EVALUATION, study.digest("night_radiance")],
+        ins=_inputs([region.name for region in study.regions]),
+        tags=LAST,
+        automation_condition=automatic(),
+    )
+    def radiance_evaluation(
+        context: dg.AssetExecutionContext,
+        year: int,
+        radiance_cells: dict[str, Raster],
+        landsat_composite: dict[str, Raster],
+    ) -> dg.Output[tuple[Table, dict]]:
+        """How well **every method finds the product's own cells again** from cells four times as coarse.
+
+        Each region is predicted by methods that have learnt from the others; those reserved are looked at once, at the
+        end. Most of what is gained over interpolation is gained by deblurring, without any day imagery: that row stands
+        beside the others. Figures speak of 463 m; of finer pixels they tell only as far as scales are alike. Stands
+        under the first region that is learnt from.
+        """
+        import pandas as pd
+
+        from fusion_assets.systems.night_radiance import evaluation
+        from fusion_assets.systems.night_radiance.scores import figures
+
+        use, say = section.use_of(study), context.log.info
+        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite)
+        document, table = evaluation.compared(places, use.method, use.rounds, say)
+        reserved = places_from(site, use.reserved, radiance_cells, landsat_composite)
+        kept_back = evaluation.reserved_table(places, reserved, document["rounds"])
+        document["reserved"] = figures(kept_back)
+        tables = [table.assign(level="wald"), kept_back.assign(level="reserved")]
+        known = _against_truth(site, year, places, document, radiance_cells, landsat_composite)
+        if known is not None:
+            tables.append(known.assign(level="truth"))
+            document["truth"] = {name: figures(part) for name, part in known.groupby("sensor", sort=False)}
+        shown = {f"rmse_{name}": entry["rmse"]["value"] for name, entry in document["wald"]["methods"].items()}
+        return dg.Output(
+            (pd.concat(tables, ignore_index=True), document),
+            data_version=dg.DataVersion(digest(document)),
+            metadata=readable({name: document[name] for name in ("method", "why", "rounds")} | shown),
+        )
+
+    return radiance_evaluation
+
+
+def _against_truth(
+    site: Site,
+    year: int,
+    places: "list[Place]",
+    document: Mapping[str, Any],
+    cells: Mapping[str, Raster],
+    optics: Mapping[str, Raster],
+) -> Table | None:
+    """Maps of the reserved regions against a synthetic archive's truth; None where there is none."""
+    import pandas as pd
+
+    from fusion_assets.demo.squares.place import STEP
+    from fusion_assets.demo.truth import true_radiance
+    from fusion_assets.systems.night_radiance import evaluation, mapping
+    from fusion_assets.systems.night_radiance.guides import guides_of
+    from fusion_assets.systems.night_radiance.methods.table import fitted
+
+    study, settings = site.study, site.settings
+    use = section.use_of(study)
+    if settings.engine != "archive" or use.lights.archive or not is_synthetic(settings.archive):
+        return None
+    answers = {name: fitted(places, name, document["rounds"]) for name in document["compared"]}
+    tables = []
+    for region in use.reserved:
+        fine = section.grid_of(study, region)
+        try:
+            # It is read by nearest neighbour: on pixels no larger than its own, which are then averaged.
+            parts = math.ceil(fine.resolution / STEP - 1e-6)
+            finest = true_radiance(settings.archive, year, fine.refine(parts), study.polygon(region))
+            truth = finest.reshape(fine.height, parts, fine.width, parts).mean(axis=(1, 3))
+        except FusionError:
+            return None
+        key = key_of(region, year)
+        lights = cells[key][requests.LIGHTS].values
+        guides = guides_of(optics[key].compute(), bands_of(site))
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, document["rounds"])
+        maps = {name: answer(task) for name, answer in answers.items()}
+        tables.append(evaluation.truth_table(task, truth, maps, region))
+    return pd.concat(tables, ignore_index=True)
+
+
+def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
+    """The method that won."""
+    study = site.study
+
+    @site.asset(
+        "documents",
+        learnt_years(site),
+        [versions.MODEL, versions.EVALUATION, study.digest("night_radiance")],
+        ins=_inputs(section.places_of(study)),
+        tags=LAST,
+        automation_condition=automatic(),
+    )
+    def radiance_model(
+        radiance_cells: dict[str, Raster], landsat_composite: dict[str, Raster], radiance_evaluation: tuple[Table, dict]
+    ) -> dg.Output[dict]:
+        """The **method that won on held-out places**, fitted on all of them but the reserved ones."""
+        from fusion_assets.storage.documents import packed
+        from fusion_assets.systems.night_radiance.examples import examples_of
+        from fusion_assets.systems.night_radiance.methods import trees
+
+        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite)
+        chosen = radiance_evaluation[1]
+        document: dict[str, Any] = {
+            "method": chosen["method"],
+            "why": chosen["why"],
+            "rounds": chosen["rounds"],
+            "spread": chosen["spread"][chosen["method"]],
+            "growth": chosen["growth"],
+            "places": [place.name for place in places],
+            "unit": "nW/cm2/sr",
+        }
+        if chosen["method"] == "trees":
+            examples = [each for place in places for each in examples_of(place, rounds=chosen["rounds"])]
+            document["trees"] = packed(trees.fit(examples).to_dict())
+        metadata = {"method": chosen["method"], "why": chosen["why"], "rounds": chosen["rounds"]}
+        return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
+
+    return radiance_model

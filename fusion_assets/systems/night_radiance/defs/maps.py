@@ -1,0 +1,78 @@
+"""The fine map of a region and year."""
+
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.orchestration.automation import automatic
+from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster
+from fusion_assets.storage.simulation import MARK, is_marked
+from fusion_assets.study.provenance import study_tags
+from fusion_assets.systems.night_radiance import imagery_requests as requests
+from fusion_assets.systems.night_radiance import section, versions
+from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
+from fusion_assets.systems.night_radiance.defs.learning import bands_of
+from fusion_assets.systems.night_radiance.defs.partitions import LAST, lead_of, same_year, years_of
+from fusion_assets.systems.night_radiance.palettes import PALETTES
+
+
+def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
+    """The fine map."""
+    study = site.study
+    to_lead = same_year([lead_of(site)])
+
+    @site.asset(
+        "rasters",
+        years_of(site),
+        [versions.MAP, versions.MODEL, study.digest("night_radiance")],
+        ins={requests.MODEL: dg.AssetIn(partition_mapping=to_lead)},
+        tags=LAST,
+        automation_condition=automatic(),
+        check_specs=map_check_specs(years_of(site)),
+    )
+    def radiance_map(
+        region: str, year: int, radiance_cells: Raster, landsat_composite: Raster, radiance_model: dict
+    ) -> Any:
+        """**Night radiance on fine pixels**, nW/cm2/sr: as much light as the product has, placed by day imagery.
+
+        `low` and `high` are the ends of its 90 % interval; `imagery_effect` is the logarithm of what day imagery
+        multiplied the deblurred lights by. Between the product's cells and these pixels nothing was measured.
+        """
+        from fusion_assets.storage.documents import unpacked
+        from fusion_assets.storage.json_objects import as_written
+        from fusion_assets.storage.raster_writing import write_raster
+        from fusion_assets.systems.night_radiance import mapping
+        from fusion_assets.systems.night_radiance.guides import guides_of
+
+        use, fine = section.use_of(study), section.grid_of(study, region)
+        with as_written(f"{requests.MODEL} of {year}", f"make it anew: fusion run --select {requests.MODEL}"):
+            model = dict(radiance_model)
+            if "trees" in model:
+                model["trees"] = unpacked(model["trees"])
+        guides = guides_of(landsat_composite.compute(), bands_of(site))
+        lights = radiance_cells[requests.LIGHTS].values
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, model["rounds"])
+        bands = mapping.fine_map(task, model)
+        kept = mapping.conservation(task, bands["radiance"].astype(float))
+        tags = study_tags(study, region=region, year=year, method=model["method"], rounds=model["rounds"])
+        tags |= site.facts(requests.MAP, region, str(year)) | (MARK if is_marked(radiance_cells.attrs) else {})
+        units = {"radiance": "nW/cm2/sr", "low": "nW/cm2/sr", "high": "nW/cm2/sr", "imagery_effect": "1"}
+        raster = write_raster(
+            fine.dataset(bands),
+            nodata=float("nan"),
+            tags=tags,
+            units=units,
+            region=study.polygon(region),
+            palettes=PALETTES,
+        )
+        metadata = {
+            "method": model["method"],
+            "rounds": model["rounds"],
+            **{f"difference_{k}": v for k, v in kept.items()},
+        }
+        yield dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=readable(metadata))
+        yield from map_check_results(kept, bands)
+
+    return radiance_map
