@@ -24,7 +24,7 @@ from fusion_assets.orchestration.content_records import ContentRecord, check_con
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
 from fusion_assets.orchestration.instance import creator_tags
 from fusion_assets.orchestration.metadata import lines_of
-from fusion_assets.orchestration.partitions import EVERY_REGION, has_year, region_and_year, region_of
+from fusion_assets.orchestration.partitions import EVERY_REGION, dimensions_of
 from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import EXPORT_ASSETS
@@ -39,12 +39,17 @@ class Step:
     """One asset and partition to make."""
 
     asset: dg.AssetsDefinition
-    partition: str
+    partition: str | None
 
     @property
     def name(self) -> str:
         """Asset and partition for people."""
-        return f"{self.asset.key.to_user_string()} {self.partition}"
+        return _named((self.asset.key, self.partition))
+
+    @property
+    def dimensions(self) -> dict[str, str]:
+        """What the partition says by dimension."""
+        return dimensions_of(self.partition, self.asset.partitions_def)
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def plan(
         study: that they were built from.
         regions: names or titles; empty means all.
         years: prediction and composite years; empty means all. The label year is added when predictions are among
-            the assets, because they rest on its model. What is made of all years waits for a plan with all of them.
+            the assets, because they rest on its model. What is made of all years, or of all regions, waits for a plan
+            with all of them.
         select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
             separated by commas; empty means all.
         lacking: by asset or group that the study has not, what it would have to have for it.
@@ -97,20 +103,21 @@ def plan(
     if not select and study.label_year is not None and wanted & set(study.prediction_years):
         wanted.add(study.label_year)
     ordered = [key for level in graph.toposorted_asset_keys_by_level for key in level if key in chosen]
-    steps = []
-    for region in regions or known:
-        for key in ordered:
-            asset = definitions.get_assets_def(key)
-            assert asset.partitions_def is not None
-            for partition in asset.partitions_def.get_partition_keys():
-                if region_of(partition) == region and _years_of(partition, study) <= wanted:
-                    steps.append(Step(asset, str(partition)))
-    steps.sort(key=lambda step: EVERY_REGION in step.asset.tags_by_key[step.asset.key])  # stable
+    chosen_regions = regions or known
+    steps = [
+        step
+        for key in ordered
+        for step in _steps_of(definitions.get_assets_def(key))
+        if _years_of(step, study) <= wanted and _regions_of(step, known) <= set(chosen_regions)
+    ]
+    # Region by region, except what rests on all of them: that comes last, an asset after what it rests on.
+    last = {key: EVERY_REGION in definitions.get_assets_def(key).tags_by_key[key] for key in ordered}
+    steps.sort(key=lambda step: (True, 0) if last[step.asset.key] else (False, _place(step, chosen_regions)))  # stable
     if not steps:
         raise FusionError(
             f"nothing to do: {select or 'the study'} has no partition in {', '.join(map(str, sorted(wanted)))}",
-            f"years the assets have; what is learnt belongs to the label year, {study.label_year}",
-            "choose other --years or another --select",
+            f"years the assets have; what is learnt belongs to the label year, {study.label_year}, or to all regions",
+            "choose other --years or another --select, or leave --region out",
         )
     return steps
 
@@ -161,13 +168,13 @@ def run_steps(
     """
     job = definitions.resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    broken: set[tuple[dg.AssetKey, str]] = set()
+    broken: set[tuple[dg.AssetKey, str | None]] = set()
     for step in steps:
         interruption.check()
         upstream = next((each for each in _upstream(step, definitions) if each in broken), None)
         if upstream:
             broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "skipped", f"rests on {upstream[0].to_user_string()} {upstream[1]}, which was not made")
+            yield Outcome(step, "skipped", f"rests on {_named(upstream)}, which was not made")
             continue
         reason = why_not_fresh(step, definitions, instance, managers, asked_now)
         if not reason:
@@ -212,11 +219,11 @@ def foreseen_steps(
     Yields:
         One outcome a step: `fresh`, or `missing`, `stale`, `failed` (at the last attempt) with the reason.
     """
-    made: set[tuple[dg.AssetKey, str]] = set()
+    made: set[tuple[dg.AssetKey, str | None]] = set()
     for step in steps:
         interruption.check()
         reason = why_not_fresh(step, definitions, instance, managers, asked_now)
-        before = [f"{key.to_user_string()} {at}" for key, at in _upstream(step, definitions) if (key, at) in made]
+        before = [_named(each) for each in _upstream(step, definitions) if each in made]
         if not reason and not before:
             yield Outcome(step, "fresh")
             continue
@@ -229,17 +236,22 @@ def foreseen_steps(
 
 def _last_failure(step: Step, instance: dg.DagsterInstance) -> str:
     """First line of the error of the last attempt; empty where that did not fail, or nobody tried."""
-    assert step.asset.partitions_def is not None
-    status = instance.get_status_by_partition(step.asset.key, [step.partition], step.asset.partitions_def)
-    if not status or status.get(step.partition) is not AssetPartitionStatus.FAILED:
+    tags = {}
+    if step.partition is not None:
+        assert step.asset.partitions_def is not None
+        status = instance.get_status_by_partition(step.asset.key, [step.partition], step.asset.partitions_def)
+        if not status or status.get(step.partition) is not AssetPartitionStatus.FAILED:
+            return ""
+        tags = {"dagster/partition": step.partition}
+    elif instance.get_latest_materialization_event(step.asset.key):
         return ""
-    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={"dagster/partition": step.partition})
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)
     for run in instance.get_runs(failed, limit=_RUNS_LOOKED_AT):
         for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
             event = entry.dagster_event
             if event and event.step_key == step.asset.node_def.name and event.step_failure_data.error:
                 return _first_line(_innermost(event.step_failure_data.error).message)
-    return "the last attempt failed"
+    return "the last attempt failed" if step.partition is not None else ""
 
 
 def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -270,7 +282,10 @@ def why_not_fresh(
         while_replaced(lambda: _look(manager, artifact, content_record(instance, key, partition)))
     except FusionError as error:
         return f"what is stored cannot be used: {error.found}"
-    request = asked_now(key.to_user_string(), *region_and_year(partition)) if has_year(partition) else None
+    where = step.dimensions
+    request = None
+    if where.keys() == {"region", "year"}:
+        request = asked_now(key.to_user_string(), where["region"], int(where["year"]))
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
     return ""
@@ -288,24 +303,52 @@ def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord 
     check_content(manager, artifact, record)
 
 
-def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str]]:
+def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.AssetKey, str | None]]:
     """Assets and partitions that a step reads, by the mappings of its asset."""
     graph = definitions.resolve_asset_graph()
     partitions = step.asset.partitions_def
-    assert partitions is not None
-    this = partitions.subset_with_partition_keys([step.partition])
+    this = (
+        None
+        if step.partition is None or partitions is None
+        else partitions.subset_with_partition_keys([step.partition])
+    )
     for parent in graph.get(step.asset.key).parent_keys:
         upstream = graph.get(parent).partitions_def
         if upstream is None:
+            yield parent, None
             continue
         mapping = graph.get_partition_mapping(step.asset.key, parent)
         upstream_keys = mapping.get_upstream_mapped_partitions_result_for_partitions(this, partitions, upstream)
         yield from ((parent, str(key)) for key in upstream_keys.partitions_subset.get_partition_keys())
 
 
-def _years_of(partition: str, study: Study) -> set[int]:
-    """Years that a partition is about: its own, or for a region alone all that are predicted."""
-    return {region_and_year(partition)[1]} if has_year(partition) else set(study.prediction_years)
+def _steps_of(asset: dg.AssetsDefinition) -> list[Step]:
+    """All partitions of an asset, or the asset alone."""
+    partitions = asset.partitions_def
+    return [Step(asset, str(key)) for key in partitions.get_partition_keys()] if partitions else [Step(asset, None)]
+
+
+def _years_of(step: Step, study: Study) -> set[int]:
+    """Years that a partition is about: its own, or without one all that are predicted."""
+    year = step.dimensions.get("year")
+    return {int(year)} if year else set(study.prediction_years)
+
+
+def _regions_of(step: Step, known: Collection[str]) -> set[str]:
+    """Regions that a partition is about: its own, or without one all."""
+    region = step.dimensions.get("region")
+    return {region} if region else set(known)
+
+
+def _place(step: Step, regions: Sequence[str]) -> int:
+    """Place of a step's region among others; what is of no region comes before them."""
+    region = step.dimensions.get("region")
+    return regions.index(region) if region else -1
+
+
+def _named(made: tuple[dg.AssetKey, str | None]) -> str:
+    """Asset and partition for people."""
+    return f"{made[0].to_user_string()} {made[1] or ''}".rstrip()
 
 
 def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: Mapping[str, str]) -> set[dg.AssetKey]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ import dagster as dg
 
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.failures import explained
+from fusion_assets.orchestration.partitions import dimension_names, dimensions_of
 from fusion_assets.storage.root import Storage, sha256_of
 from fusion_assets.storage.simulation import MARK
 
@@ -29,29 +30,28 @@ class Artifact:
 
     Attributes:
         asset: asset name, parts joined by `/`.
-        region: region name; None for an asset without partitions.
-        year: year; None for an asset per region.
+        region: region name; None for an asset whose partitions are of no region.
+        year: year; None for an asset whose partitions are of all years, or of none.
+        others: dimensions of other names with their values, sorted by name.
     """
 
     asset: str
     region: str | None
     year: str | None
+    others: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @classmethod
     def of(cls, key: dg.AssetKey, partition: str | None, definition: dg.PartitionsDefinition | None) -> Artifact:
-        """Read region and year from a Dagster partition key."""
-        asset = "/".join(key.path)
-        if partition is None:
-            return cls(asset, None, None)
-        if isinstance(definition, dg.MultiPartitionsDefinition):
-            dimensions = definition.get_partition_key_from_str(partition).keys_by_dimension
-            return cls(asset, dimensions["region"], dimensions["year"])
-        return cls(asset, partition, None)
+        """Read region, year and whatever else a Dagster partition key says."""
+        others = dimensions_of(partition, definition)
+        region, year = others.pop("region", None), others.pop("year", None)
+        return cls("/".join(key.path), region, year, others)
 
     @property
     def partition(self) -> str:
-        """The partition as people write it: `region|year`, or `region`."""
-        return "|".join(part for part in (self.region, self.year) if part)
+        """The partition as people and Dagster write it: `region|year`, or `region`; dimensions sorted by name."""
+        named = {"region": self.region, "year": self.year, **self.others}
+        return "|".join(value for _, value in sorted(named.items()) if value)
 
     @property
     def named(self) -> str:
@@ -86,11 +86,12 @@ class ArtifactIOManager(dg.IOManager):
 
     def path(self, artifact: Artifact, extension: str | None = None) -> str:
         """Where the artifact lies: `<root>/<asset>/<region>/<year>.<ext>` or `<root>/<asset>/<region>.<ext>`."""
-        return self.storage.path(artifact.asset, artifact.region, artifact.year, extension or self.extension)
+        extension = extension or self.extension
+        return self.storage.path(artifact.asset, artifact.region, artifact.year, extension, artifact.others.values())
 
     def facts(self, artifact: Artifact) -> dict[str, str]:
         """What the current study expects of the artifact."""
-        return {key: str(value) for key, value in self.expected(*_fields(artifact)).items()}
+        return {key: str(value) for key, value in self.expected(artifact.asset, artifact.region, artifact.year).items()}
 
     @abstractmethod
     def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class ArtifactIOManager(dg.IOManager):
             )
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Load one partition, or for an asset per region a dict of all years: `{"region|year": value}`."""
+        """Load one partition, or of an input with more dimensions a dict of all: `{"region|year": value}`."""
         # Outside a run (load_asset_value) nobody retries, and the plain FusionError says it best.
         attempts = _attempts(context)
         if attempts is None:
@@ -200,9 +201,10 @@ class ArtifactIOManager(dg.IOManager):
         if not context.has_asset_partitions:
             return found(Artifact.of(context.asset_key, None, None))
         definition, keys = context.asset_partitions_def, list(context.asset_partition_keys)
-        artifacts = sorted((Artifact.of(context.asset_key, key, definition) for key in keys), key=_fields)
-        per_region = context.has_partition_key and "|" not in context.partition_key
-        if len(artifacts) == 1 and not (artifacts[0].year and per_region):
+        artifacts = sorted((Artifact.of(context.asset_key, key, definition) for key in keys), key=_order)
+        # A region's asset that reads years gets a dict, even where the study has one year.
+        several = instance is not None and not {*dimension_names(definition)} <= {*_dimensions(context)}
+        if len(artifacts) == 1 and not several:
             return found(artifacts[0])
         if not artifacts:
             raise FusionError(
@@ -245,8 +247,13 @@ def _attempts(context: dg.InputContext | dg.OutputContext) -> int | None:
         return None
 
 
-def _fields(artifact: Artifact) -> tuple[str, str | None, str | None]:
-    return artifact.asset, artifact.region, artifact.year
+def _order(artifact: Artifact) -> tuple[str, ...]:
+    return artifact.region or "", artifact.year or "", *artifact.others.values()
+
+
+def _dimensions(context: dg.InputContext) -> tuple[str, ...]:
+    """Dimensions of the partition that is made."""
+    return dimension_names(context.step_context.entity_partitions_def)
 
 
 def _listed(facts: Mapping[str, Any]) -> str:

@@ -94,13 +94,15 @@ def site_of(systems: Sequence[System], study: Study, settings: Settings) -> Site
     owners = {name: system for system in systems for name in system.asset_names}
 
     def facts(asset: str, region: str | None, year: str | None) -> dict[str, str]:
-        if region is None:
-            return {}
         owner = owners.get(asset)
         if owner is not None and owner.facts is not None:
             said = owner.facts(study, settings, asset, region, None if year is None else int(year))
+        elif region is None:
+            said = {"study": study.name}
         else:
             said = composites.facts(study, settings, asset, region, year)
-        return said | (MARK if rests_on_simulation(study, settings, region) else {})
+        regions = [region] if region else [each.name for each in study.regions]
+        simulated = any(rests_on_simulation(study, settings, each) for each in regions)
+        return said | (MARK if simulated else {})
 
     return Site(study, settings, facts)

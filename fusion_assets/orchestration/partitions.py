@@ -1,4 +1,4 @@
-"""Partitions of a study: region x year in its variants, and the mappings between them.
+"""Partitions of a study: region x year in its variants, dimensions of other names, and the mappings between them.
 
 Years are static partitions: with time windows, automation would look at the latest one only. Dagster sorts dimensions
 by name, so that keys read `region|year`.
@@ -7,7 +7,7 @@ by name, so that keys read `region|year`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,19 @@ EVERY_REGION = "fusion/every_region"
 """Tag of assets whose partitions rest on all regions: they are made after everything else."""
 
 _T = TypeVar("_T")
+
+
+class Axis(dg.StaticPartitionsDefinition):
+    """Partitions along one dimension: Dagster gives dimensions a name only where there are several.
+
+    Args:
+        dimension: name; `region` and `year` mean those of the study.
+        keys: of the partitions.
+    """
+
+    def __init__(self, dimension: str, keys: Sequence[str]) -> None:
+        super().__init__(list(keys))
+        self.dimension = dimension
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class Partitions:
     every_year: dg.MultiPartitionsDefinition
     label_year: dg.MultiPartitionsDefinition | None
     prediction_years: dg.MultiPartitionsDefinition
-    region: dg.StaticPartitionsDefinition
+    region: Axis
     to_label: dg.MultiPartitionMapping | None
     with_label: dg.MultiPartitionMapping | None
     to_region: dg.MultiToSingleDimensionPartitionMapping
@@ -59,7 +72,7 @@ def partitions_for(study: Study) -> Partitions:
             every_year=regions_by_years(regions, study.years),
             label_year=None if label_year is None else regions_by_years(regions, [label_year]),
             prediction_years=regions_by_years(regions, study.prediction_years),
-            region=dg.StaticPartitionsDefinition(regions),
+            region=Axis("region", regions),
             to_label=None if label_year is None else _to_label(label_year),
             with_label=None if label_year is None else _with_label(label_year, study.years),
             to_region=dg.MultiToSingleDimensionPartitionMapping("region"),
@@ -78,25 +91,26 @@ def region_and_year(partition_key: str) -> tuple[str, int]:
     return region, int(year)
 
 
-def place_of(partition_key: str) -> tuple[str, int | None]:
-    """Region and year of a partition key; no year where the key is a region alone."""
-    region, _, year = str(partition_key).partition("|")
-    return region, int(year) if year else None
+def dimension_names(definition: dg.PartitionsDefinition | None) -> tuple[str, ...]:
+    """Names of the dimensions of partitions, sorted."""
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return tuple(definition.partition_dimension_names)
+    return (definition.dimension,) if isinstance(definition, Axis) else ()
 
 
-def region_of(partition_key: str) -> str:
-    """Region of a `region|year` key, or of a key that is a region alone."""
-    return str(partition_key).split("|")[0]
-
-
-def has_year(partition_key: str) -> bool:
-    """Whether a key names a year; a region alone stands for all its years."""
-    return "|" in str(partition_key)
+def dimensions_of(partition_key: str | None, definition: dg.PartitionsDefinition | None) -> dict[str, str]:
+    """What a partition key says by dimension, sorted by name; nothing for an asset without partitions."""
+    if partition_key is None or definition is None:
+        return {}
+    if isinstance(definition, dg.MultiPartitionsDefinition):
+        return dict(definition.get_partition_key_from_str(str(partition_key)).keys_by_dimension)
+    assert isinstance(definition, Axis), f"{definition} does not say what its dimension is"
+    return {definition.dimension: str(partition_key)}
 
 
 def by_year(loaded: Mapping[str, _T]) -> dict[int, _T]:
-    """What was loaded of several years of one region, by year instead of partition key."""
-    return {region_and_year(key)[1]: value for key, value in loaded.items()}
+    """What was loaded of several years, of one region or of none, by year instead of partition key."""
+    return {int(str(key).rpartition("|")[2]): value for key, value in loaded.items()}
 
 
 def regions_by_years(regions: Iterable[str], years: Iterable[int]) -> dg.MultiPartitionsDefinition:

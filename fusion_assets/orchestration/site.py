@@ -12,11 +12,11 @@ import dagster as dg
 from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.failures import explained
-from fusion_assets.orchestration.partitions import Partitions, partitions_for, place_of
+from fusion_assets.orchestration.partitions import Partitions, dimension_names, dimensions_of, partitions_for
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 
-_HANDED = ("context", "engine", "region", "year", "code_version")
+_HANDED = ("context", "engine", "code_version")
 _KINDS = {
     "rasters": "geotiff",
     "tables": "parquet",
@@ -80,9 +80,9 @@ class Site:
     ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
         """Declare an asset: name and text are the function's, its parameters are the assets it rests on.
 
-        Of its parameters `context`, `engine` (the `EngineResource`), `region`, `year` and `code_version` are handed
-        to it. It returns a `dg.Output`, or yields one and the results of its checks. A `FusionError` becomes the step's
-        failure.
+        Of its parameters `context`, `engine` (the `EngineResource`), `code_version` and the dimensions of its
+        partitions (`region`, `year`) are handed to it. It returns a `dg.Output`, or yields one and the results of its
+        checks. A `FusionError` becomes the step's failure.
 
         Args:
             manager: resource key of the IO manager.
@@ -95,8 +95,8 @@ class Site:
         def declare(body: Callable[..., Any]) -> dg.AssetsDefinition:
             parameters = inspect.signature(body).parameters.values()
             names = [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
-            handed = [name for name in names if name in _HANDED]
-            inputs = {name: dg.AssetIn() for name in names if name not in _HANDED} | dict(ins or {})
+            handed = [name for name in names if name in {*_HANDED, *dimension_names(partitions)}]
+            inputs = {name: dg.AssetIn() for name in names if name not in handed} | dict(ins or {})
             name = spec.pop("name", body.__name__)
             version = code if isinstance(code, str) else digest([name, *code])
 
@@ -114,8 +114,11 @@ class Site:
             )
             def asset(context: dg.AssetExecutionContext, **loaded: Any) -> Iterator[Any]:
                 with explained(context.retry_number):
-                    region, year = place_of(context.partition_key)
-                    values = {"context": context, "region": region, "year": year, "code_version": version}
+                    values: dict[str, Any] = {"context": context, "code_version": version}
+                    key = context.partition_key if context.has_partition_key else None
+                    values |= {
+                        name: int(v) if name == "year" else v for name, v in dimensions_of(key, partitions).items()
+                    }
                     if "engine" in handed:
                         values["engine"] = context.resources.engine
                     result = body(**{name: values[name] for name in handed}, **loaded)

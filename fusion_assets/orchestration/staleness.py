@@ -34,7 +34,9 @@ class _Records(LoadingContext):
         return self._loaders
 
 
-def why_stale(definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str:
+def why_stale(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | None
+) -> str:
     """Why one partition of an asset is not up to date, in words; empty where it is.
 
     It is not where it was never made, was made by other code, or from inputs that have changed since.

@@ -95,7 +95,8 @@ class System:
         checks: of its assets, beside those that assets answer themselves.
         section: of the study file, under the system's name.
         roles: imagery it needs as composites or labels.
-        facts: (study, settings, asset, region, year) to what a stored artifact must say.
+        facts: (study, settings, asset, region, year) to what a stored artifact must say; of no region: what
+            it must say where it is of all.
         series: that it asks of an engine.
         looks: what `fusion doctor` looks at beside imagery.
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
@@ -112,7 +113,7 @@ class System:
     checks: Callable[[Site], list[dg.AssetChecksDefinition]] = lambda site: []
     section: Callable[[], SystemSection] | None = None
     roles: Callable[[Study], tuple[Role, ...]] = lambda study: ()
-    facts: Callable[[Study, Settings, str, str, int | None], dict[str, str]] | None = None
+    facts: Callable[[Study, Settings, str, str | None, int | None], dict[str, str]] | None = None
     series: Callable[[Site], Iterable[Series]] = lambda site: ()
     looks: Callable[[Site], Iterable[Look]] = lambda site: ()
     summary: Callable[[Site, bool], str] = lambda site, synthetic: ""

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -55,19 +55,20 @@ class Storage:
         """The root as a path or URL, without credentials."""
         return self._root if self.is_local else public_url(self._fs.unstrip_protocol(self._root))
 
-    def path(self, asset: str, region: str | None, year: str | int | None, ext: str) -> str:
+    def path(self, asset: str, region: str | None, year: str | int | None, ext: str, others: Iterable[str] = ()) -> str:
         """Return where an artifact lies, whether or not it exists.
 
         Args:
             asset: asset name; `a/b` for keys of several parts.
-            region: region name, or None for an asset without partitions.
-            year: year, or None for an asset per region.
+            region: region name, or None for an asset of no region.
+            year: year, or None for an asset of no year.
             ext: extension without the dot.
+            others: what else its partition says.
 
         Returns:
-            `<root>/<asset>/<region>/<year>.<ext>`, or the same without year, or without both.
+            `<root>/<asset>/<region>/<others>/<year>.<ext>`, or the same without what there is not.
         """
-        parts = [*asset.split("/"), *(str(part) for part in (region, year) if part is not None)]
+        parts = [*asset.split("/"), *(str(part) for part in (region, *others, year) if part is not None)]
         for part in parts:
             if part in ("", ".", "..") or "/" in part or "\\" in part or "\0" in part:
                 raise FusionError(f"{part!r} cannot be part of a file name", "a plain name", "rename it in the study")

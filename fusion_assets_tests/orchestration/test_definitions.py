@@ -8,7 +8,7 @@ import pytest
 from fusion_assets.cli.runner import plan
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.assembly import build_definitions, site_of
-from fusion_assets.orchestration.partitions import place_of
+from fusion_assets.orchestration.partitions import dimensions_of
 from fusion_assets.orchestration.system import needs_of
 from fusion_assets.settings import Settings
 from fusion_assets.systems.registry import SYSTEMS
@@ -81,13 +81,12 @@ def test_facts_of_stored_artifacts(name, snapshot):
     settings = Settings.from_environment({"archive": "unused", "storage": "unused"})
     facts = site_of(SYSTEMS, chosen, settings).facts
     definitions = build_definitions(SYSTEMS, {"study": chosen, "archive": "unused", "storage": "unused"})
-    keys = {asset.key.to_user_string(): asset.partitions_def.get_partition_keys() for asset in definitions.assets}
-    places = {asset: [place_of(str(key)) for key in sorted(keys[asset])] for asset in keys}
-    stored = {
-        f"{asset} {region} {year or ''}".rstrip(): facts(asset, region, None if year is None else str(year))
-        for asset in places
-        for region, year in places[asset]
-    }
+    stored = {}
+    for asset in definitions.assets:
+        name, partitions = asset.key.to_user_string(), asset.partitions_def
+        for key in sorted(map(str, partitions.get_partition_keys())):
+            where = dimensions_of(key, partitions)
+            stored[f"{name} {' '.join(where.values())}"] = facts(name, where.get("region"), where.get("year"))
     assert stored == snapshot
 
 
@@ -123,10 +122,11 @@ def test_what_rests_on_every_region_is_made_last():
     regions = [{"name": name, "bbox": [84.4 + i, 27.6, 84.5 + i, 27.7]} for i, name in enumerate(("here", "there"))]
     chosen = study(regions=regions)
     steps = [step.name for step in plan(build_definitions(SYSTEMS, {"study": chosen}), chosen)]
-    last = [step.removesuffix("|2015") for step in steps[-8:]]
-    for region, made in (("here", last[:4]), ("there", last[4:])):
-        assert made[:2] == [f"region_transfer {region}", f"built_up_report {region}"]
-        assert set(made[2:]) == {f"built_up_catalog {region}", f"built_up_change_catalog {region}"}
+    last = [step.removesuffix("|2015").split() for step in steps[-8:]]
+    assert [region for _, region in last] == ["here", "there"] * 4
+    names = [name for name, region in last if region == "here"]
+    assert names[:2] == ["region_transfer", "built_up_report"]
+    assert set(names[2:]) == {"built_up_catalog", "built_up_change_catalog"}
     definitions = build_definitions(SYSTEMS, {"study": chosen})
     of_there = [step.name for step in plan(definitions, chosen, regions=["THERE", "there"])]
     assert of_there == [name for name in steps if " there" in name]

@@ -13,6 +13,7 @@ from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.orchestration import failures
 from fusion_assets.orchestration.failures import NETWORK_RETRIES, explained
+from fusion_assets.orchestration.partitions import Axis
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
 from fusion_assets.storage import addresses
@@ -32,7 +33,7 @@ def run(errors):
     tries = []
     site = Site(load_study("demo"), Settings.from_environment(), lambda *_: {}, "group")
 
-    @site.asset("documents", dg.StaticPartitionsDefinition(["here"]), ["1"])
+    @site.asset("documents", Axis("region", ["here"]), ["1"])
     def stumbling():
         tries.append(1)
         if errors:

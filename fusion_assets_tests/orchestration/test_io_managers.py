@@ -18,11 +18,12 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.learning import backend
 from fusion_assets.orchestration.io_managers import io_managers
+from fusion_assets.orchestration.partitions import Axis
 from fusion_assets.storage.raster_writing import write_raster
 from fusion_assets.storage.root import Storage
 
 GRID = Grid("EPSG:32631", Affine(250.0, 0, 500_000, 0, -250.0, 5_600_000), 30, 40)
-REGIONS = dg.StaticPartitionsDefinition(["demo", "mol"])
+REGIONS = Axis("region", ["demo", "mol"])
 
 
 def by_year(*years):

@@ -72,9 +72,10 @@ def _roles(study: Study) -> tuple[Role, ...]:
     return study.feature_roles
 
 
-def _facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+def _facts(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
     from fusion_assets.systems.built_up.provenance import facts
 
+    assert region is not None
     return facts(study, settings, asset, region, year)
 
 

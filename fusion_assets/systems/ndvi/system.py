@@ -32,9 +32,10 @@ def _lacking(study: Study) -> Mapping[str, str]:
     return {} if section.sentinel1 is not None else {"backscatter": "`sentinel1` in its section `ndvi`"}
 
 
-def _facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+def _facts(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
     from fusion_assets.systems.ndvi.imagery_requests import facts_of
 
+    assert region is not None
     return facts_of(study, settings, asset, region, int(year or 0))
 
 

@@ -73,8 +73,12 @@ def window_of(year: int) -> tuple[dt.date, dt.date]:
     return dt.date(year, 1, 1), dt.date(year, 12, 31)
 
 
-def facts_of(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+def facts_of(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
     """What a stored artifact must say to belong to this study: its name, grid and recipe."""
+    if region is None:
+        # What is learnt from all regions says so by the recipes of all of them.
+        of_all = [facts_of(study, settings, MAP, each.name, year)["recipe_digest"] for each in study.regions]
+        return {"study": study.name, "recipe_digest": digest(of_all)}
     grid = cells_around(grid_of(study, region)) if asset == CELLS else grid_of(study, region)
     common = {"study": study.name, "grid_digest": grid.digest}
     if year is None:

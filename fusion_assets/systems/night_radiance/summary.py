@@ -14,7 +14,7 @@ from fusion_assets.study import Study
 from fusion_assets.systems.night_radiance.imagery_requests import EVALUATION, REPORT
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
 from fusion_assets.systems.night_radiance.scores import BASELINE
-from fusion_assets.systems.night_radiance.section import places_of, years_of
+from fusion_assets.systems.night_radiance.section import years_of
 from fusion_assets.systems.night_radiance.tables import interval
 
 _COLUMNS = {"rmse": "RMSE", f"to_{BASELINE}": "to interpolation", f"to_{NO_IMAGERY}": "to no imagery"}
@@ -24,7 +24,7 @@ def summary(study: Study, settings: Settings) -> str:
     """Text for the end of a run; empty where nothing was compared."""
     storage, lines = Storage(settings.storage), []
     for year in years_of(study):
-        path = storage.path(EVALUATION, places_of(study)[0], year, "json")
+        path = storage.path(EVALUATION, None, year, "json")
         if storage.exists(path):
             with as_written(f"{EVALUATION} of {year}", f"make it anew: fusion run --select {EVALUATION}"):
                 lines += ["", *_lines(year, read_document(storage, path, "fusion run")[0])]

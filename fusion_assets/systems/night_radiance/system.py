@@ -53,7 +53,7 @@ def _lacking(study: Study) -> Mapping[str, str]:
     return dict.fromkeys(("night_radiance", *names), "a section `night_radiance`")
 
 
-def _facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
+def _facts(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
     from fusion_assets.systems.night_radiance.imagery_requests import facts_of
 
     return facts_of(study, settings, asset, region, year)

@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from fusion_assets.systems.night_radiance.examples import Place
 
 
-def _inputs(regions: Collection[str]) -> dict[str, dg.AssetIn]:
-    """Lights and day imagery of these regions, by partition key."""
-    mapping = same_year(regions)
-    return {name: dg.AssetIn(partition_mapping=mapping) for name in (requests.CELLS, requests.OPTICS)}
+def _inputs() -> dict[str, dg.AssetIn]:
+    """Lights and day imagery of all regions, by partition key."""
+    return {name: dg.AssetIn(partition_mapping=same_year()) for name in (requests.CELLS, requests.OPTICS)}
 
 
 def places_from(
@@ -61,7 +60,7 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         "tables",
         learnt_years(site),
         [versions.EVALUATION, study.digest("night_radiance")],
-        ins=_inputs([region.name for region in study.regions]),
+        ins=_inputs(),
         tags=LAST,
         automation_condition=automatic(),
     )
@@ -75,8 +74,7 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
 
         Each region is predicted by methods that have learnt from the others; those reserved are looked at once, at the
         end. Most of what is gained over interpolation is gained by deblurring, without any day imagery: that row stands
-        beside the others. Figures speak of 463 m; of finer pixels they tell only as far as scales are alike. Stands
-        under the first region that is learnt from.
+        beside the others. Figures speak of 463 m; of finer pixels they tell only as far as scales are alike.
         """
         import pandas as pd
 
@@ -153,7 +151,7 @@ def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
         "documents",
         learnt_years(site),
         [versions.MODEL, versions.EVALUATION, study.digest("night_radiance")],
-        ins=_inputs(section.places_of(study)),
+        ins=_inputs(),
         tags=LAST,
         automation_condition=automatic(),
     )

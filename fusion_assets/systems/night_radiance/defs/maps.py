@@ -14,20 +14,19 @@ from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
 from fusion_assets.systems.night_radiance.defs.learning import bands_of
-from fusion_assets.systems.night_radiance.defs.partitions import LAST, lead_of, same_year, years_of
+from fusion_assets.systems.night_radiance.defs.partitions import LAST, same_year, years_of
 from fusion_assets.systems.night_radiance.palettes import PALETTES
 
 
 def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
     """The fine map."""
     study = site.study
-    to_lead = same_year([lead_of(site)])
 
     @site.asset(
         "rasters",
         years_of(site),
         [versions.MAP, versions.MODEL, study.digest("night_radiance")],
-        ins={requests.MODEL: dg.AssetIn(partition_mapping=to_lead)},
+        ins={requests.MODEL: dg.AssetIn(partition_mapping=same_year())},
         tags=LAST,
         automation_condition=automatic(),
         check_specs=map_check_specs(years_of(site)),

@@ -25,7 +25,7 @@ def _radiance_report(site: Site) -> dg.AssetsDefinition:
     study, settings = site.study, site.settings
     own = (requests.OPTICS_EXPORT, requests.OPTICS, requests.CELLS, requests.MAP)
     ins = {name: dg.AssetIn(partition_mapping=site.partitions.to_region) for name in own}
-    # It stands under one region and is of all.
+    # It is of all regions, and each of its years is read.
     ins[requests.EVALUATION] = dg.AssetIn(partition_mapping=dg.AllPartitionMapping())
 
     @site.asset(
