@@ -44,7 +44,7 @@ def store(settings, region):
         kinds["rasters"].save(made, Artifact(asset, region, year))
         made.discard()
     kinds["documents"].save(ticket(region).to_dict(), Artifact(requests.OPTICS_EXPORT, region, year))
-    kinds["tables"].save(evaluated(), Artifact(requests.EVALUATION, "west", year))
+    kinds["tables"].save(evaluated(), Artifact(requests.EVALUATION, None, year))
 
 
 @pytest.fixture(scope="module")
