@@ -1,0 +1,1 @@
+"""Local climate zones: what belongs to this system alone."""

@@ -1,0 +1,237 @@
+"""Conversion of HDF5 into arrays that batches are drawn from: once, every value checked, whole or not at all.
+
+Files are read from their beginning to their end, some hundred patches at a time (where they are compressed, whole
+pieces), so that memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.storage.disk_space import megabytes, temporary_files
+from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
+from fusion_assets.systems.climate_zones.legend import ZONES
+from fusion_assets.systems.climate_zones.so2sat import places
+from fusion_assets.systems.climate_zones.so2sat.cache import CARD, FORMAT, TABLE, WHOLE
+from fusion_assets.systems.climate_zones.so2sat.checks import Ranges, sampled
+from fusion_assets.systems.climate_zones.so2sat.files import Part, Source, find, fingerprint, opened, sources
+from fusion_assets.systems.climate_zones.so2sat.inspection import inspect, refuse
+from fusion_assets.systems.climate_zones.so2sat.layout import CHANNELS, PIXELS
+
+BLOCK = 128
+"""Patches that are converted at a time."""
+BLOCK_BYTES = 1 << 29
+"""Pieces larger than this are unpacked more than once, rather than held whole."""
+_MARGIN = 1.02
+_NOT_WHOLE = 1e-2
+"""Of sen2 times 10,000: 32 bits hold it to 0.002, and 16 bits do not hold it."""
+Progress = Callable[[int, int], None]
+
+
+def convert(folder: str | Path, cache: str | Path, progress: Progress | None = None) -> dict[str, Path]:
+    """Convert all parts of a folder of So2Sat's files; those that are converted already are left.
+
+    A part lies in `<cache>/<part>-<fingerprint>`. Several processes may convert at once: the first to end is kept.
+
+    Args:
+        folder: with the files of one version.
+        cache: where converted parts lie; made where it is missing.
+        progress: called with patches done and patches in all.
+
+    Returns:
+        By part, its folder: see `cache.Patches`.
+
+    Raises:
+        FusionError: what `inspect` or `refuse` finds; a value that is not finite or out of range, wherever it stands;
+            files that change meanwhile; too little room.
+    """
+    cache = Path(cache)
+    version, parts = find(Path(folder))
+    marks = {part.name: fingerprint(part) for part in parts}
+    targets = {name: cache / f"{name.replace('/', '-')}-{mark}-{FORMAT}" for name, mark in marks.items()}
+    missing = [part for part in parts if not (targets[part.name] / CARD).is_file()]
+    if missing:
+        document = inspect(folder)
+        refuse(document)
+        with temporary_files(cache):
+            cache.mkdir(parents=True, exist_ok=True)
+            sweep(cache, f".*{PARTIAL_SUFFIX}")
+            counts = {name: about["patches"] for name, about in document["parts"].items()}
+            _require_room(cache, missing, counts)
+            total, done = sum(counts[part.name] for part in missing), 0
+            for part in missing:
+                _convert_part(part, version, marks[part.name], targets[part.name], _Share(progress, done, total))
+                done += counts[part.name]
+    return targets
+
+
+class _Share:
+    """Progress of one part among several: sen1 counts for half of a patch, and sen2 for the other."""
+
+    def __init__(self, progress: Progress | None, before: int, total: int) -> None:
+        self.progress, self.before, self.total = progress, before, total
+
+    def tell(self, name: str, done: int, count: int) -> None:
+        """Of a part of `count` patches, `done` of one array are converted."""
+        if self.progress:
+            self.progress(self.before + (done if name == "sen1" else count + done) // 2, self.total)
+
+
+def _require_room(cache: Path, parts: list[Part], counts: dict[str, int]) -> None:
+    values = PIXELS * PIXELS * (4 * len(CHANNELS["sen1"]) + 4 * len(CHANNELS["sen2"]))
+    needed = int(sum(counts[part.name] for part in parts) * values * _MARGIN)
+    free = shutil.disk_usage(cache).free
+    if free < needed:
+        raise FusionError(
+            f"{megabytes(free)} are free in {cache}",
+            f"{megabytes(needed)} for {', '.join(part.name for part in parts)}",
+            "free some space, or convert on a larger disk",
+        )
+
+
+def _convert_part(part: Part, version: str, mark: str, target: Path, share: _Share) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=PARTIAL_SUFFIX, dir=target.parent))
+    try:
+        with opened(part.path) as file:
+            sen1, sen2, labels = sources(part.path, file)
+            kept = places.read(part, len(labels))
+            ranges = {"sen1": _write_sen1(sen1, work, share), "sen2": _write_sen2(sen2, work, share)}
+        _write_label(labels, work)
+        _write_table(labels, kept, work, mark)
+        if fingerprint(part) != mark:
+            raise FusionError(f"{part.path} was changed as it was read", "a file that stays", "convert again")
+        card = _card(part, version, mark, labels, ranges)
+        (work / CARD).write_text(json.dumps(card, indent=1) + "\n")
+        for path in work.iterdir():
+            _flush(path)
+        _place(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _place(work: Path, target: Path) -> None:
+    """Give a finished folder its name; where another process was first, its folder stays."""
+    if target.exists() and not (target / CARD).is_file():
+        shutil.rmtree(target)  # what somebody removed in part
+    work.chmod(0o755)
+    try:
+        work.rename(target)
+    except OSError:
+        if not (target / CARD).is_file():
+            raise
+
+
+def _blocks(source: Source) -> Iterator[tuple[int, np.ndarray]]:
+    """Number of the first patch and values, in the order of the file; whole pieces where it is compressed."""
+    count, rows = len(source), source.chunk_rows
+    rows = rows * -(-BLOCK // rows)
+    most = max(1, int(BLOCK_BYTES // (source.dataset.nbytes / count)))
+    rows = min(rows, most, count)
+    for start in range(0, count, rows):
+        values = source.read(start, min(start + rows, count))
+        # What stays in the processor's cache is passed over several times at little cost.
+        for first in range(0, len(values), BLOCK):
+            yield start + first, values[first : first + BLOCK]
+
+
+def _write_sen1(source: Source, work: Path, share: _Share) -> Ranges:
+    ranges = Ranges("sen1", source.where)
+    with (work / "sen1.npy").open("wb") as file:
+        _begin(file, "<f4", source)
+        for first, values in _blocks(source):
+            with np.errstate(over="ignore"):  # what has no place in 32 bits becomes infinite, and is refused as such
+                kept = values.astype(np.float32, copy=False)
+            ranges.add(kept, first)
+            file.write(np.ascontiguousarray(kept).data)
+            share.tell("sen1", first + len(values), len(source))
+    return ranges
+
+
+def _write_sen2(source: Source, work: Path, share: _Share) -> Ranges:
+    """Write reflectance times 10,000 in 16 bits, or, if it proves not to be whole anywhere, as it is."""
+    whole = all(_whole(values) is not None for _, values in sampled(source))
+    return (_written(source, work, share, True) if whole else None) or _required(_written(source, work, share, False))
+
+
+def _required(ranges: Ranges | None) -> Ranges:
+    assert ranges is not None
+    return ranges
+
+
+def _written(source: Source, work: Path, share: _Share, whole: bool) -> Ranges | None:
+    """Write sen2; None where whole numbers were to be written and it is something else."""
+    ranges = Ranges("sen2", source.where)
+    with (work / "sen2.npy").open("wb") as file:
+        _begin(file, "<u2" if whole else "<f4", source)
+        for first, values in _blocks(source):
+            ranges.add(values, first)
+            kept = _whole(values) if whole else values.astype(np.float32, copy=False)
+            if kept is None:
+                return None
+            file.write(np.ascontiguousarray(kept).data)
+            share.tell("sen2", first + len(values), len(source))
+    return ranges
+
+
+def _whole(values: np.ndarray) -> np.ndarray | None:
+    """Values times 10,000 as uint16; None where one of them is not whole, or has no place in 16 bits."""
+    scaled = values * values.dtype.type(WHOLE)
+    kept = np.rint(scaled)
+    scaled -= kept
+    np.abs(scaled, out=scaled)
+    if not scaled.max() < _NOT_WHOLE or kept.min() < 0 or kept.max() > np.iinfo(np.uint16).max:
+        return None
+    return kept.astype(np.uint16)
+
+
+def _begin(file: BinaryIO, dtype: str, source: Source) -> None:
+    """Write numpy's header; the values follow patch by patch, for a mapped file on a full disk ends the process."""
+    header = {"descr": dtype, "fortran_order": False, "shape": tuple(map(int, source.dataset.shape))}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _write_label(labels: np.ndarray, work: Path) -> None:
+    np.save(work / "label.npy", labels, allow_pickle=False)
+
+
+def _write_table(labels: np.ndarray, kept: places.Places | None, work: Path, mark: str) -> None:
+    from fusion_assets.storage.documents import write_table
+
+    table = (kept.table if kept else places.unknown(len(labels))).copy()
+    table.insert(0, "label", labels)
+    table.insert(0, "row", np.arange(len(labels)))
+    write_table(table, work / TABLE, {"fingerprint": mark})
+
+
+def _card(part: Part, version: str, mark: str, labels: np.ndarray, ranges: dict[str, Ranges]) -> dict[str, Any]:
+    counts = np.bincount(labels, minlength=len(ZONES))
+    return {
+        "format": FORMAT,
+        "part": part.name,
+        "version": version,
+        "patches": len(labels),
+        "fingerprint": mark,
+        "classes": {zone.sign: int(count) for zone, count in zip(ZONES, counts, strict=True)},
+        "ranges": {
+            name: {
+                channel: [float(low), float(high)]
+                for channel, low, high in zip(CHANNELS[name], held.low, held.high, strict=True)
+            }
+            for name, held in ranges.items()
+        },
+    }
+
+
+def _flush(path: Path) -> None:
+    """Hand a file to the disk, so that a power cut leaves no named folder with holes."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
