@@ -23,6 +23,7 @@ def patches(count=COUNT, seed=0):
     sen1 = [vh.real, vh.imag, vv.real, vv.imag, smooth(abs(vh) ** 2), smooth(abs(vv) ** 2)]
     sen1 = np.stack([*sen1, covariance.real, covariance.imag], axis=-1)
     colours = 300 + 200 * np.arange(10) + 60 * zones[:, None]
+    colours[zones == 16] = 200  # water
     sen2 = np.rint(colours[:, None, None, :] * chance.uniform(0.8, 1.2, (count, 32, 32, 10))) / 1e4
     return {"sen1": sen1, "sen2": sen2, "label": np.eye(17)[zones]}
 

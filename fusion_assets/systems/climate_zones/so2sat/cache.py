@@ -1,4 +1,4 @@
-"""Converted patches: arrays mapped into memory, from which batches are drawn at random.
+"""Converted patches: arrays in files, from which batches are drawn at random.
 
 A part of the data set is a folder: `sen1.npy` (patch, 32, 32, 8) float32, linear, as published; `sen2.npy`
 (patch, 32, 32, 10) uint16, reflectance times 10,000, or float32 where that is not whole; `label.npy` (patch,) uint8
@@ -6,11 +6,13 @@ indices of zones; `patches.parquet` with `row`, `label`, `city`, `x`, `y` (m, UT
 `card.json`, which says what it was made of. The folder gets its name when all of it is written.
 
 Radar is kept linear and in 32 bits, as networks take it, so that nothing which may be learnt from is rounded: 16 bits
-would hold decibels to 0.008 and signals to 0.05 %.
+would hold decibels to 0.008 and signals to 0.05 %. Patches are read by their position: numpy can map the files, too,
+but what has been touched of a mapped file counts as memory of the process, and training touches all of it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.json_objects import json_object
-from fusion_assets.systems.climate_zones.so2sat.layout import INTENSITIES, PIXELS, SEN1, SEN2
+from fusion_assets.systems.climate_zones.so2sat.layout import INTENSITIES, PIXELS, SEN1, SEN2, WHOLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 CARD, TABLE = "card.json", "patches.parquet"
 FORMAT = 1
 """Of the folder; another is converted anew."""
-WHOLE = 1e4
-"""What reflectance is multiplied by where it is stored in 16 bits."""
 DARKEST_DB = -50.0
 """Decibels of intensities below 1e-5, which is less than any Sentinel-1 scene's noise."""
 ALL_CHANNELS = (*SEN1, *SEN2)
@@ -49,13 +49,15 @@ class Patches:
         FusionError: the folder is missing, damaged, or of another format.
     """
 
+    channels = ALL_CHANNELS
+
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.card = _card(self.folder)
         count = self.card["patches"]
-        self._sen1 = _array(self.folder, "sen1", (count, PIXELS, PIXELS, len(SEN1)), ("float32",))
-        self._sen2 = _array(self.folder, "sen2", (count, PIXELS, PIXELS, len(SEN2)), ("uint16", "float32"))
-        self.labels = np.array(_array(self.folder, "label", (count,), ("uint8",)))
+        self._sen1 = _Rows(self.folder, "sen1", (count, PIXELS, PIXELS, len(SEN1)), ("float32",))
+        self._sen2 = _Rows(self.folder, "sen2", (count, PIXELS, PIXELS, len(SEN2)), ("uint16", "float32"))
+        self.labels = np.array(_mapped(self.folder, "label", (count,), ("uint8",)))
 
     def __len__(self) -> int:
         """Patches."""
@@ -102,7 +104,7 @@ class Patches:
             targets = [place for place, name in enumerate(channels) if name in names]
             if targets:
                 wanted = [names.index(channels[target]) for target in targets]
-                _gather(held, rows, wanted, values, targets)
+                held.gather(rows, wanted, values, targets)
         if decibels:
             for channel in INTENSITIES:
                 if SEN1[channel] in channels:
@@ -116,17 +118,32 @@ def to_decibels(intensity: np.ndarray) -> np.ndarray:
     return 10 * np.log10(np.maximum(intensity, np.float32(10 ** (DARKEST_DB / 10))))
 
 
-def _gather(held: np.ndarray, rows: np.ndarray, wanted: list[int], values: np.ndarray, targets: list[int]) -> None:
-    """Copy channels of patches, in the order of their places in the file, into the rows of a batch."""
-    run = slice(targets[0], targets[-1] + 1)
-    together = targets == list(range(run.start, run.stop)) and wanted == list(range(wanted[0], wanted[-1] + 1))
-    into: slice | list[int] = run if together else targets
-    of: slice | list[int] = slice(wanted[0], wanted[-1] + 1) if together else wanted
-    for place in np.argsort(rows, kind="stable"):
-        patch = held[rows[place]][..., of]
-        if held.dtype == np.uint16:
-            patch = np.divide(patch, np.float32(WHOLE), dtype=np.float32)
-        values[place][..., into] = patch
+class _Rows:
+    """Patches of one array, read by their position in its file."""
+
+    def __init__(self, folder: Path, name: str, shape: tuple[int, ...], dtypes: tuple[str, ...]) -> None:
+        mapped = _mapped(folder, name, shape, dtypes)
+        self.path, self.shape, self.dtype, self.start = folder / f"{name}.npy", shape[1:], mapped.dtype, mapped.offset
+        self.file = self.path.open("rb", buffering=0)
+
+    def gather(self, rows: np.ndarray, wanted: list[int], values: np.ndarray, targets: list[int]) -> None:
+        """Copy channels `wanted` of some patches into channels `targets` of a batch, in the order of the file."""
+        of, into = _run(wanted), _run(targets)
+        patch = np.empty(self.shape, self.dtype)
+        for place in np.argsort(rows, kind="stable"):
+            read = os.preadv(self.file.fileno(), [patch.data], self.start + int(rows[place]) * patch.nbytes)
+            if read != patch.nbytes:
+                raise FusionError(f"{self.path} ends before patch {rows[place]:,}", "a whole array", _ANEW)
+            chosen = patch[..., of]
+            if self.dtype == np.uint16:
+                chosen = np.divide(chosen, np.float32(WHOLE), dtype=np.float32)
+            values[place][..., into] = chosen
+
+
+def _run(places: list[int]) -> slice | list[int]:
+    """Places as a slice, which numpy copies faster, where they follow each other."""
+    whole = slice(places[0], places[-1] + 1)
+    return whole if places == list(range(whole.start, whole.stop)) else places
 
 
 def _card(folder: Path) -> dict[str, Any]:
@@ -139,12 +156,12 @@ def _card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def _array(folder: Path, name: str, shape: tuple[int, ...], dtypes: tuple[str, ...]) -> np.ndarray:
+def _mapped(folder: Path, name: str, shape: tuple[int, ...], dtypes: tuple[str, ...]) -> np.memmap:
     path = folder / f"{name}.npy"
     try:
         held = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise FusionError(f"{path} cannot be read: {error}", "a whole array", _ANEW) from error
-    if held.shape != shape or str(held.dtype) not in dtypes:
+    if held.shape != shape or str(held.dtype) not in dtypes or not held.flags.c_contiguous:
         raise FusionError(f"{path} is {held.dtype} of {held.shape}", f"{' or '.join(dtypes)} of {shape}", _ANEW)
-    return np.asarray(held)  # a plain view of the mapped file: single patches are taken faster
+    return held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,14 +13,16 @@ from fusion_assets.systems.climate_zones.so2sat.files import Source
 from fusion_assets.systems.climate_zones.so2sat.layout import (
     BACKSCATTER,
     CHANNELS,
+    CLASSES,
     COMPLEX,
     HIGHEST_REFLECTANCE,
     INTENSITIES,
     LOWEST_REFLECTANCE,
-    NOT_DIVIDED,
+    REFLECTANCE,
     SEN1,
     SEN2,
     TWICE_DIVIDED,
+    WHOLE,
 )
 
 RUN = 8
@@ -27,6 +30,10 @@ RUN = 8
 MOST_RUNS = 64
 SAMPLE_BYTES = 1 << 30
 """That sampling unpacks of one array at most, where it is compressed in large pieces."""
+LEAST_WATER = 5
+"""Patches of water in a sample that say something."""
+_NOT_WHOLE = 1e-2
+"""Of sen2 times 10,000: 32 bits hold it to 0.002, and 16 bits do not hold it."""
 _OWN = "take So2Sat's own values"
 
 
@@ -89,8 +96,13 @@ class Ranges:
                 f"reflectance, {LOWEST_REFLECTANCE} and above",
                 f"{_OWN}, not standardised; or sen1 and sen2 are swapped",
             )
-        if self.high.max() > HIGHEST_REFLECTANCE:
-            raise _not_divided(self.where, f"{SEN2[int(self.high.argmax())]} reaches {self.high.max():,.6g}")
+        brightest = int(self.high.argmax())
+        if self.high[brightest] > HIGHEST_REFLECTANCE:
+            raise FusionError(
+                f"{self.where}: {SEN2[brightest]} reaches {self.high[brightest]:,.6g} at or after patch {first:,}",
+                f"reflectance, level 1C divided by 10,000: at most {HIGHEST_REFLECTANCE}",
+                "divide it by 10,000, once; or store it as uint16, which is divided on reading",
+            )
         blank = ~values.any(axis=(1, 2, 3)) if (values[:, 0, 0, 0] == 0).any() else np.zeros(1, bool)
         if blank.any():
             raise FusionError(
@@ -105,14 +117,6 @@ def _by_channel(values: np.ndarray, extreme: np.ufunc) -> np.ndarray:
     channels = values.shape[-1]
     rows = extreme.reduce(values.reshape(-1, values.shape[2] * channels), axis=0)
     return extreme.reduce(rows.reshape(-1, channels), axis=0)
-
-
-def _not_divided(where: str, found: str) -> FusionError:
-    return FusionError(
-        f"{where}: {found}",
-        f"reflectance, level 1C divided by 10,000 (at most {HIGHEST_REFLECTANCE})",
-        "divide it by 10,000, once; or store it as uint16, which is divided on reading",
-    )
 
 
 def sampled(source: Source) -> Iterator[tuple[int, np.ndarray]]:
@@ -136,12 +140,16 @@ class Sample:
     """What a sample of an array says.
 
     Attributes:
+        numbers: (patch,) of the patches in the file.
         values: (patch, 32, 32, channel), float32.
         ranges: of them.
+        whole: whether they are reflectance that is whole when multiplied by 10,000.
     """
 
+    numbers: np.ndarray
     values: np.ndarray
     ranges: Ranges
+    whole: bool
 
     @classmethod
     def of(cls, name: str, source: Source) -> Sample:
@@ -150,23 +158,17 @@ class Sample:
         Raises:
             FusionError: see `Ranges.add`; or values that are too dark, too bright, constant, or no backscatter.
         """
-        ranges, blocks = Ranges(name, source.where), []
+        ranges, whole = Ranges(name, source.where), name == "sen2"
+        numbers, blocks = list[np.ndarray](), list[np.ndarray]()
         for first, values in sampled(source):
-            if name == "sen2":  # before single values are: what was never divided is worth its own words
-                _require_divided(source.where, values)
             ranges.add(values, first)
+            numbers.append(np.arange(first, first + len(values)))
             blocks.append(values.astype(np.float32))
+            whole = whole and whole_numbers(values) is not None
         values = np.concatenate(blocks)
         _require_variety(source.where, CHANNELS[name], ranges)
-        if name == "sen1":
-            _require_backscatter(source.where, values)
-        elif ranges.high.max() < TWICE_DIVIDED:
-            raise FusionError(
-                f"{source.where}: the brightest pixel of {len(values):,} patches is {ranges.high.max():.3g}",
-                "reflectance, level 1C divided by 10,000",
-                "it was divided twice: multiply it by 10,000",
-            )
-        return cls(values, ranges)
+        (_require_backscatter if name == "sen1" else _require_brightness)(source.where, values)
+        return cls(np.concatenate(numbers), values, ranges, whole)
 
     def rows(self) -> list[dict[str, float | str]]:
         """Lowest, median and highest of every channel."""
@@ -178,11 +180,58 @@ class Sample:
             for name, low, median, high in found
         ]
 
+    def digest(self) -> str:
+        """Of numbers and values: that of a copy is the same."""
+        return hashlib.sha256(self.numbers.tobytes() + self.values.tobytes()).hexdigest()
 
-def _require_divided(where: str, values: np.ndarray) -> None:
-    middle = float(np.median(values))
-    if middle > NOT_DIVIDED:
-        raise _not_divided(where, f"the median is {middle:,.0f}")
+
+def whole_numbers(values: np.ndarray) -> np.ndarray | None:
+    """Reflectance times 10,000 as uint16; None where any of it is not whole, or has no place in 16 bits."""
+    scaled = values * values.dtype.type(WHOLE)
+    kept = np.rint(scaled)
+    scaled -= kept
+    np.abs(scaled, out=scaled)
+    if not scaled.max() < _NOT_WHOLE or kept.min() < 0 or kept.max() > np.iinfo(np.uint16).max:
+        return None
+    return kept.astype(np.uint16)
+
+
+def water_problem(where: str, sample: Sample, labels: np.ndarray) -> FusionError | None:
+    """What speaks against the order of zones: water, the last, that is brighter than land in the infrared.
+
+    Args:
+        where: file and array of the labels, for people.
+        sample: of sen2.
+        labels: (patch,) indices of zones of the whole part.
+    """
+    is_water = labels[sample.numbers] == CLASSES - 1
+    if is_water.sum() < LEAST_WATER or is_water.all():
+        return None
+    infrared = np.median(sample.values[..., SEN2.index("B12")], axis=(1, 2))
+    water, land = float(np.median(infrared[is_water])), float(np.median(infrared[~is_water]))
+    if water < land:
+        return None
+    return FusionError(
+        f"{where}: in B12 patches of the last zone have {water:.3g}, all others {land:.3g}",
+        "water last, which is darker than land",
+        "zones are LCZ 1 to 10, then A to G: put the columns of label into this order; or labels are of other patches",
+    )
+
+
+def _require_brightness(where: str, values: np.ndarray) -> None:
+    middle, brightest = float(np.median(values)), float(values.max())
+    if brightest < TWICE_DIVIDED:
+        raise FusionError(
+            f"{where}: the brightest pixel of {len(values):,} patches is {brightest:.3g}",
+            "reflectance, level 1C divided by 10,000",
+            "it was divided twice: multiply it by 10,000",
+        )
+    if not REFLECTANCE[0] <= middle <= REFLECTANCE[1]:
+        raise FusionError(
+            f"{where}: the median of {len(values):,} patches is {middle:.3g}",
+            f"reflectance, level 1C divided by 10,000: {REFLECTANCE[0]:g} to {REFLECTANCE[1]:g}",
+            f"{_OWN}: they were scaled otherwise",
+        )
 
 
 def _require_variety(where: str, channels: tuple[str, ...], ranges: Ranges) -> None:
@@ -222,8 +271,8 @@ class Order:
     Attributes:
         complex_first: `VH` or `VV`, of the complex signals: VV is the stronger one almost everywhere.
         lee_first: likewise of the filtered intensities.
-        consistent: whether the signals' powers agree with the intensities in the order in which both stand, which
-            physics has no part in: a filter keeps the mean.
+        consistent: whether the powers of the signals differ as the intensities do, patch by patch, which physics has no
+            part in: a filter keeps the mean.
         decibels: by which the second stands above the first, of the signals and of the intensities; medians.
     """
 
@@ -258,8 +307,10 @@ def order_of(values: np.ndarray) -> Order:
     power = np.stack([squares[:, 0] + squares[:, 1], squares[:, 2] + squares[:, 3]], axis=1)
     lee = values[..., list(INTENSITIES)].astype(np.float64).mean(axis=(1, 2))
     power, lee = 10 * np.log10(np.maximum(power, 1e-10)), 10 * np.log10(np.maximum(lee, 1e-10))
-    above = tuple(float(np.median(pair[:, 1] - pair[:, 0])) for pair in (power, lee))
-    # Means over a patch; a filter that reaches over its edge keeps them roughly.
-    straight, crossed = (float(np.median(np.abs(power - held).sum(axis=1))) for held in (lee, lee[:, ::-1]))
-    first = ["VH" if value >= 0 else "VV" for value in above]
-    return Order(first[0], first[1], straight <= crossed, (above[0], above[1]))
+    above = power[:, 1] - power[:, 0], lee[:, 1] - lee[:, 0]
+    # Differences, for signals and intensities need not be scaled alike; a filter that reaches over the edge of a patch
+    # keeps its mean roughly.
+    straight, crossed = (float(np.median(np.abs(above[0] - held))) for held in (above[1], -above[1]))
+    decibels = float(np.median(above[0])), float(np.median(above[1]))
+    first = ["VH" if value >= 0 else "VV" for value in decibels]
+    return Order(first[0], first[1], straight <= crossed, decibels)

@@ -21,8 +21,8 @@ from fusion_assets.storage.disk_space import megabytes, temporary_files
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
-from fusion_assets.systems.climate_zones.so2sat.cache import CARD, FORMAT, TABLE, WHOLE
-from fusion_assets.systems.climate_zones.so2sat.checks import Ranges, sampled
+from fusion_assets.systems.climate_zones.so2sat.cache import CARD, FORMAT, TABLE
+from fusion_assets.systems.climate_zones.so2sat.checks import Ranges, sampled, whole_numbers
 from fusion_assets.systems.climate_zones.so2sat.files import Part, Source, find, fingerprint, opened, sources
 from fusion_assets.systems.climate_zones.so2sat.inspection import inspect, refuse
 from fusion_assets.systems.climate_zones.so2sat.layout import CHANNELS, PIXELS
@@ -32,8 +32,6 @@ BLOCK = 128
 BLOCK_BYTES = 1 << 29
 """Pieces larger than this are unpacked more than once, rather than held whole."""
 _MARGIN = 1.02
-_NOT_WHOLE = 1e-2
-"""Of sen2 times 10,000: 32 bits hold it to 0.002, and 16 bits do not hold it."""
 Progress = Callable[[int, int], None]
 
 
@@ -158,7 +156,7 @@ def _write_sen1(source: Source, work: Path, share: _Share) -> Ranges:
 
 def _write_sen2(source: Source, work: Path, share: _Share) -> Ranges:
     """Write reflectance times 10,000 in 16 bits, or, if it proves not to be whole anywhere, as it is."""
-    whole = all(_whole(values) is not None for _, values in sampled(source))
+    whole = all(whole_numbers(values) is not None for _, values in sampled(source))
     return (_written(source, work, share, True) if whole else None) or _required(_written(source, work, share, False))
 
 
@@ -174,23 +172,12 @@ def _written(source: Source, work: Path, share: _Share, whole: bool) -> Ranges |
         _begin(file, "<u2" if whole else "<f4", source)
         for first, values in _blocks(source):
             ranges.add(values, first)
-            kept = _whole(values) if whole else values.astype(np.float32, copy=False)
+            kept = whole_numbers(values) if whole else values.astype(np.float32, copy=False)
             if kept is None:
                 return None
             file.write(np.ascontiguousarray(kept).data)
             share.tell("sen2", first + len(values), len(source))
     return ranges
-
-
-def _whole(values: np.ndarray) -> np.ndarray | None:
-    """Values times 10,000 as uint16; None where one of them is not whole, or has no place in 16 bits."""
-    scaled = values * values.dtype.type(WHOLE)
-    kept = np.rint(scaled)
-    scaled -= kept
-    np.abs(scaled, out=scaled)
-    if not scaled.max() < _NOT_WHOLE or kept.min() < 0 or kept.max() > np.iinfo(np.uint16).max:
-        return None
-    return kept.astype(np.uint16)
 
 
 def _begin(file: BinaryIO, dtype: str, source: Source) -> None:

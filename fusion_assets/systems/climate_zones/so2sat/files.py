@@ -13,13 +13,18 @@ from typing import Any
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.climate_zones.so2sat.layout import CHANNELS, CLASSES, PARTS, PIXELS, SPLITS_OF_VERSION_3
+from fusion_assets.systems.climate_zones.so2sat.layout import (
+    CHANNELS,
+    CLASSES,
+    PARTS,
+    PIXELS,
+    SPLITS_OF_VERSION_3,
+    WHOLE,
+)
 
 GEO = "_geo"
 _AGAIN = "download the file again, and compare its size with that of the source"
 _SAMPLES, _SAMPLE_BYTES = 64, 1 << 16
-_WHOLE_NUMBERS = 1e-4
-"""What integers of sen2 without a scale of their own are multiplied by."""
 
 
 @dataclass(frozen=True)
@@ -256,7 +261,7 @@ def _source(where: str, name: str, dataset: Any) -> Source:
     if not whole:
         return Source(where, dataset, None, None)
     if name == "sen2" and dataset.dtype.itemsize >= 2:
-        return Source(where, dataset, np.full(channels, _WHOLE_NUMBERS), np.zeros(channels))
+        return Source(where, dataset, np.full(channels, 1 / WHOLE), np.zeros(channels))
     raise FusionError(
         f"{where} holds {dataset.dtype} without a scale",
         "floating numbers, 16-bit reflectance times 10,000, or the attributes scale_factor and add_offset",

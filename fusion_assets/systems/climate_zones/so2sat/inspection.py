@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.storage.disk_space import megabytes
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
-from fusion_assets.systems.climate_zones.so2sat.checks import Sample, order_of
+from fusion_assets.systems.climate_zones.so2sat.checks import Sample, order_of, water_problem
 from fusion_assets.systems.climate_zones.so2sat.files import Part, Source, find, opened, sources
 from fusion_assets.systems.climate_zones.so2sat.layout import PUBLISHED
 
@@ -24,8 +25,9 @@ def inspect(folder: str | Path) -> dict[str, Any]:
         folder: with the files of one version.
 
     Returns:
-        `version`, `parts` (a document each) and `problems`: what is wrong and can be described beside the rest,
-        swapped polarisations and codes of UTM zones that do not belong to the cities, as `found`, `expected`, `remedy`.
+        `version`, `parts` (a document each) and `problems`: what is wrong and can be described beside the rest, as
+        `found`, `expected`, `remedy`: polarisations swapped, zones in another order, codes of UTM zones that do not
+        belong to the cities, and a part that is a copy of another.
 
     Raises:
         FusionError: what makes a description pointless: files truncated or incomplete, arrays swapped or of another
@@ -35,6 +37,7 @@ def inspect(folder: str | Path) -> dict[str, Any]:
     version, parts = find(Path(folder))
     documents = {part.name: _described(part, version) for part in parts}
     problems = [problem for document in documents.values() for problem in document.pop("problems")]
+    problems += _copies(parts, [document.pop("digest") for document in documents.values()])
     told = [{"found": one.found, "expected": one.expected, "remedy": one.remedy} for one in problems]
     return {"version": version, "parts": documents, "problems": told}
 
@@ -54,10 +57,11 @@ def _described(part: Part, version: str) -> dict[str, Any]:
         sen1, sen2, labels = sources(part.path, file)
         where = places.read(part, len(labels))
         samples = {"sen1": Sample.of("sen1", sen1), "sen2": Sample.of("sen2", sen2)}
-        arrays = {"sen1": _stored(sen1), "sen2": _stored(sen2)}
+        arrays = {"sen1": _stored(sen1), "sen2": _stored(sen2) | {"whole": samples["sen2"].whole}}
     order = order_of(samples["sen1"].values)
     counts = np.bincount(labels, minlength=len(ZONES))
     problems = [order.problem(f"{part.path}: sen1")]
+    problems += [water_problem(f"{part.path}: label", samples["sen2"], labels)]
     problems += [where.problem(str(part.geo))] if where else []
     return {
         "file": part.path.name,
@@ -65,6 +69,7 @@ def _described(part: Part, version: str) -> dict[str, Any]:
         "patches": len(labels),
         "published": None if version.startswith("v3") else PUBLISHED.get(part.name),
         "arrays": arrays,
+        "digest": samples["sen2"].digest(),
         "sampled": len(samples["sen1"].values),
         "ranges": {name: sample.rows() for name, sample in samples.items()},
         "order": {
@@ -79,6 +84,18 @@ def _described(part: Part, version: str) -> dict[str, Any]:
         "places": None if where is None else {"zones": where.zones, "tfw": where.order, "named": where.named},
         "problems": [problem for problem in problems if problem],
     }
+
+
+def _copies(parts: list[Part], digests: list[str]) -> list[FusionError]:
+    """Parts of one split whose samples are equal: what is tested on would have been learnt from."""
+    pairs = combinations(zip(parts, digests, strict=True), 2)
+    return [
+        FusionError(
+            f"{other.path} holds the patches of {one.path}", "other patches in every part", "download both files again"
+        )
+        for (one, first), (other, second) in pairs
+        if first == second and one.path.parent == other.path.parent
+    ]
 
 
 def _stored(source: Source) -> dict[str, Any]:
@@ -133,7 +150,8 @@ def _array_line(about: dict[str, Any]) -> str:
     scaled = "" if about["scale"] is None else f", times {about['scale'][0]:g} plus {about['offset'][0]:g}"
     if about["scale"] is not None and len(set(zip(about["scale"], about["offset"], strict=True))) > 1:
         scaled = ", a scale for every channel"
-    return f"{' x '.join(map(str, about['shape']))} {about['dtype']}{scaled}, {layout}{packed}"
+    whole = "" if about.get("whole", True) else "; times 10,000 it is not whole, as published it is"
+    return f"{' x '.join(map(str, about['shape']))} {about['dtype']}{scaled}, {layout}{packed}{whole}"
 
 
 def _order_line(order: dict[str, Any]) -> str:

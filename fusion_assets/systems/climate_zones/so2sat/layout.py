@@ -34,14 +34,16 @@ PARTS: dict[str, tuple[str, ...]] = {
 PUBLISHED = {"training": 352_366, "validation": 24_119, "testing": 24_188}
 """Patches of versions 1, 2 and 4."""
 
+WHOLE = 1e4
+"""What reflectance is multiplied by where it is stored in 16 bits."""
 LOWEST_REFLECTANCE = -0.1
 """Resampling may overshoot a little; what lies lower is no reflectance."""
 HIGHEST_REFLECTANCE = 6.5535
 """Of 16 bits divided by 10,000."""
 TWICE_DIVIDED = 0.01
 """A sample of patches whose brightest pixel is darker was divided once too often."""
-NOT_DIVIDED = 5.0
-"""So is a sample whose median is brighter one that was never divided."""
+REFLECTANCE = (0.01, 1.0)
+"""Bounds of the median of a sample; that of cities is 0.1 to 0.2. What was never divided has some thousand."""
 BACKSCATTER = (1e-5, 10.0)
 """Bounds of the median intensity of a sample: -50 and 10 dB."""
 

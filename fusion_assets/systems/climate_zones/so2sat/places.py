@@ -99,8 +99,11 @@ def read(part: Part, count: int) -> Places | None:
     """
     if part.geo is None:
         return None
-    with opened(part.geo) as file:
-        held = {name: file[name][...] for name in ("coord", "tfw", "epsg", "city") if name in file}
+    try:
+        with opened(part.geo) as file:
+            held = {name: file[name][...] for name in ("coord", "tfw", "epsg", "city") if name in file}
+    except (OSError, RuntimeError, TypeError, AttributeError) as error:
+        raise FusionError(f"{part.geo} cannot be read: {error}", "arrays of places", _CORRECTED) from error
     lengths = {name: len(np.atleast_1d(values)) for name, values in held.items()}
     if set(lengths.values()) - {count}:
         raise FusionError(
@@ -148,7 +151,9 @@ def _centres(part: Part, held: dict[str, np.ndarray]) -> tuple[np.ndarray, str]:
         corner = tfw[:, [_ORDERS[order]["x"], _ORDERS[order]["y"]]]
         centres = corner + np.array([PATCH_M / 2, -PATCH_M / 2])
     if "coord" in held:
-        coord = np.asarray(held["coord"], np.float64)[:, :2]
+        coord = np.asarray(held["coord"], np.float64).reshape(len(held["coord"]), -1)[:, :2]
+        if coord.shape[1] < 2:
+            raise FusionError(f"{part.geo}: coord has one column", "x, y, and places in the scenes", _CORRECTED)
         apart = np.abs(coord - centres).max(axis=1) if centres is not None else np.zeros(len(coord))
         if not (apart <= PATCH_M).all():
             row = int(np.argmax(~(apart <= PATCH_M)))
