@@ -28,7 +28,7 @@ from fusion_assets.systems.climate_zones.so2sat.layout import (
 RUN = 8
 """Patches that are read in a row for a sample."""
 MOST_RUNS = 64
-SAMPLE_BYTES = 1 << 30
+SAMPLE_BYTES = 1 << 28
 """That sampling unpacks of one array at most, where it is compressed in large pieces."""
 LEAST_WATER = 5
 """Patches of water in a sample that say something."""
@@ -122,7 +122,7 @@ def _by_channel(values: np.ndarray, extreme: np.ufunc) -> np.ndarray:
 def sampled(source: Source) -> Iterator[tuple[int, np.ndarray]]:
     """Number of the first patch and values, of runs of patches spread evenly over an array, both ends among them.
 
-    64 runs of 8 patches; fewer where they would unpack more than 1 GiB, for a compressed piece is unpacked whole.
+    64 runs of 8 patches; fewer where they would unpack more than 256 MiB, for a compressed piece is unpacked whole.
     """
     count = len(source)
     bytes_per_run = max(RUN, source.chunk_rows) * source.dataset.nbytes / count

@@ -11,18 +11,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.disk_space import megabytes, temporary_files
+from fusion_assets.storage.disk_space import full, megabytes, why_full
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
 from fusion_assets.systems.climate_zones.so2sat.cache import CARD, FORMAT, TABLE
-from fusion_assets.systems.climate_zones.so2sat.checks import Ranges, sampled, whole_numbers
+from fusion_assets.systems.climate_zones.so2sat.checks import Ranges, whole_numbers
 from fusion_assets.systems.climate_zones.so2sat.files import Part, Source, find, fingerprint, opened, sources
 from fusion_assets.systems.climate_zones.so2sat.inspection import inspect, refuse
 from fusion_assets.systems.climate_zones.so2sat.layout import CHANNELS, PIXELS
@@ -60,16 +61,33 @@ def convert(folder: str | Path, cache: str | Path, progress: Progress | None = N
     if missing:
         document = inspect(folder)
         refuse(document)
-        with temporary_files(cache):
+        with _writing(cache):
             cache.mkdir(parents=True, exist_ok=True)
             sweep(cache, f".*{PARTIAL_SUFFIX}")
             counts = {name: about["patches"] for name, about in document["parts"].items()}
             _require_room(cache, missing, counts)
             total, done = sum(counts[part.name] for part in missing), 0
             for part in missing:
-                _convert_part(part, version, marks[part.name], targets[part.name], _Share(progress, done, total))
+                whole = document["parts"][part.name]["arrays"]["sen2"]["whole"]
+                share = _Share(progress, done, total)
+                _convert_part(part, version, marks[part.name], targets[part.name], whole, share)
                 done += counts[part.name]
     return targets
+
+
+@contextmanager
+def _writing(cache: Path) -> Iterator[None]:
+    """Say of files that cannot be written why, and what to do; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if why := why_full(error):
+            raise full(cache, why, None, "convert on a larger disk") from error
+        raise FusionError(
+            f"converted patches cannot be kept in {cache}: {error.strerror or error}",
+            "a folder that can be written",
+            "choose another",
+        ) from error
 
 
 class _Share:
@@ -96,13 +114,14 @@ def _require_room(cache: Path, parts: list[Part], counts: dict[str, int]) -> Non
         )
 
 
-def _convert_part(part: Part, version: str, mark: str, target: Path, share: _Share) -> None:
+def _convert_part(part: Part, version: str, mark: str, target: Path, whole: bool, share: _Share) -> None:
+    """Convert one part; `whole` is what its sample says of sen2."""
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=PARTIAL_SUFFIX, dir=target.parent))
     try:
         with opened(part.path) as file:
             sen1, sen2, labels = sources(part.path, file)
             kept = places.read(part, len(labels))
-            ranges = {"sen1": _write_sen1(sen1, work, share), "sen2": _write_sen2(sen2, work, share)}
+            ranges = {"sen1": _write_sen1(sen1, work, share), "sen2": _write_sen2(sen2, work, share, whole)}
         _write_label(labels, work)
         _write_table(labels, kept, work, mark)
         if fingerprint(part) != mark:
@@ -154,19 +173,8 @@ def _write_sen1(source: Source, work: Path, share: _Share) -> Ranges:
     return ranges
 
 
-def _write_sen2(source: Source, work: Path, share: _Share) -> Ranges:
-    """Write reflectance times 10,000 in 16 bits, or, if it proves not to be whole anywhere, as it is."""
-    whole = all(whole_numbers(values) is not None for _, values in sampled(source))
-    return (_written(source, work, share, True) if whole else None) or _required(_written(source, work, share, False))
-
-
-def _required(ranges: Ranges | None) -> Ranges:
-    assert ranges is not None
-    return ranges
-
-
-def _written(source: Source, work: Path, share: _Share, whole: bool) -> Ranges | None:
-    """Write sen2; None where whole numbers were to be written and it is something else."""
+def _write_sen2(source: Source, work: Path, share: _Share, whole: bool) -> Ranges:
+    """Write reflectance, times 10,000 in 16 bits where it is whole; where it proves not to be, again as it is."""
     ranges = Ranges("sen2", source.where)
     with (work / "sen2.npy").open("wb") as file:
         _begin(file, "<u2" if whole else "<f4", source)
@@ -174,10 +182,12 @@ def _written(source: Source, work: Path, share: _Share, whole: bool) -> Ranges |
             ranges.add(values, first)
             kept = whole_numbers(values) if whole else values.astype(np.float32, copy=False)
             if kept is None:
-                return None
+                break
             file.write(np.ascontiguousarray(kept).data)
             share.tell("sen2", first + len(values), len(source))
-    return ranges
+        else:
+            return ranges
+    return _write_sen2(source, work, share, whole=False)
 
 
 def _begin(file: BinaryIO, dtype: str, source: Source) -> None:

@@ -189,7 +189,13 @@ def _cities(part: Part, held: np.ndarray) -> np.ndarray:
     names = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values]
     if not all(isinstance(name, str) and name.strip("\0 ") for name in names):
         raise FusionError(f"{part.geo}: city holds {values[0]!r}", "a name for every patch", _CORRECTED)
-    return np.array(["".join(name.strip("\0 ").lower().split()) for name in names], dtype=object)
+    return np.array([_spelt(name.strip("\0 ")) for name in names], dtype=object)
+
+
+def _spelt(name: str) -> str:
+    """A name as we spell it, if we know the city: without capitals, spaces and hyphens."""
+    plain = "".join(letter for letter in name.lower() if letter.isalnum())
+    return plain if plain in CITIES else name
 
 
 def _placed(codes: np.ndarray, centres: np.ndarray, cities: np.ndarray | None, order: str) -> Places:

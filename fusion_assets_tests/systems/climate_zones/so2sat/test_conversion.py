@@ -1,5 +1,6 @@
 """Conversion: to the bit, once, every value checked, and whole or not at all."""
 
+import errno
 import os
 import shutil
 import signal
@@ -182,6 +183,16 @@ def test_room_is_looked_for_beforehand(tmp_path, monkeypatch):
     monkeypatch.setattr(conversion.shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 10**5, 10**5))
     with pytest.raises(FusionError, match=r"0\.1 MB are free.*\n.*1\.8 MB for training, validation"):
         convert(one_part(tmp_path, patches(16)), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_disk_that_fills_up_all_the_same_is_named(tmp_path, monkeypatch):
+    def no_room(labels, work):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+
+    monkeypatch.setattr(conversion, "_write_label", no_room)
+    with pytest.raises(FusionError, match=r"cache is full .*\n.*\n.*convert on a larger disk"):
+        convert(one_part(tmp_path, patches(8)), tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())
 
 

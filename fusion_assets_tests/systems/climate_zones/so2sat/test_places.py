@@ -43,6 +43,11 @@ def test_names_are_read_in_any_form(form, tmp_path):
     assert found.table["city"].tolist() == ["berlin", "jakarta"] * 3
 
 
+def test_cities_that_we_know_are_spelt_as_we_do_and_others_as_they_are(tmp_path):
+    named = places(COUNT) | {"city": np.array([b"Berlin ", b"JAKARTA\0", b"demo-1"] * 2)}
+    assert read_back(tmp_path, named).table["city"].tolist() == ["berlin", "jakarta", "demo-1"] * 2
+
+
 def test_a_city_that_we_do_not_know_must_lie_together_and_in_its_zone(tmp_path):
     arrays = places(COUNT, ("munich",)) | {"city": np.array([b"atlantis"] * COUNT)}
     assert read_back(tmp_path, arrays).problem("geo") is None
