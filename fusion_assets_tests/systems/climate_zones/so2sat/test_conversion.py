@@ -178,6 +178,19 @@ def test_of_two_at_once_the_first_to_end_is_kept(tmp_path):
     assert len(Patches(found["training"])) == 8
 
 
+def test_a_file_that_changes_as_it_is_read_is_refused(tmp_path):
+    folder, cache = one_part(tmp_path / "files", patches(16)), tmp_path / "cache"
+    other = write(tmp_path / "other.h5", patches(16, seed=3))
+
+    def replace(done, total):
+        if other.exists():
+            other.rename(folder / "training.h5")
+
+    with pytest.raises(FusionError, match="was changed as it was read"):
+        convert(folder, cache, replace)
+    assert not list(cache.iterdir())
+
+
 def test_room_is_looked_for_beforehand(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(conversion.shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 10**5, 10**5))

@@ -1,5 +1,6 @@
 """What an inspection says of whole files of every version, and what it refuses."""
 
+import json
 import shutil
 
 import h5py
@@ -64,6 +65,12 @@ def test_the_text_says_what_is_there(version_4):
     ):
         assert words in text
     assert any(line.split()[:1] == ["B12"] for line in text.splitlines())
+
+
+def test_an_inspection_can_be_stored_and_shown_again(version_4):
+    document = inspect(version_4)
+    again = json.loads(json.dumps(document))
+    assert again == document and inspection_text(again) == inspection_text(document)
 
 
 def test_counts_cities_and_codes_are_those_of_the_files(version_4):
