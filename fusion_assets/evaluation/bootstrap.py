@@ -39,6 +39,18 @@ class Resamples:
         drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
         return cls(inverse, np.vstack([np.ones(count), drawn]).astype("float64"))
 
+    @classmethod
+    def without_each(cls, group: np.ndarray) -> Resamples:
+        """The data, then all but the first group, all but the second, and so on: what a jackknife needs."""
+        names, inverse = np.unique(group, return_inverse=True)
+        return cls(inverse, np.vstack([np.ones(len(names)), 1 - np.eye(len(names))]))
+
+    @classmethod
+    def each_alone(cls, group: np.ndarray) -> Resamples:
+        """The data, then the first group alone, the second alone, and so on, in the order of their names."""
+        names, inverse = np.unique(group, return_inverse=True)
+        return cls(inverse, np.vstack([np.ones(len(names)), np.eye(len(names))]))
+
     @property
     def groups(self) -> int:
         """Number of groups that are drawn."""
