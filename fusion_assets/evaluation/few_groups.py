@@ -33,15 +33,16 @@ def interval(figures: np.ndarray) -> dict[str, float | None]:
         figures: (seeds, groups + 1) of one figure, on `Resamples.without_each`: column 0 on all groups.
 
     Returns:
-        `value`, the mean over seeds, `low` and `high`; the ends are None where there is one group.
+        `value`, the mean over seeds, `low` and `high`; None where there is none (NaN), the ends also where there is
+        one group, or where without one group there is no such figure: a class of one city alone.
     """
     from scipy.stats import t
 
     figures = np.atleast_2d(figures)
     value, without = float(figures[:, 0].mean()), figures[:, 1:].mean(axis=0)
     count = len(without)
-    if count < 2:
-        return {"value": value, "low": None, "high": None}
+    if count < 2 or not np.isfinite(figures).all():
+        return {"value": value if np.isfinite(value) else None, "low": None, "high": None}
     of_groups = (count - 1) / count * float(((without - without.mean()) ** 2).sum())
     variance, freedom = _together(of_groups, count, *_of_seeds(figures[:, 0]))
     half = float(t.ppf(0.975, freedom) * np.sqrt(variance))

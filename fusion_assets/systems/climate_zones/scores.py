@@ -8,10 +8,13 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples, ratio
+from fusion_assets.evaluation.few_groups import intervals
 from fusion_assets.evaluation.scores import confusion, many_classes
 from fusion_assets.systems.climate_zones.similarity import SIMILARITY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike
 
 SIGNS = (*map(str, range(1, 11)), *"ABCDEFG")
@@ -56,6 +59,45 @@ def zone_figures(label: np.ndarray, predicted: np.ndarray, resamples: Resamples)
         "oa_bu": ratio(both, total),
         "oa_w": ratio((counts * SIMILARITY).sum(axis=(1, 2)), total),
     }
+
+
+def zone_intervals(
+    label: np.ndarray, predictions: Sequence[np.ndarray], city: np.ndarray
+) -> dict[str, dict[str, float | None]]:
+    """Every figure of a method with its 95 % interval for other cities and other trainings.
+
+    Args:
+        label: (n,) class number, 0 to 16.
+        predictions: of each training, (n,).
+        city: (n,) name of the city of each sample.
+
+    Returns:
+        By name of figure `value`, `low`, `high`; ends are None where they cannot be known: of one city, or of a zone
+        that one city alone has.
+    """
+    resamples = Resamples.without_each(city)
+    seeds = [_of_zones_seen(label, each, resamples) for each in predictions]
+    limits = {name: (-1.0 if name == "kappa" else 0.0, 1.0) for name in seeds[0]}
+    return intervals(seeds, limits)
+
+
+def figures_by_city(label: np.ndarray, predicted: np.ndarray, city: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of each city alone, (cities,), cities in the order of their names; NaN where a zone is not there."""
+    figures = _of_zones_seen(label, predicted, Resamples.each_alone(city))
+    return {name: values[1:] for name, values in figures.items()}
+
+
+def _of_zones_seen(label: np.ndarray, predicted: np.ndarray, resamples: Resamples) -> dict[str, np.ndarray]:
+    """`zone_figures`, NaN instead of 0 where there is nothing to judge by."""
+    figures = zone_figures(label, predicted, resamples)
+    counts = confusion(np.asarray(label), np.asarray(predicted), resamples, len(SIGNS))
+    labelled, mapped = counts.sum(axis=2) > 0, counts.sum(axis=1) > 0
+    for figure, known in (("precision", mapped), ("recall", labelled), ("f1", labelled | mapped)):
+        for number, sign in enumerate(SIGNS):
+            name = f"{figure}_{sign}"
+            figures[name] = np.where(known[:, number], figures[name], np.nan)
+    built = labelled[:, :BUILT].any(axis=1)
+    return figures | {"oa_u": np.where(built, figures["oa_u"], np.nan)}
 
 
 def class_numbers(values: ArrayLike, what: str) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
-from fusion_assets.systems.climate_zones.scores import SIGNS, zone_figures
+from fusion_assets.systems.climate_zones.scores import SIGNS, figures_by_city, zone_figures, zone_intervals
 from fusion_assets.systems.climate_zones.similarity import SIMILARITY
 
 ONE, TWO, THREE, A, D, G = (SIGNS.index(sign) for sign in ("1", "2", "3", "A", "D", "G"))
@@ -58,3 +58,26 @@ def test_numbers_that_are_no_zone_are_refused(wrong):
 def test_codes_from_1_are_refused_where_they_betray_themselves():
     with pytest.raises(FusionError, match="no class: 17"):
         zone_figures(np.array([17, 3]), np.array([0, 3]), alone([0, 1]))
+
+
+def test_intervals_are_of_cities_and_within_what_is_possible():
+    rng = np.random.default_rng(0)
+    label = np.where(np.arange(900) < 90, G, rng.integers(0, 9, 900))  # water lies in the first city alone
+    city = np.arange(900) // 90
+    right = rng.random((3, 900)) < 0.97
+    found = zone_intervals(label, [np.where(each, label, TWO) for each in right], city)
+    assert found["accuracy"]["low"] < found["accuracy"]["value"] - 0.002
+    assert found["accuracy"]["value"] + 0.002 < found["accuracy"]["high"] <= 1
+    assert found["recall_G"]["value"] > 0.9 and found["recall_G"]["low"] is None
+    assert found["recall_9"]["low"] is not None
+    assert found["recall_F"] == {"value": None, "low": None, "high": None}
+
+
+def test_figures_by_city_are_those_of_its_samples():
+    city = np.array(["b", "a"])[np.arange(20) % 2]
+    found = figures_by_city(LABEL, PREDICTED, city)
+    for number, name in enumerate("ab"):
+        expected = value(LABEL[city == name], PREDICTED[city == name])
+        for figure in ("accuracy", "average_accuracy", "oa_u", "oa_bu", "oa_w"):
+            assert found[figure][number] == pytest.approx(expected[figure])
+    assert np.isnan(found["recall_G"]).all() and np.isfinite(found["precision_G"]).any()
