@@ -50,6 +50,14 @@ def test_without_seeds_the_interval_of_a_mean_is_students():
     assert found == pytest.approx({"value": values.mean(), "low": low, "high": high})
 
 
+def test_an_interval_reaches_further_to_where_the_figure_would_be_without_its_bias():
+    """The square of a mean is too large, by the variance of the mean."""
+    values = np.random.default_rng(0).normal(1, 2, 10)
+    found = interval(Resamples.without_each(np.arange(10)).mean(values) ** 2)
+    less = (found["value"] - found["low"]) - (found["high"] - found["value"])
+    assert less == pytest.approx(values.var(ddof=1) / 10)
+
+
 def test_figures_of_each_group_and_without_it_are_those_of_its_samples():
     label, answers, city = study(np.random.default_rng(1), count=4, seeds=1)
     alone = figures(label, answers, Resamples.each_alone(city))[0]

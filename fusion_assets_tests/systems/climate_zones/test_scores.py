@@ -31,6 +31,12 @@ def test_figures_are_those_worked_out_by_hand():
     assert found["macro_f1"] == pytest.approx((12 / 16 + 6 / 9 + 8 / 11 + 0 + 0) / 5)
 
 
+def test_heavy_industry_is_built_and_dense_trees_are_not():
+    heavy = SIGNS.index("10")
+    found = value(np.array([heavy, A, A]), np.array([heavy, heavy - 1, heavy]))
+    assert found["oa_u"] == 1 and found["oa_bu"] == pytest.approx(1 / 3)
+
+
 def test_a_resample_is_the_score_of_its_cities():
     city = np.arange(20) % 3
     resamples = Resamples.of(city, 4)
