@@ -48,6 +48,7 @@ ZONES = (
     Zone("F", "Bare soil or sand", "#fbf7ae"),
     Zone("G", "Water", "#6a6aff"),
 )
+SIGNS = tuple(zone.sign for zone in ZONES)
 BUILT = 10
 """The first zones are built-up land, the others natural."""
 

@@ -10,6 +10,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples, ratio
 from fusion_assets.evaluation.few_groups import intervals
 from fusion_assets.evaluation.scores import confusion, many_classes
+from fusion_assets.systems.climate_zones.legend import BUILT, SIGNS
 from fusion_assets.systems.climate_zones.similarity import SIMILARITY
 
 if TYPE_CHECKING:
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-SIGNS = (*map(str, range(1, 11)), *"ABCDEFG")
-"""Names in the order of class numbers, from 0."""
-BUILT = 10
-"""How many of them, from the first, are built."""
 FEWEST_CITIES = 5
 """In which a zone must be labelled for its own figures to get intervals; of fewer, intervals come out too narrow."""
 LABEL_CONFIDENCE = 0.85

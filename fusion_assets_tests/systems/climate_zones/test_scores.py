@@ -3,7 +3,8 @@ import pytest
 
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
-from fusion_assets.systems.climate_zones.scores import SIGNS, figures_by_city, zone_figures, zone_intervals
+from fusion_assets.systems.climate_zones.legend import SIGNS
+from fusion_assets.systems.climate_zones.scores import figures_by_city, zone_figures, zone_intervals
 from fusion_assets.systems.climate_zones.similarity import SIMILARITY
 
 ONE, TWO, THREE, A, D, G = (SIGNS.index(sign) for sign in ("1", "2", "3", "A", "D", "G"))
