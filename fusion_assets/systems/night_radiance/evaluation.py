@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 
 from fusion_assets.errors import FusionError
+from fusion_assets.systems.night_radiance.effective_resolution import effective_resolutions
 from fusion_assets.systems.night_radiance.examples import COPIES, FACTOR, Example, Place, examples_of, wald_psf
 from fusion_assets.systems.night_radiance.intervals import growth_of, spread_of
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, methods_for
 from fusion_assets.systems.night_radiance.scores import BASELINE, Predictions, choice, figures, table_of
+from fusion_assets.systems.night_radiance.sensor import pixel_metres
 from fusion_assets.systems.night_radiance.task import degraded, with_noise
 
 if TYPE_CHECKING:
@@ -157,7 +159,8 @@ def compared(
 
     Returns:
         The document that everything after it reads (`method`, `why`, `rounds`, `compared`: names worth a comparison at
-        finer pixels, `wald`: figures, `sensors`: figures by other sensors, `spread` by method, `growth`), and a table.
+        finer pixels, `wald`: figures, `sensors`: figures by other sensors, `spread` by method, `growth`,
+        `effective_resolution` by method and by what it was measured against), and a table.
     """
     folds = {place.name: np.full(place.radiance.shape, index) for index, place in enumerate(places)}
     most = rounds or chosen_rounds(places)
@@ -176,15 +179,19 @@ def compared(
             "choose another method, or other optics",
         )
     spread = {each: spread_of(found["wald"], each) for each in found["wald"][0].answers}
+    shown = list(dict.fromkeys((BASELINE, NO_IMAGERY, name)))
+    edges = np.mean([pixel_metres(place.cells) for place in places], axis=0)
+    finest = effective_resolutions(found["wald"], shown, (edges[0], edges[1]), FACTOR)
     document = {
         "method": name,
         "why": why,
         "rounds": chosen,
-        "compared": list(dict.fromkeys((BASELINE, NO_IMAGERY, name))),
+        "compared": shown,
         "wald": figures(wald),
         "sensors": {each: figures(table[table["sensor"] == each]) for each in STRESS},
         "spread": spread,
         "growth": growth_of(places, folds, name, chosen, spread[name]),
+        "effective_resolution": {each: {"wald": entry} for each, entry in finest.items()},
     }
     return document, table
 

@@ -16,6 +16,7 @@ from fusion_assets.study.imagery_requests import full_recipe, mask_of, use_reque
 from fusion_assets.systems.night_radiance.section import grid_of, places_of, use_of, years_of
 
 OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
+SENSOR = "radiance_sensor"
 EVALUATION, MODEL, MAP, REPORT = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_report"
 UPLOAD = "radiance_upload"
 LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
@@ -90,4 +91,5 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
     use = use_of(study)
     learnt = [use.method, use.footprint, use.rounds, places_of(study)]
     parts: dict[str, list[object]] = {OPTICS_EXPORT: [optics], OPTICS: [optics], CELLS: [lights]}
+    parts[SENSOR] = [optics, lights, use.footprint]
     return common | {"recipe_digest": digest([VERSION, *parts.get(asset, [optics, lights, learnt])])}

@@ -21,6 +21,7 @@ from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.tables import table_of
 from fusion_assets.systems.night_radiance import judgement, mapping, pictures, tables
+from fusion_assets.systems.night_radiance.effective_resolution import text_of
 from fusion_assets.systems.night_radiance.examples import FACTOR
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
 from fusion_assets.systems.night_radiance.resampling import nearest
@@ -37,6 +38,11 @@ HEADINGS = {
     "cannot": "What this cannot tell",
     "sources": "What it was made from",
     "credits": "How to cite, and who is to be named",
+}
+_SOURCES = {
+    "study": "so the study says",
+    "default": "the default",
+    "estimated": "told from its cells and day imagery",
 }
 _PACKAGES = ("fusion-assets", "dagster", "scikit-learn", "scipy", "rasterio", "xarray", "numpy")
 
@@ -55,6 +61,7 @@ class Subject:
         footprint: full width at half maximum of what the sensor sees, metres.
         reserved: whether nothing was learnt from this region.
         synthetic: whether the imagery is simulated.
+        footprint_from: `study`, `default` or `estimated`.
     """
 
     study: str
@@ -66,6 +73,7 @@ class Subject:
     footprint: float
     reserved: bool
     synthetic: bool = False
+    footprint_from: str = "default"
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,8 @@ def _kept(
     subject: Subject, mapped: xr.Dataset, fine: Grid, measured: np.ndarray, cells: Grid, document: Mapping[str, Any]
 ) -> dict[str, float]:
     """What a stored map keeps of the product; no imagery is needed to tell."""
-    task = mapping.task_of(fine, cells, measured, {}, subject.footprint, document["rounds"])
+    footprint = float(mapped.attrs.get("footprint_m", subject.footprint))  # each year has its own
+    task = mapping.task_of(fine, cells, measured, {}, footprint, document["rounds"])
     return mapping.conservation(task, np.nan_to_num(np.asarray(mapped["radiance"].values, float)))
 
 
@@ -200,9 +209,26 @@ def _quality_notes(
         method, scores = document["method"], document["wald"]["methods"]
         rounds = number_of(document["rounds"], "round")
         yield f"{year}: chosen was “{METHODS[method].text}”, in {rounds} of conservation: {document['why']}."
+        yield from _resolutions(year, document)
         alone = tables.interval(scores[NO_IMAGERY][f"to_{BASELINE}"])
         share = _by_imagery(scores, method)
         yield f"{year}: deblurring alone, without any imagery, errs {alone} times as much as interpolation. {share}"
+
+
+def _resolutions(year: int, document: Mapping[str, Any]) -> Iterator[str]:
+    """How fine the detail is that maps have in common with what they should be."""
+    by_method = document.get("effective_resolution", {})
+    against = {
+        "wald": f"of the product's own cells, found again from cells {FACTOR} times as coarse",
+        "truth": "of maps of the places held back, against the truth of the synthetic archive",
+    }
+    for level, what in against.items():
+        shown = [f"{METHODS[name].text} {text_of(each[level])}" for name, each in by_method.items() if level in each]
+        if shown:
+            yield (
+                f"{year}: the effective resolution {what}: {'; '.join(shown)}. It is half the period at which map and "
+                "truth are correlated by 0.5, with 95 % intervals; of contrast it says nothing."
+            )
 
 
 def _by_imagery(scores: Mapping[str, Any], method: str) -> str:
@@ -240,7 +266,8 @@ def _cannot_tell(
         f"the intervals of pixels are {widest:.1f} times as wide for it, as a logarithm."
     )
     yield (
-        f"What lies between cells. The sensor sees about {subject.footprint:g} m at once; nothing finer was measured. "
+        f"What lies between cells. The sensor sees about {subject.footprint:.0f} m at once ({_SOURCES[subject.footprint_from]}); "
+        "nothing finer was measured. "
         f"Pixels are {fine.resolution:g} m apart; that is no resolution. Where light lies within a cell is what day "
         "imagery suggests: a lit road in a field, a dark factory or one lamp on a square look alike to it."
     )

@@ -28,6 +28,8 @@ NARROWEST, WIDEST = 300.0, 1500.0
 """Full widths at half maximum of VIIRS's footprint that are believed, metres."""
 FOOTPRINT = 742.0
 """Full width at half maximum, metres, where a study does not say: Elvidge et al. 2013, doi:10.7125/APAN.35.7."""
+ESTIMATE = "estimate"
+"""What a study says where the footprint is to be told from the cells."""
 MOST_PIXELS = 25_000_000
 """Of a region: a map is held in memory as a whole, at some 300 bytes a pixel."""
 Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
@@ -62,7 +64,7 @@ class NightRadianceUse(Section):
         optics: day imagery, Landsat or Sentinel-2.
         lights: VIIRS, annual or monthly.
         method: `auto` chooses on held-out places.
-        footprint: full width at half maximum of what the sensor sees, metres.
+        footprint: full width at half maximum of what the sensor sees, metres; `estimate`: told from cells where it can.
         rounds: of conservation; None: chosen on held-out places.
         reserved: regions that nothing is learnt or chosen on, and that the method is tried on at the end.
         upload: where maps are sent on Earth Engine; None: nowhere.
@@ -81,8 +83,8 @@ class NightRadianceUse(Section):
         examples=["viirs_annual"],
     )
     method: Method = Field("auto", description="method", examples=["auto"])
-    footprint: float = Field(
-        FOOTPRINT, ge=NARROWEST, le=WIDEST, description="metres, 300 to 1500", examples=[int(FOOTPRINT)]
+    footprint: float | Literal["estimate"] = Field(
+        FOOTPRINT, description="metres, 300 to 1500, or estimate", examples=[int(FOOTPRINT), ESTIMATE]
     )
     rounds: StrictInt | None = Field(None, ge=1, le=30, description="rounds of conservation, 1 to 30", examples=[5])
     reserved: tuple[str, ...] = Field(description="regions held back, by name", examples=[["mumbai"]])
@@ -100,6 +102,16 @@ class NightRadianceUse(Section):
         if not isinstance(value, list | tuple) or not value:
             raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2019]")
         return tuple(sorted({year_of(year, "[2019]") for year in value}))
+
+    @field_validator("footprint", mode="before")
+    @classmethod
+    def _footprint(cls, value: object) -> float | str:
+        if value == ESTIMATE:
+            return ESTIMATE
+        if isinstance(value, bool) or not isinstance(value, int | float) or not NARROWEST <= value <= WIDEST:
+            expected = f"metres, {NARROWEST:g} to {WIDEST:g}, or {ESTIMATE}"
+            raise wrong(f"is {shown(value)}", expected, f"write for example footprint: {FOOTPRINT:g}")
+        return float(value)
 
 
 def section_of(study: Study) -> NightRadianceUse | None:

@@ -83,7 +83,7 @@ class Sensor:
         Args:
             radiance: (height, width) of `fine`, nW/cm2/sr.
         """
-        return self._sums(self._spread(np.asarray(radiance, np.float64))) / np.maximum(self.pixels, 1e-12)
+        return self._sums(self.spread(np.asarray(radiance, np.float64))) / np.maximum(self.pixels, 1e-12)
 
     def adjoint(self, values: np.ndarray) -> np.ndarray:
         """Cells brought back to pixels: <forward(x), y> is <x, this>, up to rounding, for every x and y.
@@ -95,7 +95,7 @@ class Sensor:
         shared = np.zeros(self.fine.shape)
         for index in self._cell_of_parts:
             shared += np.append(scaled, 0.0)[index]
-        return self._spread(shared / len(self._cell_of_parts))
+        return self.spread(shared / len(self._cell_of_parts))
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -111,7 +111,8 @@ class Sensor:
         """Mean of the pixels that lie in each cell, without any spread; (rows, columns) of `cells`."""
         return self._sums(np.asarray(values, np.float64)) / np.maximum(self.pixels, 1e-12)
 
-    def _spread(self, radiance: np.ndarray) -> np.ndarray:
+    def spread(self, radiance: np.ndarray) -> np.ndarray:
+        """Light after the point spread function, before cells average it, (height, width)."""
         from scipy.ndimage import gaussian_filter
 
         # Reflection at the edges makes the operator its own adjoint, and keeps every sum.

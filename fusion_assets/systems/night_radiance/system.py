@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STAGES = {
     "request_radiance_optics": (("landsat_export",), "Ask the engine for day imagery of one region and year."),
     "collect_radiance_inputs": (("landsat_composite", "radiance_cells"), "Collect day imagery and lights."),
+    "sense_radiance": (("radiance_sensor",), "Tell how wide the sensor sees."),
     "learn_radiance": (("radiance_evaluation", "radiance_model"), "Compare all methods, and fit the one that won."),
     "map_radiance": (("radiance_map",), "Map fine radiance."),
     "report_radiance": (

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from fusion_assets.systems.night_radiance.examples import Place
 
 
-def _inputs() -> dict[str, dg.AssetIn]:
-    """Lights and day imagery of all regions, by partition key."""
-    return {name: dg.AssetIn(partition_mapping=same_year()) for name in (requests.CELLS, requests.OPTICS)}
+def _inputs(*more: str) -> dict[str, dg.AssetIn]:
+    """Lights, day imagery and more of all regions, by partition key."""
+    names = (requests.CELLS, requests.OPTICS, *more)
+    return {name: dg.AssetIn(partition_mapping=same_year()) for name in names}
 
 
 def places_from(
@@ -60,7 +61,7 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         "tables",
         learnt_years(site),
         [versions.EVALUATION, study.digest("night_radiance")],
-        ins=_inputs(),
+        ins=_inputs(requests.SENSOR),
         tags=LAST,
         automation_condition=automatic(),
     )
@@ -69,6 +70,7 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         year: int,
         radiance_cells: dict[str, Raster],
         landsat_composite: dict[str, Raster],
+        radiance_sensor: dict[str, dict],
     ) -> dg.Output[tuple[Table, dict]]:
         """How well **every method finds the product's own cells again** from cells four times as coarse.
 
@@ -88,7 +90,9 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         kept_back = evaluation.reserved_table(places, reserved, document["rounds"])
         document["reserved"] = figures(kept_back)
         tables = [table.assign(level="wald"), kept_back.assign(level="reserved")]
-        known = _against_truth(site, year, places, document, radiance_cells, landsat_composite)
+        known, finest = _against_truth(site, year, places, document, radiance_cells, landsat_composite, radiance_sensor)
+        for name, entry in finest.items():
+            document["effective_resolution"].setdefault(name, {})["truth"] = entry
         if known is not None:
             tables.append(known.assign(level="truth"))
             document["truth"] = {name: figures(part) for name, part in known.groupby("sensor", sort=False)}
@@ -109,22 +113,29 @@ def _against_truth(
     document: Mapping[str, Any],
     cells: Mapping[str, Raster],
     optics: Mapping[str, Raster],
-) -> Table | None:
-    """Maps of the reserved regions against a synthetic archive's truth; None where there is none."""
+    sensors: Mapping[str, Mapping[str, Any]],
+) -> tuple[Table | None, dict[str, dict[str, float]]]:
+    """Maps of the reserved regions against a synthetic archive's truth, and their effective resolutions.
+
+    Both are empty where there is no truth.
+    """
+    import numpy as np
     import pandas as pd
 
     from fusion_assets.demo.squares.place import STEP
     from fusion_assets.demo.truth import true_radiance
     from fusion_assets.systems.night_radiance import evaluation, mapping
+    from fusion_assets.systems.night_radiance.effective_resolution import effective_resolutions
     from fusion_assets.systems.night_radiance.guides import guides_of
     from fusion_assets.systems.night_radiance.methods.table import fitted
+    from fusion_assets.systems.night_radiance.scores import Predictions
 
     study, settings = site.study, site.settings
     use = section.use_of(study)
     if settings.engine != "archive" or use.lights.archive or not is_synthetic(settings.archive):
-        return None
+        return None, {}
     answers = {name: fitted(places, name, document["rounds"]) for name in document["compared"]}
-    tables = []
+    tables, compared = [], []
     for region in use.reserved:
         fine = section.grid_of(study, region)
         try:
@@ -133,14 +144,18 @@ def _against_truth(
             finest = true_radiance(settings.archive, year, fine.refine(parts), study.polygon(region))
             truth = finest.reshape(fine.height, parts, fine.width, parts).mean(axis=(1, 3))
         except FusionError:
-            return None
+            return None, {}
         key = key_of(region, year)
         lights = cells[key][requests.LIGHTS].values
         guides = guides_of(optics[key].compute(), bands_of(site))
-        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, document["rounds"])
+        width, rounds = sensors[key]["metres"], document["rounds"]
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, width, rounds)
         maps = {name: answer(task) for name, answer in answers.items()}
         tables.append(evaluation.truth_table(task, truth, maps, region))
-    return pd.concat(tables, ignore_index=True)
+        compared.append(Predictions(region, truth, np.zeros(truth.shape, int), maps))
+    edge = task.sensor.fine.resolution
+    resolutions = effective_resolutions(compared, document["compared"], (edge, edge), task.ratio)
+    return pd.concat(tables, ignore_index=True), resolutions
 
 
 def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
@@ -171,6 +186,7 @@ def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
             "rounds": chosen["rounds"],
             "spread": chosen["spread"][chosen["method"]],
             "growth": chosen["growth"],
+            "effective_resolution": chosen["effective_resolution"].get(chosen["method"], {}),
             "places": [place.name for place in places],
             "unit": "nW/cm2/sr",
         }

@@ -32,7 +32,12 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         check_specs=map_check_specs(years_of(site)),
     )
     def radiance_map(
-        region: str, year: int, radiance_cells: Raster, landsat_composite: Raster, radiance_model: dict
+        region: str,
+        year: int,
+        radiance_cells: Raster,
+        landsat_composite: Raster,
+        radiance_sensor: dict,
+        radiance_model: dict,
     ) -> Any:
         """**Night radiance on fine pixels**, nW/cm2/sr: as much light as the product has, placed by day imagery.
 
@@ -43,19 +48,21 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.storage.json_objects import as_written
         from fusion_assets.storage.raster_writing import write_raster
         from fusion_assets.systems.night_radiance import mapping
+        from fusion_assets.systems.night_radiance.effective_resolution import text_of
         from fusion_assets.systems.night_radiance.guides import guides_of
 
-        use, fine = section.use_of(study), section.grid_of(study, region)
+        fine, sensor = section.grid_of(study, region), radiance_sensor
         with as_written(f"{requests.MODEL} of {year}", f"make it anew: fusion run --select {requests.MODEL}"):
             model = dict(radiance_model)
             if "trees" in model:
                 model["trees"] = unpacked(model["trees"])
         guides = guides_of(landsat_composite.compute(), bands_of(site))
         lights = radiance_cells[requests.LIGHTS].values
-        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, model["rounds"])
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, sensor["metres"], model["rounds"])
         bands = mapping.fine_map(task, model)
         kept = mapping.conservation(task, bands["radiance"].astype(float))
-        tags = study_tags(study, region=region, year=year, method=model["method"], rounds=model["rounds"])
+        sight = {"footprint_m": sensor["metres"], "footprint_source": sensor["source"]}
+        tags = study_tags(study, region=region, year=year, method=model["method"], rounds=model["rounds"], **sight)
         tags |= site.facts(requests.MAP, region, str(year)) | (MARK if is_marked(radiance_cells.attrs) else {})
         units = {"radiance": "nW/cm2/sr", "low": "nW/cm2/sr", "high": "nW/cm2/sr", "imagery_effect": "1"}
         raster = write_raster(
@@ -69,6 +76,9 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         metadata = {
             "method": model["method"],
             "rounds": model["rounds"],
+            **sight,
+            "pixel_m": fine.resolution,
+            **{f"effective_resolution_by_{k}": text_of(v) for k, v in model["effective_resolution"].items()},
             **{f"difference_{k}": v for k, v in kept.items()},
         }
         yield dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=readable(metadata))

@@ -49,6 +49,7 @@ def _radiance_report(site: Site) -> dg.AssetsDefinition:
         exports = [Export.from_dict(ticket) for ticket in inputs[requests.OPTICS_EXPORT].values()]
         maps, cells, use = by_year(inputs[requests.MAP]), by_year(inputs[requests.CELLS]), section.use_of(study)
         marked = any(is_marked(each.attrs) for each in (*maps.values(), *cells.values()))
+        newest = maps[max(maps)].attrs
         page = report.build_report(
             report.Subject(
                 study=study.name,
@@ -57,7 +58,8 @@ def _radiance_report(site: Site) -> dg.AssetsDefinition:
                 digest=study.digest(),
                 made=made,
                 engine=settings.engine,
-                footprint=use.footprint,
+                footprint=float(newest["footprint_m"]),
+                footprint_from=newest["footprint_source"],
                 reserved=region in use.reserved,
                 synthetic=marked or rests_on_simulation(study, settings, region),
             ),

@@ -34,7 +34,11 @@ def radiance_upload(site: Site, years: dg.PartitionsDefinition) -> list[dg.Asset
             bands=tuple(map(str, raster.data_vars)),
             window=requests.window_of(year),
             content=content,
-            properties={"unit": "nW/cm2/sr", "footprint_m": use.footprint, "lights": use.lights.product},
+            properties={
+                "unit": "nW/cm2/sr",
+                "footprint_m": float(raster.attrs["footprint_m"]),
+                "lights": use.lights.product,
+            },
             overwrite=destination.overwrite,
         )
 
