@@ -266,8 +266,8 @@ def _cannot_tell(
         f"the intervals of pixels are {widest:.1f} times as wide for it, as a logarithm."
     )
     yield (
-        f"What lies between cells. The sensor sees about {subject.footprint:.0f} m at once ({_SOURCES[subject.footprint_from]}); "
-        "nothing finer was measured. "
+        f"What lies between cells. The sensor sees about {subject.footprint:.0f} m at once "
+        f"({_SOURCES[subject.footprint_from]}); nothing finer was measured. "
         f"Pixels are {fine.resolution:g} m apart; that is no resolution. Where light lies within a cell is what day "
         "imagery suggests: a lit road in a field, a dark factory or one lamp on a square look alike to it."
     )

@@ -2,8 +2,8 @@
 
 CELLS = "1"
 SENSOR = "1"
-EVALUATION = "1"
-MODEL = "1"
-MAP = "1"
-REPORT = "1"
+EVALUATION = "2"
+MODEL = "2"
+MAP = "2"
+REPORT = "2"
 STAC = "1"

@@ -74,7 +74,8 @@ def rasters(region="west"):
     }
     fine, cells = task.sensor.fine, task.sensor.cells
     optics = {"SR_B4": np.full(fine.shape, 0.1, "f4"), "observation_count": np.full(fine.shape, 6, "f4")}
-    maps = fine.dataset(mapping.fine_map(task, model))
+    sight = {"footprint_m": "742.0", "footprint_source": "default"}
+    maps = fine.dataset(mapping.fine_map(task, model)).assign_attrs(sight)
     return {
         requests.MAP: maps,
         requests.CELLS: cells.dataset(lights).assign_attrs(scene_count="1"),

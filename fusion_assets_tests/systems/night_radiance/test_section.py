@@ -40,6 +40,7 @@ def test_a_study_without_the_section_has_none_of_it_and_the_same_digests():
 
 CHANGES = [
     {"footprint": 900},
+    {"footprint": "estimate"},
     {"rounds": 5},
     {"method": "trees"},
     {"reserved": ["west"]},
@@ -89,6 +90,8 @@ def test_another_section_makes_what_is_stored_another_studys(change):
         ({"footprint": 1501}, "night_radiance.footprint", "footprint: 742"),
         ({"footprint": "742 m"}, "night_radiance.footprint", "footprint: 742"),
         ({"footprint": float("inf")}, "night_radiance.footprint", "footprint: 742"),
+        ({"footprint": "estimated"}, "night_radiance.footprint", "300 to 1500, or estimate"),
+        ({"footprint": None}, "night_radiance.footprint", "footprint: 742"),
         ({"footprint": True}, "night_radiance.footprint", "footprint: 742"),
         ({"rounds": 0}, "night_radiance.rounds", "rounds: 5"),
         ({"rounds": 31}, "night_radiance.rounds", "rounds: 5"),
