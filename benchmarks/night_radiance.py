@@ -5,6 +5,7 @@ VIIRS over Nairobi on its own cells, recovered from pixels of 250 m, with NDVI. 
 chequered layout of four, with a buffer of two coarser cells.
 """
 
+import math
 import resource
 import time
 from pathlib import Path
@@ -14,13 +15,19 @@ import rasterio
 from affine import Affine
 
 from fusion_assets.grids.grid import Grid
-from fusion_assets.systems.night_radiance import evaluation, intervals, mapping, scores
-from fusion_assets.systems.night_radiance.examples import Place, examples_of
+from fusion_assets.systems.night_radiance import evaluation, footprint, intervals, mapping, scores
+from fusion_assets.systems.night_radiance.effective_resolution import effective_resolutions, text_of
+from fusion_assets.systems.night_radiance.examples import FACTOR, Place, examples_of
 from fusion_assets.systems.night_radiance.guides import guides_of
 from fusion_assets.systems.night_radiance.imagery_requests import cells_around
 from fusion_assets.systems.night_radiance.methods import trees
+from fusion_assets.systems.night_radiance.methods.table import NO_IMAGERY
+from fusion_assets.systems.night_radiance.sensor import pixel_metres
+from fusion_assets.systems.night_radiance.task import degraded, with_noise
 
 LIGHTS = Path(__file__).resolve().parents[2] / "shared" / "real-lights"
+WIDTHS = (1.0, 1.3, 1.6, 2.0, 2.6)
+"""Of footprints, in cells."""
 EDGE_PIXELS = 3334
 """Of a map of 100 x 100 km at 30 m."""
 
@@ -29,8 +36,22 @@ def run() -> list[dict]:
     """One row for each place and method, and one for the speed of a map."""
     rows = []
     for place, edge in ((_belgium(), 48), (_nairobi(), 24)):
-        rows += _compared(place, edge)
+        rows += [*_compared(place, edge), *_footprints(place)]
     return [*rows, _speed()]
+
+
+def _footprints(place: Place) -> list[dict]:
+    """Known footprints, told from cells four times as coarse that they made."""
+    rows, edge = [], FACTOR * math.prod(pixel_metres(place.cells)) ** 0.5
+    for width in WIDTHS:
+        psf = mapping.psf_of(width * edge)
+        task, _ = degraded(place.cells, place.radiance, place.guides, psf, FACTOR)
+        seen = with_noise(task, 0.02, 0.1, seed=0).measured
+        found = footprint.estimated(task.sensor.fine, task.sensor.cells, seen, task.guides)
+        told = f"{found.value / edge:.2f} ({found.low / edge:.2f} to {found.high / edge:.2f})"
+        # The limits in metres are those of the product's own cells.
+        rows.append({"place": place.name, "footprint": f"{width:g} cells", "told": told, "by_imagery": found.told})
+    return rows
 
 
 def _compared(place: Place, edge: int) -> list[dict]:
@@ -54,6 +75,9 @@ def _compared(place: Place, edge: int) -> list[dict]:
                     "to_no_imagery": _shown(entry["to_bicubic_conserved"]),
                 }
             )
+    compared = list(dict.fromkeys((scores.BASELINE, NO_IMAGERY, method)))
+    for name, entry in effective_resolutions(found["wald"], compared, pixel_metres(place.cells), FACTOR).items():
+        made.append({"place": place.name, "sensor": "wald", "method": name, "effective_resolution": text_of(entry)})
     spread = intervals.spread_of(found["wald"], method)
     (each,) = found["wald"]
     low, high = intervals.bounds(each.answers[method], spread)

@@ -18,7 +18,7 @@ from fusion_assets.demo.catalog import footprint
 from fusion_assets.demo.squares.place import squares_beside
 from fusion_assets.grids.grid import Grid
 from fusion_assets.storage.raster_reading import open_raster
-from fusion_assets.systems.night_radiance.imagery_requests import CELLS, EVALUATION, MAP, MODEL, OPTICS
+from fusion_assets.systems.night_radiance.imagery_requests import CELLS, EVALUATION, MAP, MODEL, OPTICS, SENSOR
 from fusion_assets_tests.demo.squares.square_archive import FRAME, RESERVED, archive_of
 from fusion_assets_tests.test_pages import commands
 
@@ -132,6 +132,9 @@ def test_maps_say_what_they_are(made):
         fine = made.raster(MAP, name)
         assert (fine.attrs["study"], fine.attrs["region"], fine.attrs["year"]) == ("nights", name, str(YEAR))
         assert fine.attrs["synthetic"] == "yes" and fine.attrs["method"] and fine.attrs["rounds"]
+        sensor = json.loads((made.folder / f"data/{SENSOR}/{name}/{YEAR}.json").read_text())
+        assert (sensor["metres"], sensor["source"], sensor["unit"]) == (742, "default", "m")
+        assert float(fine.attrs["footprint_m"]) == 742 and fine.attrs["footprint_source"] == "default"
         units = {band: fine[band].attrs["units"] for band in fine.data_vars}
         assert units == {**dict.fromkeys(("radiance", "low", "high"), "nW/cm2/sr"), "imagery_effect": "1"}
         for asset in (OPTICS, CELLS):
@@ -151,6 +154,11 @@ def test_the_reserved_region_is_mapped_and_not_learnt_from(made):
 def test_the_evaluation_holds_every_method_and_the_one_chosen(made):
     (path,) = [path for path in made.stored(EVALUATION) if path.suffix == ".json"]
     document = json.loads(path.read_text())
+    finest = document["effective_resolution"]
+    assert set(finest) == set(document["compared"])
+    for each in finest.values():
+        assert set(each) == {"wald", "truth"}
+        assert all(entry["finest"] <= entry["value"] <= entry["coarsest"] for entry in each.values())
     rows = document["wald"]["methods"]
     assert document["method"] in rows and {"bicubic", "bicubic_conserved", "trees"} <= set(rows)
     for row in rows.values():
@@ -189,7 +197,7 @@ def test_a_second_run_makes_nothing_and_another_footprint_makes_all_that_rests_o
     before = {path: path.stat().st_mtime_ns for path in made.stored()}
     capsys.readouterr()
     assert made.fusion("run", "--select", "group:night_radiance") == 0
-    assert "26 fresh" in capsys.readouterr().out
+    assert "30 fresh" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in made.stored()} == before
     made.write(footprint=900)
     try:
@@ -197,7 +205,8 @@ def test_a_second_run_makes_nothing_and_another_footprint_makes_all_that_rests_o
     finally:
         made.write()
     said = capsys.readouterr().out
-    for name in (f"{EVALUATION} {YEAR}", f"{MODEL} {YEAR}", *(f"{MAP} {name}|{YEAR}" for name in NAMES)):
+    of_regions = [f"{asset} {name}|{YEAR}" for asset in (SENSOR, MAP) for name in NAMES]
+    for name in (f"{EVALUATION} {YEAR}", f"{MODEL} {YEAR}", *of_regions):
         assert name in said
     assert {path: path.stat().st_mtime_ns for path in made.stored()} == before
 
