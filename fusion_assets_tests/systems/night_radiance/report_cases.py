@@ -32,6 +32,7 @@ STUDY = study_of(
     }
 )
 SETTINGS = Settings(study="nights", archive="unused", storage="unused")
+RESOLUTION = {"value": 900.0, "low": 800.0, "high": 1000.0, "finest": 500.0, "coarsest": 6000.0}
 SUBJECT = Subject("nights", STUDY.title, "west", "0123456789ab", "2024-05-06", "archive", 742.0, reserved=False)
 
 
@@ -49,6 +50,10 @@ def evaluated():
         "rounds": ROUNDS,
         "wald": by_sensor.pop("wald"),
         "sensors": by_sensor,
+        "effective_resolution": {
+            "bicubic": {"wald": RESOLUTION | {"value": 1900.0}},
+            "dasymetric": {"wald": RESOLUTION},
+        },
         "spread": {"dasymetric": {"level": [0.0], "low": [-0.5], "high": [0.5]}},
     }
     return table, document

@@ -55,6 +55,14 @@ def test_one_file_with_everything_on_it(text):
     assert "What did not pass" not in text and "Synthetic." not in text
 
 
+def test_it_says_how_fine_maps_are_and_what_the_sensor_sees(text):
+    assert f"{ALL['bicubic'].text} 1900 m (800 to 1000 m); {ALL['dasymetric'].text} 900 m (800 to 1000 m)" in text
+    assert "against the truth of the synthetic archive" not in text
+    assert "The sensor sees about 742 m at once (the default)" in text
+    told = dataclasses.replace(SUBJECT, footprint=801.4, footprint_from="estimated")
+    assert "about 801 m at once (told from its cells" in build_report(told, findings())
+
+
 def test_what_it_says_of_where_it_stands(text):
     assert "west is among the places learnt from" in text
     held = build_report(dataclasses.replace(SUBJECT, reserved=True, synthetic=True), findings())
