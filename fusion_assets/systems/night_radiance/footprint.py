@@ -210,7 +210,10 @@ class _View:
             shares = np.linalg.solve(weighted.T @ features + ridge, weighted.T @ wanted)
             error = np.abs(wanted - features @ shares)
             weights = 1 / np.maximum(1.0, error / (_OUTLIER * 1.4826 * np.median(error) + 1e-9))
-        return np.sum([level * share for level, share in zip(levels, shares / scale, strict=True)], axis=0)
+        light = np.zeros(levels[0].shape)
+        for level, share in zip(levels, shares / scale, strict=True):
+            light += share * level
+        return light
 
     def left(self, light: np.ndarray, width: float, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean square by noise that light does not explain in each window, and that without it; (n,) both.
@@ -265,7 +268,7 @@ def _levels(guide: np.ndarray) -> list[np.ndarray]:
     if high <= low:
         return []
     place = (np.clip(guide, low, high) - low) / (high - low) * _LEVELS
-    return [np.maximum(0.0, 1.0 - np.abs(place - knot)) for knot in range(1, _LEVELS + 1)]
+    return [np.maximum(0.0, 1.0 - np.abs(place - knot)).astype(np.float32) for knot in range(1, _LEVELS + 1)]
 
 
 def _least(losses: np.ndarray) -> float:
