@@ -26,6 +26,7 @@ from fusion_assets.orchestration.instance import creator_tags
 from fusion_assets.orchestration.metadata import lines_of
 from fusion_assets.orchestration.partitions import EVERY_REGION, dimensions_of
 from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
+from fusion_assets.orchestration.uploads import why_unsettled
 from fusion_assets.study import Study
 from fusion_assets.study.provenance import EXPORT_ASSETS
 
@@ -271,7 +272,8 @@ def why_not_fresh(
 
     Missing and stale mean what the web UI means by them: never made, made by other code or another recipe, or made
     from inputs that have changed since. A file that has been removed or damaged is missing too, and a ticket is stale
-    when the study or the archive is no longer the one it was asked with (an outline that has moved, say).
+    when the study or the archive is no longer the one it was asked with (an outline that has moved, say), or when it is
+    of an upload that had not ended.
     """
     key, partition = step.asset.key, step.partition
     stale = why_stale(definitions, instance, key, partition)
@@ -288,7 +290,7 @@ def why_not_fresh(
         request = asked_now(key.to_user_string(), where["region"], int(where["year"]))
     if request is not None and manager.load(artifact)["request"] != request.to_dict():
         return "the study or the archive has changed"
-    return ""
+    return why_unsettled(step.asset, lambda: manager.load(artifact))
 
 
 def manager_of(step: Step, managers: Mapping[str, ArtifactIOManager]) -> tuple[ArtifactIOManager, Artifact]:

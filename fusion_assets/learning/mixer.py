@@ -1,12 +1,17 @@
 """Mixers: how the patches of an image lie on the ground, in the words of Earth Engine's image exports.
 
 An export as TFRecord is a row of files with one record a patch, and one JSON file beside them, the mixer. Patches
-follow each other row by row, west to east. Earth Engine cuts whole patches only: what is left at the eastern and
-southern edge and fills none is dropped, unless the one who exports has chosen a region that they fill. With
-`kernelSize` every record is larger than its patch, by half the kernel on each side; the mixer does not say so. With
-`maskedThreshold` below 1 patches are left out, and no mixer is written: such files have no place on the ground.
+follow each other row by row, west to east. Together they cover every pixel of the region's bounding box once, except
+where the patch does not divide it: then Earth Engine drops the patches that would reach beyond its greatest x and y,
+which are the eastern and southern ones, and writes no part of them (`patchDimensions`; `tileDimensions` in REST). Only
+whole patches are counted in a mixer, therefore, and the pixels beyond them are in no record.
 
-Source: https://developers.google.com/earth-engine/guides/tfrecord
+With `kernelSize` every record is larger than its patch, by half the kernel on each side; the mixer does not say so, and
+uploads drop what overlaps again. Masked pixels hold `defaultValue`, which is 0 unless the export says otherwise. With
+`maskedThreshold` other than 1 patches are left out, and no mixer is written: such files have no place on the ground.
+
+Sources: https://developers.google.com/earth-engine/guides/tfrecord (`formatOptions`, the mixer file, uploads) and
+https://developers.google.com/earth-engine/reference/rest/v1/ImageFileExportOptions (`TfRecordImageExportOptions`).
 """
 
 from __future__ import annotations

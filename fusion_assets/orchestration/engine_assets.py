@@ -1,8 +1,8 @@
 """Assets that come straight from an engine: exports, composites and label rasters, for any system of this project."""
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from fusion_assets.imagery.engines.protocol import (
     Export,
     ExportRequest,
     SeriesEngine,
+    State,
     series_only,
 )
 from fusion_assets.imagery.engines.tolerance import tolerating
@@ -27,6 +28,8 @@ from fusion_assets.redaction import public_url
 
 # Metadata of tickets and pixels that names the engine's operation; the sensor compares the two.
 OPERATION_METADATA = "operation"
+# Metadata of tickets: the operation's state when it was looked at.
+STATE_METADATA = "state"
 # Metadata of tickets and pixels that lists what is doubtful, a line each.
 FLAGS_METADATA, DOUBTS_METADATA, UNREADABLE_METADATA = "flags", "doubts", "unreadable"
 # Input of pixels that is their ticket.
@@ -35,6 +38,21 @@ TICKET = "ticket"
 WAIT_LIMIT_SECONDS = 2 * 3600
 T = TypeVar("T")
 Write = Callable[[Raster, Export, list[str]], RasterFile]
+
+
+class Operation(Protocol):
+    """What an engine has accepted: an export or an upload."""
+
+    @property
+    def id(self) -> str:
+        """Equal for equal requests."""
+
+    @property
+    def state(self) -> State:
+        """When it was last looked at."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form."""
 
 
 def export_asset(
@@ -65,21 +83,30 @@ def export_asset(
         first, last = export.request.window
         for flag in export.flags:
             context.log.warning(flag)
-        return dg.Output(
-            export.to_dict(),
-            data_version=dg.DataVersion(export.id),
-            metadata={
-                OPERATION_METADATA: export.id,
-                "state": export.state,
-                "scenes": len(export.scenes),
-                "window": f"{first} to {last}",
-                "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
-                **readable(client.facts(export)),
-                FLAGS_METADATA: listed(export.flags),
-            },
-        )
+        facts = {
+            "scenes": len(export.scenes),
+            "window": f"{first} to {last}",
+            "product": dg.MetadataValue.url(PRODUCTS[export.request.product].source),
+            **readable(client.facts(export)),
+            FLAGS_METADATA: listed(export.flags),
+        }
+        return ticket_of(export, facts)
 
     return ticket
+
+
+def ticket_of(operation: Operation, facts: Mapping[str, Any]) -> dg.Output[dict]:
+    """What an asset stores of an operation of the engine.
+
+    Args:
+        operation: as it is now.
+        facts: metadata beside its id and state, by which sensors know it.
+    """
+    return dg.Output(
+        operation.to_dict(),
+        data_version=dg.DataVersion(operation.id),
+        metadata={OPERATION_METADATA: operation.id, STATE_METADATA: operation.state, **facts},
+    )
 
 
 def pixel_asset(
@@ -137,7 +164,7 @@ def pixel_asset(
                 **_unreadable(left_out),
                 DOUBTS_METADATA: listed(doubts),
                 "engine": client.name,
-                "state": export.state,
+                STATE_METADATA: export.state,
                 **readable(client.facts(export)),
             },
         )

@@ -1,27 +1,34 @@
 """Rasters that are sent to Earth Engine as image assets, and the sensor that follows them to their end.
 
-The asset stores a ticket, as exports do. When Earth Engine has finished, the sensor runs the asset once more: then the
-pixels of what is there are compared with those that were sent, and the ticket says so.
+The asset stores a ticket, as exports do. When Earth Engine has finished, the sensor, or whoever runs the project from
+the command line once more, runs the asset again: then the pixels of what is there are compared with those that were
+sent, and the ticket says so.
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.retries import deadline, remaining
-from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
-from fusion_assets.orchestration.export_records import OPERATION_TAG
+from fusion_assets.orchestration.engine_assets import OPERATION_METADATA, STATE_METADATA, ticket_of
 from fusion_assets.orchestration.metadata import readable
 from fusion_assets.orchestration.resources import EngineResource
-from fusion_assets.orchestration.sensors import MAX_ATTEMPTS, TICK_SECONDS, TICKET_GRACE, reported, rested
 from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.ticks import (
+    MAX_ATTEMPTS,
+    TICK_SECONDS,
+    TICKET_GRACE,
+    Ended,
+    failure_of,
+    rested,
+    tick_result,
+    trying_anew,
+)
 from fusion_assets.orchestration.values import Raster
 
 if TYPE_CHECKING:
@@ -70,24 +77,31 @@ def upload_asset(
         if ingestion.state == "SUCCEEDED":
             compared = check_asset(ingestion.upload.target, sent, Grid.of(sent), client.connection)
         context.log.info(f"{ingestion.upload.target}: {ingestion.state}")
-        return dg.Output(
-            ingestion.to_dict(),
-            data_version=dg.DataVersion(ingestion.id),
-            metadata={
-                OPERATION_METADATA: ingestion.id,
-                "state": ingestion.state,
-                "target": ingestion.upload.target,
-                "source": ingestion.upload.source,
-                **readable(_facts(ingestion) | compared),
-            },
-        )
+        where = {"target": ingestion.upload.target, "source": ingestion.upload.source}
+        return ticket_of(ingestion, {**where, **readable(_facts(ingestion) | compared)})
 
     return ticket
 
 
 def uploads_of(assets: Iterable[dg.AssetsDefinition]) -> list[str]:
     """Names of all assets that `upload_asset` made."""
-    return [asset.key.to_user_string() for asset in assets if SENT in asset.keys_by_input_name]
+    return [asset.key.to_user_string() for asset in assets if _is_upload(asset)]
+
+
+def why_unsettled(asset: dg.AssetsDefinition, ticket: Callable[[], Mapping[str, Any]]) -> str:
+    """Why an upload that is up to date by all records must be looked at again; empty where it has been compared.
+
+    Args:
+        asset: of any kind.
+        ticket: gives what it has stored.
+    """
+    if not _is_upload(asset) or ticket()["state"] == "SUCCEEDED":
+        return ""
+    return "it had not ended when it was last looked at"
+
+
+def _is_upload(asset: dg.AssetsDefinition) -> bool:
+    return SENT in asset.keys_by_input_name
 
 
 def decide(ingestion: "Ingestion", ticket: tuple[str, str] | None, now: dt.datetime) -> str:
@@ -99,14 +113,14 @@ def decide(ingestion: "Ingestion", ticket: tuple[str, str] | None, now: dt.datet
         now: the present moment.
 
     Returns:
-        `compare` (run the asset once more), `again` (start another attempt), `wait` (look again at the next tick), or
-        why it is left alone: `compared`, `superseded`, `failed`.
+        `request` (run the asset once more, to compare), `again` (start another attempt), `wait` (look again at the next
+        tick), or why it is left alone: `compared`, `superseded`, `failed`.
     """
     finished = ingestion.finished or ingestion.submitted
     if ticket is None or ticket[0] != ingestion.id:
         return "wait" if now - dt.datetime.fromisoformat(finished) < TICKET_GRACE else "superseded"
     if ingestion.state == "SUCCEEDED":
-        return "compared" if ticket[1] == "SUCCEEDED" else "compare"
+        return "compared" if ticket[1] == "SUCCEEDED" else "request"
     if not kind_of(ingestion.message).retried or ingestion.attempt >= MAX_ATTEMPTS:
         return "failed"
     return "again" if rested(finished, ingestion.attempt, now) else "wait"
@@ -134,39 +148,31 @@ def finished_uploads(
         now = operations.utc_now()
         with deadline(TICK_SECONDS):
             client = engine.uploads()
-            ended, cursor = client.finished_since(context.cursor)
+            finished, cursor = client.finished_since(context.cursor)
             if odd := client.odd():
                 context.log.warning(f"{len(odd)} records of uploads are left out; the first: {odd[0]}")
             ours = [
                 each
-                for each in ended
+                for each in finished
                 if each.upload.asset in upload_assets and known_partition(each.upload.asset, each.upload.partition)
             ]
             decisions = {each.id: decide(each, _ticket(context.instance, each), now) for each in ours}
             for each in ours:
                 if decisions[each.id] == "again" and not _tried_anew(client, each, context):
                     decisions[each.id] = "wait"
-        failures = [_failure(each) for each in ours if decisions[each.id] == "failed"]
-        events = [failure for failure in failures if not reported(context.instance, failure)]
-        # The cursor stays at the oldest that is still unsettled, so that nothing is lost between ticks.
-        unsettled = [each.finished for each in ours if each.finished and decisions[each.id] in ("wait", "compare")]
-        requests = [
-            dg.RunRequest(
+        ended = [
+            Ended(
+                id=each.id,
+                asset=each.upload.asset,
+                partition=each.upload.partition,
+                finished=each.finished,
+                decision=decisions[each.id],
                 run_key=f"{each.id}-{each.attempt}",
-                asset_selection=[dg.AssetKey(each.upload.asset)],
-                partition_key=each.upload.partition,
-                tags={OPERATION_TAG: each.id, "fusion/study": study_name},
             )
             for each in ours
-            if decisions[each.id] == "compare"
         ]
-        cursor = min([cursor, *unsettled])
-        if requests or events:
-            return dg.SensorResult(run_requests=requests, asset_events=events, cursor=cursor)
-        told = ", ".join(f"{count} {decision}" for decision, count in sorted(Counter(decisions.values()).items()))
-        return dg.SensorResult(
-            skip_reason=dg.SkipReason(f"No upload to compare: {told or 'none known'}."), cursor=cursor
-        )
+        failures = [_failure(each) for each in ours if decisions[each.id] == "failed"]
+        return tick_result(ended, failures, cursor, context.instance, study_name, "No upload to compare")
 
     return sensor
 
@@ -179,46 +185,27 @@ def _ticket(instance: dg.DagsterInstance, ingestion: "Ingestion") -> tuple[str, 
     made = records[0].event_log_entry.asset_materialization if records else None
     if made is None:
         return None
-    values = (made.metadata.get(key) for key in (OPERATION_METADATA, "state"))
+    values = (made.metadata.get(key) for key in (OPERATION_METADATA, STATE_METADATA))
     operation, state = (str(value.value) if value is not None else "" for value in values)
     return operation, state
 
 
 def _tried_anew(client: "Ingestions", ingestion: "Ingestion", context: dg.SensorEvaluationContext) -> bool:
     """Start another attempt; what goes wrong is logged, keeps no other waiting, and is looked at again."""
-    place = f"{ingestion.upload.asset} {ingestion.upload.partition}"
     if remaining() <= 0:
         return False
-    try:
+    place = f"{ingestion.upload.asset} {ingestion.upload.partition}"
+    with trying_anew(place, ingestion.message, context):
         client.resubmit(ingestion)
-    except FusionError as error:
-        context.log.warning(f"{place}: failed ({ingestion.message}), and could not be tried anew: {error}")
-        return False
-    except Exception as error:
-        # Errors of other kinds may quote requests, and those carry tokens.
-        problem = type(error).__name__
-        context.log.error(f"{place}: failed ({ingestion.message}), and could not be tried anew: {problem}")
-        return False
-    context.log.info(f"{place}: attempt {ingestion.attempt} failed ({ingestion.message}); tried anew")
-    return True
+        context.log.info(f"{place}: attempt {ingestion.attempt} failed ({ingestion.message}); tried anew")
+        return True
+    return False
 
 
 def _failure(ingestion: "Ingestion") -> dg.AssetObservation:
-    """What people see on the upload's asset when asking again cannot help."""
-    kind = kind_of(ingestion.message)
-    return dg.AssetObservation(
-        ingestion.upload.asset,
-        partition=ingestion.upload.partition,
-        description=f"The upload failed ({kind.name}): {ingestion.message}",
-        metadata={
-            OPERATION_METADATA: ingestion.id,
-            "state": "FAILED",
-            "kind": kind.name,
-            "message": ingestion.message,
-            "to_do": ingestion.failure().remedy,
-            **readable(_facts(ingestion)),
-        },
-    )
+    upload, to_do = ingestion.upload, ingestion.failure().remedy
+    facts = _facts(ingestion)
+    return failure_of("upload", upload.asset, upload.partition, ingestion.id, ingestion.message, to_do, facts)
 
 
 def _facts(ingestion: "Ingestion") -> dict[str, Any]:

@@ -257,6 +257,9 @@ class Study(Section):
         of_people: Any = {"title": True, "reference_sample": True, "earth_engine": True}
         of_people["regions"] = {"__all__": {"title"}}
         content = self.model_dump(mode="json", exclude=of_people)
+        for name, section in self.sections.items():
+            if content[name] is not None:
+                content[name] |= dict.fromkeys(section.destinations)
         whole = {key: value for key, value in content.items() if key not in self.sections}
         chosen = {path: _section(content, path) for path in sections} if sections else whole
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]

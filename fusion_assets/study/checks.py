@@ -13,8 +13,10 @@ from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
+    from fusion_assets.grids.grid import Grid
     from fusion_assets.study import Study
     from fusion_assets.study.product_use import ProductUse
+    from fusion_assets.study.regions import Region
 
 Rule = Callable[["Study", dt.date], Iterator[Problem]]
 MOST_PIXELS = 2**31
@@ -75,13 +77,17 @@ def _regions(study: Study, _: dt.date) -> Iterator[Problem]:
                 "a crs of that part of the world",
                 "leave crs out to have the UTM zone chosen, or correct crs or the outline",
             )
-        if grid.height * grid.width > MOST_PIXELS:
-            yield Problem(
-                f"regions[{index}]",
-                f"({region.name}) at resolution {study.resolution:g} is a grid of {rows_and_columns(*grid.shape)}",
-                f"at most {MOST_PIXELS} pixels",
-                "raise resolution (metres), or split the region",
-            )
+        yield from _size_problems(index, region, "resolution", grid, MOST_PIXELS)
+
+
+def _size_problems(index: int, region: Region, key: str, grid: Grid, most: int) -> Iterator[Problem]:
+    if grid.height * grid.width > most:
+        yield Problem(
+            f"regions[{index}]",
+            f"({region.name}) at {key} {grid.resolution:g} is a grid of {rows_and_columns(*grid.shape)}",
+            f"at most {most:,} pixels",
+            f"raise {key} (metres), or split the region",
+        )
 
 
 def _resolution(study: Study, _: dt.date) -> Iterator[Problem]:
@@ -203,6 +209,38 @@ def mask_problems(key: str, use: ProductUse) -> Iterator[Problem]:
     else:
         return
     yield Problem(f"{key}.mask", found, "none, or no mask key", f"remove mask to use the product's own{remedy}")
+
+
+def section_problems(
+    study: Study, name: str, years: Iterable[int], resolution: float | None, most_pixels: int = MOST_PIXELS
+) -> Iterator[Problem]:
+    """What is wrong with the years and grids of a system's section.
+
+    Args:
+        study: that has the section.
+        name: of the section.
+        years: that the system makes.
+        resolution: of its grids, metres; None: the study's own, whose mistakes are told once.
+        most_pixels: of a region's grid.
+    """
+    unknown = [year for year in years if year not in study.years]
+    if unknown:
+        yield Problem(
+            f"{name}.years",
+            f"holds {', '.join(map(str, unknown))}, which the study does not cover",
+            f"years among {', '.join(map(str, study.years))}",
+            "add them to prediction_years, or remove them here",
+        )
+    for index, region in enumerate(study.regions):
+        if not region.outline_is_local:
+            continue
+        try:
+            grid = study.grid(region.name, resolution)
+        except FusionError as error:
+            if resolution is not None:
+                yield Problem(f"{name}.resolution", f"makes no grid: {error.found}", error.expected, error.remedy)
+            continue
+        yield from _size_problems(index, region, f"{name}.resolution", grid, most_pixels)
 
 
 def _label(key: str, use: ProductUse) -> Iterator[Problem]:

@@ -27,12 +27,14 @@ class SystemSection:
         description: what it is, for errors.
         example: of what stands under it.
         problems: (study, today) to what does not fit together with the rest of the study.
+        destinations: keys in it that say where results are sent: optional ones, and no digest depends on them.
     """
 
     model: type[Section]
     description: str
     example: Any
     problems: Callable[[Any, dt.date], Iterator[Problem]]
+    destinations: tuple[str, ...] = ()
 
 
 Sections = Mapping[str, SystemSection]

@@ -32,12 +32,24 @@ Write = Callable[[Path], Path]
 
 def cases(seed: int, count: int) -> Iterator[Case]:
     """See the package."""
+    return cases_of(seed, count, _load, _is_study)
+
+
+def cases_of(seed: int, count: int, use: Callable[[Write, Path], Any], right: Callable[[Any], bool]) -> Iterator[Case]:
+    """Files of districts, whatever they are for.
+
+    Args:
+        seed: of the cases.
+        count: of them.
+        use: has a file written in a folder, and does with it what a user does.
+        right: whether what comes out is right.
+    """
     random = np.random.default_rng(seed)
     listed = list(_listed())
     for number in range(count):
         if number < len(_ENDINGS):
             ending = _ENDINGS[number]
-            yield Case(f"{number} good {ending}", partial(_load, partial(_written, ending)), _is_study, must_work=True)
+            yield Case(f"{number} good {ending}", partial(use, partial(_written, ending)), right, must_work=True)
             continue
         # What is known comes first, at random where there is room for less.
         if seed and number - len(_ENDINGS) < len(listed):
@@ -46,7 +58,7 @@ def cases(seed: int, count: int) -> Iterator[Case]:
             name, write = listed[random.integers(len(listed))]
         else:
             name, write = _mutated(random)
-        yield Case(f"{number} {name}"[:200], partial(_load, write), _is_study)
+        yield Case(f"{number} {name}"[:200], partial(use, write), right)
 
 
 def _listed() -> Iterator[tuple[str, Write]]:

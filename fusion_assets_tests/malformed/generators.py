@@ -1,5 +1,6 @@
 """Which generators there are."""
 
 GENERATORS = (
-    "districts", "items", "models", "rasters", "samples", "servers", "services", "settings", "stored_files", "studies",
+    "areas", "districts", "items", "models", "rasters", "samples", "servers", "services", "settings", "stored_files",
+    "studies",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from fusion_assets.imagery.engines.earth_engine import connection, shards
 from fusion_assets.imagery.engines.earth_engine import polling as watching
 from fusion_assets.imagery.engines.earth_engine.records import Registry
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny_archive
-from fusion_assets.orchestration.sensors import MAX_ATTEMPTS
+from fusion_assets.orchestration.ticks import MAX_ATTEMPTS
 from fusion_assets.storage.root import Storage
 from fusion_assets_tests.orchestration.sensor_cases import Project, Time
 

@@ -15,7 +15,8 @@ from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.orchestration.engine_assets import OPERATION_METADATA
 from fusion_assets.orchestration.export_records import OPERATION_TAG, Records
 from fusion_assets.orchestration.resources import EngineResource
-from fusion_assets.orchestration.sensors import MAX_ATTEMPTS, MAX_FAILED_RUNS, decide
+from fusion_assets.orchestration.sensors import MAX_FAILED_RUNS, decide
+from fusion_assets.orchestration.ticks import MAX_ATTEMPTS
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import request_for

@@ -12,8 +12,8 @@ from fusion_assets.imagery import retries
 from fusion_assets.imagery.engines.earth_engine.manifests import Upload
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService, tiny_archive
 from fusion_assets.orchestration.assembly import build_definitions
-from fusion_assets.orchestration.sensors import MAX_ATTEMPTS
 from fusion_assets.orchestration.system import System
+from fusion_assets.orchestration.ticks import MAX_ATTEMPTS
 from fusion_assets.orchestration.uploads import upload_asset
 from fusion_assets.storage.raster_writing import write_raster
 from fusion_assets.study import study_of

@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.imagery.engines.restoring import check_same, check_times, check_types
+from fusion_assets.imagery.engines.restoring import check_restored, fields_of, restored
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe, Mask
 from fusion_assets.imagery.unreadable import UnreadableFile
@@ -92,7 +92,7 @@ class ExportRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, without a login in `archive`; `from_dict` restores it."""
-        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        facts = fields_of(self)
         facts["archive"] = public_url(self.archive)
         facts["grid"] = {
             "crs": self.grid.crs,
@@ -157,8 +157,8 @@ class Export:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; `from_dict` restores it."""
-        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**facts, "request": self.request.to_dict(), "scenes": list(self.scenes), "flags": list(self.flags)}
+        lists = {"scenes": list(self.scenes), "flags": list(self.flags)}
+        return {**fields_of(self), "request": self.request.to_dict(), **lists}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Export:
@@ -168,15 +168,12 @@ class Export:
             FusionError: it is something else, or of a version that this one does not know.
         """
         with as_written(f"the export {str(facts.get('id'))[:40]!r}", CHANGED):
-            names = {item.name for item in dataclasses.fields(cls)}
-            kept = {key: value for key, value in facts.items() if key in names}
             request = ExportRequest.from_dict(facts["request"])
             lists = {"scenes": tuple(facts["scenes"]), "flags": tuple(facts["flags"])}
-            export = cls(**{**kept, **lists, "request": request})
-            for item in (export, request, request.recipe, request.recipe.mask, *request.recipe.more_masks):
-                check_types(item)
-            check_same(kept, export.to_dict())
-            check_times(export.submitted, export.finished)
+            export = restored(cls, facts, request=request, **lists)
+            kept = {key: value for key, value in facts.items() if key in fields_of(export)}
+            parts = (request, request.recipe, request.recipe.mask, *request.recipe.more_masks)
+            check_restored(export, kept, *parts, times=(export.submitted, export.finished))
             if not export.scenes or request.product not in PRODUCTS or export.request.area.is_empty:
                 raise ValueError("it names no scenes, no product that is known, or no area")
         return export

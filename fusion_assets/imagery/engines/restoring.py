@@ -1,4 +1,4 @@
-"""Dataclasses from stored JSON: whether they are what was written, and of a version that is known here."""
+"""Dataclasses to stored JSON and back: whether they are what was written, and of a version that is known here."""
 
 from __future__ import annotations
 
@@ -6,10 +6,47 @@ import dataclasses
 import datetime as dt
 import functools
 import typing
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+
+_T = TypeVar("_T")
+
+
+def fields_of(item: Any) -> dict[str, Any]:
+    """Values of a dataclass by name, as they are: those of inner ones are not taken apart."""
+    return {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+
+
+def restored(kind: type[_T], stored: Mapping[str, Any], **made: Any) -> _T:
+    """A dataclass from stored values; what is no field of it is left out.
+
+    Args:
+        kind: the dataclass.
+        stored: values by name.
+        made: those that JSON holds in another form.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return kind(**{**{name: value for name, value in stored.items() if name in names}, **made})
+
+
+def check_restored(item: Any, stored: Mapping[str, Any], *parts: Any, times: Iterable[str | None] = ()) -> None:
+    """Refuse a dataclass that is not what was stored.
+
+    Args:
+        item: restored.
+        stored: what its `to_dict` must give.
+        parts: dataclasses in it.
+        times: moments in it.
+
+    Raises:
+        ValueError: says what.
+    """
+    for each in (item, *parts):
+        check_types(each)
+    check_same(stored, item.to_dict())
+    check_times(*times)
 
 
 def check_types(item: Any) -> None:

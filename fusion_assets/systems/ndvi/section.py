@@ -11,10 +11,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, StrictInt, field_validator
 
-from fusion_assets.errors import FusionError
-from fusion_assets.grids.grid import Grid, rows_and_columns
+from fusion_assets.grids.grid import Grid
 from fusion_assets.study import Study
-from fusion_assets.study.checks import MOST_PIXELS, asset_problems, mask_problems, products_for
+from fusion_assets.study.checks import asset_problems, mask_problems, products_for, section_problems
 from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Metres, Section
@@ -135,33 +134,10 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
     section = section_of(study)
     if section is None:
         return
-    years = [year for year in years_of(study) if year not in study.years]
-    if years:
-        yield Problem(
-            "ndvi.years",
-            f"holds {', '.join(map(str, years))}, which the study does not cover",
-            f"years among {', '.join(map(str, study.years))}",
-            "add them to prediction_years, or remove them here",
-        )
+    yield from section_problems(study, "ndvi", years_of(study), section.resolution)
     for role, use in (("sentinel2", section.sentinel2), ("sentinel1", section.sentinel1)):
         if use is not None:
             yield from _use_problems(role, use)
-    for index, region in enumerate(study.regions):
-        if not region.outline_is_local:
-            continue
-        try:
-            grid = grid_of(study, region.name)
-        except FusionError as error:
-            if section.resolution is not None:  # else the study's own grid, which has been refused as well
-                yield Problem("ndvi.resolution", f"makes no grid: {error.found}", error.expected, error.remedy)
-            continue
-        if grid.height * grid.width > MOST_PIXELS:
-            yield Problem(
-                f"regions[{index}]",
-                f"({region.name}) at ndvi.resolution {grid.resolution:g} is {rows_and_columns(*grid.shape)}",
-                f"at most {MOST_PIXELS} pixels",
-                "raise ndvi.resolution (metres), or split the region",
-            )
 
 
 def _use_problems(role: str, use: ProductUse) -> Iterator[Problem]:

@@ -12,10 +12,9 @@ from typing import Literal
 
 from pydantic import Field, StrictInt, field_validator
 
-from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.study import Study
-from fusion_assets.study.checks import asset_problems, mask_problems, products_for
+from fusion_assets.study.checks import asset_problems, mask_problems, products_for, section_problems
 from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Metres, Section
@@ -147,14 +146,7 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
     section = section_of(study)
     if section is None:
         return
-    years = [year for year in years_of(study) if year not in study.years]
-    if years:
-        yield Problem(
-            "night_radiance.years",
-            f"holds {', '.join(map(str, years))}, which the study does not cover",
-            f"years among {', '.join(map(str, study.years))}",
-            "add them to prediction_years, or remove them here",
-        )
+    yield from section_problems(study, "night_radiance", years_of(study), section.resolution, MOST_PIXELS)
     yield from _place_problems(study, section)
     for key, use, role in (("optics", section.optics, "sentinel2"), ("lights", section.lights, "night_lights")):
         if use.recipe.role != role:
@@ -167,22 +159,6 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
             continue
         yield from asset_problems(f"night_radiance.{key}", use)
         yield from mask_problems(f"night_radiance.{key}", use)
-    for index, region in enumerate(study.regions):
-        if not region.outline_is_local:
-            continue
-        try:
-            grid = grid_of(study, region.name)
-        except FusionError as error:
-            yield Problem("night_radiance.resolution", f"makes no grid: {error.found}", error.expected, error.remedy)
-            continue
-        if grid.height * grid.width > MOST_PIXELS:
-            yield Problem(
-                f"regions[{index}]",
-                f"({region.name}) at night_radiance.resolution {grid.resolution:g} is "
-                f"{grid.height} x {grid.width} pixels",
-                f"at most {MOST_PIXELS:,} pixels",
-                "raise night_radiance.resolution (metres), or split the region",
-            )
 
 
 def _place_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem]:
@@ -206,5 +182,9 @@ def _place_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem
 
 
 NIGHT_RADIANCE_SECTION = SystemSection(
-    NightRadianceUse, "night radiance at high resolution", {"resolution": 30, "reserved": ["mumbai"]}, problems
+    NightRadianceUse,
+    "night radiance at high resolution",
+    {"resolution": 30, "reserved": ["mumbai"]},
+    problems,
+    destinations=("upload",),
 )

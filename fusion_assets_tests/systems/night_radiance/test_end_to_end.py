@@ -56,6 +56,10 @@ class Desk:
 
     def __init__(self, folder, archive):
         self.folder, self.archive = folder, Path(archive)
+        self.settings = {
+            "FUSION_STUDY": "study.yaml", "FUSION_ARCHIVE": str(self.archive), "FUSION_STORAGE": "data",
+            "DAGSTER_HOME": str(self.folder / "home"),
+        }  # fmt: skip
         self.write()
 
     def write(self, **section):
@@ -63,15 +67,11 @@ class Desk:
 
     def fusion(self, *words):
         """Exit code of a command."""
-        settings = {
-            "FUSION_STUDY": "study.yaml", "FUSION_ARCHIVE": str(self.archive), "FUSION_STORAGE": "data",
-            "DAGSTER_HOME": str(self.folder / "home"),
-        }  # fmt: skip
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.folder)
             for name in [name for name in os.environ if name.startswith("FUSION_")]:
                 patch.delenv(name)
-            for name, value in settings.items():
+            for name, value in self.settings.items():
                 patch.setenv(name, value)
             return cli.main(words)
 

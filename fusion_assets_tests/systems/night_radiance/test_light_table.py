@@ -1,7 +1,6 @@
 """`fusion radiance`: the light of regions and of areas from a file, in every format, whole or not at all."""
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
@@ -9,25 +8,13 @@ import shapely
 
 from fusion_assets.cli import main as cli
 from fusion_assets.errors import FusionError
-from fusion_assets.orchestration.artifacts import Artifact
-from fusion_assets.orchestration.assembly import site_of
-from fusion_assets.settings import Settings
-from fusion_assets.storage.raster_writing import write_raster
-from fusion_assets.storage.simulation import MARK, NOTICE
-from fusion_assets.study.provenance import study_tags
+from fusion_assets.storage.simulation import NOTICE
 from fusion_assets.systems.night_radiance.imagery_requests import MAP
 from fusion_assets.systems.night_radiance.light_table import COLUMNS, INTERVAL, export_light
-from fusion_assets.systems.night_radiance.section import grid_of
-from fusion_assets.systems.registry import SYSTEMS
-from fusion_assets_tests.systems.night_radiance.nights import YEAR, content, study
+from fusion_assets_tests.systems.night_radiance.nights import YEAR, content, place_map, site_at, study
 from fusion_assets_tests.whole_studies import study_of
 
 SHINING = {"west": 2.0, "middle": 20.0, "east": 5.0}
-
-
-def site_at(folder, made=None):
-    made = made or study()
-    return site_of(SYSTEMS, made, Settings(study=made.name, storage=str(folder)))
 
 
 @pytest.fixture(scope="module")
@@ -35,15 +22,7 @@ def site(tmp_path_factory):
     """Maps of three of the four regions, each of one radiance; one is simulated."""
     site = site_at(tmp_path_factory.mktemp("maps"))
     for region, radiance in SHINING.items():
-        grid = grid_of(site.study, region)
-        bands = {
-            name: np.full(grid.shape, radiance * by, "f4") for name, by in (("radiance", 1), ("low", 0.5), ("high", 2))
-        }
-        tags = study_tags(site.study, region=region, year=YEAR, method="trees")
-        tags |= site.facts(MAP, region, str(YEAR)) | (MARK if region == "east" else {})
-        units = dict.fromkeys(bands, "nW/cm2/sr")
-        raster = write_raster(grid.dataset(bands), nodata=float("nan"), tags=tags, units=units)
-        site.managers["rasters"].save(raster, Artifact(MAP, region, str(YEAR)))
+        place_map(site, region, radiance, simulated=region == "east")
     return site
 
 

@@ -22,7 +22,7 @@ from fusion_assets.imagery.engines.earth_engine.manifests import IDENTITY, Uploa
 from fusion_assets.imagery.engines.earth_engine.polling import FILES_GRACE
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.engines.protocol import State
-from fusion_assets.imagery.engines.restoring import check_same, check_times, check_types
+from fusion_assets.imagery.engines.restoring import check_restored, fields_of, restored
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.root import Storage
 
@@ -66,8 +66,7 @@ class Ingestion:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; `from_dict` restores it."""
-        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return {**facts, "upload": self.upload.to_dict(), "engine": "earth_engine"}
+        return {**fields_of(self), "upload": self.upload.to_dict(), "engine": "earth_engine"}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Ingestion:
@@ -77,13 +76,9 @@ class Ingestion:
             FusionError: it is something else, or of a version that this one does not know.
         """
         with as_written(f"the upload {str(facts.get('id'))[:40]!r}", _CHANGED):
-            names = {item.name for item in dataclasses.fields(cls)}
-            kept = {key: value for key, value in facts.items() if key in names}
-            ingestion = cls(**{**kept, "upload": Upload.from_dict(facts["upload"])})
-            for item in (ingestion, ingestion.upload):
-                check_types(item)
-            check_same(facts, ingestion.to_dict())
-            check_times(ingestion.submitted, ingestion.finished, ingestion.succeeded or None)
+            ingestion = restored(cls, facts, upload=Upload.from_dict(facts["upload"]))
+            times = (ingestion.submitted, ingestion.finished, ingestion.succeeded or None)
+            check_restored(ingestion, facts, ingestion.upload, times=times)
             if ingestion.id != ingestion.upload.id:
                 raise ValueError("it has the id of another upload")
         return ingestion

@@ -18,6 +18,7 @@ import xarray as xr
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.earth_engine.shards import BucketUnreachable, open_bucket
 from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.imagery.engines.restoring import fields_of
 from fusion_assets.redaction import public_url
 from fusion_assets.storage.raster_writing import write_raster
 
@@ -102,9 +103,8 @@ class Upload:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; `from_dict` restores it."""
-        facts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
         window = [day.isoformat() for day in self.window]
-        return {**facts, "bands": list(self.bands), "window": window, "properties": dict(self.properties)}
+        return {**fields_of(self), "bands": list(self.bands), "window": window, "properties": dict(self.properties)}
 
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Upload:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.earth_engine.scene_lists import SceneGroups
 from fusion_assets.imagery.engines.protocol import CHANGED, Export
-from fusion_assets.imagery.engines.restoring import check_types
+from fusion_assets.imagery.engines.restoring import check_types, fields_of
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.storage.root import Storage
 
@@ -49,11 +49,8 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form: the export's own, with everything else under `earth_engine`."""
-        more = {
-            item.name: getattr(self, item.name)
-            for item in dataclasses.fields(self)
-            if item.name not in ("export", "scenes")
-        }
+        more = fields_of(self)
+        del more["export"], more["scenes"]
         return {**self.export.to_dict(), "earth_engine": {**more, "found": dataclasses.asdict(self.scenes)}}
 
     @classmethod

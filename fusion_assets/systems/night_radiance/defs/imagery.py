@@ -99,6 +99,7 @@ def radiance_cells_asset(site: Site) -> dg.AssetsDefinition:
         Negative radiance is kept: the product's correction for airglow goes below zero where nothing shines. Unit:
         nW/cm2/sr; `cf_cvg` counts cloud-free observations, `deviation` is the scatter of the year's composites.
         """
+        # No export with a ticket: it is a few requests of some kilobytes, sooner answered than a task is begun.
         from fusion_assets.storage.raster_writing import write_raster
         from fusion_assets.systems.night_radiance.cells import background, yearly
 

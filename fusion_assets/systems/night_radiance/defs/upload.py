@@ -10,6 +10,7 @@ from fusion_assets.orchestration.uploads import upload_asset
 from fusion_assets.orchestration.values import Raster
 from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section
+from fusion_assets.systems.night_radiance.defs.partitions import LAST
 
 if TYPE_CHECKING:
     from fusion_assets.imagery.engines.earth_engine.manifests import Upload
@@ -45,5 +46,14 @@ def radiance_upload(site: Site, years: dg.PartitionsDefinition) -> list[dg.Asset
     text = "The map as an **image asset of Earth Engine**: sent once, followed to its end, its pixels compared."
     code = digest([requests.VERSION, destination.model_dump()])
     return [
-        upload_asset(site, requests.UPLOAD, requests.MAP, upload=upload, partitions=years, code=code, description=text)
+        upload_asset(
+            site,
+            requests.UPLOAD,
+            requests.MAP,
+            upload=upload,
+            partitions=years,
+            code=code,
+            description=text,
+            tags=LAST,  # after the map
+        )
     ]
