@@ -6,7 +6,7 @@ sent, and the ticket says so.
 """
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,8 +15,8 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines import operations
 from fusion_assets.imagery.engines.failures import kind_of
 from fusion_assets.imagery.retries import deadline, remaining
-from fusion_assets.orchestration.engine_assets import OPERATION_METADATA, STATE_METADATA, ticket_of
-from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.engine_assets import FLAGS_METADATA, OPERATION_METADATA, STATE_METADATA, ticket_of
+from fusion_assets.orchestration.metadata import listed, readable
 from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.ticks import (
@@ -76,9 +76,12 @@ def upload_asset(
         compared: dict[str, Any] = {}
         if ingestion.state == "SUCCEEDED":
             compared = check_asset(ingestion.upload.target, sent, Grid.of(sent), client.connection)
-        context.log.info(f"{ingestion.upload.target}: {ingestion.state}")
+        flags = list(_flags(ingestion))
+        for flag in flags:
+            context.log.warning(flag)
         where = {"target": ingestion.upload.target, "source": ingestion.upload.source}
-        return ticket_of(ingestion, {**where, **readable(_facts(ingestion) | compared)})
+        facts = {**where, **readable(_facts(ingestion) | compared), FLAGS_METADATA: listed(flags)}
+        return ticket_of(ingestion, facts)
 
     return ticket
 
@@ -206,6 +209,15 @@ def _failure(ingestion: "Ingestion") -> dg.AssetObservation:
     upload, to_do = ingestion.upload, ingestion.failure().remedy
     facts = _facts(ingestion)
     return failure_of("upload", upload.asset, upload.partition, ingestion.id, ingestion.message, to_do, facts)
+
+
+def _flags(ingestion: "Ingestion") -> Iterator[str]:
+    """What whoever has sent a raster should know of it."""
+    if ingestion.message:
+        yield f"{ingestion.upload.target}: {ingestion.message}"
+    if ingestion.open:
+        now = f"{ingestion.upload.target} is {ingestion.state.lower()} on Earth Engine, and not compared yet"
+        yield f"{now}: the sensor finished_uploads has that done, or another run"
 
 
 def _facts(ingestion: "Ingestion") -> dict[str, Any]:

@@ -148,7 +148,7 @@ def test_the_archive_gives_the_same_composites_and_lights(earth, archive, tmp_pa
 
 
 @pytest.mark.slow
-def test_maps_become_image_assets_with_their_pixels(earth):
+def test_maps_become_image_assets_with_their_pixels(earth, capsys):
     service, exports = earth.service, len(earth.service.operations.all())
     service.operations.pending_seconds = 600
     # The process dies while Earth Engine takes the first map: nobody has noted the operation.
@@ -166,8 +166,11 @@ def test_maps_become_image_assets_with_their_pixels(earth):
     asked, failed = earth.tick()
     assert asked == set(NAMES) - {REFUSED} and "Quota exceeded" in failed.pop(REFUSED) and not failed
     # Whoever has no sensor running runs again: what has succeeded is compared, what has failed is tried anew.
-    for _ in range(2):
+    capsys.readouterr()
+    for expected in ((REFUSED, "attempt 1 failed: Quota exceeded", "is pending on Earth Engine"), ()):
         assert earth.fusion("run", "--select", UPLOAD) == 0
+        said = "".join(capsys.readouterr())
+        assert all(words in said for words in expected) and ("Earth Engine" in said) is bool(expected)
         service.clock.advance(601)
         earth.wait()
     assert len(service.operations.all()) == exports + len(NAMES) + 1

@@ -41,7 +41,7 @@ class Ingestion:
         state: of the operation.
         submitted: UTC, ISO 8601.
         finished: when this project saw it end, by its own clock; None while it runs.
-        message: what went wrong, when it failed.
+        message: what went wrong, when it failed, or with the attempt before.
         operation: resource name of the task; empty where the asset was there already.
         attempt: number of tasks started for it.
         facts: what Earth Engine tells of the task; see `tasks.Operation`.
@@ -134,8 +134,9 @@ class Ingestions:
                 "no asset of this name",
                 "delete it, choose another `asset`, or allow to overwrite it",
             )
-        attempt = 1 if earlier is None else earlier.attempt + 1
-        return self._start(Ingestion(upload.id, upload, "PENDING", operations.now(), attempt=attempt))
+        attempt, before = (1, "") if earlier is None else (earlier.attempt + 1, earlier.message)
+        told = f"attempt {attempt - 1} failed: {before}" if before else ""
+        return self._start(Ingestion(upload.id, upload, "PENDING", operations.now(), message=told, attempt=attempt))
 
     def resubmit(self, ingestion: Ingestion) -> Ingestion:
         """Start another task for an upload that has failed; one attempt at a time."""

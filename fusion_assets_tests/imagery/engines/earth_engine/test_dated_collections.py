@@ -122,6 +122,21 @@ def test_without_temperature_a_scene_of_the_lower_level_counts(landsat, tmp_path
     assert found["observation_count"].max() == 4
 
 
+def test_each_bit_of_quality_and_saturation_hides_the_same_on_both(tmp_path):
+    """A column a bit: of QA_PIXEL in the northern rows, of QA_RADSAT in the southern ones."""
+    layers, bits = uniform(), np.uint16(1) << np.arange(16, dtype=np.uint16)
+    quality, saturation = layers[0], layers[1]
+    quality[:10], saturation[10:] = bits, bits
+    catalog = write_catalog(tmp_path / "catalog", {"landsat-c2-l2": [landsat_item(tmp_path, DAY, layers)]})
+    with EarthEngineService(catalog, clock=Clock(manual=True)) as service:
+        expected, found = both(landsat_request(catalog), service, tmp_path)
+    assert_same(expected, found)
+    seen = found["observation_count"].values > 0
+    assert (seen[:10] == (np.arange(16) > 4)).all() and not seen[10:].any()
+    np.testing.assert_allclose(found["SR_B4"].values[seen], 10_000 * 2.75e-5 - 0.2, atol=1e-6)
+    np.testing.assert_allclose(found["ST_B10"].values[seen], 40_000 * 0.00341802 + 149, atol=1e-3)
+
+
 def test_bands_of_different_units_have_a_factor_each(landsat):
     Connection("demo", landsat[1].url).open()
     stored = ee.Image("LANDSAT/LC08/C02/T1_L2/a").select(["SR_B4", "ST_B10"])
