@@ -18,6 +18,7 @@ import shapely
 import yaml
 
 from fusion_assets import study as studies
+from fusion_assets.study.areas import MOST_AREAS
 from fusion_assets.study.names import is_name
 from fusion_assets_tests.malformed.case import Case
 from fusion_assets_tests.malformed.oddities import junk, owners
@@ -100,7 +101,8 @@ def _contents() -> Iterator[tuple[str, dict[str, Any]]]:
     swapped = tuple(shapely.transform(box, lambda points: points[:, ::-1] + [0, 30]) for box in _BOXES)
     yield "latitude first", {"shapes": swapped}
     yield "no districts", {"names": (), "shapes": ()}
-    yield "many districts", {"names": [f"d{n}" for n in range(6000)], "shapes": [_BOXES[0]] * 6000}
+    too_many = MOST_AREAS + 1
+    yield "too many districts", {"names": [f"d{n}" for n in range(too_many)], "shapes": [_BOXES[0]] * too_many}
 
 
 def _outlines() -> Iterator[tuple[str, Any]]:

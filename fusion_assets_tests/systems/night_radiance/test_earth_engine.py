@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from fusion_assets.cli.runner import plan
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.earth_engine import Connection
 from fusion_assets.imagery.engines.earth_engine.ingested import asset_pixels
@@ -210,6 +211,15 @@ def test_collections_are_those_of_the_year():
     for year, lights in ((2021, V21), (2022, V22)):
         asked = [request(made, settings, "west", year) for request in (cells_request, optics_request)]
         assert [[each.id for each in collections_of(request)] for request in asked] == [[lights], [LC08, LC09]]
+
+
+def test_maps_are_sent_after_they_are_made():
+    made = nights.study(upload={"folder": FOLDER})
+    names = [
+        step.name for step in plan(build_definitions(SYSTEMS, {"study": made}), made, select="group:night_radiance")
+    ]
+    places = [(names.index(f"{MAP} {name}|{YEAR}"), names.index(f"{UPLOAD} {name}|{YEAR}")) for name in nights.PLACES]
+    assert all(mapped < sent for mapped, sent in places)
 
 
 def test_where_maps_are_sent_makes_nothing_else_anew():
