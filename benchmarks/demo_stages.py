@@ -14,7 +14,8 @@ def run() -> list[dict]:
 
     import dagster as dg
 
-    from fusion_assets.cli.runner import plan, run_steps
+    from fusion_assets.cli.runner import run_steps
+    from fusion_assets.cli.steps import plan
     from fusion_assets.demo import build_demo_archive
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home

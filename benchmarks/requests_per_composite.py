@@ -90,7 +90,8 @@ def _project(service: Any, folder: str, catalog: Path, way: str) -> Iterator[dic
     """Exports, composites and labels of a study of two years through Dagster, each step a run; then once more."""
     import dagster as dg
 
-    from fusion_assets.cli.runner import plan, run_steps
+    from fusion_assets.cli.runner import run_steps
+    from fusion_assets.cli.steps import plan
     from fusion_assets.orchestration.assembly import build_definitions, site_of
     from fusion_assets.orchestration.instance import prepare_home
     from fusion_assets.orchestration.io_managers import managers

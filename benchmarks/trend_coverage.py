@@ -29,7 +29,8 @@ def judge(seed: int, growth: float, size_km: int) -> dict[str, Any]:
     import dagster as dg
     import pandas as pd
 
-    from fusion_assets.cli.runner import plan, run_steps
+    from fusion_assets.cli.runner import run_steps
+    from fusion_assets.cli.steps import plan
     from fusion_assets.demo import build_demo_archive
     from fusion_assets.demo.truth import true_area_km2
     from fusion_assets.orchestration.assembly import build_definitions, site_of

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fusion_assets.cli.runner import AskedNow, Outcome, Step, check_engine_makes, foreseen_steps, plan, run_steps
+from fusion_assets.cli.runner import AskedNow, Outcome, foreseen_steps, run_steps
+from fusion_assets.cli.steps import Step, check_engine_makes, plan
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.instance import end_own_runs, opened_instance, prepare_home, settle_dead_runs
 from fusion_assets.orchestration.system import needs_of, present, sections_of

@@ -6,51 +6,34 @@ same records.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.events import RunFailureReason
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from fusion_assets.cli import interruption
+from fusion_assets.cli.run_results import (
+    doubts,
+    failed_attempts,
+    failed_checks,
+    failure_text,
+    first_line,
+    innermost,
+    was_interrupted,
+)
+from fusion_assets.cli.steps import Step, named
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
-from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
 from fusion_assets.orchestration.instance import creator_tags
-from fusion_assets.orchestration.metadata import lines_of
-from fusion_assets.orchestration.partitions import EVERY_REGION, dimensions_of
 from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
 from fusion_assets.orchestration.uploads import why_unsettled
-from fusion_assets.study import Study
-from fusion_assets.study.provenance import EXPORT_ASSETS
 
-_SHOWN = 3
 _RUNS_LOOKED_AT = 50
 AskedNow = Callable[[str, str, int], ExportRequest | None]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One asset and partition to make."""
-
-    asset: dg.AssetsDefinition
-    partition: str | None
-
-    @property
-    def name(self) -> str:
-        """Asset and partition for people."""
-        return _named((self.asset.key, self.partition))
-
-    @property
-    def dimensions(self) -> dict[str, str]:
-        """What the partition says by dimension."""
-        return dimensions_of(self.partition, self.asset.partitions_def)
 
 
 @dataclass(frozen=True)
@@ -69,78 +52,6 @@ class Outcome:
     state: str
     message: str = ""
     warnings: tuple[str, ...] = ()
-
-
-def plan(
-    definitions: dg.Definitions,
-    study: Study,
-    regions: Sequence[str] = (),
-    years: Sequence[int] = (),
-    select: str = "",
-    lacking: Mapping[str, str] | None = None,
-) -> list[Step]:
-    """Assets and partitions to look at, region by region, upstream first.
-
-    Args:
-        definitions: of the code location.
-        study: that they were built from.
-        regions: names or titles; empty means all.
-        years: prediction and composite years; empty means all. The label year is added when predictions are among
-            the assets, because they rest on its model. What is made of all years, or of all regions, waits for a plan
-            with all of them.
-        select: Dagster asset selection, for example `built_up_prediction` or `+training_samples`; names may be
-            separated by commas; empty means all.
-        lacking: by asset or group that the study has not, what it would have to have for it.
-
-    Raises:
-        FusionError: unknown region, year or selection.
-    """
-    graph = definitions.resolve_asset_graph()
-    chosen = _selected(definitions, study, select, lacking or {})
-    known = [region.name for region in study.regions]
-    regions = list(dict.fromkeys(study.region_called(region).name for region in regions))
-    _check("years", years, list(study.years), "--years")
-    wanted = set(years or study.years)
-    if not select and study.label_year is not None and wanted & set(study.prediction_years):
-        wanted.add(study.label_year)
-    ordered = [key for level in graph.toposorted_asset_keys_by_level for key in level if key in chosen]
-    chosen_regions = regions or known
-    steps = [
-        step
-        for key in ordered
-        for step in _steps_of(definitions.get_assets_def(key))
-        if _years_of(step, study) <= wanted and _regions_of(step, known) <= set(chosen_regions)
-    ]
-    # Region by region, except what rests on all of them: that comes last, an asset after what it rests on.
-    last = {key: EVERY_REGION in definitions.get_assets_def(key).tags_by_key[key] for key in ordered}
-    steps.sort(key=lambda step: (True, 0) if last[step.asset.key] else (False, _place(step, chosen_regions)))  # stable
-    if not steps:
-        raise FusionError(
-            f"nothing to do: {select or 'the study'} has no partition in {', '.join(map(str, sorted(wanted)))}",
-            f"years the assets have; what is learnt belongs to the label year, {study.label_year}, or to all regions",
-            "choose other --years or another --select, or leave --region out",
-        )
-    return steps
-
-
-def check_engine_makes(engine: str, assets: Collection[str], of_series: Sequence[str]) -> None:
-    """Refuse a plan that the chosen engine cannot carry out, before anything is begun.
-
-    Args:
-        engine: name.
-        assets: names of the assets that are to be made.
-        of_series: groups of assets that are made of series alone.
-
-    Raises:
-        FusionError: exports are among them, and the engine makes none.
-    """
-    from fusion_assets.imagery.engines.protocol import series_only
-    from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
-
-    exports = [name for name in EXPORT_ASSETS.values() if name in assets]
-    if engine == SentinelHub.name and exports:
-        groups = " or ".join(f"'group:{name}'" for name in of_series)
-        raise series_only(engine, ", ".join(exports), *([groups] if groups else []))
 
 
 def run_steps(
@@ -175,7 +86,7 @@ def run_steps(
         upstream = next((each for each in _upstream(step, definitions) if each in broken), None)
         if upstream:
             broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "skipped", f"rests on {_named(upstream)}, which was not made")
+            yield Outcome(step, "skipped", f"rests on {named(upstream)}, which was not made")
             continue
         reason = why_not_fresh(step, definitions, instance, managers, asked_now)
         if not reason:
@@ -193,9 +104,9 @@ def run_steps(
         interruption.check()
         if was_interrupted(result):
             raise KeyboardInterrupt
-        warnings = (*failed_attempts(result), *_failed_checks(result))
+        warnings = (*failed_attempts(result), *failed_checks(result))
         if result.success:
-            yield Outcome(step, "made", reason, (*warnings, *_doubts(result)))
+            yield Outcome(step, "made", reason, (*warnings, *doubts(result)))
         else:
             broken.add((step.asset.key, step.partition))
             yield Outcome(step, "failed", failure_text(result), warnings)
@@ -224,7 +135,7 @@ def foreseen_steps(
     for step in steps:
         interruption.check()
         reason = why_not_fresh(step, definitions, instance, managers, asked_now)
-        before = [_named(each) for each in _upstream(step, definitions) if each in made]
+        before = [named(each) for each in _upstream(step, definitions) if each in made]
         if not reason and not before:
             yield Outcome(step, "fresh")
             continue
@@ -233,32 +144,6 @@ def foreseen_steps(
             yield Outcome(step, "failed", failure)
         else:
             yield Outcome(step, "missing" if reason == NOT_MADE else "stale", reason or f"rests on {before[0]}")
-
-
-def _last_failure(step: Step, instance: dg.DagsterInstance) -> str:
-    """First line of the error of the last attempt; empty where that did not fail, or nobody tried."""
-    tags = {}
-    if step.partition is not None:
-        assert step.asset.partitions_def is not None
-        status = instance.get_status_by_partition(step.asset.key, [step.partition], step.asset.partitions_def)
-        if not status or status.get(step.partition) is not AssetPartitionStatus.FAILED:
-            return ""
-        tags = {"dagster/partition": step.partition}
-    elif instance.get_latest_materialization_event(step.asset.key):
-        return ""
-    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)
-    for run in instance.get_runs(failed, limit=_RUNS_LOOKED_AT):
-        for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
-            event = entry.dagster_event
-            if event and event.step_key == step.asset.node_def.name and event.step_failure_data.error:
-                return _first_line(_innermost(event.step_failure_data.error).message)
-    return "the last attempt failed" if step.partition is not None else ""
-
-
-def was_interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether Dagster has caught Ctrl-C, and made it a failure of the run."""
-    reasons = [event.job_failure_data.failure_reason for event in result.all_events if event.is_job_failure]
-    return RunFailureReason.UNEXPECTED_TERMINATION in reasons
 
 
 def why_not_fresh(
@@ -300,6 +185,26 @@ def manager_of(step: Step, managers: Mapping[str, ArtifactIOManager]) -> tuple[A
     return managers[step.asset.get_io_manager_key_for_asset_key(key)], artifact
 
 
+def _last_failure(step: Step, instance: dg.DagsterInstance) -> str:
+    """First line of the error of the last attempt; empty where that did not fail, or nobody tried."""
+    tags = {}
+    if step.partition is not None:
+        assert step.asset.partitions_def is not None
+        status = instance.get_status_by_partition(step.asset.key, [step.partition], step.asset.partitions_def)
+        if not status or status.get(step.partition) is not AssetPartitionStatus.FAILED:
+            return ""
+        tags = {"dagster/partition": step.partition}
+    elif instance.get_latest_materialization_event(step.asset.key):
+        return ""
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags=tags)
+    for run in instance.get_runs(failed, limit=_RUNS_LOOKED_AT):
+        for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_FAILURE):
+            event = entry.dagster_event
+            if event and event.step_key == step.asset.node_def.name and event.step_failure_data.error:
+                return first_line(innermost(event.step_failure_data.error).message)
+    return "the last attempt failed" if step.partition is not None else ""
+
+
 def _look(manager: ArtifactIOManager, artifact: Artifact, record: ContentRecord | None) -> None:
     manager.verify(artifact)
     check_content(manager, artifact, record)
@@ -322,128 +227,3 @@ def _upstream(step: Step, definitions: dg.Definitions) -> Iterator[tuple[dg.Asse
         mapping = graph.get_partition_mapping(step.asset.key, parent)
         upstream_keys = mapping.get_upstream_mapped_partitions_result_for_partitions(this, partitions, upstream)
         yield from ((parent, str(key)) for key in upstream_keys.partitions_subset.get_partition_keys())
-
-
-def _steps_of(asset: dg.AssetsDefinition) -> list[Step]:
-    """All partitions of an asset, or the asset alone."""
-    partitions = asset.partitions_def
-    return [Step(asset, str(key)) for key in partitions.get_partition_keys()] if partitions else [Step(asset, None)]
-
-
-def _years_of(step: Step, study: Study) -> set[int]:
-    """Years that a partition is about: its own, or without one all that are predicted."""
-    year = step.dimensions.get("year")
-    return {int(year)} if year else set(study.prediction_years)
-
-
-def _regions_of(step: Step, known: Collection[str]) -> set[str]:
-    """Regions that a partition is about: its own, or without one all."""
-    region = step.dimensions.get("region")
-    return {region} if region else set(known)
-
-
-def _place(step: Step, regions: Sequence[str]) -> int:
-    """Place of a step's region among others; what is of no region comes before them."""
-    region = step.dimensions.get("region")
-    return regions.index(region) if region else -1
-
-
-def _named(made: tuple[dg.AssetKey, str | None]) -> str:
-    """Asset and partition for people."""
-    return f"{made[0].to_user_string()} {made[1] or ''}".rstrip()
-
-
-def _selected(definitions: dg.Definitions, study: Study, select: str, lacking: Mapping[str, str]) -> set[dg.AssetKey]:
-    graph = definitions.resolve_asset_graph()
-    if not select:
-        return set(graph.executable_asset_keys)
-    names = ", ".join(sorted(key.to_user_string() for key in graph.executable_asset_keys))
-    chosen: set[dg.AssetKey] = set()
-    problem = "matches no asset of this study"
-    try:
-        clauses = [dg.AssetSelection.from_string(clause.strip()).resolve(graph) for clause in select.split(",")]
-        chosen = set().union(*clauses)
-    except Exception as error:
-        problem = f"is not an asset selection ({type(error).__name__})"
-    if chosen:
-        return chosen
-    for name, needed in lacking.items():
-        if name in select and name not in names:
-            raise FusionError(f"--select {select!r}: study {study.name} has no such asset", f"a study with {needed}",
-                              "choose another asset, or change the study")  # fmt: skip
-    raise FusionError(f"--select {select!r} {problem}", names, "choose among these")
-
-
-def _check(what: str, given: Sequence[object], known: Sequence[object], option: str) -> None:
-    unknown = [item for item in given if item not in known]
-    if unknown:
-        more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        raise FusionError(
-            f"{option}: the study has no {what} {', '.join(map(str, unknown[:5]))}{more}",
-            ", ".join(map(str, known)),
-            f"choose among these, or add it to the study and leave {option} out",
-        )
-
-
-def failed_attempts(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Why the step was tried again, in one line an attempt."""
-    errors = [
-        event.step_retry_data.error
-        for event in result.all_events
-        if event.event_type is DagsterEventType.STEP_UP_FOR_RETRY
-    ]
-    return [
-        f"attempt {number} failed, and was repeated: {_first_line(_innermost(error).message)}"
-        for number, error in enumerate(filter(None, errors), 1)
-    ]
-
-
-def _first_line(message: str) -> str:
-    """What an error says, without the name of its class before it."""
-    return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
-
-
-def _innermost(error: Any) -> Any:
-    """The error at the root of one that Dagster has recorded."""
-    while error.cause is not None:
-        error = error.cause
-    return error
-
-
-def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
-    return [
-        f"check {check.check_name} did not pass: {check.description or _facts_of(check)}"
-        for check in result.get_asset_check_evaluations()
-        if not check.passed
-    ]
-
-
-def _facts_of(check: dg.AssetCheckEvaluation) -> str:
-    return ", ".join(f"{name} {value.value}" for name, value in check.metadata.items())
-
-
-def _doubts(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    """What assets say of doubtful or missing scenes, shortened; the whole is in the asset's metadata."""
-    for event in result.all_events:
-        if event.event_type is not DagsterEventType.ASSET_MATERIALIZATION:
-            continue
-        metadata = event.step_materialization_data.materialization.metadata
-        for name in (UNREADABLE_METADATA, FLAGS_METADATA, DOUBTS_METADATA):
-            lines = lines_of(metadata[name]) if name in metadata else []
-            yield from lines[:_SHOWN]
-            if len(lines) > _SHOWN:
-                yield f"and {len(lines) - _SHOWN} more; all are in the asset's metadata, under {name}"
-
-
-def failure_text(result: dg.ExecuteInProcessResult) -> str:
-    """The message of the FusionError behind a failed run, or the innermost error's first lines."""
-    for event in result.all_events:
-        if event.event_type in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE):
-            data = event.event_specific_data
-            failure = getattr(data, "user_failure_data", None)
-            if failure is not None and failure.description:
-                return str(failure.description)
-            error = getattr(data, "error", None)
-            if error is not None:
-                return _innermost(error).message.strip()
-    return "the run failed; see its logs in the web UI"

@@ -22,7 +22,7 @@ from fusion_assets.storage.raster_classes import BESIDE
 if TYPE_CHECKING:
     import dagster as dg
 
-    from fusion_assets.cli.runner import Step
+    from fusion_assets.cli.steps import Step
     from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
     from fusion_assets.orchestration.site import Site
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from fusion_assets.cli import interruption, run, verification
-from fusion_assets.cli.runner import plan
+from fusion_assets.cli.steps import plan
 from fusion_assets.cli.verification import foreign, odd_operations, verdict
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.settings import Settings

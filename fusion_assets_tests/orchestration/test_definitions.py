@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from fusion_assets.cli.runner import plan
+from fusion_assets.cli.steps import plan
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.orchestration.partitions import dimensions_of

@@ -3,7 +3,8 @@
 import dagster as dg
 import pytest
 
-from fusion_assets.cli.runner import foreseen_steps, plan, run_steps
+from fusion_assets.cli.runner import foreseen_steps, run_steps
+from fusion_assets.cli.steps import plan
 from fusion_assets.cli.verification import verdict
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.artifacts import Artifact

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from fusion_assets.cli.runner import failed_attempts, failure_text, was_interrupted
+from fusion_assets.cli.run_results import failed_attempts, failure_text, was_interrupted
 from fusion_assets.errors import FusionError, Unreachable
 from fusion_assets.imagery.engines.tolerance import tolerating
 from fusion_assets.imagery.unreadable import UnreadableFile

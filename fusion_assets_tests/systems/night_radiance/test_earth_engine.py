@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from fusion_assets.cli.runner import plan
+from fusion_assets.cli.steps import plan
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.earth_engine import Connection
 from fusion_assets.imagery.engines.earth_engine.ingested import asset_pixels
