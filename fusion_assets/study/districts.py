@@ -95,7 +95,7 @@ def _districts(given: DistrictFile, info: ValidationInfo, most: int) -> Iterator
     chosen = list(_chosen(table.read(wanted), given, effort))
     if len(chosen) > most:
         raise wrong(
-            f"are {len(chosen)}", f"at most {most} regions", "choose some with `where`, or make several studies"
+            f"are {len(chosen)}", f"at most {most} regions", "split the file, or choose some with `where` in a study"
         )
     problems: list[Problem] = []
     by_name: dict[str, list[tuple[int, str]]] = {}
