@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -42,8 +42,19 @@ def page(sections: Sections) -> str:
     Args:
         sections: of the systems, by key.
     """
-    parts = [*_PARTS, *((f"`{name}:`", section.model) for name, section in sections.items())]
+    parts = [*_PARTS]
+    for name, section in sections.items():
+        parts += [(f"`{name}:`", section.model), *_parts_of(name, section.model, {model for _, model in _PARTS})]
     return "\n".join([_INTRODUCTION, *(line for title, model in parts for line in _table(title, model))])
+
+
+def _parts_of(name: str, model: type[BaseModel], shown: set[type[BaseModel]]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Models that stand under keys of a system's section, but those that are shown elsewhere."""
+    for key, field in model.model_fields.items():
+        several = get_origin(field.annotation) is tuple
+        for part in get_args(field.annotation) or (field.annotation,):
+            if isinstance(part, type) and issubclass(part, BaseModel) and part not in shown:
+                yield f"`{key}:` of `{name}`{', each' if several else ''}", part
 
 
 def _table(title: str, model: type[BaseModel]) -> Iterator[str]:

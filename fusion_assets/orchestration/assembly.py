@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from fusion_assets.errors import FusionError
 from fusion_assets.orchestration import composites
 from fusion_assets.orchestration.automation import automation_sensor
 from fusion_assets.orchestration.catalog import catalog_asset
@@ -18,7 +19,7 @@ from fusion_assets.orchestration.resources import EngineResource
 from fusion_assets.orchestration.schedules import yearly_exports
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import System, present, sections_of
+from fusion_assets.orchestration.system import System, needs_of, present, sections_of
 from fusion_assets.orchestration.uploads import finished_uploads, uploads_of
 from fusion_assets.redaction import redact_logs
 from fusion_assets.settings import Settings
@@ -57,6 +58,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         checks += system.checks(place)
         published = (each for each in system.publications() if each.asset not in system.lacking(study))
         assets += [catalog_asset(place, each) for each in published]
+    check_made(assets, needs_of(systems, study))
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}
@@ -82,6 +84,26 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
             **resources,
         },
     )
+
+
+def check_made(assets: Sequence[dg.AssetsDefinition], needs: Mapping[str, str]) -> None:
+    """Refuse an asset that rests on one that the study does not make.
+
+    Args:
+        assets: all of the code location.
+        needs: by asset, what a study would have to have for it.
+
+    Raises:
+        FusionError: names both.
+    """
+    made = {key.to_user_string() for asset in assets for key in asset.keys}
+    for asset in assets:
+        for missing in sorted({key.to_user_string() for key in asset.dependency_keys} - made):
+            raise FusionError(
+                f"{asset.key.to_user_string()} rests on {missing}, which this study does not make",
+                f"one of {', '.join(sorted(made))}",
+                f"give the study {needs[missing]}" if missing in needs else "correct the name in the study",
+            )
 
 
 def roles_of(systems: Sequence[System], study: Study) -> tuple[Role, ...]:

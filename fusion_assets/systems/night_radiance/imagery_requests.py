@@ -13,7 +13,15 @@ from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.study.imagery_requests import full_recipe, mask_of, use_request
-from fusion_assets.systems.night_radiance.section import grid_of, places_of, use_of, years_of
+from fusion_assets.systems.night_radiance.cells import STEP
+from fusion_assets.systems.night_radiance.section import (
+    announcing_years,
+    grid_of,
+    places_of,
+    settlement_of,
+    use_of,
+    years_of,
+)
 
 OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
 SENSOR = "radiance_sensor"
@@ -22,8 +30,6 @@ UPLOAD = "radiance_upload"
 LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
 VERSION = "1"
 """Raise when the same settings would give other values."""
-STEP = 15 / 3600
-"""Edge of the product's cells, degrees."""
 _WEST, _NORTH = -180 - STEP / 2, 75 + STEP / 2
 """Where the product's lattice begins: its first cell has its middle on 180 W, 75 N."""
 MARGIN = 8
@@ -87,9 +93,11 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
         recipes = [facts_of(study, settings, MAP, region, each)["recipe_digest"] for each in years_of(study)]
         return common | {"recipe_digest": digest(recipes)}
     optics = optics_request(study, settings, region, year).recipe_digest
-    lights = cells_request(study, settings, region, year).recipe_digest
-    use = use_of(study)
-    learnt = [use.method, use.footprint, use.rounds, places_of(study)]
+    use, lights = use_of(study), cells_request(study, settings, region, year).recipe_digest
+    if use.fires == "remove":
+        told = [cells_request(study, settings, region, each).recipe_digest for each in announcing_years(study, year)]
+        lights = digest([lights, "without fires", *told])
+    learnt = [use.method, use.footprint, use.rounds, places_of(study), *settlement_of(study)]
     parts: dict[str, list[object]] = {OPTICS_EXPORT: [optics], OPTICS: [optics], CELLS: [lights]}
     parts[SENSOR] = [optics, lights, use.footprint]
     return common | {"recipe_digest": digest([VERSION, *parts.get(asset, [optics, lights, learnt])])}

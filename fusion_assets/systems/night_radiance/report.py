@@ -5,7 +5,7 @@ One HTML file that opens anywhere, offline.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ class Findings:
         evaluations: table and document of the evaluation.
         exports: tickets of the day imagery.
         lights: requests of the lights.
+        told_by: year to the years that tell what burns in it alone.
     """
 
     maps: Mapping[int, xr.Dataset]
@@ -95,6 +96,7 @@ class Findings:
     evaluations: Mapping[int, tuple[pd.DataFrame, Mapping[str, Any]]]
     exports: Sequence[Export]
     lights: Sequence[ExportRequest]
+    told_by: Callable[[int], Sequence[int]] = lambda year: ()
 
 
 def build_report(subject: Subject, findings: Findings) -> str:
@@ -142,6 +144,7 @@ def build_report(subject: Subject, findings: Findings) -> str:
         cannot=list(_cannot_tell(subject, fine, edge, maps, findings)),
         source_tables=[
             tables.inputs_table(findings.optics, findings.cells),
+            *filter(None, [tables.fires_table(findings.cells, findings.told_by)]),
             sources.exports_table(findings.exports),
             _lights_table(findings.lights, study, subject.engine),
         ],
@@ -279,7 +282,8 @@ def _cannot_tell(
     yield (
         "The faintest and the brightest. Airglow and noise are taken away by the product, which leaves cells below 0 "
         f"({negative:.1%} of those here, counted as dark); below about 0.5 nW/cm2/sr a light is not told from none. "
-        "Gas flares, fires and saturated cells are as the product has them."
+        "Saturated cells are as the product has them, and so are gas flares and fires, unless a table below says that "
+        "lights of one year alone were taken out."
     )
     if unknown:
         yield f"What lies where nothing was observed: {unknown:.1%} of the cells; there the map goes on from others."

@@ -8,11 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, StrictInt, field_validator
+from pydantic import Field, StrictInt, field_serializer, field_validator
 
 from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.study import Study
 from fusion_assets.study.checks import asset_problems, mask_problems, products_for, section_problems
 from fusion_assets.study.mistakes import Problem, shown, wrong
@@ -20,6 +22,7 @@ from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Metres, Section
 from fusion_assets.study.sections import SystemSection
 from fusion_assets.study.years import year_of
+from fusion_assets.systems.night_radiance.reference_files import Reference, covered
 
 FEWEST_PLACES = 3
 """Regions that a method is learnt and chosen on; fewer say nothing of another place."""
@@ -31,6 +34,7 @@ ESTIMATE = "estimate"
 """What a study says where the footprint is to be told from the cells."""
 MOST_PIXELS = 25_000_000
 """Of a region: a map is held in memory as a whole, at some 300 bytes a pixel."""
+INDEX = "index"
 Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
 
 
@@ -66,6 +70,11 @@ class NightRadianceUse(Section):
         footprint: full width at half maximum of what the sensor sees, metres; `estimate`: told from cells where it can.
         rounds: of conservation; None: chosen on held-out places.
         reserved: regions that nothing is learnt or chosen on, and that the method is tried on at the end.
+        settlement: `index` tells settled land by day imagery alone; the name of an asset of the study with a band
+            `probability`, such as `built_up_prediction`, tells it by that map as well.
+        fires: `remove` puts the light of other years in place of lights that burn in one year alone, far from anything
+            lit then; the nearest other years of the study say so. `keep` loses nothing.
+        references: rasters of finer sensors that maps are compared with; no map depends on them.
         upload: where maps are sent on Earth Engine; None: nowhere.
     """
 
@@ -87,11 +96,30 @@ class NightRadianceUse(Section):
     )
     rounds: StrictInt | None = Field(None, ge=1, le=30, description="rounds of conservation, 1 to 30", examples=[5])
     reserved: tuple[str, ...] = Field(description="regions held back, by name", examples=[["mumbai"]])
+    settlement: str = Field(INDEX, description="index, or the name of an asset", examples=["built_up_prediction"])
+    fires: Literal["keep", "remove"] = Field("keep", description="keep or remove", examples=["remove"])
+    references: tuple[Reference, ...] = Field(
+        (),
+        description="list of rasters of finer sensors",
+        examples=[[{"path": "sdgsat.tif", "unit": "DN", "date": "2022-11-05"}]],
+    )
     upload: Destination | None = Field(
         None,
         description="image assets of Earth Engine",
         examples=[{"folder": "projects/my-project/assets/radiance"}],
     )
+
+    @field_validator("settlement", mode="before")
+    @classmethod
+    def _settlement(cls, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+            form = "index, or the name of an asset"
+            raise wrong(f"is {shown(value)}", form, "write for example built_up_prediction")
+        return value
+
+    @field_serializer("references")
+    def _no_digest(self, references: tuple[Reference, ...]) -> None:
+        """Left out of what digests are of: imagery and maps stay what they are with another reference."""
 
     @field_validator("years", mode="before")
     @classmethod
@@ -136,6 +164,50 @@ def places_of(study: Study) -> tuple[str, ...]:
     return tuple(region.name for region in study.regions if region.name not in use_of(study).reserved)
 
 
+def settlement_of(study: Study) -> tuple[str, ...]:
+    """Name of the asset that settled land is told by beside day imagery; none where that alone tells it."""
+    name = use_of(study).settlement
+    return () if name == INDEX else (name,)
+
+
+def announcing_years(study: Study, year: int) -> tuple[int, ...]:
+    """Years of the study that tell a year's fires: the nearest other one, both where two are equally near."""
+    distance = {other: abs(other - year) for other in years_of(study) if other != year}
+    return tuple(other for other, far in distance.items() if far == min(distance.values()))
+
+
+def references_of(study: Study, year: int) -> tuple[Reference, ...]:
+    """References that a year's maps are compared with: those that no other year is nearer to, the earlier of two."""
+    years = years_of(study)
+    return tuple(each for each in use_of(study).references if year == min(years, key=lambda y: abs(y - each.date.year)))
+
+
+def regions_of(study: Study, reference: Reference, everywhere: bool = False) -> list[str]:
+    """Regions whose maps a reference is compared with, from its header.
+
+    Args:
+        study: whose regions are looked at.
+        reference: of the study.
+        everywhere: also regions whose outlines Earth Engine has to be asked for.
+
+    Raises:
+        FusionError: it cannot be compared with any.
+    """
+    asked = [region for region in study.regions if reference.region in (None, region.name)]
+    known = [region.name for region in asked if everywhere or region.outline_is_local]
+    return covered(reference, {name: grid_of(study, name) for name in known})
+
+
+def references_digest(study: Study) -> str:
+    """Digest of what the comparison with references depends on; it is not where their files lie."""
+    parts = []
+    for each in use_of(study).references:
+        local = Path(each.path)
+        size = local.stat().st_size if "://" not in each.path and local.is_file() else None
+        parts.append([each.path.rsplit("/", 1)[-1], size, each.unit, each.date.isoformat(), each.region, each.band])
+    return digest(parts)
+
+
 def grid_of(study: Study, region: str) -> Grid:
     """The grid of a region's fine radiance."""
     return study.grid(region, use_of(study).resolution)
@@ -147,7 +219,16 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
     if section is None:
         return
     yield from section_problems(study, "night_radiance", years_of(study), section.resolution, MOST_PIXELS)
+    yield from _settlement_problems(study, section)
+    if section.fires == "remove" and len(years_of(study)) < 2:
+        yield Problem(
+            "night_radiance.fires",
+            "is remove, and there is no other year to tell what burns in one alone",
+            "at least two years of the study",
+            "add a year to prediction_years (or to night_radiance.years), or write `fires: keep`",
+        )
     yield from _place_problems(study, section)
+    yield from _reference_problems(study, section)
     for key, use, role in (("optics", section.optics, "sentinel2"), ("lights", section.lights, "night_lights")):
         if use.recipe.role != role:
             yield Problem(
@@ -179,6 +260,47 @@ def _place_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem
             f"at least {FEWEST_PLACES}",
             "add regions, or cut a large one into several",
         )
+
+
+def _settlement_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem]:
+    if section.settlement == INDEX:
+        return
+    key = "night_radiance.settlement"
+    if study.features != "optics":
+        yield Problem(
+            key,
+            f"is {section.settlement}, which sees night lights by `features: {study.features}`: the very cells that "
+            "methods are judged by would be among what they see",
+            "maps made of day imagery alone",
+            f"write `features: optics`, or `settlement: {INDEX}`",
+        )
+    # What is learnt of a year rests on that year of all regions, which Dagster maps between equal lists of years alone.
+    if years_of(study) != study.prediction_years:
+        yield Problem(
+            key,
+            f"is {section.settlement}, which is made for {', '.join(map(str, study.prediction_years))}, and night "
+            f"radiance for {', '.join(map(str, years_of(study)))}",
+            "the same years",
+            "remove night_radiance.years, or change prediction_years",
+        )
+
+
+def _reference_problems(study: Study, section: NightRadianceUse) -> Iterator[Problem]:
+    """What can be told of references before anything is made: headers of files on this machine are read."""
+    names = [region.name for region in study.regions]
+    for index, reference in enumerate(section.references):
+        key = f"night_radiance.references[{index}]"
+        if reference.region is not None and reference.region not in names:
+            yield Problem(
+                f"{key}.region", f"is {reference.region}", f"a region of the study: {', '.join(names[:8])}", "change it"
+            )
+            continue
+        if "://" in reference.path:
+            continue
+        try:
+            regions_of(study, reference)
+        except FusionError as error:
+            yield Problem(f"{key}.path", f"cannot be used: {error.found}", error.expected, error.remedy)
 
 
 NIGHT_RADIANCE_SECTION = SystemSection(

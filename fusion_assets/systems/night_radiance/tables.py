@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fusion_assets.counts import number_of
+from fusion_assets.grids.grid import Grid
 from fusion_assets.reports.tables import UNKNOWN, table_of
+from fusion_assets.systems.night_radiance.cells import without_fires
 from fusion_assets.systems.night_radiance.judgement import MOST_OF_CELLS, MOST_OF_TOTAL, sensor_text
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY
 from fusion_assets.systems.night_radiance.scores import BASELINE
@@ -26,6 +28,7 @@ _FIGURES = {
     f"to_{BASELINE}": "RMSE by that of interpolation",
     f"to_{NO_IMAGERY}": "RMSE by that without imagery",
 }
+_COLUMNS = _FIGURES | {"spearman": "rank correlation"}
 _BRIGHTNESS = (0.0, 0.5, 2.0, 10.0, 50.0, np.inf)
 
 
@@ -45,16 +48,17 @@ def methods_table(what: str, figures: Mapping[str, Any], chosen: str) -> dict[st
         chosen: name of the method that maps are made with.
     """
     methods = figures["methods"]
+    shown = {key: text for key, text in _COLUMNS.items() if any(key in entry for entry in methods.values())}
     rows = [
         (
             f"{METHODS[name].text}{' – chosen' if name == chosen else ''}",
-            *(interval(methods[name].get(key)) for key in _FIGURES),
+            *(interval(methods[name].get(key)) for key in shown),
         )
         for name in METHODS
         if name in methods
     ]
     caption = f"{what}, with 95 % intervals over {number_of(figures['groups'], 'block')}"
-    return table_of(caption, ("method", *_FIGURES.values()), rows, range(1, 1 + len(_FIGURES)))
+    return table_of(caption, ("method", *shown.values()), rows, range(1, 1 + len(shown)))
 
 
 def places_table(year: int, table: pd.DataFrame, method: str) -> dict[str, Any]:
@@ -87,6 +91,30 @@ def sensors_table(year: int, document: Mapping[str, Any]) -> dict[str, Any] | No
     rows = [(text, *(interval(figures["methods"][method].get(key)) for key in keys)) for text, figures in tried.items()]
     caption = f"{year}: the chosen method, where the sensor is another than assumed"
     return table_of(caption, ("sensor", *(_FIGURES[key] for key in keys)), rows, (1, 2, 3))
+
+
+def references_table(year: int, document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """How finer sensors were put in place and brought to radiance; None where there are none."""
+    rows = [
+        (
+            entry["name"],
+            entry["region"],
+            entry["date"] if entry["date"].startswith(str(year)) else f"{entry['date']}: ANOTHER YEAR than the maps",
+            entry["unit"],
+            f"{entry['shift']['east']:+z.0f}, {entry['shift']['north']:+z.0f}",
+            f"{entry['gain']:.4g}",
+            f"{entry['offset']:+z.2f}",
+            f"{entry['correlation']:.3f}",
+            f"{entry['fitted_on']:,}",
+        )
+        for entry in document.get("reference", ())
+    ]
+    columns = (
+        "reference", "region", "seen on", "unit", "moved, metres east and north", f"gain, {UNIT} for one of its unit",
+        f"offset, {UNIT}", "correlation with cells", "cells",
+    )  # fmt: skip
+    caption = f"{year}: finer sensors, put in place and brought to radiance by the product's own cells"
+    return table_of(caption, columns, rows, range(4, 9), anywhere=(0, 3)) if rows else None
 
 
 def conservation_table(kept: Mapping[int, Mapping[str, float]]) -> dict[str, Any]:
@@ -149,6 +177,33 @@ def inputs_table(optics: Mapping[int, xr.Dataset], cells: Mapping[int, xr.Datase
     return table_of("What was seen", columns, rows, range(1, 7))
 
 
+def fires_table(cells: Mapping[int, xr.Dataset], told_by: Callable[[int], Sequence[int]]) -> dict[str, Any] | None:
+    """Light that burns in one year alone, and whether it is in the maps; None where there is no other year.
+
+    Args:
+        cells: lights on the product's cells by year.
+        told_by: years that tell a year's fires.
+    """
+    rows = []
+    for year, lights in sorted(cells.items()):
+        others = [other for other in told_by(year) if other in cells]
+        if "fires_light" in lights.attrs:
+            found = {name: float(lights.attrs[f"fires_{name}"]) for name in ("cells", "light", "share")}
+        elif others:
+            known = [np.asarray(cells[other]["avg_rad"].values, float) for other in others]
+            _, found = without_fires(np.asarray(lights["avg_rad"].values, float), known, Grid.of(lights))
+        else:
+            continue
+        fate = "taken out" if "fires_light" in lights.attrs else "kept"
+        names = ", ".join(map(str, told_by(year)))
+        rows.append(
+            (str(year), names, f"{found['cells']:.0f}", f"{found['light']:,.1f}", f"{found['share']:.2%}", fate)
+        )
+    columns = ("year", "told by", "cells", f"light, {UNIT} x km2", "share of all light", "in the maps")
+    caption = "Strong lights that burn in one year alone, far from anything lit in the years beside it: fires, flares"
+    return table_of(caption, columns, rows, (2, 3, 4)) if rows else None
+
+
 def year_tables(
     years: Sequence[int], evaluations: Mapping[int, tuple[pd.DataFrame, Mapping[str, Any]]]
 ) -> Iterator[dict[str, Any]]:
@@ -158,8 +213,9 @@ def year_tables(
         for what, figures in _compared(document):
             yield methods_table(f"{year}: {what}", figures, document["method"])
         yield places_table(year, table, document["method"])
-        if (sensors := sensors_table(year, document)) is not None:
-            yield sensors
+        for more in (sensors_table(year, document), references_table(year, document)):
+            if more is not None:
+                yield more
 
 
 def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -170,3 +226,6 @@ def _compared(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, A
         yield f"errors on {document['reserved']['cells']:,} {again}, in places held back", document["reserved"]
     for pixels, figures in document.get("truth", {}).items():
         yield f"maps of places held back, on pixels of {pixels}, against the truth of the synthetic archive", figures
+    for entry in document.get("reference", ()):
+        where = f"{entry['region']}, on pixels of {entry['metres']:.0f} m"
+        yield f"map of {where}, against {entry['name']} of {entry['date']}; learnt elsewhere", entry["errors"]

@@ -20,6 +20,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.storage.raster_reading import open_raster
 from fusion_assets.systems.night_radiance.imagery_requests import CELLS, EVALUATION, MAP, MODEL, OPTICS, SENSOR
 from fusion_assets_tests.demo.squares.square_archive import FRAME, RESERVED, archive_of
+from fusion_assets_tests.systems.night_radiance.finer_sensors import EAST, NORTH, out_of_place
 from fusion_assets_tests.test_pages import commands
 
 pytestmark = pytest.mark.slow
@@ -63,6 +64,8 @@ class Desk:
         self.write()
 
     def write(self, **section):
+        if (self.folder / "finer.tif").is_file():
+            section |= {"references": [{"path": "finer.tif", "unit": "DN", "date": f"{YEAR}-05-05"}]}
         (self.folder / "study.yaml").write_text(yaml.safe_dump(content(**section)))
 
     def fusion(self, *words):
@@ -102,6 +105,7 @@ def rewrite(path, change):
 def made(tmp_path_factory):
     """A desk where everything was made."""
     folder = tmp_path_factory.mktemp("nights")
+    out_of_place(folder / "finer.tif", step=60)
     desk = Desk(folder, archive_of(folder / "archive", SQUARES))
     assert desk.fusion("run", "--select", "group:night_radiance") == 0
     return desk
@@ -146,7 +150,8 @@ def test_the_reserved_region_is_mapped_and_not_learnt_from(made):
     assert model["places"] == LEARNT and model["unit"] == "nW/cm2/sr"
     table = pd.read_parquet(made.folder / f"data/{EVALUATION}/{YEAR}.parquet")
     places = table.groupby("level")["place"].agg(set).to_dict()
-    assert places == {"wald": set(LEARNT), "reserved": {RESERVED.name}, "truth": {RESERVED.name}}
+    alone = {level: {RESERVED.name} for level in ("reserved", "truth", "reference")}
+    assert places == {"wald": set(LEARNT), **alone}
     assert [path.name for path in made.stored(MODEL)] == [f"{YEAR}.json"]
     assert {path.parent.name for path in made.stored(MAP)} == set(NAMES)
 
@@ -164,6 +169,19 @@ def test_the_evaluation_holds_every_method_and_the_one_chosen(made):
     for row in rows.values():
         assert row["rmse"]["low"] <= row["rmse"]["value"] <= row["rmse"]["high"]
     assert rows["bicubic"]["to_bicubic"]["value"] == 1
+
+
+def test_a_finer_sensor_says_what_the_truth_says(made):
+    (path,) = [path for path in made.stored(EVALUATION) if path.suffix == ".json"]
+    document = json.loads(path.read_text())
+    (entry,) = document["reference"]
+    assert (entry["region"], entry["name"], entry["metres"]) == (RESERVED.name, "finer.tif", STEP)
+    assert np.hypot(entry["shift"]["east"] + EAST, entry["shift"]["north"] + NORTH) < 0.3 * 60
+    truth = document["truth"][f"{STEP} m"]["methods"]
+    for name, row in entry["errors"]["methods"].items():
+        assert row["to_bicubic"]["value"] == pytest.approx(truth[name]["to_bicubic"]["value"], abs=0.08)
+    report = (made.folder / f"data/radiance_report/{RESERVED.name}.html").read_text(encoding="utf-8")
+    assert "finer.tif" in report and "rank correlation" in report
 
 
 def test_light_of_regions_is_that_of_their_maps(made):

@@ -3,21 +3,38 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import yaml
+from affine import Affine
 
 from fusion_assets.systems.night_radiance.evaluation import STRESS
 from fusion_assets.systems.night_radiance.light_table import COLUMNS
 from fusion_assets.systems.night_radiance.methods.table import METHODS
-from fusion_assets.systems.night_radiance.section import FOOTPRINT, places_of, use_of
+from fusion_assets.systems.night_radiance.reference_files import UNITS
+from fusion_assets.systems.night_radiance.section import FOOTPRINT, places_of, regions_of, use_of
 from fusion_assets.systems.night_radiance.system import NIGHT_RADIANCE
+from fusion_assets_tests.systems.night_radiance.finer_sensors import write
 from fusion_assets_tests.whole_studies import study_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "night-radiance.md").read_text(encoding="utf-8")
 
+STUDY, MORE = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_references_of_the_page_are_some(tmp_path):
+    whole, named = yaml.safe_load(STUDY), yaml.safe_load(MORE)["references"]
+    for each, (west, north) in zip(named, ((36.6, -1.0), (35.9, -0.1)), strict=True):
+        each["path"] = write(
+            tmp_path / each["path"], np.ones((450, 450)), "EPSG:4326", Affine(1e-3, 0, west, 0, -1e-3, north)
+        )
+    whole["night_radiance"]["references"] = named
+    made = study_of(whole)
+    assert [regions_of(made, each) for each in use_of(made).references] == [["nairobi"], ["nakuru"]]
+    assert {each.unit for each in use_of(made).references} & set(UNITS) == {"luojia_dn"}
+
 
 def test_the_study_of_the_page_is_one():
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    made = study_of(yaml.safe_load(text))
+    made = study_of(yaml.safe_load(STUDY))
     assert places_of(made) == ("nairobi", "mombasa", "kisumu") and use_of(made).reserved == ("nakuru",)
     assert use_of(made).optics.product == made.products.sentinel2.product == "landsat_c2_l2"
 

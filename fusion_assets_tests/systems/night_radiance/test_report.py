@@ -153,3 +153,50 @@ def test_in_a_browser_offline(text, tmp_path, width):
             ".map(i => i.getBoundingClientRect().top).toArray()"
         )
         assert (len(set(tops)) == 1) is (width == 1400), "side by side where there is room"
+
+
+def with_reference(date):
+    """The document of the evaluation with a finer sensor."""
+    document = copy.deepcopy(evaluated()[1])
+    errors = copy.deepcopy(document["wald"])
+    for row in errors["methods"].values():
+        row["spearman"] = {"value": 0.8125, "low": 0.75, "high": 0.875}
+    entry = {
+        "name": "finer.tif", "region": "west", "unit": "DN, taken as proportional to radiance", "date": date,
+        "metres": 60.0, "shift": {"east": -137.2, "north": 204.6, "metres": 246.3}, "gain": 0.4987, "offset": -2.99,
+        "correlation": 0.9991, "fitted_on": 1404, "errors": errors,
+    }  # fmt: skip
+    return document | {"reference": [entry]}
+
+
+@pytest.mark.parametrize("date", [f"{YEAR}-11-05", f"{YEAR - 1}-11-05"])
+def test_a_finer_sensor_is_shown_with_its_place_unit_and_date(date):
+    found = findings()
+    document = with_reference(date)
+    page = build_report(SUBJECT, dataclasses.replace(found, evaluations={YEAR: (found.evaluations[YEAR][0], document)}))
+    for text in ("finer.tif", "-137, +205", ">0.4987<", ">-2.99<", ">0.999<", ">1,404<", "taken as proportional"):
+        assert text in page
+    assert "rank correlation" in page and "0.81 (0.75 to 0.88)" in page
+    assert ("ANOTHER YEAR than the maps" in page) == (str(YEAR) not in date)
+
+
+def test_without_a_finer_sensor_nothing_is_said_of_one(text):
+    assert "finer sensors" not in text and "rank correlation" not in text
+    assert tables.references_table(YEAR, evaluated()[1]) is None
+
+
+def test_light_of_one_year_alone_is_counted_whether_it_was_kept_or_taken_out():
+    lights = rasters()["radiance_cells"]
+    lit = np.argwhere(np.isfinite(lights["avg_rad"].values))[0]
+    dark = lights.assign(avg_rad=lights["avg_rad"] * 0 + 0.2)
+    fire = dark["avg_rad"].values.copy()
+    fire[tuple(lit)] = 60
+    burning = dark.assign(avg_rad=(("y", "x"), fire))
+    years = {2019: dark, 2020: burning}
+    found = tables.fires_table(years, lambda year: [other for other in years if other != year])
+    assert [row[0] for row in found["rows"]] == ["2019", "2020"]
+    assert [row[2] for row in found["rows"]] == ["0", "1"] and {row[-1] for row in found["rows"]} == {"kept"}
+    taken = burning.assign_attrs(fires_cells="3.0", fires_light="12.5", fires_share="0.25")
+    (row,) = tables.fires_table({2020: taken}, lambda year: [2019])["rows"]
+    assert row == ("2020", "2019", "3", "12.5", "25.00%", "taken out")
+    assert tables.fires_table({2020: dark}, lambda year: []) is None

@@ -7,7 +7,15 @@ import pytest
 from fusion_assets.errors import FusionError
 from fusion_assets.settings import Settings
 from fusion_assets.systems.night_radiance import imagery_requests as requests
-from fusion_assets.systems.night_radiance.section import NIGHT_RADIANCE_SECTION, grid_of, places_of, use_of, years_of
+from fusion_assets.systems.night_radiance.section import (
+    NIGHT_RADIANCE_SECTION,
+    announcing_years,
+    grid_of,
+    places_of,
+    settlement_of,
+    use_of,
+    years_of,
+)
 from fusion_assets_tests.systems.night_radiance.nights import PLACES, YEAR, content, study
 from fusion_assets_tests.whole_studies import study_of
 
@@ -101,6 +109,8 @@ def test_another_section_makes_what_is_stored_another_studys(change):
         ({"reserved": ["kept", "north"]}, "night_radiance.reserved names north", "nothing is learnt from"),
         ({"reserved": ["kept", "east"]}, "leave 2", "cut a large one into several"),
         ({"reserved": list(PLACES)}, "leave 0", "cut a large one into several"),
+        ({"fires": "remove"}, "night_radiance.fires is remove", "add a year"),
+        ({"fires": "some"}, "night_radiance.fires", "remove"),
         ({"reserve": ["kept"]}, "night_radiance.reserve", "did you mean `reserved`"),
     ],
 )
@@ -125,3 +135,35 @@ def test_every_problem_is_named_at_once():
         study(years=[2019], reserved=["north", "east"], optics="viirs_annual")
     for key in ("night_radiance.years", "night_radiance.reserved", "night_radiance.optics.product"):
         assert key in error.value.found
+
+
+def test_fires_are_told_by_the_nearest_other_years():
+    whole = content(fires="remove") | {"prediction_years": [2015, 2019, 2020, 2021, 2023]}
+    found = {year: announcing_years(study_of(whole), year) for year in years_of(study_of(whole))}
+    assert found == {2015: (2019,), 2019: (2020,), 2020: (2019, 2021), 2021: (2020,), 2023: (2021,)}
+
+
+def test_other_years_are_facts_of_cells_without_fires():
+    settings = Settings(study="nights")
+
+    def facts(years, **section):
+        made = study_of(content(**section) | {"prediction_years": years})
+        return requests.facts_of(made, settings, requests.CELLS, "middle", 2020)
+
+    assert facts([2019, 2020]) == facts([2020, 2021]) == facts([2020])
+    assert len({tuple(facts(years, fires="remove").items()) for years in ([2019, 2020], [2020, 2021])}) == 2
+    assert facts([2019, 2020], fires="remove") != facts([2019, 2020])
+
+
+def test_another_systems_map_may_tell_settled_land_where_it_sees_no_lights():
+    whole = content(settlement="built_up_prediction") | {"features": "optics"}
+    made = study_of(whole)
+    assert settlement_of(made) == ("built_up_prediction",) and settlement_of(study()) == ()
+    with pytest.raises(FusionError, match="the very cells that methods are judged by"):
+        study(settlement="built_up_prediction")
+    fewer = whole | {"prediction_years": [2020, YEAR]}
+    fewer["night_radiance"] = {**whole["night_radiance"], "years": [YEAR]}
+    with pytest.raises(FusionError, match="the same years"):
+        study_of(fewer)
+    with pytest.raises(FusionError, match="write for example built_up_prediction"):
+        study(settlement="Built up")

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
 import numpy as np
 
+from fusion_assets.imagery.fires import FAINT, without_fires
 from fusion_assets.reports.previews import data_uri, preview_png
 
 if TYPE_CHECKING:
@@ -29,12 +30,6 @@ BRIGHTEST_BACKGROUND = 1.0
 to know the background from, and none is taken away."""
 FEWEST = 50
 """Pixels that an estimate must rest on; otherwise nothing is done."""
-FAINT, FIRE, SUDDEN = 1.0, 10.0, 5.0
-"""nW/cm2/sr above background: up to FAINT land counts as unlit. A fire has FIRE, and SUDDEN times the strongest light
-(and FAINT) that the reference year knows within NEAR_METRES."""
-NEAR_METRES, BLOOM_METRES = 1000.0, 4000.0
-WIDEST = 100
-"""Pixels; at fine resolutions these distances are cut to this, so that blocks stay small."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ def clean(
         last = (last - np.float32(standard.offset) - level) / np.float32(standard.gain) + level
         steps["reference"] = last
     if use.outliers and reference is not None:
-        last = _without_fires(last, _lazy(reference), standard.background, resolution)
+        last = without_fires(last, _lazy(reference), standard.background, resolution)
         steps["outliers"] = last
     if use.background != "none":
         last = last - np.float32(standard.background if use.background == "auto" else use.background)
@@ -147,27 +142,6 @@ def clean(
 
 def _lazy(array: Any) -> da.Array:
     return da.asarray(array).astype(np.float32)
-
-
-def _without_fires(lights: da.Array, reference: da.Array, background: float, resolution: float) -> da.Array:
-    """The reference's value wherever a strong light burns that nothing near it announced, and in its bloom."""
-    from scipy import ndimage
-
-    near, bloom = (int(np.clip(round(metres / resolution), 1, WIDEST)) for metres in (NEAR_METRES, BLOOM_METRES))
-
-    def block(now: np.ndarray, then: np.ndarray) -> np.ndarray:
-        # Comparisons with NaN are false: what is unknown is neither lit nor on fire.
-        light = np.where(np.isfinite(then), np.maximum(then - background, 0), 0) + FAINT
-        strongest = ndimage.maximum_filter(light, 2 * near + 1, mode="nearest")
-        fire = np.isfinite(then) & (now - background >= np.maximum(FIRE, SUDDEN * strongest))
-        glow = ndimage.maximum_filter(fire, 2 * bloom + 1, mode="constant") & (now - background + FAINT > 2 * light)
-        return np.where(glow & np.isfinite(then), then, now)
-
-    cleared = da.map_overlap(
-        block, lights, reference, depth=near + bloom, boundary="none", dtype=np.float32,
-        meta=np.empty((0, 0), np.float32),
-    )  # fmt: skip
-    return cast("da.Array", cleared)
 
 
 def cleaned(

@@ -97,33 +97,52 @@ def radiance_cells_asset(site: Site) -> dg.AssetsDefinition:
         """**Night lights on the product's own cells** of 15 arc seconds: the mean of a year, weighted by observations.
 
         Negative radiance is kept: the product's correction for airglow goes below zero where nothing shines. Unit:
-        nW/cm2/sr; `cf_cvg` counts cloud-free observations, `deviation` is the scatter of the year's composites.
+        nW/cm2/sr; `cf_cvg` counts cloud-free observations, `deviation` is the scatter of the year's composites. Lights
+        that burn in one year alone are kept, unless the study says `fires: remove`.
         """
         # No export with a ticket: it is a few requests of some kilobytes, sooner answered than a task is begun.
         from fusion_assets.storage.raster_writing import write_raster
-        from fusion_assets.systems.night_radiance.cells import background, yearly
+        from fusion_assets.systems.night_radiance.cells import background, without_fires, yearly
 
         client = engine.client()
         engine.connect_dask()
         request = requests.cells_request(study, settings, region, year)
         units = {requests.LIGHTS: "nW/cm2/sr", requests.COVERAGE: "count", "deviation": "nW/cm2/sr"}
 
-        def make(left_out: Collection[str]) -> tuple[RasterFile, tuple[float, float], int]:
+        def lights_of(other: int) -> "np.ndarray":
+            asked = requests.cells_request(study, settings, region, other)
+
+            def read(left_out: Collection[str]) -> "np.ndarray":
+                series = client.series(asked, without=left_out).compute()
+                return yearly(series, requests.LIGHTS, requests.COVERAGE)[requests.LIGHTS]
+
+            lights, _ = realise_series(client, asked, read, study.max_unreadable_share, context.log.warning)
+            _check_radiance(lights, region, other)
+            return lights
+
+        tell = section.announcing_years(study, year) if section.use_of(study).fires == "remove" else ()
+        others = [lights_of(other) for other in tell]
+
+        def make(left_out: Collection[str]) -> tuple[RasterFile, dict[str, float]]:
             series = client.series(request, without=left_out).compute()
             bands = yearly(series, requests.LIGHTS, requests.COVERAGE)
             _check_radiance(bands[requests.LIGHTS], region, year)
+            level, noise = background(bands[requests.LIGHTS])
+            facts = {"composites": series.sizes["time"], "background": level, "noise": noise}
+            if others:
+                bands[requests.LIGHTS], fires = without_fires(bands[requests.LIGHTS], others, request.grid)
+                facts |= {f"fires_{name}": value for name, value in fires.items()}
             scenes = list(map(str, series["scenes"].values)) if "scenes" in series.coords else []
-            tags = study_tags(study, region=region, year=year, scene_count=series.sizes["time"])
+            burnt = {name: value for name, value in facts.items() if name.startswith("fires_")}
+            tags = study_tags(study, region=region, year=year, scene_count=series.sizes["time"], **burnt)
             tags |= site.facts(requests.CELLS, region, str(year)) | (MARK if are_simulated(scenes) else {})
-            level = background(bands[requests.LIGHTS])
             raster = request.grid.dataset(bands)
-            return write_raster(raster, nodata=float("nan"), tags=tags, units=units), level, series.sizes["time"]
+            return write_raster(raster, nodata=float("nan"), tags=tags, units=units), facts
 
-        (raster, (level, noise), count), sources = realise_series(
+        (raster, facts), sources = realise_series(
             client, request, make, study.max_unreadable_share, context.log.warning
         )
-        metadata = {"composites": count, "background": level, "noise": noise}
-        return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata={**readable(metadata), **sources})
+        return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata={**readable(facts), **sources})
 
     return radiance_cells
 

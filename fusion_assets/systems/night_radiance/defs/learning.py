@@ -1,7 +1,7 @@
 """What is learnt from all regions of a year: how good every method is, and the one that won."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,32 +19,61 @@ from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.partitions import LAST, learnt_years, same_year
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from fusion_assets.systems.night_radiance import references
     from fusion_assets.systems.night_radiance.examples import Place
+    from fusion_assets.systems.night_radiance.reference_files import Reference
 
 
-def _inputs(*more: str) -> dict[str, dg.AssetIn]:
-    """Lights, day imagery and more of all regions, by partition key."""
-    names = (requests.CELLS, requests.OPTICS, *more)
+def _inputs(site: Site, *more: str) -> dict[str, dg.AssetIn]:
+    """Lights, day imagery, what else tells settled land, and more of all regions, by partition key."""
+    names = (requests.CELLS, requests.OPTICS, *section.settlement_of(site.study), *more)
     return {name: dg.AssetIn(partition_mapping=same_year()) for name in names}
 
 
+def guides_from(site: Site, region: str, optics: Raster, settlement: Mapping[str, Raster]) -> "dict[str, np.ndarray]":
+    """What is known of a region's pixels beside lights.
+
+    Args:
+        site: of the study.
+        region: name.
+        optics: day imagery.
+        settlement: by asset, what tells settled land beside it.
+    """
+    from fusion_assets.systems.night_radiance.guides import guides_of
+    from fusion_assets.systems.night_radiance.methods.table import BUILT_UP
+    from fusion_assets.systems.night_radiance.settlement import built_up_on
+
+    known = guides_of(optics.compute(), bands_of(site))
+    for name, each in settlement.items():  # one, or none
+        known[BUILT_UP] = built_up_on(each.compute(), name, section.grid_of(site.study, region))
+    return known
+
+
 def places_from(
-    site: Site, regions: Collection[str], cells: Mapping[str, Raster], optics: Mapping[str, Raster]
+    site: Site,
+    regions: Collection[str],
+    cells: Mapping[str, Raster],
+    optics: Mapping[str, Raster],
+    settlement: Mapping[str, Mapping[str, Raster]],
 ) -> "list[Place]":
     """Regions as what methods are learnt from, in the order given; the others are left out."""
-    from fusion_assets.systems.night_radiance.guides import guides_of
     from fusion_assets.systems.night_radiance.mapping import place_of
 
-    bands = bands_of(site)
     found = []
     for key, lights in cells.items():
         region = region_and_year(key)[0]
         if region not in regions:
             continue
-        guides = guides_of(optics[key].compute(), bands)
+        guides = guides_from(site, region, optics[key], _of(settlement, key))
         fine, lattice = section.grid_of(site.study, region), requests.cells_around(section.grid_of(site.study, region))
         found.append(place_of(region, lattice, lights[requests.LIGHTS].values, guides, fine))
     return sorted(found, key=lambda place: list(regions).index(place.name))
+
+
+def _of(settlement: Mapping[str, Mapping[str, Raster]], key: str) -> dict[str, Raster]:
+    return {name: by_key[key] for name, by_key in settlement.items()}
 
 
 def bands_of(site: Site) -> tuple[str, ...]:
@@ -60,8 +89,8 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "tables",
         learnt_years(site),
-        [versions.EVALUATION, study.digest("night_radiance")],
-        ins=_inputs(requests.SENSOR),
+        [versions.EVALUATION, study.digest("night_radiance"), section.references_digest(study)],
+        ins=_inputs(site, requests.SENSOR),
         tags=LAST,
         automation_condition=automatic(),
     )
@@ -71,6 +100,7 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         radiance_cells: dict[str, Raster],
         landsat_composite: dict[str, Raster],
         radiance_sensor: dict[str, dict],
+        **settlement: dict[str, Raster],
     ) -> dg.Output[tuple[Table, dict]]:
         """How well **every method finds the product's own cells again** from cells four times as coarse.
 
@@ -84,18 +114,35 @@ def radiance_evaluation_asset(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.night_radiance.scores import figures
 
         use, say = section.use_of(study), context.log.info
-        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite)
+        # What cannot be compared with is refused before hours of learning.
+        fits = _reference_fits(site, year, radiance_cells, radiance_sensor)
+        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite, settlement)
         document, table = evaluation.compared(places, use.method, use.rounds, say)
-        reserved = places_from(site, use.reserved, radiance_cells, landsat_composite)
+        reserved = places_from(site, use.reserved, radiance_cells, landsat_composite, settlement)
         kept_back = evaluation.reserved_table(places, reserved, document["rounds"])
         document["reserved"] = figures(kept_back)
         tables = [table.assign(level="wald"), kept_back.assign(level="reserved")]
-        known, finest = _against_truth(site, year, places, document, radiance_cells, landsat_composite, radiance_sensor)
+        known, finest = _against_truth(
+            site, year, places, document, radiance_cells, landsat_composite, radiance_sensor, settlement
+        )
         for name, entry in finest.items():
             document["effective_resolution"].setdefault(name, {})["truth"] = entry
         if known is not None:
             tables.append(known.assign(level="truth"))
             document["truth"] = {name: figures(part) for name, part in known.groupby("sensor", sort=False)}
+        beside, document["reference"] = _against_references(
+            site,
+            year,
+            places,
+            document,
+            fits,
+            radiance_cells,
+            landsat_composite,
+            radiance_sensor,
+            settlement,
+            context.log.warning,
+        )
+        tables += [each.assign(level="reference") for each in beside]
         shown = {f"rmse_{name}": entry["rmse"]["value"] for name, entry in document["wald"]["methods"].items()}
         return dg.Output(
             (pd.concat(tables, ignore_index=True), document),
@@ -114,6 +161,7 @@ def _against_truth(
     cells: Mapping[str, Raster],
     optics: Mapping[str, Raster],
     sensors: Mapping[str, Mapping[str, Any]],
+    settlement: Mapping[str, Mapping[str, Raster]],
 ) -> tuple[Table | None, dict[str, dict[str, float]]]:
     """Maps of the reserved regions against a synthetic archive's truth, and their effective resolutions.
 
@@ -126,7 +174,6 @@ def _against_truth(
     from fusion_assets.demo.truth import true_radiance
     from fusion_assets.systems.night_radiance import evaluation, mapping
     from fusion_assets.systems.night_radiance.effective_resolution import effective_resolutions
-    from fusion_assets.systems.night_radiance.guides import guides_of
     from fusion_assets.systems.night_radiance.methods.table import fitted
     from fusion_assets.systems.night_radiance.scores import Predictions
 
@@ -147,7 +194,7 @@ def _against_truth(
             return None, {}
         key = key_of(region, year)
         lights = cells[key][requests.LIGHTS].values
-        guides = guides_of(optics[key].compute(), bands_of(site))
+        guides = guides_from(site, region, optics[key], _of(settlement, key))
         width, rounds = sensors[key]["metres"], document["rounds"]
         task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, width, rounds)
         maps = {name: answer(task) for name, answer in answers.items()}
@@ -158,6 +205,59 @@ def _against_truth(
     return pd.concat(tables, ignore_index=True), resolutions
 
 
+def _reference_fits(
+    site: Site, year: int, cells: Mapping[str, Raster], sensors: Mapping[str, Mapping[str, Any]]
+) -> "list[tuple[Reference, str, references.Fit]]":
+    """Each reference of the year and each region that it covers, with how it becomes radiance there."""
+    from fusion_assets.systems.night_radiance import mapping, references
+    from fusion_assets.systems.night_radiance.reference_files import name_of, plane_of
+
+    study = site.study
+    fits = []
+    for reference in section.references_of(study, year):
+        for region in section.regions_of(study, reference, everywhere=True):
+            fine, key = section.grid_of(study, region), key_of(region, year)
+            lights, width = cells[key][requests.LIGHTS].values, sensors[key]["metres"]
+            task = mapping.task_of(fine, requests.cells_around(fine), lights, {}, width, 1)
+            fit = references.registered(plane_of(reference, fine, references.AROUND), task, name_of(reference))
+            fits.append((reference, region, fit))
+    return fits
+
+
+def _against_references(
+    site: Site,
+    year: int,
+    places: "list[Place]",
+    document: Mapping[str, Any],
+    fits: "Collection[tuple[Reference, str, references.Fit]]",
+    cells: Mapping[str, Raster],
+    optics: Mapping[str, Raster],
+    sensors: Mapping[str, Mapping[str, Any]],
+    settlement: Mapping[str, Mapping[str, Raster]],
+    warn: Callable[[str], None],
+) -> tuple[list[Table], list[dict[str, Any]]]:
+    """Errors against finer sensors, by methods that have not learnt from the region, and what is told of each."""
+    from fusion_assets.systems.night_radiance import mapping, references
+    from fusion_assets.systems.night_radiance.methods.table import fitted
+    from fusion_assets.systems.night_radiance.reference_files import name_of, plane_of, short_name
+
+    tables, entries, rounds = [], [], document["rounds"]
+    for reference, region, fit in fits:
+        fine, key = section.grid_of(site.study, region), key_of(region, year)
+        guides = guides_from(site, region, optics[key], _of(settlement, key))
+        lights, width = cells[key][requests.LIGHTS].values, sensors[key]["metres"]
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, width, rounds)
+        elsewhere = [place for place in places if place.name != region]
+        maps = {name: fitted(elsewhere, name, rounds)(task) for name in document["compared"]}
+        plane = references.moved(plane_of(reference, fine, references.AROUND), fit, fine)
+        table, metres = references.compared(plane, task, maps, region)
+        tables.append(table.assign(sensor=short_name(reference)))
+        entries.append(references.entry_of(reference, year, region, fit, table, metres))
+        if reference.date.year != year:
+            warn(f"{name_of(reference)} is of {reference.date}, the maps that it is compared with of {year}")
+    return tables, entries
+
+
 def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
     """The method that won."""
     study = site.study
@@ -166,19 +266,22 @@ def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
         "documents",
         learnt_years(site),
         [versions.MODEL, versions.EVALUATION, study.digest("night_radiance")],
-        ins=_inputs(),
+        ins=_inputs(site),
         tags=LAST,
         automation_condition=automatic(),
     )
     def radiance_model(
-        radiance_cells: dict[str, Raster], landsat_composite: dict[str, Raster], radiance_evaluation: tuple[Table, dict]
+        radiance_cells: dict[str, Raster],
+        landsat_composite: dict[str, Raster],
+        radiance_evaluation: tuple[Table, dict],
+        **settlement: dict[str, Raster],
     ) -> dg.Output[dict]:
         """The **method that won on held-out places**, fitted on all of them but the reserved ones."""
         from fusion_assets.storage.documents import packed
         from fusion_assets.systems.night_radiance.examples import examples_of
         from fusion_assets.systems.night_radiance.methods import trees
 
-        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite)
+        places = places_from(site, section.places_of(study), radiance_cells, landsat_composite, settlement)
         chosen = radiance_evaluation[1]
         document: dict[str, Any] = {
             "method": chosen["method"],

@@ -13,7 +13,7 @@ from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.night_radiance import imagery_requests as requests
 from fusion_assets.systems.night_radiance import section, versions
 from fusion_assets.systems.night_radiance.defs.checks import map_check_results, map_check_specs
-from fusion_assets.systems.night_radiance.defs.learning import bands_of
+from fusion_assets.systems.night_radiance.defs.learning import guides_from
 from fusion_assets.systems.night_radiance.defs.partitions import LAST, same_year, years_of
 from fusion_assets.systems.night_radiance.palettes import PALETTES
 
@@ -26,7 +26,10 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         "rasters",
         years_of(site),
         [versions.MAP, versions.MODEL, study.digest("night_radiance")],
-        ins={requests.MODEL: dg.AssetIn(partition_mapping=same_year())},
+        ins={
+            requests.MODEL: dg.AssetIn(partition_mapping=same_year()),
+            **{name: dg.AssetIn(partition_mapping=site.partitions.same) for name in section.settlement_of(study)},
+        },
         tags=LAST,
         automation_condition=automatic(),
         check_specs=map_check_specs(years_of(site)),
@@ -38,6 +41,7 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         landsat_composite: Raster,
         radiance_sensor: dict,
         radiance_model: dict,
+        **settlement: Raster,
     ) -> Any:
         """**Night radiance on fine pixels**, nW/cm2/sr: as much light as the product has, placed by day imagery.
 
@@ -49,14 +53,13 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.storage.raster_writing import write_raster
         from fusion_assets.systems.night_radiance import mapping
         from fusion_assets.systems.night_radiance.effective_resolution import text_of
-        from fusion_assets.systems.night_radiance.guides import guides_of
 
         fine, sensor = section.grid_of(study, region), radiance_sensor
         with as_written(f"{requests.MODEL} of {year}", f"make it anew: fusion run --select {requests.MODEL}"):
             model = dict(radiance_model)
             if "trees" in model:
                 model["trees"] = unpacked(model["trees"])
-        guides = guides_of(landsat_composite.compute(), bands_of(site))
+        guides = guides_from(site, region, landsat_composite, settlement)
         lights = radiance_cells[requests.LIGHTS].values
         task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, sensor["metres"], model["rounds"])
         bands = mapping.fine_map(task, model)

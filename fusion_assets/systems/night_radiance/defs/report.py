@@ -1,6 +1,7 @@
 """What people are given: a region's report."""
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -70,6 +71,7 @@ def _radiance_report(site: Site) -> dg.AssetsDefinition:
                 evaluations=by_year(inputs[requests.EVALUATION]),
                 exports=exports,
                 lights=[requests.cells_request(study, settings, region, year) for year in sorted(maps)],
+                told_by=partial(section.announcing_years, study),
             ),
         )
         return dg.Output(

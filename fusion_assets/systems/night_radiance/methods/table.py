@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Answer = Callable[["Task"], np.ndarray]
 NO_IMAGERY = "bicubic_conserved"
 SHARE = "settlement"
-"""Guide that light is shared by where imagery alone decides: a share of built-up land, or what stands for it."""
+"""Guide that light is shared by where imagery alone decides: what stands for a share of built-up land."""
+BUILT_UP = "built_up"
+"""Guide that takes its place where a study has it: the probability of built-up land."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ def _plain(answer: Answer) -> Callable[[Sequence[Example], int], Answer]:
 
 def _dasymetric(task: Task) -> np.ndarray:
     """Each cell's light shared among its pixels by how much of them is settled."""
-    share = np.maximum(filled(np.asarray(task.guides[SHARE], np.float64)), 0.0) + 1e-3
+    guide = task.guides[BUILT_UP if BUILT_UP in task.guides else SHARE]
+    share = np.maximum(filled(np.asarray(guide, np.float64)), 0.0) + 1e-3
     averaged = nearest(task.sensor.block_mean(share), task.sensor.cells, task.sensor.fine)
     return np.maximum(task.nearest * share / np.maximum(averaged, 1e-6), FAINTEST / 10)
 
@@ -83,12 +86,12 @@ METHODS: Mapping[str, Method] = {
     "forest": Method("forest one scale up, conserved", _fitted_forest, learns=True),
     "trees": Method("boosted trees one scale up, conserved", _boosted, eligible=True, learns=True),
 }
-"""By name; `dasymetric` needs the guide `SHARE`."""
+"""By name; `dasymetric` needs the guide `SHARE` or `BUILT_UP`."""
 
 
 def methods_for(guides: Mapping[str, Any]) -> list[str]:
     """Names of the methods that day imagery of these names allows."""
-    return [name for name in METHODS if name != "dasymetric" or SHARE in guides]
+    return [name for name in METHODS if name != "dasymetric" or {SHARE, BUILT_UP} & set(guides)]
 
 
 def fitted(places: Sequence[Place], method: str, rounds: int, seed: int = 0) -> Answer:
