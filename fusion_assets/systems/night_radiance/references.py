@@ -60,7 +60,7 @@ class Fit:
         north: and northwards.
         gain: nW/cm2/sr for one of its own unit.
         offset: nW/cm2/sr that is added after it.
-        correlation: of cells with what their sensor sees of the reference there, weighted.
+        correlation: of all cells with what their sensor sees of the reference there, weighted.
         cells: that this rests on.
     """
 
@@ -104,7 +104,7 @@ def registered(plane: Plane, task: Task, name: str = "the reference") -> Fit:
         )
         start = tuple(found.x)
         gain, offset = look.regressed(start)
-    correlation, cells = look.correlation(start), look.cells(start)
+    correlation, cells = look.correlation(start, every=True), look.cells(start)
     if cells < FEWEST:
         raise _few(cells, name)
     if not (correlation >= LEAST_CORRELATION and gain > 0):
@@ -158,7 +158,7 @@ class _Look:
             for moved_east, moved_north in ((0.0, 0.0), (FURTHEST, 0.0), (0.0, FURTHEST))
         )
         self._here, self._aside, self._ahead = here, (aside - here) / FURTHEST, (ahead - here) / FURTHEST
-        self._weight = 1 / (_FLOOR + _SHARE * np.maximum(self._measured, 0.0)) ** 2
+        self._weight = self._given = 1 / (_FLOOR + _SHARE * np.maximum(self._measured, 0.0)) ** 2
 
     def _seen(self, shift: tuple[float, float], order: int = 3) -> tuple[np.ndarray, np.ndarray]:
         """What the sensor sees of the moved reference, and how much of that is known; 0 where it is too little."""
@@ -172,10 +172,10 @@ class _Look:
         enough = share >= _SEEN
         return np.where(enough, light / np.maximum(share, _SEEN), 0.0), np.where(enough, share, 0.0)
 
-    def correlation(self, shift: tuple[float, float], order: int = 3) -> float:
-        """Weighted correlation of the cells, NaN where there are too few."""
+    def correlation(self, shift: tuple[float, float], order: int = 3, every: bool = False) -> float:
+        """Weighted correlation of the cells, of `every` one or those that agree; NaN where they are few."""
         seen, share = self._seen(shift, order)
-        weight = share * self._weight
+        weight = share * (self._given if every else self._weight)
         if (share > 0).sum() < FEWEST:
             return math.nan
         x, y = (each - np.average(each, weights=weight) for each in (seen, self._measured))
