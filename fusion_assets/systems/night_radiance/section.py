@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import Field, StrictInt, field_serializer, field_validator
 
+from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.study import Study
