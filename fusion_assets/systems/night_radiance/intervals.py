@@ -13,6 +13,9 @@ from fusion_assets.systems.night_radiance.task import FAINTEST
 
 _QUANTILES = (0.05, 0.95)
 
+_GAUSSIAN = 1.645
+"""Standard deviations between the middle of a Gaussian and the ends of what holds 90 % of it."""
+
 _LEVELS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 
 _LEAST_IN_LEVEL = 60
@@ -67,6 +70,23 @@ def bounds(
         factor = np.exp(scale * np.interp(at, level, np.asarray(spread[side], float)))
         ends.append(np.maximum((np.maximum(radiance, 0) + 2 * FAINTEST) * factor - 2 * FAINTEST, 0.0))
     return np.minimum(ends[0], radiance), np.maximum(ends[1], radiance)
+
+
+def widened(
+    radiance: np.ndarray, low: np.ndarray, high: np.ndarray, disagreement: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the interval where networks that disagree make it wider: the farther ends of the two count.
+
+    Args:
+        radiance: of the map.
+        low: of `bounds`.
+        high: likewise.
+        disagreement: standard deviation of the logarithms that the networks say; 90 % of a Gaussian is taken.
+    """
+    factor = np.exp(_GAUSSIAN * disagreement)
+    bright = np.maximum(radiance, 0) + 2 * FAINTEST
+    least = np.maximum(bright / factor - 2 * FAINTEST, 0.0)
+    return np.minimum(low, least), np.maximum(high, bright * factor - 2 * FAINTEST)
 
 
 def growth_of(

@@ -13,8 +13,8 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.systems.night_radiance.cells import dark
 from fusion_assets.systems.night_radiance.examples import FACTOR, Place
 from fusion_assets.systems.night_radiance.guides import complete, on_cells
-from fusion_assets.systems.night_radiance.intervals import bounds
-from fusion_assets.systems.night_radiance.methods import trees
+from fusion_assets.systems.night_radiance.intervals import bounds, widened
+from fusion_assets.systems.night_radiance.methods import trees, unet
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, Answer
 from fusion_assets.systems.night_radiance.sensor import MOST_ROUNDS, PointSpread, Sensor, conserve
 from fusion_assets.systems.night_radiance.task import Task
@@ -78,10 +78,17 @@ def task_of(
 
 def answer_of(document: Mapping[str, Any]) -> Answer:
     """What a stored model answers with."""
+    return lambda task: _answered(task, document)[0]
+
+
+def _answered(task: Task, document: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | float]:
+    """What a stored model answers, and how far its networks disagree: a standard deviation of logarithms."""
     if document["method"] == "trees":
-        fitted = trees.from_dict(document["trees"])
-        return lambda task: task.conserved(fitted.radiance(task))
-    return METHODS[document["method"]].fit([], 0)
+        return task.conserved(trees.from_dict(document["trees"]).radiance(task)), 0.0
+    if document["method"] == "unet":
+        radiance, disagreement = unet.from_arrays(document["unet"]).answered(task)
+        return task.conserved(radiance), disagreement
+    return METHODS[document["method"]].fit([], 0)(task), 0.0
 
 
 def fine_map(task: Task, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -89,16 +96,17 @@ def fine_map(task: Task, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
     Args:
         task: of the region.
-        document: the stored model: `method`, `spread`, `growth`, and the trees where it is them.
+        document: the stored model: `method`, `spread`, `growth`, and trees or networks where it is them.
 
     Returns:
         `radiance`, `low` and `high` (nW/cm2/sr), and `imagery_effect` (logarithm of what day imagery multiplied the
         deblurred lights by).
     """
-    radiance = with_total(task, darkened(task, near_cells(task, answer_of(document)(task))))
+    answer, disagreement = _answered(task, document)
+    radiance = with_total(task, darkened(task, near_cells(task, answer)))
     start = task.start if document["method"] != NO_IMAGERY else radiance
     scale = max(1.0, task.ratio / FACTOR) ** document["growth"]
-    low, high = bounds(radiance, document["spread"], scale)
+    low, high = widened(radiance, *bounds(radiance, document["spread"], scale), disagreement)
     effect = np.log((radiance + 0.1) / (start + 0.1))
     bands = {"radiance": radiance, "low": low, "high": high, "imagery_effect": effect}
     return {name: values.astype(np.float32) for name, values in bands.items()}

@@ -36,7 +36,7 @@ ESTIMATE = "estimate"
 MOST_PIXELS = 25_000_000
 """Of a region: a map is held in memory as a whole, at some 300 bytes a pixel."""
 INDEX = "index"
-Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees"]
+Method = Literal["auto", "bicubic_conserved", "dasymetric", "trees", "unet"]
 
 
 class Destination(Section):
@@ -59,6 +59,18 @@ class Destination(Section):
         return value
 
 
+class PatchesUse(Section):
+    """How patches are cut for those who train elsewhere.
+
+    Attributes:
+        size: edge of a patch, pixels.
+        margin: by which records are larger on each side, pixels.
+    """
+
+    size: StrictInt = Field(256, ge=16, le=4096, description="edge of a patch, pixels, 16 to 4096", examples=[256])
+    margin: StrictInt = Field(96, ge=0, le=1024, description="more on each side, pixels, 0 to 1024", examples=[96])
+
+
 class NightRadianceUse(Section):
     """What the fine night radiance of a study is made of.
 
@@ -70,12 +82,14 @@ class NightRadianceUse(Section):
         method: `auto` chooses on held-out places.
         footprint: full width at half maximum of what the sensor sees, metres; `estimate`: told from cells where it can.
         rounds: of conservation; None: chosen on held-out places.
+        members: networks of a U-Net, whose mean is the map.
         reserved: regions that nothing is learnt or chosen on, and that the method is tried on at the end.
         settlement: `index` tells settled land by day imagery alone; the name of an asset of the study with a band
             `probability`, such as `built_up_prediction`, tells it by that map as well.
         fires: `remove` puts the light of other years in place of lights that burn in one year alone, far from anything
             lit then; the nearest other years of the study say so. `keep` loses nothing.
         references: rasters of finer sensors that maps are compared with; no map depends on them.
+        patches: how patches are cut for those who train elsewhere; None: there are none.
         upload: where maps are sent on Earth Engine; None: nowhere.
     """
 
@@ -96,6 +110,7 @@ class NightRadianceUse(Section):
         FOOTPRINT, description="metres, 300 to 1500, or estimate", examples=[int(FOOTPRINT), ESTIMATE]
     )
     rounds: StrictInt | None = Field(None, ge=1, le=30, description="rounds of conservation, 1 to 30", examples=[5])
+    members: StrictInt = Field(3, ge=1, le=10, description="networks of a U-Net, 1 to 10", examples=[3])
     reserved: tuple[str, ...] = Field(description="regions held back, by name", examples=[["mumbai"]])
     settlement: str = Field(INDEX, description="index, or the name of an asset", examples=["built_up_prediction"])
     fires: Literal["keep", "remove"] = Field("keep", description="keep or remove", examples=["remove"])
@@ -103,6 +118,9 @@ class NightRadianceUse(Section):
         (),
         description="list of rasters of finer sensors",
         examples=[[{"path": "sdgsat.tif", "unit": "DN", "date": "2022-11-05"}]],
+    )
+    patches: PatchesUse | None = Field(
+        None, description="TFRecord patches for other software", examples=[{"size": 256, "margin": 96}]
     )
     upload: Destination | None = Field(
         None,

@@ -2,7 +2,8 @@
 
 CELLS = "1"
 SENSOR = "1"
-EVALUATION = "2"
+PATCHES = "1"
+EVALUATION = "3"
 MODEL = "2"
 MAP = "2"
 REPORT = "2"

@@ -7,10 +7,17 @@ import pytest
 
 from fusion_assets.storage.documents import packed, unpacked
 from fusion_assets.systems.night_radiance.examples import examples_of
-from fusion_assets.systems.night_radiance.methods import kriging, trees
+from fusion_assets.systems.night_radiance.methods import kriging, trees, unet
 from fusion_assets.systems.night_radiance.methods.features import features, names, windows
 from fusion_assets.systems.night_radiance.methods.table import METHODS, NO_IMAGERY, methods_for
 from fusion_assets_tests.systems.night_radiance.towns import place
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unet, "STEPS", 60)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,7 @@ def errors(examples):
 
 def test_methods_get_better_by_what_they_know(errors):
     assert errors["trees"] < errors[NO_IMAGERY] < errors["bicubic"] < errors["zero"]
+    assert errors["unet"] < errors[NO_IMAGERY]
     assert errors["trees"] < 0.8 * errors["bicubic"] and errors["kriging"] < errors["bicubic"]
 
 

@@ -279,7 +279,7 @@ def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
         """The **method that won on held-out places**, fitted on all of them but the reserved ones."""
         from fusion_assets.storage.documents import packed
         from fusion_assets.systems.night_radiance.examples import examples_of
-        from fusion_assets.systems.night_radiance.methods import trees
+        from fusion_assets.systems.night_radiance.methods import trees, unet
 
         places = places_from(site, section.places_of(study), radiance_cells, landsat_composite, settlement)
         chosen = radiance_evaluation[1]
@@ -293,9 +293,12 @@ def radiance_model_asset(site: Site) -> dg.AssetsDefinition:
             "places": [place.name for place in places],
             "unit": "nW/cm2/sr",
         }
-        if chosen["method"] == "trees":
+        if chosen["method"] in ("trees", "unet"):
             examples = [each for place in places for each in examples_of(place, rounds=chosen["rounds"])]
-            document["trees"] = packed(trees.fit(examples).to_dict())
+            if chosen["method"] == "trees":
+                document["trees"] = packed(trees.fit(examples).to_dict())
+            else:
+                document["unet"] = packed(unet.fit(examples, members=section.use_of(study).members).to_arrays())
         metadata = {"method": chosen["method"], "why": chosen["why"], "rounds": chosen["rounds"]}
         return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(metadata))
 

@@ -57,8 +57,7 @@ def radiance_map_asset(site: Site) -> dg.AssetsDefinition:
         fine, sensor = section.grid_of(study, region), radiance_sensor
         with as_written(f"{requests.MODEL} of {year}", f"make it anew: fusion run --select {requests.MODEL}"):
             model = dict(radiance_model)
-            if "trees" in model:
-                model["trees"] = unpacked(model["trees"])
+            model |= {name: unpacked(model[name]) for name in ("trees", "unet") if name in model}
         guides = guides_from(site, region, landsat_composite, settlement)
         lights = radiance_cells[requests.LIGHTS].values
         task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, sensor["metres"], model["rounds"])

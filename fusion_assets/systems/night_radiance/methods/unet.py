@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.errors import FusionError
+from fusion_assets.storage.json_objects import as_written
 from fusion_assets.systems.night_radiance.examples import FACTOR
 from fusion_assets.systems.night_radiance.methods.features import logarithm
 from fusion_assets.systems.night_radiance.resampling import nearest
@@ -32,6 +33,9 @@ HALO = 10
 _CROP, _BLOCK = 32, 128
 """Edges of what is learnt from and answered for at a time, pixels of a lattice; even."""
 _WIDTH = 16
+OTHERS = 3
+"""Channels beside the day imagery."""
+_ANEW = "make it anew: fusion run --select radiance_model"
 _FURTHEST = 4.0
 """Logarithm of the largest factor that a pixel is multiplied by or divided through."""
 _STRANGEST = 5.0
@@ -68,10 +72,10 @@ class Networks:
             raise FusionError(
                 f"day imagery of {', '.join(task.guides)}",
                 f"{', '.join(self.guides)}, which the networks have learnt from",
-                "make radiance_model anew",
+                _ANEW,
             )
         height, width = task.sensor.fine.shape
-        seen = _Seen.of(task, self.centre, self.scale)
+        seen = _Seen(_channels(task), self.centre, self.scale)
         mean, spread = np.empty((height, width)), np.empty((height, width))
         for rows, columns in _lattices(height, width, step_of(task)):
             window = seen.window(_around(rows), _around(columns))[None]
@@ -111,14 +115,17 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Networks:
     Raises:
         FusionError: weights of another network.
     """
-    weights = []
-    while f"weights_{len(weights)}_0" in arrays:
-        named = f"weights_{len(weights)}_"
-        weights.append(tuple(arrays[f"{named}{layer}"] for layer in range(sum(n.startswith(named) for n in arrays))))
-    wanted = [tuple(each.shape) for each in _network(len(arrays["centre"])).get_weights()]
-    if not weights or any([each.shape for each in layers] != wanted for layers in weights):
-        raise FusionError("networks of another shape", "those of this version", "make radiance_model anew")
-    return Networks(tuple(map(str, arrays["guides"])), arrays["centre"], arrays["scale"], tuple(weights))
+    with as_written("a stored U-Net", _ANEW):
+        guides, centre, scale = tuple(map(str, arrays["guides"])), arrays["centre"], arrays["scale"]
+        wanted = [each.shape for each in _network(len(guides) + OTHERS).get_weights()]
+        weights = tuple(
+            tuple(arrays[f"weights_{member}_{layer}"] for layer in range(len(wanted)))
+            for member in range(sum(name.endswith("_0") for name in arrays))
+        )
+        shapes = {tuple(each.shape for each in layers) for layers in weights}
+    if shapes != {tuple(wanted)} or {centre.shape, scale.shape} != {(len(guides) + OTHERS,)}:
+        raise FusionError("a stored U-Net has other layers", "those of this version", _ANEW)
+    return Networks(guides, centre, scale, weights)
 
 
 def step_of(task: Task) -> int:
@@ -135,9 +142,11 @@ def fit(examples: Sequence[Example], seed: int = 0, members: int = 1) -> Network
         members: number of networks.
     """
     planes = [_channels(each.task) for each in examples]
-    known = np.concatenate([np.stack(each)[:, example.known] for each, example in zip(planes, examples, strict=True)], 1)
+    known = np.concatenate([np.stack(a)[:, b.known] for a, b in zip(planes, examples, strict=True)], axis=1)
     centre, scale = known.mean(axis=1).astype(np.float32), np.maximum(known.std(axis=1), 1e-3).astype(np.float32)
-    windows = _Windows.of(examples, centre, scale)
+    # Whether a pixel is known is a number already; where all of them are, its deviation is none.
+    centre[-1], scale[-1] = 0.0, 1.0
+    windows = _Windows.of(examples, [_Seen(each, centre, scale) for each in planes])
     weights = tuple(_fitted(windows, len(centre), seed * 100 + member) for member in range(members))
     return Networks(tuple(examples[0].task.guides), centre, scale, weights)
 
@@ -204,10 +213,6 @@ class _Seen:
     centre: np.ndarray
     scale: np.ndarray
 
-    @classmethod
-    def of(cls, task: Task, centre: np.ndarray, scale: np.ndarray) -> _Seen:
-        return cls(_channels(task), centre, scale)
-
     def window(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """(rows, columns, channels) float32; what lies beyond the edges is as they are, and not known."""
         height, width = self.planes[0].shape
@@ -233,12 +238,12 @@ class _Windows:
     corners: np.ndarray
 
     @classmethod
-    def of(cls, examples: Sequence[Example], centre: np.ndarray, scale: np.ndarray) -> _Windows:
+    def of(cls, examples: Sequence[Example], planes: Sequence[_Seen]) -> _Windows:
         seen, answers, corners = [], [], []
-        for number, example in enumerate(examples):
+        for number, (example, each) in enumerate(zip(examples, planes, strict=True)):
             height, width = (max(edge, _CROP) for edge in example.truth.shape)
             around = _around(np.arange(height)), _around(np.arange(width))
-            seen.append(_Seen.of(example.task, centre, scale).window(*around))
+            seen.append(each.window(*around))
             answers.append(np.zeros((height, width, 2), np.float32))
             within = tuple(slice(edge) for edge in example.truth.shape)
             answers[-1][within] = _answer(example)
@@ -256,7 +261,7 @@ class _Windows:
         for example, row, column in self.corners[which % len(self.corners)]:
             seen = self.seen[example][row : row + _CROP + 2 * HALO, column : column + _CROP + 2 * HALO]
             answer = self.answers[example][row : row + _CROP, column : column + _CROP]
-            turns, mirrored = chance.integers(4), chance.integers(2)
+            turns, mirrored = int(chance.integers(4)), chance.integers(2)
             pairs.append([np.rot90(each[:, ::-1] if mirrored else each, turns) for each in (seen, answer)])
         seen, answers = (np.stack(each) for each in zip(*pairs, strict=True))
         return seen, answers[..., 0], answers[..., 1]
