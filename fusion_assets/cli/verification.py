@@ -17,6 +17,7 @@ from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.orchestration.system import REGIONS, SELECTION, YEARS, System
 from fusion_assets.redaction import printable_line
+from fusion_assets.storage.companions import CUBE, FOLDER
 from fusion_assets.storage.raster_classes import BESIDE
 
 if TYPE_CHECKING:
@@ -217,6 +218,6 @@ def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[s
 
 
 def _artifact_of(name: str) -> str:
-    """The artifact that a file belongs to by its name: without extension, and for a store of pixels without its own."""
-    store, inside, _ = name.partition(".zarr/")
-    return store.rsplit("-", 2)[0] if inside else name.removesuffix(".aux.xml").rsplit(".", 1)[0].partition(BESIDE)[0]
+    """The artifact that a file belongs to by its name: without extension, and for one of a folder without its own."""
+    folder = next((name.partition(f"{ending}/")[0] for ending in (CUBE, FOLDER) if f"{ending}/" in name), None)
+    return folder.rsplit("-", 2)[0] if folder else name.removesuffix(".aux.xml").rsplit(".", 1)[0].partition(BESIDE)[0]

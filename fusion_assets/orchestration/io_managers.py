@@ -1,4 +1,4 @@
-"""How assets are stored and loaded: rasters, tables, documents, models and cubes on any fsspec root."""
+"""How assets are stored and loaded: rasters, tables, documents, models, cubes and folders on any fsspec root."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fusion_assets.grids.grid import rows_and_columns
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.instance import note_process
 from fusion_assets.storage import documents as artifact_files
+from fusion_assets.storage.companions import CUBE, FOLDER, beside, tidy
 from fusion_assets.storage.disk_space import temporary_folder
 from fusion_assets.storage.json_objects import as_written, json_object
 from fusion_assets.storage.simulation import MARK, WORD, is_marked
@@ -164,6 +165,12 @@ class DocumentIOManager(ArtifactIOManager):
         """What the JSON says of itself; nothing for HTML."""
         return {} if self.path(artifact).endswith(".html") else self.document(artifact)[1]
 
+    def _record(self, artifact: Artifact) -> dict[str, Any]:
+        try:
+            return self.document(artifact)[0]
+        except FusionError:
+            return {}
+
     def load(self, artifact: Artifact) -> Any:
         """Return the dict or the HTML text."""
         path = self.path(artifact)
@@ -258,13 +265,13 @@ class CubeIOManager(DocumentIOManager):
         marks = MARK if is_marked(value.facts) else {}
         content = artifact_files.to_json(record, self.facts(artifact) | marks)
         self.storage.write_bytes(content, path)
-        store.tidy(self.storage, path, keep=(value.name, before.get("store")), gone=before.get("replaced"))
+        tidy(self.storage, path, CUBE, (value.name, before.get("store")), before.get("replaced"))
         records = [
             {"layer": name, **{key: _rounded(x) for key, x in each.items()}} for name, each in value.stats.items()
         ]
         return {
-            "store": dg.MetadataValue.path(store.beside(path, value.name)),
-            "size_bytes": sum(self.storage.sizes(store.beside(path, value.name)).values()),
+            "store": dg.MetadataValue.path(beside(path, value.name)),
+            "size_bytes": sum(self.storage.sizes(beside(path, value.name)).values()),
             "dates": value.dates,
             "layers": dg.MetadataValue.table([dg.TableRecord(record) for record in records]),
             "digest": value.digest,
@@ -289,7 +296,7 @@ class CubeIOManager(DocumentIOManager):
         if changed := store.changed_files(self.storage, path, record):
             files = number_of(len(changed), "changed file")
             raise FusionError(
-                f"{store.beside(path, record['store'])} has {files}: {changed[0]}",
+                f"{beside(path, record['store'])} has {files}: {changed[0]}",
                 "all files as they were written",
                 f"remove {path}, and make it anew: {artifact.command}",
             )
@@ -297,22 +304,73 @@ class CubeIOManager(DocumentIOManager):
 
     def changed(self, artifact: Artifact) -> float | None:
         """The newest of its files."""
-        from fusion_assets.storage import cubes as store
-
         path = self.path(artifact)
-        return self.storage.changed(store.beside(path, str(self._record(artifact).get("store"))))
-
-    def _record(self, artifact: Artifact) -> dict[str, Any]:
-        try:
-            return self.document(artifact)[0]
-        except FusionError:
-            return {}
+        return self.storage.changed(beside(path, str(self._record(artifact).get("store"))))
 
     def load(self, artifact: Artifact) -> Any:
         """Open the store lazily, after comparing its facts and counting its files."""
         from fusion_assets.storage import cubes as store
 
         return store.open_cube(self.storage, self.path(artifact), super().load(artifact), artifact.command)
+
+
+class FolderIOManager(DocumentIOManager):
+    """Folders of files for other software: takes the Folder of `write_folder`, gives the paths of its files by name.
+
+    As for series, what lies at the artifact's path is a small JSON that names the folder, and is placed last.
+    """
+
+    def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
+        """Place the JSON, and remove folders that nobody can be reading any more."""
+        from fusion_assets.storage import folders
+
+        _require(value, folders.Folder, artifact, "the Folder that write_folder returns")
+        path = self.path(artifact)
+        self.compare(artifact, path, value.facts)
+        before = self._record(artifact) if self.storage.exists(path) else {}
+        record = {**value.to_dict(), "replaced": before.get("folder")}
+        marks = MARK if is_marked(value.facts) else {}
+        content = artifact_files.to_json(record, self.facts(artifact) | marks)
+        self.storage.write_bytes(content, path)
+        tidy(self.storage, path, FOLDER, (value.name, before.get("folder")), before.get("replaced"))
+        return {
+            "folder": dg.MetadataValue.path(beside(path, value.name)),
+            "size_bytes": value.size,
+            "files": len(value.files),
+            "digest": value.digest,
+            "record_digest": hashlib.sha256(content).hexdigest(),
+        }
+
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Of the JSON, and what it says of the files."""
+        said = str(self.document(artifact)[0].get("digest"))
+        return {"digest": said, "record_digest": self._sha256(self.path(artifact))}
+
+    def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
+        """Nothing, when all files have been read.
+
+        Raises:
+            FusionError: some are not as they were written.
+        """
+        from fusion_assets.storage import folders
+
+        path = self.path(artifact)
+        if changed := folders.changed_files(self.storage, path, self.document(artifact)[0]):
+            files = number_of(len(changed), "changed file")
+            remedy = f"make it anew: {artifact.command}"
+            raise FusionError(f"the folder of {path} has {files}: {changed[0]}", "all files as they were", remedy)
+        return {}
+
+    def changed(self, artifact: Artifact) -> float | None:
+        """The newest of its files."""
+        path = self.path(artifact)
+        return self.storage.changed(beside(path, str(self._record(artifact).get("folder"))))
+
+    def load(self, artifact: Artifact) -> Any:
+        """Return paths by name, after comparing facts, names and sizes."""
+        from fusion_assets.storage import folders
+
+        return folders.paths_of(self.storage, self.path(artifact), super().load(artifact), artifact.command)
 
 
 KINDS: dict[str, type[ArtifactIOManager]] = {
@@ -322,6 +380,7 @@ KINDS: dict[str, type[ArtifactIOManager]] = {
     "catalogs": CatalogIOManager,
     "models": ModelIOManager,
     "cubes": CubeIOManager,
+    "folders": FolderIOManager,
 }
 
 

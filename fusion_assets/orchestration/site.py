@@ -24,6 +24,7 @@ _KINDS = {
     "models": "keras",
     "catalogs": "json",
     "cubes": "zarr",
+    "folders": "folder",
 }
 
 

@@ -1,8 +1,7 @@
 """Series of rasters as Zarr (time, y, x) on any storage root: written piece by piece, whole or not at all.
 
 A store is written under a name of its own beside its artifact, `<year>-<time>-<random>.zarr`, and becomes the
-artifact when a small JSON names it (`io_managers.py`). Whatever a killed process leaves is named by nothing, and
-swept away a day later.
+artifact when a small JSON names it (`companions.py`).
 
 The form is Zarr version 2 with consolidated metadata, which xarray, GDAL and most others read, and follows the CF
 conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the series of a pixel is one read.
@@ -10,10 +9,8 @@ conventions 1.11. A chunk holds all dates of 256 x 256 pixels, so that the serie
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import math
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +23,8 @@ from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage.checked_stores import CheckedStore, checked_store, digest_of, is_description
+from fusion_assets.storage.companions import CUBE, beside, new_name
 from fusion_assets.storage.json_objects import as_written
-from fusion_assets.storage.leftovers import STALE_AFTER_S
 from fusion_assets.storage.raster_classes import Palettes
 from fusion_assets.storage.raster_files import LARGEST_BYTES
 from fusion_assets.storage.root import Storage
@@ -35,7 +32,6 @@ from fusion_assets.storage.simulation import NOTICE, is_marked
 
 CHUNK = 256
 _AXES = ("time", "y", "x")
-_STAMP = "%Y%m%dT%H%M%S"
 _CF = "CF-1.11"
 Encodings = Mapping[str, Mapping[str, Any]]
 """By layer, how xarray is to write it: `steps` or `FLAG`."""
@@ -84,11 +80,6 @@ class Cube:
         }
 
 
-def beside(path: str, name: str) -> str:
-    """Path of the store `name` of the artifact at `path`."""
-    return f"{path.rsplit('/', 1)[0]}/{name}"
-
-
 def steps(size: float) -> dict[str, Any]:
     """Encoding of a layer in physical units: whole steps far below what can be told apart, in half the bytes."""
     return {"dtype": "int16", "scale_factor": size, "_FillValue": -32768}
@@ -118,8 +109,7 @@ def write_cube(
     Raises:
         FusionError: pixels that cannot be read, or a root that cannot be written.
     """
-    stem = path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    name = f"{stem}-{dt.datetime.now(dt.UTC):{_STAMP}}-{uuid.uuid4().hex[:8]}.zarr"
+    name = new_name(path, CUBE)
     place = beside(path, name)
     target = checked_store(storage, place)
     series = _described(series, facts)
@@ -161,7 +151,7 @@ def open_cube(storage: Storage, path: str, record: Mapping[str, Any], command: s
     """
     remedy = f"make it anew: {command}"
     name, noted = str(record.get("store")), record.get("noted", {})
-    if "/" in name or not name.endswith(".zarr") or not isinstance(noted, dict):
+    if "/" in name or not name.endswith(CUBE) or not isinstance(noted, dict):
         raise FusionError(f"{path} names the store {name[:80]!r}", "one beside it", remedy)
     place = beside(path, name)
     sizes = storage.sizes(place)
@@ -211,27 +201,6 @@ def changed_files(storage: Storage, path: str, record: Mapping[str, Any]) -> lis
         for name, noted_digest in noted.items()
         if name not in there or digest_of(storage.read_bytes(f"{place}/{name}")) != noted_digest
     ]
-
-
-def tidy(storage: Storage, path: str, keep: tuple[str | None, ...], gone: str | None) -> None:
-    """Remove the store before the last one, and what killed processes left more than a day ago.
-
-    Args:
-        storage: root.
-        path: of the artifact.
-        keep: names that stay: the store that has just been placed, and the one it replaces, which may be being read.
-        gone: the one before that.
-    """
-    folder, stem = path.rsplit("/", 1)
-    oldest = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=STALE_AFTER_S)
-    for name in storage.directories(folder):
-        if name.startswith(f"{stem.rsplit('.', 1)[0]}-") and name.endswith(".zarr") and name not in keep:
-            try:
-                begun = dt.datetime.strptime(name.split("-")[-2], _STAMP).replace(tzinfo=dt.UTC)
-            except (ValueError, IndexError):
-                continue
-            if name == gone or begun < oldest:
-                storage.remove_directory(f"{folder}/{name}")
 
 
 def _described(series: xr.Dataset, facts: Mapping[str, str]) -> xr.Dataset:

@@ -17,6 +17,7 @@ from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage import cubes as store
+from fusion_assets.storage.companions import beside
 
 GRID = Grid("EPSG:32631", Affine(10, 0, 500_000, 0, -10, 5_600_000), 300, 520)
 PLACE = Artifact("ndvi_clear", "here", "2019")
@@ -102,7 +103,7 @@ def test_whoever_reads_the_old_series_goes_on_reading_it(manager):
 def test_a_missing_chunk_is_an_error_and_not_a_gap(manager):
     cube, _ = written(manager)
     manager.save(cube, PLACE)
-    place = store.beside(manager.path(PLACE), cube.name)
+    place = beside(manager.path(PLACE), cube.name)
     chunk = next(name for name in manager.storage.sizes(place) if name.startswith("ndvi/") and name[-1].isdigit())
     manager.storage.remove(f"{place}/{chunk}")
     with pytest.raises(FusionError, match="as they were written"):
@@ -233,7 +234,7 @@ def test_declared_sizes_are_not_believed(tmp_path, layer, declared, said):
     manager = managers(str(tmp_path), lambda *place: FACTS)["cubes"]
     cube, _ = written(manager)
     path, storage = manager.path(PLACE), manager.storage
-    place = store.beside(path, cube.name)
+    place = beside(path, cube.name)
     told = json.loads(storage.read_bytes(f"{place}/.zmetadata"))
     told["metadata"][f"{layer}/.zarray"] |= declared
     storage.write_bytes(json.dumps(told).encode(), f"{place}/.zmetadata")

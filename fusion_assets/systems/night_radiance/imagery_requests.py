@@ -26,7 +26,7 @@ from fusion_assets.systems.night_radiance.section import (
 OPTICS_EXPORT, OPTICS, CELLS = "landsat_export", "landsat_composite", "radiance_cells"
 SENSOR = "radiance_sensor"
 EVALUATION, MODEL, MAP, REPORT = "radiance_evaluation", "radiance_model", "radiance_map", "radiance_report"
-UPLOAD = "radiance_upload"
+UPLOAD, PATCHES = "radiance_upload", "radiance_patches"
 LIGHTS, COVERAGE = "avg_rad", "cf_cvg"
 VERSION = "1"
 """Raise when the same settings would give other values."""
@@ -97,7 +97,14 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
     if use.fires == "remove":
         told = [cells_request(study, settings, region, each).recipe_digest for each in announcing_years(study, year)]
         lights = digest([lights, "without fires", *told])
-    learnt = [use.method, use.footprint, use.rounds, places_of(study), *settlement_of(study)]
-    parts: dict[str, list[object]] = {OPTICS_EXPORT: [optics], OPTICS: [optics], CELLS: [lights]}
-    parts[SENSOR] = [optics, lights, use.footprint]
+    seen = settlement_of(study)
+    learnt = [use.method, use.footprint, use.rounds, use.members, places_of(study), *seen]
+    cut = use.patches and [use.patches.size, use.patches.margin]
+    parts: dict[str, list[object]] = {
+        OPTICS_EXPORT: [optics],
+        OPTICS: [optics],
+        CELLS: [lights],
+        SENSOR: [optics, lights, use.footprint],
+        PATCHES: [optics, lights, use.footprint, use.rounds, cut, *seen],
+    }
     return common | {"recipe_digest": digest([VERSION, *parts.get(asset, [optics, lights, learnt])])}

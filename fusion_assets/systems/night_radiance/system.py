@@ -23,6 +23,7 @@ _STAGES = {
     "request_radiance_optics": (("landsat_export",), "Ask the engine for day imagery of one region and year."),
     "collect_radiance_inputs": (("landsat_composite", "radiance_cells"), "Collect day imagery and lights."),
     "sense_radiance": (("radiance_sensor",), "Tell how wide the sensor sees."),
+    "patch_radiance": (("radiance_patches",), "Cut what methods learn from into patches for other software."),
     "learn_radiance": (("radiance_evaluation", "radiance_model"), "Compare all methods, and fit the one that won."),
     "map_radiance": (("radiance_map",), "Map fine radiance."),
     "report_radiance": (
@@ -49,7 +50,8 @@ def _publications() -> tuple[Publication, ...]:
 def _lacking(study: Study) -> Mapping[str, str]:
     section = study.section("night_radiance")
     if section is not None:
-        return {} if section.upload else {"radiance_upload": "`upload` in its section `night_radiance`"}
+        asked = {"patches": section.patches, "upload": section.upload}
+        return {f"radiance_{key}": f"`{key}` in its section `night_radiance`" for key in asked if asked[key] is None}
     names = [name for assets, _ in _STAGES.values() for name in assets]
     return dict.fromkeys(("night_radiance", *names), "a section `night_radiance`")
 
