@@ -15,6 +15,7 @@ from fusion_assets.errors import FusionError, Replaced
 from fusion_assets.grids.grid import Grid
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.io_managers import managers
+from fusion_assets.storage import companions
 from fusion_assets.storage import cube_pieces as pieces
 from fusion_assets.storage import cubes as store
 from fusion_assets.storage.companions import beside
@@ -119,7 +120,7 @@ def test_other_settings_are_refused(manager):
 
 def test_what_was_abandoned_long_ago_is_swept(manager, monkeypatch):
     written(manager)
-    monkeypatch.setattr(store, "STALE_AFTER_S", -1)
+    monkeypatch.setattr(companions, "STALE_AFTER_S", -1)
     cube, _ = written(manager)
     manager.save(cube, PLACE)
     assert names(manager) == [cube.name]

@@ -62,7 +62,7 @@ def place_of(name: str, cells: Grid, radiance: np.ndarray, guides: Mapping[str, 
     box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
     part = cells.window(int(rows.min()), int(columns.min()), *known[box].shape)
     down, right = np.indices(known[box].shape)
-    block = np.where(known[box], down // BLOCK * 1000 + right // _BLOCK, -1)
+    block = np.where(known[box], down // BLOCK * 1000 + right // BLOCK, -1)
     return Place(
         name, part, np.asarray(radiance[box], float), complete({k: v[box] for k, v in averaged.items()}), block
     )
