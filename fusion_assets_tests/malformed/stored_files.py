@@ -22,6 +22,7 @@ from fusion_assets.orchestration.content_records import ContentRecord, check_con
 from fusion_assets.orchestration.io_managers import managers
 from fusion_assets.settings import Settings
 from fusion_assets.storage.cubes import steps, write_cube
+from fusion_assets.storage.folders import write_folder
 from fusion_assets.storage.raster_writing import write_raster
 from fusion_assets.storage.root import Storage
 from fusion_assets.study.imagery_requests import request_for
@@ -31,7 +32,7 @@ from fusion_assets_tests.small_maps import small_study
 FEW, MANY = 30, 250
 _GRID = Grid("EPSG:32631", Affine(10.0, 0, 500_000, 0, -10.0, 5_600_000), 40, 30)
 _YEARS = ("2016", "2017")
-_EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "cubes": "json"}
+_EXTENSIONS = {"rasters": "tif", "tables": "parquet", "documents": "json", "cubes": "json", "folders": "json"}
 _FACTS = {"study": "two", "grid_digest": _GRID.digest}
 _ODD_JSON: tuple[Any, ...] = (
     None, [], {}, 0, -1, 1e308, True, "", "x", "\\ud800", ["\\x1b[2J"], 10**30, {"a": {"b": []}},
@@ -61,8 +62,8 @@ def _artifact(kind: str, mutation: Callable[[Path, np.random.Generator], None], 
     manager, artifact = place[kind], Artifact(kind, "r", "2016")
     before = _content(manager.load(artifact))
     path = Path(manager.path(artifact))
-    if kind == "cubes" and key % 2:
-        files = sorted(each for each in path.parent.glob("2016-*.zarr/**/*") if each.is_file())
+    if kind in ("cubes", "folders") and key % 2:
+        files = sorted(each for each in path.parent.glob("2016-*/**/*") if each.is_file())
         path = files[key % len(files)]
     mutation(path, np.random.default_rng(key))
     manager = managers(str(folder / "data"), lambda *asked: _FACTS)[kind]
@@ -87,6 +88,9 @@ def _stored(root: str) -> tuple[dict[str, Any], dict[str, ContentRecord]]:
             "tables": (table, {"rows": 20, "mean": float(table["x"].mean())}),
             "documents": {"threshold": float(random.random()), "years": [1, 2], "text": year},
             "cubes": write_cube(series, storage, path, encodings={"ndvi": steps(1e-4)}, facts=_FACTS),
+            "folders": write_folder(
+                storage, place["folders"].path(Artifact("folders", "r", year)), partial(_filled, year), facts=_FACTS
+            ),
         }
         for kind, value in values.items():
             metadata = place[kind].save(value, Artifact(kind, "r", year))
@@ -95,12 +99,19 @@ def _stored(root: str) -> tuple[dict[str, Any], dict[str, ContentRecord]]:
     return place, records
 
 
+def _filled(year: str, folder: Path) -> None:
+    for number in range(3):
+        (folder / f"{number}.bin").write_bytes(year.encode() * (50 + number))
+
+
 def _content(value: Any) -> str:
     """All of a value, as text."""
     if isinstance(value, tuple):
         return " ".join(map(_content, value))
     if isinstance(value, pd.DataFrame):
         return value.to_json(double_precision=15)
+    if isinstance(value, dict) and all(name.endswith(".bin") for name in value):  # the files of a folder
+        return " ".join(f"{name} {Path(path).read_bytes()!r}" for name, path in value.items())
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True)
     return " ".join(f"{name} {value[name].to_numpy().tolist()}" for name in value.data_vars)
