@@ -15,7 +15,7 @@ from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.settings import Settings
 from fusion_assets.storage.raster_writing import write_raster
-from fusion_assets.systems.night_radiance.imagery_requests import CELLS, OPTICS, PATCHES, cells_around
+from fusion_assets.systems.night_radiance.imagery_requests import CELLS, OPTICS, PATCHES, SENSOR, cells_around
 from fusion_assets.systems.night_radiance.section import grid_of
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.systems.night_radiance.nights import PLACES, YEAR, study
@@ -49,6 +49,8 @@ def inputs(site):
     counts = np.ones(fine.shape, "f4")
     stored(site, OPTICS, fine, optics | {"observation_count": counts})
     stored(site, CELLS, cells, {"avg_rad": lights, "cf_cvg": np.ones_like(lights), "deviation": np.ones_like(lights)})
+    sensor = {"metres": 742.0, "source": "stated"}
+    site.managers["documents"].save(sensor, Artifact(SENSOR, REGION, str(YEAR)))
     return optics, lights
 
 

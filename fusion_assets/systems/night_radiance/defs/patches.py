@@ -33,7 +33,9 @@ def radiance_patches_asset(site: Site) -> list[dg.AssetsDefinition]:
         [versions.PATCHES, cut.model_dump(), use.footprint, use.rounds, use.reserved],
         automation_condition=automatic(),
     )
-    def radiance_patches(region: str, year: int, radiance_cells: Raster, landsat_composite: Raster) -> dg.Output:
+    def radiance_patches(
+        region: str, year: int, radiance_cells: Raster, landsat_composite: Raster, radiance_sensor: dict
+    ) -> dg.Output:
         """**Patches of a region for other software**: TFRecords and their mixer, as Earth Engine exports images.
 
         Day imagery, the deblurred lights and the product's cells on the fine grid, with `place`, `block` and
@@ -49,9 +51,10 @@ def radiance_patches_asset(site: Site) -> list[dg.AssetsDefinition]:
         from fusion_assets.systems.night_radiance.sensor import ROUNDS
 
         fine, rounds = section.grid_of(study, region), use.rounds or ROUNDS
+        footprint = radiance_sensor["metres"]
         guides = guides_of(landsat_composite.compute(), bands_of(site))
         lights = radiance_cells[requests.LIGHTS].values
-        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, use.footprint, rounds)
+        task = mapping.task_of(fine, requests.cells_around(fine), lights, guides, footprint, rounds)
         image = image_of(task, guides, [each.name for each in study.regions].index(region))
 
         def fill(folder: "Path") -> "Mixer":
@@ -62,6 +65,7 @@ def radiance_patches_asset(site: Site) -> list[dg.AssetsDefinition]:
             "patch": cut.size,
             "margin": cut.margin,
             "rounds": rounds,
+            "footprint_m": footprint,
             "reserved": region in use.reserved,
             "unit": "nW/cm2/sr",
         }
