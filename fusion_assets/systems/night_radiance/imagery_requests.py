@@ -105,6 +105,6 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
         OPTICS: [optics],
         CELLS: [lights],
         SENSOR: [optics, lights, use.footprint],
-        PATCHES: [optics, lights, use.footprint, use.rounds, cut, *seen],
+        PATCHES: [optics, lights, use.footprint, use.rounds, cut],
     }
     return common | {"recipe_digest": digest([VERSION, *parts.get(asset, [optics, lights, learnt])])}
