@@ -34,7 +34,7 @@ def test_heavy_libraries_are_imported_where_they_are_used(path):
 
 HEAVY = (
     "tensorflow", "keras", "ee", "sentinelhub", "sklearn", "matplotlib", "scipy", "numba", "dask", "distributed",
-    "pandas", "pyarrow", "xarray", "rioxarray", "rasterio", "odc", "geopandas", "zarr", "pystac", "fsspec",
+    "pandas", "pyarrow", "xarray", "rioxarray", "rasterio", "odc", "geopandas", "zarr", "pystac", "fsspec", "h5py",
 )  # fmt: skip
 
 

@@ -207,11 +207,12 @@ def foreign(site: Site, steps: Sequence[Step], folders: Sequence[str]) -> list[s
     stems = {manager_of(step, site.managers)[0].path(manager_of(step, site.managers)[1]) for step in steps}
     ours = {path.removeprefix(f"{storage.root}/").rsplit(".", 1)[0] for path in stems}
     drawn = [folder for system in SYSTEMS for folder in system.folders]
+    working = {*folders, *(folder for system in SYSTEMS for folder in system.working)}
     ours |= {f"{folder}/{region.name}" for folder in drawn for region in site.study.regions}
     strange = []
     for name in sorted(storage.sizes(storage.root)):
-        first, *_, last = name.split("/")
-        if first in folders or last.startswith(".") or _artifact_of(name) in ours:
+        first, last = name.split("/")[0], name.split("/")[-1]
+        if first in working or last.startswith(".") or _artifact_of(name) in ours:
             continue
         strange.append(f"{storage.root}/{name}")
     return strange

@@ -74,6 +74,7 @@ def fit(
     judge: Callable[[Any], dict[str, float]] | None = None,
     stop: Callable[[list[dict[str, float]]], bool] | None = None,
     state: State | None = None,
+    kept: Sequence[Any] = (),
 ) -> list[dict[str, float]]:
     """Train a model, going on from a stored state where there is one.
 
@@ -89,6 +90,7 @@ def fit(
         judge: figures of the model, asked after each epoch.
         stop: whether to stop, by the history alone, so that a training that was killed stops where it would have.
         state: where to store it; by default nowhere.
+        kept: variables of the caller, such as the best weights so far, that are stored with it.
 
     Returns:
         The history: for each epoch mean `loss` and the judge's figures.
@@ -96,7 +98,7 @@ def fit(
     tf = tensorflow()
     batch = min(batch, samples)
     optimizer.build(model.trainable_variables)
-    variables = [*model.variables, *optimizer.variables]
+    variables = [*model.variables, *optimizer.variables, *kept]
 
     @tf.function
     def step(*arrays: Any) -> Any:

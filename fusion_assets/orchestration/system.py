@@ -102,6 +102,7 @@ class System:
         summary: text for the end of a run; the flag says whether a synthetic truth may stand beside it.
         results: files for people, by what they are: `report`, `maps`.
         folders: that it writes directly under the storage root, beside those of its assets; a file a region.
+        working: folders directly under the storage root whose files are made again where they are missing.
         publications: what it publishes for other software, each by an asset `<name>_catalog`.
         commands: of its own.
     """
@@ -119,6 +120,7 @@ class System:
     summary: Callable[[Site, bool], str] = lambda site, synthetic: ""
     results: Callable[[Site], Iterable[tuple[str, str]]] = lambda site: ()
     folders: tuple[str, ...] = ()
+    working: tuple[str, ...] = ()
     publications: Callable[[], tuple[Publication, ...]] = lambda: ()
     commands: tuple[Command, ...] = ()
 

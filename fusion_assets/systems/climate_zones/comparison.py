@@ -1,0 +1,193 @@
+"""What the comparison of networks says: figures with intervals over cities, and differences that are paired by city.
+
+The unit is the city: five trainings on one set of cities are no evidence of another city. In the setting `city` each
+seed tests other cities, so that as many trainings as there are folds together answer for every city once: that is a
+run. In other settings every training is a run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fusion_assets.errors import FusionError
+from fusion_assets.evaluation.bootstrap import Resamples
+from fusion_assets.evaluation.calibration import probability_figures, reliability
+from fusion_assets.evaluation.conformal_sets import coverage_by_group, set_figures
+from fusion_assets.evaluation.few_groups import MARGIN, difference, intervals
+from fusion_assets.evaluation.held_out_calibration import held_out, random_promise
+from fusion_assets.systems.climate_zones.legend import SIGNS
+from fusion_assets.systems.climate_zones.scores import figures_by_city, zone_intervals
+from fusion_assets.systems.climate_zones.splits import CITY_FOLDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROBABILITIES = [f"p_{sign}" for sign in SIGNS]
+"""Columns of a table of answers."""
+HEADLINES = ("accuracy", "average_accuracy")
+"""Figures that are compared between networks."""
+FEWEST_TO_CALIBRATE = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """Answers for all patches that are tested, by trainings that did not see them.
+
+    Attributes:
+        row: (n,) numbers of the patches, ascending.
+        label: (n,) indices of zones.
+        city: (n,) names.
+        probability: (n, 17).
+    """
+
+    row: np.ndarray
+    label: np.ndarray
+    city: np.ndarray
+    probability: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Most probable zone."""
+        return self.probability.argmax(axis=1)
+
+
+def table_of(rows: np.ndarray, probability: np.ndarray, patches: pd.DataFrame) -> pd.DataFrame:
+    """Answers as they are stored: `row`, `label`, `city`, and a probability of each zone."""
+    import pandas as pd
+
+    kept = patches[["label", "city"]].iloc[rows].reset_index(drop=True)
+    answers = pd.DataFrame(np.asarray(probability, np.float32), columns=PROBABILITIES)
+    return pd.concat([pd.DataFrame({"row": rows}), kept, answers], axis=1)
+
+
+def averaged(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of the answers of networks that were trained apart, for the same patches.
+
+    Raises:
+        FusionError: they answer for other patches.
+    """
+    first = tables[0]
+    if any(not np.array_equal(each["row"], first["row"]) for each in tables):
+        raise FusionError(
+            "networks to be averaged answer for different patches",
+            "the same patches",
+            "make them anew: fusion run --select fusion_prediction",
+        )
+    mean = np.mean([each[PROBABILITIES].to_numpy() for each in tables], axis=0)
+    return first.assign(**dict(zip(PROBABILITIES, mean.T.astype(np.float32), strict=True)))
+
+
+def runs_of(setting: str, by_seed: Mapping[int, pd.DataFrame]) -> list[Run]:
+    """Answers of several trainings as runs.
+
+    Args:
+        setting: that they were trained in.
+        by_seed: tables of answers; in the setting `city` those of one grouping of cities are one run, and a grouping
+            of which folds are missing is left out where another is whole.
+    """
+    import pandas as pd
+
+    if setting != "city":
+        return [_run(by_seed[seed]) for seed in sorted(by_seed)]
+    groups: dict[int, list[int]] = {}
+    for seed in sorted(by_seed):
+        groups.setdefault(seed // CITY_FOLDS, []).append(seed)
+    largest = max(map(len, groups.values()))
+    whole = [seeds for seeds in groups.values() if len(seeds) == largest]
+    return [_run(pd.concat([by_seed[seed] for seed in seeds])) for seeds in whole]
+
+
+def _run(table: pd.DataFrame) -> Run:
+    table = table.sort_values("row")
+    return Run(
+        table["row"].to_numpy(),
+        table["label"].to_numpy(),
+        table["city"].to_numpy().astype(str),
+        table[PROBABILITIES].to_numpy(np.float64),
+    )
+
+
+def figures_of(runs: Sequence[Run], known: Sequence[Run] = ()) -> dict[str, Any]:
+    """Everything that is said of one network or sum in one setting.
+
+    Args:
+        runs: its answers. Those that answer for other patches than the first are judged on their own patches, and
+            their figures are averaged.
+        known: answers of the same network for patches of cities that it had seen, to show what they would promise.
+
+    Returns:
+        `figures`: by name `value`, `low`, `high`, over cities and runs; `by_city`: the headline figures of each city,
+        averaged over runs; `calibration`: temperature, coverage and size of sets on cities that neither network nor
+        calibration had seen, None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs).
+    """
+    alike = [run for run in runs if np.array_equal(run.row, runs[0].row)]
+    first = runs[0]
+    found = zone_intervals(first.label, [run.predicted for run in alike], first.city)
+    resamples = Resamples.without_each(first.city)
+    surenesses = [probability_figures(run.label, run.probability, resamples) for run in alike]
+    cities = sorted(set(first.city))
+    alone = [figures_by_city(run.label, run.predicted, run.city) for run in alike]
+    return {
+        "runs": len(alike),
+        "patches": len(first.row),
+        "cities": len(cities),
+        "figures": {**found, **intervals(surenesses, dict.fromkeys(surenesses[0], (0.0, np.inf)))},
+        "by_city": {
+            name: dict(zip(cities, np.mean([each[name] for each in alone], axis=0).tolist(), strict=True))
+            for name in HEADLINES
+        },
+        "by_run": {name: [each[name].tolist() for each in alone] for name in HEADLINES},
+        "calibration": _calibration(first, known),
+        "reliability": reliability(first.label, first.probability),
+        "confusion": np.mean([_confusion(run) for run in alike], axis=0).tolist(),
+    }
+
+
+def _confusion(run: Run) -> np.ndarray:
+    counts = np.zeros((len(SIGNS), len(SIGNS)))
+    np.add.at(counts, (run.label, run.predicted), 1)
+    return counts
+
+
+def _calibration(run: Run, known: Sequence[Run]) -> dict[str, Any] | None:
+    if len(set(run.city)) < FEWEST_TO_CALIBRATE:
+        return None
+    probability, held, by_city = held_out(run.label, run.probability, run.city)
+    whole = Resamples.of(run.city, 0)
+    said = {**probability_figures(run.label, probability, whole), **set_figures(run.label, held, whole)}
+    document: dict[str, Any] = {name: float(values[0]) for name, values in said.items()}
+    document["temperature"] = float(np.mean([each.temperature for each in by_city.values()]))
+    document["coverage_by_city"] = coverage_by_group(run.label, held, run.city)
+    document["reliability"] = reliability(run.label, probability)
+    if known:
+        document["random"] = random_promise((known[0].label, known[0].probability), (run.label, run.probability))
+    return document
+
+
+def differences(points: Mapping[str, Mapping[str, Any]], baseline: str) -> dict[str, dict[str, Any]]:
+    """How every point of a setting differs from one of them, paired by city.
+
+    Args:
+        points: documents of `figures_of` by name, all of the same cities.
+        baseline: name of the one that the others are compared with.
+
+    Returns:
+        By name and headline figure: see `few_groups.difference`; None where cities are too few.
+    """
+    against = points[baseline]
+    return {
+        name: {figure: _difference(document["by_run"][figure], against["by_run"][figure]) for figure in HEADLINES}
+        for name, document in points.items()
+        if name != baseline
+    }
+
+
+def _difference(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> dict[str, Any] | None:
+    try:
+        return difference(np.array(first, float), np.array(second, float), MARGIN)
+    except FusionError:
+        return None

@@ -1,0 +1,1 @@
+"""The assets and checks of local climate zones, as Dagster sees them."""

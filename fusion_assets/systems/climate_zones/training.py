@@ -1,0 +1,188 @@
+"""One training: a network, the patches it learns from and those that stop it, and its answers afterwards.
+
+Unlike the source (Gawlikowski et al. 2020), radar intensities are read in decibels and what is far out is cut off:
+the filtered VH has a mean of 0.04 and a deviation of 3, and whoever scales by these sees nothing. `raw` leaves both
+out, for comparison. Weights of classes are n / (17 n_i), which average to one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from fusion_assets.systems.climate_zones.legend import ZONES
+from fusion_assets.systems.climate_zones.networks import Network, build
+
+if TYPE_CHECKING:
+    from fusion_assets.learning.training import State
+
+_SAMPLE = 2000
+_OUTLIERS = 0.001
+_FAINTEST = 1e-7
+_BATCH_ASKED = 512
+
+
+class Source(Protocol):
+    """What patches are read from; see `so2sat.cache.Patches`."""
+
+    labels: np.ndarray
+
+    def batch(self, rows: np.ndarray, channels: Sequence[str], decibels: bool = True) -> np.ndarray:
+        """Patches of these rows, (patch, 32, 32, channel) float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a network is trained.
+
+    Attributes:
+        width: share of the filters.
+        epochs: at most.
+        patience: epochs without a better figure after which training ends.
+        batch: patches in a mini-batch.
+        rate: of Adam.
+        weights: of classes: `balanced` by their inverse share, or `none`.
+        radar: `db` (decibels, outliers cut off) or `raw`.
+    """
+
+    width: float = 0.5
+    epochs: int = 12
+    patience: int = 4
+    batch: int = 128
+    rate: float = 1e-3
+    weights: str = "none"
+    radar: str = "db"
+
+
+PRESETS = {
+    "quick": Preset(),
+    "published": Preset(width=1.0, epochs=100, patience=25, weights="balanced"),
+}
+"""`quick` answers on a laptop; `published` trains as long as the source says."""
+
+
+def train(
+    network: Network,
+    source: Source,
+    learnt: np.ndarray,
+    stopping: np.ndarray,
+    preset: Preset,
+    seed: int,
+    state: State | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> tuple[Any, list[dict[str, float]]]:
+    """A trained network with the weights of its best epoch, and the figures of every epoch.
+
+    Args:
+        network: which one, as wide as it shall be.
+        source: of patches.
+        learnt: (n,) rows that are learnt from.
+        stopping: (m,) rows, none of them learnt from, whose overall accuracy says which epoch was best.
+        preset: how.
+        seed: of weights, order and dropout.
+        state: where each epoch is stored, so that a killed training goes on.
+        told: a line an epoch.
+
+    Returns:
+        The model, (batch, 32, 32, channels of the network in order) to (batch, 17); and for each epoch `loss`,
+        `accuracy` and `log_loss`, the last two of the patches that stop.
+    """
+    from fusion_assets.learning.backend import keras, tensorflow
+    from fusion_assets.learning.training import fit
+
+    tf, k = tensorflow(), keras()
+    channels, decibels = channels_of(network), preset.radar == "db"
+    model = _scaled(network, source, learnt, preset, seed)
+    weights = class_weights(source.labels[learnt]) if preset.weights == "balanced" else np.ones(len(ZONES), np.float32)
+    best = [tf.Variable(values) for values in model.get_weights()]
+    best_so_far = tf.Variable(-1.0, dtype=tf.float64)
+
+    def draw(chosen: np.ndarray, _: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        rows = learnt[chosen]
+        return source.batch(rows, channels, decibels), source.labels[rows].astype(np.int32)
+
+    def loss(model: Any, values: Any, labels: Any) -> Any:
+        answer = tf.gather(model(values, training=True), labels, batch_dims=1)
+        return -tf.reduce_mean(tf.gather(weights, labels) * tf.math.log(answer + _FAINTEST))
+
+    def judge(model: Any) -> dict[str, float]:
+        answer = predict(model, source, stopping, channels, decibels)
+        label = source.labels[stopping]
+        accuracy = float((answer.argmax(axis=1) == label).mean())
+        if accuracy > float(best_so_far.numpy()):
+            best_so_far.assign(accuracy)
+            for variable, values in zip(best, model.get_weights(), strict=True):
+                variable.assign(values)
+        told(f"accuracy of the patches that stop: {accuracy:.3f}")
+        return {
+            "accuracy": accuracy,
+            "log_loss": float(-np.log(answer[np.arange(len(label)), label] + _FAINTEST).mean()),
+        }
+
+    def stop(history: list[dict[str, float]]) -> bool:
+        accuracy = [epoch["accuracy"] for epoch in history]
+        return len(accuracy) - 1 - int(np.argmax(accuracy)) >= preset.patience
+
+    history = fit(
+        model,
+        k.optimizers.Adam(preset.rate),
+        loss,
+        draw,
+        samples=len(learnt),
+        epochs=preset.epochs,
+        batch=preset.batch,
+        seed=seed,
+        judge=judge,
+        stop=stop,
+        state=state,
+        kept=[*best, best_so_far],
+    )
+    model.set_weights([variable.numpy() for variable in best])
+    return model, history
+
+
+def channels_of(network: Network) -> tuple[str, ...]:
+    """Channels that a network reads, each once, in the order in which it is given them."""
+    return tuple(dict.fromkeys(name for branch in network.branches for name in branch))
+
+
+def predict(model: Any, source: Source, rows: np.ndarray, channels: Sequence[str], decibels: bool = True) -> np.ndarray:
+    """Probabilities of the zones, (rows, 17) float32."""
+    from fusion_assets.learning.backend import tensorflow
+
+    tf = tensorflow()
+    shape = tf.TensorSpec(model.input_shape, tf.float32)
+    ask = tf.function(lambda values: model(values, training=False), input_signature=[shape])
+    parts = [
+        ask(tf.constant(source.batch(rows[first : first + _BATCH_ASKED], channels, decibels))).numpy()
+        for first in range(0, len(rows), _BATCH_ASKED)
+    ]
+    return np.concatenate(parts) if parts else np.empty((0, len(ZONES)), np.float32)
+
+
+def class_weights(label: np.ndarray) -> np.ndarray:
+    """N / (17 n_i), (17,) float32; 0 for classes that there are none of."""
+    count = np.bincount(label, minlength=len(ZONES))
+    return np.where(count > 0, len(label) / (len(ZONES) * np.maximum(count, 1)), 0).astype(np.float32)
+
+
+def _scaled(network: Network, source: Source, learnt: np.ndarray, preset: Preset, seed: int) -> Any:
+    """The network, scaled by what a sample of the patches learnt from holds."""
+    channels = channels_of(network)
+    rows = np.random.default_rng([seed, 1]).permutation(learnt)[:_SAMPLE]
+    values = source.batch(np.sort(rows), channels, preset.radar == "db").reshape(-1, len(channels))
+    share = _OUTLIERS if preset.radar == "db" else 0.0
+    low, high = np.quantile(values, [share, 1 - share], axis=0)
+    cut = np.clip(values, low, high)
+    mean, deviation = cut.mean(axis=0, dtype=np.float64), cut.std(axis=0, dtype=np.float64)
+    return build(
+        network,
+        dict(zip(channels, mean.tolist(), strict=True)),
+        dict(zip(channels, np.maximum(deviation, 1e-6).tolist(), strict=True)),
+        seed,
+        dict(zip(channels, zip(low.tolist(), high.tolist(), strict=True), strict=True)),
+    )
