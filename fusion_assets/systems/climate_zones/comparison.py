@@ -124,6 +124,12 @@ def figures_of(runs: Sequence[Run], known: Sequence[Run] = ()) -> dict[str, Any]
         averaged over runs; `calibration`: temperature, coverage and size of sets on cities that neither network nor
         calibration had seen, None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs).
     """
+    # Of one city nothing is left without it, and figures of nothing are NaN, which says so.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _figures(runs, known)
+
+
+def _figures(runs: Sequence[Run], known: Sequence[Run]) -> dict[str, Any]:
     alike = [run for run in runs if np.array_equal(run.row, runs[0].row)]
     first = runs[0]
     found = zone_intervals(first.label, [run.predicted for run in alike], first.city)
