@@ -1,17 +1,18 @@
 """Probability samples of pixels, stratified by a map: which pixels people are asked to look at.
 
-Design: stratified random, one sampling unit a pixel. Strata are what is mapped, what lies near it (where maps err and
-change begins), and the rest, what the map does not know included. Points are not spread in proportion to
-area, under which the small strata that decide the answer would get almost none, but by Neyman's rule with shares of
-error as one would guess them beforehand, and at least 50 a stratum (Olofsson et al. 2014,
-doi:10.1016/j.rse.2014.02.015, sections 5.1 and 5.2). Within a stratum the pixels are put in serpentine order and cut
-into as many equal runs as there are points, one drawn at random from each: every pixel of a stratum has the same
+Design: stratified random, one sampling unit a pixel. Of a map of one class, strata are what is mapped, what lies near
+it (where maps err and change begins), and the rest, what the map does not know included; of several, its classes.
+Points are not spread in proportion to area, under which the small strata that decide the answer would get almost none,
+but by Neyman's rule with shares of error as one would guess them beforehand, and at least 50 a stratum (Olofsson et al.
+2014, doi:10.1016/j.rse.2014.02.015, sections 5.1 and 5.2). Within a stratum the pixels are put in serpentine order and
+cut into as many equal runs as there are points, one drawn at random from each: every pixel of a stratum has the same
 inclusion probability, and points do not cluster. Variances computed as if the points of a stratum had been drawn
 without regard to place are then on the safe side.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,12 +59,13 @@ def strata_of(mapped: np.ndarray, inside: np.ndarray, buffer: int = BUFFER) -> n
     return strata
 
 
-def allocation(sizes: np.ndarray, points: int) -> np.ndarray:
+def allocation(sizes: np.ndarray, points: int, spread: Sequence[float] = _SPREAD) -> np.ndarray:
     """Points for each stratum; empty strata get none.
 
     Args:
         sizes: (strata,) pixels.
         points: in all.
+        spread: (strata,) standard deviation of what people will say, as one would guess it.
 
     Raises:
         FusionError: fewer points than the strata need, or more than there are pixels.
@@ -78,7 +80,7 @@ def allocation(sizes: np.ndarray, points: int) -> np.ndarray:
     given = least.copy()
     for _ in range(points - int(least.sum())):
         # Each point goes where it lowers the variance most (Wright 2012, doi:10.1080/00031305.2012.733679).
-        gain = np.where(given < sizes, sizes * np.array(_SPREAD) / np.sqrt(given * (given + 1.0) + 1e-9), -1.0)
+        gain = np.where(given < sizes, sizes * np.array(spread) / np.sqrt(given * (given + 1.0) + 1e-9), -1.0)
         given[np.argmax(gain)] += 1
     return given
 
@@ -94,6 +96,28 @@ def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int, mapped: 
         mapped: name of the stratum of what is mapped.
 
     Returns:
+        As `draw_from_strata`.
+
+    Raises:
+        FusionError: too few or too many points.
+    """
+    return draw_from_strata(grid, strata, points, seed, (mapped, *AROUND), _SPREAD)
+
+
+def draw_from_strata(
+    grid: Grid, strata: np.ndarray, points: int, seed: int, called: Sequence[str], spread: Sequence[float]
+) -> pd.DataFrame:
+    """Draw a stratified random sample of the pixels of a grid, from any strata.
+
+    Args:
+        grid: where.
+        strata: (y, x) uint8, number of the stratum from 0; 255 outside.
+        points: in all.
+        seed: the same seed draws the same points.
+        called: (strata,) their names.
+        spread: (strata,) as for `allocation`.
+
+    Returns:
         One row a point: `x`, `y` (pixel centre, the grid's CRS), `lon`, `lat`, `stratum` (name),
         `inclusion_probability` (of the pixel), `area_km2` (of the pixel).
 
@@ -103,10 +127,10 @@ def draw_points(grid: Grid, strata: np.ndarray, points: int, seed: int, mapped: 
     import pandas as pd
 
     rng = np.random.default_rng(seed)
-    members = [_serpentine(strata == index, points) for index in range(len(_SPREAD))]
-    given = allocation(np.array([len(pixels) for pixels in members]), points)
+    members = [_serpentine(strata == index, points) for index in range(len(called))]
+    given = allocation(np.array([len(pixels) for pixels in members]), points, spread)
     rows, cols, names, chances = [], [], [], []
-    for pixels, count, name in zip(members, given, (mapped, *AROUND), strict=True):
+    for pixels, count, name in zip(members, given, called, strict=True):
         drawn = pixels[_one_a_run(len(pixels), int(count), rng)]
         rows.append(drawn // grid.width)
         cols.append(drawn % grid.width)
