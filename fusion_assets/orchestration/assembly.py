@@ -16,7 +16,7 @@ from fusion_assets.orchestration.engine_assets import tickets_of
 from fusion_assets.orchestration.io_managers import io_managers
 from fusion_assets.orchestration.jobs import stage_jobs
 from fusion_assets.orchestration.resources import EngineResource
-from fusion_assets.orchestration.schedules import yearly_exports
+from fusion_assets.orchestration.schedules import yearly_runs
 from fusion_assets.orchestration.sensors import finished_exports
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.system import System, needs_of, present, sections_of
@@ -62,6 +62,10 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
     stages = {**composites.STAGES, **{job: stage for system in systems for job, stage in system.stages.items()}}
     jobs = stage_jobs(assets, stages)
     by_name = {asset.key.to_user_string(): asset for asset in assets}
+    yearly = {composites.YEARLY, *(job for system in systems for job in system.yearly)}
+    schedules = [
+        yearly_runs(study, job, _partitions_of(stages[job.name], by_name)) for job in jobs if job.name in yearly
+    ]
 
     def has_partition(asset: str, key: str) -> bool:
         definition = by_name[asset].partitions_def if asset in by_name else None
@@ -74,7 +78,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         assets=assets,
         asset_checks=checks,
         jobs=jobs,
-        schedules=[yearly_exports(study, job) for job in jobs if job.name == composites.YEARLY],
+        schedules=schedules,
         sensors=sensors,
         # A run is one partition in a process of its own; a further process a step would only cost start-up time.
         executor=dg.in_process_executor,
@@ -104,6 +108,15 @@ def check_made(assets: Sequence[dg.AssetsDefinition], needs: Mapping[str, str]) 
                 f"one of {', '.join(sorted(made))}",
                 f"give the study {needs[missing]}" if missing in needs else "correct the name in the study",
             )
+
+
+def _partitions_of(
+    stage: tuple[Sequence[str], str], assets: Mapping[str, dg.AssetsDefinition]
+) -> dg.PartitionsDefinition:
+    """Those of the assets of a stage, which are one job's and therefore equal."""
+    definition = next(assets[name].partitions_def for name in stage[0] if name in assets)
+    assert definition is not None
+    return definition
 
 
 def roles_of(systems: Sequence[System], study: Study) -> tuple[Role, ...]:

@@ -91,6 +91,7 @@ class System:
         name: group of its assets.
         stages: its jobs; they name all assets it can have.
         assets: those that a study has.
+        yearly: names of the stages that are run for every region once a year.
         lacking: by asset, what a study would have to have for it; under the system's name where there is nothing of it.
         checks: of its assets, beside those that assets answer themselves.
         section: of the study file, under the system's name.
@@ -110,6 +111,7 @@ class System:
     name: str
     stages: Stages
     assets: Callable[[Site], list[dg.AssetsDefinition]]
+    yearly: tuple[str, ...] = ()
     lacking: Callable[[Study], Mapping[str, str]] = lambda study: {}
     checks: Callable[[Site], list[dg.AssetChecksDefinition]] = lambda site: []
     section: Callable[[], SystemSection] | None = None

@@ -73,6 +73,7 @@ NDVI = System(
     name="ndvi",
     stages={"fill_ndvi": (_ASSETS, "Make a year's gap-free NDVI, from scenes to report.")},
     assets=_assets,
+    yearly=("fill_ndvi",),
     lacking=_lacking,
     section=_section,
     facts=_facts,

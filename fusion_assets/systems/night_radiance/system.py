@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from fusion_assets.study.sections import SystemSection
 
 _STAGES = {
-    "request_radiance_optics": (("landsat_export",), "Ask the engine for day imagery of one region and year."),
-    "collect_radiance_inputs": (("landsat_composite", "radiance_cells"), "Collect day imagery and lights."),
+    "request_radiance": (
+        ("landsat_export", "radiance_cells"),
+        "Ask the engine for day imagery of one region and year, and read its lights.",
+    ),
+    "collect_radiance_optics": (("landsat_composite",), "Collect day imagery."),
     "sense_radiance": (("radiance_sensor",), "Tell how wide the sensor sees."),
     "patch_radiance": (("radiance_patches",), "Cut what methods learn from into patches for other software."),
     "learn_radiance": (("radiance_evaluation", "radiance_model"), "Compare all methods, and fit the one that won."),
@@ -117,6 +120,7 @@ NIGHT_RADIANCE = System(
     name="night_radiance",
     stages=_STAGES,
     assets=_assets,
+    yearly=("request_radiance",),
     lacking=_lacking,
     section=_section,
     facts=_facts,
