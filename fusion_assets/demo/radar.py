@@ -22,8 +22,7 @@ RADAR_YEARS = 2
 """Radar sees the last years only."""
 _LOOKS = 5
 _STEP = 0.1  # dB; below the noise, and compresses
-# VV and VH in dB.
-_MEANS = {
+MEANS = {
     "forest": (-9.5, -14.5),
     "crop": (-11.0, -16.0),
     "stubble": (-12.5, -21.0),
@@ -37,6 +36,7 @@ _MEANS = {
     "roof": (-4.5, -12.5),
     "metal": (-3.5, -12.0),
 }
+"""VV and VH in dB."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def backscatter(scenery: Scenery, seen: RadarPass) -> dict[str, npt.NDArray[np.f
     for number, polarisation in enumerate(("vv", "vh")):
         power = np.zeros_like(rough)
         for name, share in shares.items():
-            power += share * np.float32(10 ** (_MEANS[name][number] / 10))
+            power += share * np.float32(10 ** (MEANS[name][number] / 10))
         open_soil = shares["soil"] + shares["stubble"]
         rng = stream(scenery.seed, "speckle", day, seen.track.orbit, polarisation)
         speckle = rng.standard_gamma(_LOOKS, power.shape).astype(np.float32) / _LOOKS
