@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLLECTION, NIGHT_COLLECTION = "synthetic-truth", "synthetic-radiance-truth"
+ZONES_COLLECTION = "synthetic-zones-truth"
 
 
 def true_built_up(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
@@ -54,6 +55,23 @@ def true_radiance(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np
     files = _files(archive, year, area, NIGHT_COLLECTION, "radiance")
     truth = _read(files, grid, np.full(grid.shape, np.nan, np.float32))
     truth[~grid.inside(area)] = np.nan
+    return truth
+
+
+def true_zones(archive: str, year: int, grid: Grid, area: BaseGeometry) -> np.ndarray:
+    """True local climate zone of every pixel of `grid`, 1 to 17 uint8; 0 outside the region or the archive's cities.
+
+    Args:
+        archive: path of the synthetic catalog.
+        year: of the truth.
+        grid: nearest neighbour, pixel-centre rule: exact on the truth's own 100 m pixels, and for finer ones.
+        area: the region, longitude and latitude.
+
+    Raises:
+        FusionError: the archive holds no such truth of that year.
+    """
+    truth = _read(_files(archive, year, area, ZONES_COLLECTION, "lcz"), grid, np.zeros(grid.shape, np.uint8))
+    truth[~grid.inside(area)] = 0
     return truth
 
 

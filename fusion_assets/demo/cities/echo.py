@@ -20,8 +20,8 @@ _LIKENESS = (0.25, 0.45)
 """Correlation of VH with VV: of open ground, and of buildings, where walls mirror both."""
 _WINDOW = 7
 """Pixels of the filter."""
-# Bits of the fraction that are kept: to 0.2 %, far below speckle, which leaves the others nothing but size on disk.
-_BITS = 8
+# Bits of the fraction that are kept: to 0.8 %, far below speckle, which leaves the others nothing but size on disk.
+_BITS = 6
 
 
 def backscatter(rng: np.random.Generator, surface: Surface, look: Look) -> Field:

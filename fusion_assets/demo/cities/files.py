@@ -1,12 +1,14 @@
 """The exam as files: HDF5 in the shape of So2Sat LCZ42, version 4, that say they are synthetic.
 
 `training.h5` holds most cities; `validation.h5` and `testing.h5` the western and the eastern halves of the others, as
-published. Beside each lies `*_geo.h5` with its places. All are written in a folder of their own, which gets its name
-when it is complete. Layout: https://github.com/zhu-xlab/So2Sat-LCZ42.
+published. Beside each lies `*_geo.h5` with its places, and a STAC catalog with scenes of two of the cities held out.
+All are written in a folder of their own, which gets its name when it is complete. Layout of the patches:
+https://github.com/zhu-xlab/So2Sat-LCZ42.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -23,9 +25,10 @@ from fusion_assets.demo.catalog import LICENSE, NOTICE, write_json
 from fusion_assets.demo.cities.patches import PIXELS, Patches, cut, patches_of
 from fusion_assets.demo.cities.plan import LATTICE, SIDE, STEP, City, cities_of
 from fusion_assets.demo.cities.recipes import RECIPES
+from fusion_assets.demo.cities.scenes import places_of, write_scenes
 from fusion_assets.demo.cities.sight import WHOLE
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.simulation import MARK, RECORD
+from fusion_assets.storage.simulation import MARK, RECORD, WORD
 
 PARTS = ("training", "validation", "testing")
 FEWEST, MOST = 4, 60
@@ -34,9 +37,7 @@ _GENERATOR = 1
 _CHUNK = 8
 
 
-def build(
-    folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = 0.8, noise: bool = True
-) -> Path:
+def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = 0.8, noise: bool = True) -> Path:
     """Write the exam unless the same one is there already; return its folder.
 
     Args:
@@ -98,7 +99,8 @@ def _recorded(folder: Path) -> dict[str, Any] | None:
     """Parameters of the exam in a folder; None where there is none."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        whole = all((folder / f"{part}{kind}.h5").is_file() for part in PARTS for kind in ("", "_geo"))
+        files = ["catalog.json", *(f"{part}{kind}.h5" for part in PARTS for kind in ("", "_geo"))]
+        whole = all((folder / name).is_file() for name in files)
         return record["cities"] if whole else {}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -112,7 +114,12 @@ def _write(work: Path, parameters: Mapping[str, Any]) -> None:
             patches = patches_of(parameters["seed"], city, parameters["shift"], parameters["noise"])
             for part, rows in _parts(city, patches):
                 parts[part].add(city, patches, rows)
-    write_json(work / RECORD, {"synthetic": True, "description": NOTICE, "license": LICENSE, "cities": parameters})
+    places = places_of(parameters["seed"], parameters["cities"], parameters["shift"])
+    # The digest makes scenes of two exams different scenes, so that nothing computed from one passes for the other.
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+    write_scenes(work, f"{WORD}_{digest[:6]}", places)
+    record = {"synthetic": True, "description": NOTICE, "license": LICENSE, "cities": parameters}
+    write_json(work / RECORD, {**record, "regions": [place.outline() for place in places]})
 
 
 def _parts(city: City, patches: Patches) -> Iterator[tuple[str, npt.NDArray[np.intp]]]:

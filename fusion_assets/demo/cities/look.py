@@ -13,14 +13,14 @@ from fusion_assets.demo.cities.materials import BANDS, MATERIALS
 from fusion_assets.demo.cities.recipes import RECIPES
 from fusion_assets.demo.land import Field, stream
 
-_BRIGHTNESS, _TINT = 0.18, 0.14
+_BRIGHTNESS, _TINT = 0.17, 0.13
 """Deviations of the logarithm of a material's reflectance: all bands, and from the first to the last."""
-_COVER, _HEIGHT, _BLOCK = 0.28, 0.26, 0.18
+_COVER, _HEIGHT, _BLOCK = 0.26, 0.25, 0.17
 """Deviations of logarithms: a zone's shares of the ground, heights, blocks."""
-_WITHERED, _DRYNESS = -1.4, 0.9
+_WITHERED, _DRYNESS = -1.4, 0.85
 """Mean and deviation of the share of withered plants, in logits."""
-_HAZE = 0.018
-_GAIN, _ECHO = 0.9, 0.7
+_HAZE = 0.017
+_GAIN, _ECHO = 0.85, 0.65
 """Deviations in dB: of a polarisation, and of a material."""
 _PRIOR = 0.8
 _MIX = 0.5

@@ -19,7 +19,7 @@ PIXELS = 32
 """Along the edge of a patch."""
 _PURE = 0.9
 """Share of a patch that must be of one zone to be labelled."""
-_MOST = 18
+_MOST = 22
 """Patches of a clump."""
 _WRONG_CLUMPS, _WRONG_PATCHES = 0.08, 0.05
 
@@ -84,7 +84,7 @@ def _chosen(
     line = np.arange(2 * LATTICE, SIDE - PIXELS // 2, LATTICE)
     rows, cols = (each.ravel() for each in np.meshgrid(line, line, indexing="ij"))
     clumps = plan.clump[rows, cols]
-    pure = [(cut(plan.zone, row, col) == plan.zones[clump]).mean() for row, col, clump in zip(rows, cols, clumps)]
+    pure = [(cut(plan.zone, row, col) == plan.zone[row, col]).mean() for row in line.tolist() for col in line.tolist()]
     kept = np.array(pure) >= _PURE
     order = rng.permutation(np.flatnonzero(kept))
     place = np.empty(len(order), np.intp)

@@ -69,8 +69,8 @@ class Plan:
 
 
 def cities_of(count: int) -> tuple[City, ...]:
-    """The cities of an exam; the last third is held out. Each lies by itself, far from the others."""
-    held_out = max(1, count // 3)
+    """The cities of an exam; the last third is held out, at least two. Each lies by itself, far from the others."""
+    held_out = max(2, count // 3)
     return tuple(
         City(
             name=f"synthetic-{number + 1:02d}",

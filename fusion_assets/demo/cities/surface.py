@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from fusion_assets.demo.cities.look import Look
 from fusion_assets.demo.cities.materials import BANDS, GREEN, MATERIALS, ROOFS
@@ -83,14 +84,14 @@ def _nearness(rows: Field, cols: Field, angle: float, block: float) -> Field:
     return np.maximum(first, second)
 
 
-def _rank(values: Field) -> Field:
+def _rank(values: npt.NDArray) -> npt.NDArray[np.float64]:
     """Share of the values that are lower."""
     order = np.empty(len(values))
     order[np.argsort(values, kind="stable")] = np.arange(len(values))
     return order / len(values)
 
 
-def _covers(other: Field, shares: Field, built: Field) -> Field:
+def _covers(other: npt.NDArray, shares: npt.NDArray, built: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
     """0 for buildings, and 1 and up for `COVERS` in their shares, the first where `other` is highest."""
     open_ground = ~built
     rank = np.zeros(len(other))
@@ -99,7 +100,7 @@ def _covers(other: Field, shares: Field, built: Field) -> Field:
     return np.where(built, 0, 1 + np.minimum(np.searchsorted(bounds, rank, side="left"), len(COVERS) - 1))
 
 
-def _materials(code: Field, roof: Field, plan: Plan, look: Look) -> Field:
+def _materials(code: npt.NDArray[np.intp], roof: npt.NDArray, plan: Plan, look: Look) -> Field:
     """(material, row, col) of sharp pixels, plants withered as the city's are."""
     shares = np.zeros((len(MATERIALS), *code.shape), np.float32)
     kinds = np.array([recipe.roofs for recipe in RECIPES]) * look.roofs
