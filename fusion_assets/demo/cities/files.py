@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from fusion_assets.demo.cities.recipes import RECIPES
 from fusion_assets.demo.cities.scenes import places_of, write_scenes
 from fusion_assets.demo.cities.sight import WHOLE
 from fusion_assets.errors import FusionError
+from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 from fusion_assets.storage.simulation import MARK, RECORD, WORD
 
 PARTS = ("training", "validation", "testing")
@@ -38,7 +38,7 @@ _CHUNK = 8
 
 
 def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = 0.8, noise: bool = True) -> Path:
-    """Write the exam unless the same one is there already; return its folder.
+    """Write the exam unless the same one is there already; return its folder. Several processes may at once.
 
     Args:
         folder: for the files. An exam of other parameters is replaced; anything else is left alone.
@@ -60,14 +60,13 @@ def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float =
             "a new or empty folder, or synthetic cities to replace",
             "choose another folder",
         )
-    work = folder.parent / f".{folder.name}.building-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    work = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}"
     try:
         work.mkdir(parents=True)
+        sweep(folder.parent, f".{folder.name}-*{PARTIAL_SUFFIX}")
         try:
             _write(work, parameters)
-            if folder.exists():
-                shutil.rmtree(folder)
-            work.rename(folder)
+            _place(work, folder, parameters)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
@@ -77,6 +76,22 @@ def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float =
             "choose another folder, or free some space",
         ) from error
     return folder
+
+
+def _place(work: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
+    """Give a finished exam its name; where another process was first with the same one, that stays."""
+    if _recorded(folder) == parameters:
+        return
+    retired = work.with_name(f"{work.name.removesuffix(PARTIAL_SUFFIX)}-old{PARTIAL_SUFFIX}")
+    if folder.exists():
+        folder.rename(retired)
+    try:
+        work.rename(folder)
+    except OSError:
+        if _recorded(folder) != parameters:
+            raise
+    finally:
+        shutil.rmtree(retired, ignore_errors=True)
 
 
 def _checked(seed: int, cities: int, shift: float, noise: bool) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Patches:
         folder: that `convert` made.
 
     Attributes:
-        card: what it was made of: `part`, `version`, `patches`, `fingerprint`, `classes`, `ranges`.
+        card: what it was made of: `part`, `version`, `patches`, `fingerprint`, `classes`, `ranges`, and
+            `synthetic` where they are simulated.
         labels: (patch,) uint8, indices of zones.
 
     Raises:

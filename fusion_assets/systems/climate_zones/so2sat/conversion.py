@@ -20,6 +20,7 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.disk_space import full, megabytes, why_full
 from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
+from fusion_assets.storage.simulation import is_marked
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
 from fusion_assets.systems.climate_zones.so2sat.cache import CARD, FORMAT, TABLE
@@ -121,12 +122,13 @@ def _convert_part(part: Part, version: str, mark: str, target: Path, whole: bool
         with opened(part.path) as file:
             sen1, sen2, labels = sources(part.path, file)
             kept = places.read(part, len(labels))
+            synthetic = is_marked(file.attrs)
             ranges = {"sen1": _write_sen1(sen1, work, share), "sen2": _write_sen2(sen2, work, share, whole)}
         _write_label(labels, work)
         _write_table(labels, kept, work, mark)
         if fingerprint(part) != mark:
             raise FusionError(f"{part.path} was changed as it was read", "a file that stays", "convert again")
-        card = _card(part, version, mark, labels, ranges)
+        card = _card(part, version, mark, labels, ranges) | ({"synthetic": True} if synthetic else {})
         (work / CARD).write_text(json.dumps(card, indent=1) + "\n")
         for path in work.iterdir():
             _flush(path)

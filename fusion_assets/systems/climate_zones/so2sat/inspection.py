@@ -11,6 +11,7 @@ import numpy as np
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.disk_space import megabytes
+from fusion_assets.storage.simulation import NOTICE, is_marked
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
 from fusion_assets.systems.climate_zones.so2sat.checks import Sample, order_of, water_problem
@@ -58,6 +59,7 @@ def _described(part: Part, version: str) -> dict[str, Any]:
         where = places.read(part, len(labels))
         samples = {"sen1": Sample.of("sen1", sen1), "sen2": Sample.of("sen2", sen2)}
         arrays = {"sen1": _stored(sen1), "sen2": _stored(sen2) | {"whole": samples["sen2"].whole}}
+        synthetic = is_marked(file.attrs)
     order = order_of(samples["sen1"].values)
     counts = np.bincount(labels, minlength=len(ZONES))
     problems = [order.problem(f"{part.path}: sen1")]
@@ -65,6 +67,7 @@ def _described(part: Part, version: str) -> dict[str, Any]:
     problems += [where.problem(str(part.geo))] if where else []
     return {
         "file": part.path.name,
+        "synthetic": synthetic,
         "bytes": part.path.stat().st_size,
         "patches": len(labels),
         "published": None if version.startswith("v3") else PUBLISHED.get(part.name),
@@ -121,6 +124,8 @@ def _cities(where: places.Places | None) -> dict[str, int]:
 def inspection_text(document: dict[str, Any]) -> str:
     """An inspection as people read it."""
     lines = [f"So2Sat LCZ42, version {document['version'].removeprefix('v')}"]
+    if any(part["synthetic"] for part in document["parts"].values()):
+        lines += [NOTICE]
     for name, part in document["parts"].items():
         lines += ["", *_part_lines(name, part)]
     lines += ["", *(_problem_lines(document["problems"]) or ["Nothing speaks against learning from these files."])]
