@@ -62,7 +62,6 @@ def surface_of(seed: int, city: City, plan: Plan, look: Look) -> Surface:
         street = _nearness(rows[here], cols[here], angle, block) + 0.35 * rough[here]
         built = _rank(street) < shares[0]
         other = _rank(_STREETS * street + patchy[here])
-        other[built] = np.inf
         code[here] = _covers(other, shares[1:], built)
         roof[here] = _rank(taste[here])
         tall = recipe.height * look.heights[zone] * np.exp(0.25 * storeys[here])
