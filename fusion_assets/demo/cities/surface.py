@@ -10,13 +10,14 @@ import numpy.typing as npt
 from fusion_assets.demo.cities.look import Look
 from fusion_assets.demo.cities.materials import BANDS, GREEN, MATERIALS, ROOFS
 from fusion_assets.demo.cities.plan import SIDE, STEP, City, Plan, grain
-from fusion_assets.demo.cities.recipes import COVERS, RECIPES
+from fusion_assets.demo.cities.recipes import COVERS, RECIPES, Recipe
 from fusion_assets.demo.land import Field, stream
 
 _VARIETY = 0.06
 """Deviation of the logarithm of the shares of the ground, from clump to clump."""
 _OWN, _OWN_ECHO = 0.2, 1.2
 """Deviations, from clump to clump: of the logarithm of reflectance, and of backscatter in dB."""
+_ORDER = [Recipe._fields.index(cover) for cover in COVERS]
 _MATERIAL_OF = {"tree": "forest"}
 _STREETS = 1.6
 """How closely pavement keeps to streets, against chance."""
@@ -62,7 +63,7 @@ def surface_of(seed: int, city: City, plan: Plan, look: Look) -> Surface:
         street = _nearness(rows[here], cols[here], angle, block) + 0.35 * rough[here]
         built = _rank(street) < shares[0]
         other = _rank(_STREETS * street + patchy[here])
-        code[here] = _covers(other, shares[1:], built)
+        code[here] = _covers(other, shares[_ORDER], built)
         roof[here] = _rank(taste[here])
         tall = recipe.height * look.heights[zone] * np.exp(0.25 * storeys[here])
         height[here] = np.where(built, tall, np.where(code[here] == 1 + COVERS.index("tree"), 10, 0))
