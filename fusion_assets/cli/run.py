@@ -100,6 +100,7 @@ def make(prepared: Prepared) -> bool:
                 prepared.steps,
                 prepared.asked_now,
                 lambda step: bar.update(task, description=step.name),
+                lambda step: _print_waiting(console, step),
             ):
                 bar.advance(task)
                 counts[outcome.state] = counts.get(outcome.state, 0) + 1
@@ -135,6 +136,10 @@ def print_foreseen(prepared: Prepared) -> None:
                 line = redacted(f"{outcome.state:7} {outcome.step.name}: {outcome.message}")
                 console.print(line, style=_COLOURS.get(outcome.state), markup=False)
     _print_counts(prepared, counts)
+
+
+def _print_waiting(console: Console, step: Step) -> None:
+    console.print(redacted(f"waiting for another process, which makes {step.name}"), markup=False)
 
 
 def _print_trouble(console: Console, outcome: Outcome, said: dict[str, str]) -> None:

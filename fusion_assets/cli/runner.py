@@ -1,11 +1,12 @@
 """Making what is missing or stale, in dependency order, in this process: what `fusion run` does.
 
 Every step is an ordinary Dagster run of one asset and partition on the project's instance, so the web UI shows the
-same records.
+same records. What another process is making is left to it, and looked at again when there is nothing else to do.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from dagster import DagsterEventType
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
 from fusion_assets.cli import interruption
+from fusion_assets.cli.claims import claimed
 from fusion_assets.cli.run_results import (
     doubts,
     failed_attempts,
@@ -33,6 +35,8 @@ from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
 from fusion_assets.orchestration.uploads import why_unsettled
 
 _RUNS_LOOKED_AT = 50
+_LOOK_SECONDS = 0.5
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 AskedNow = Callable[[str, str, int], ExportRequest | None]
 
 
@@ -61,6 +65,7 @@ def run_steps(
     steps: Iterable[Step],
     asked_now: AskedNow,
     started: Callable[[Step], None] = lambda step: None,
+    waiting: Callable[[Step], None] = lambda step: None,
 ) -> Iterator[Outcome]:
     """Make each step that is missing or stale; after a failure what rests on it is skipped, and nothing else.
 
@@ -71,6 +76,7 @@ def run_steps(
         steps: in dependency order.
         asked_now: (asset, region, year) to the request that an export asset would make now, None for other assets.
         started: called when a step begins.
+        waiting: called when all that is left waits for other processes, with the first step of it.
 
     Yields:
         One outcome a step, when it has ended.
@@ -79,37 +85,64 @@ def run_steps(
         KeyboardInterrupt: SIGINT or SIGTERM came; nothing more is begun, and what was under way has no outcome.
     """
     job = definitions.resolve_implicit_global_asset_job_def()
-    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     broken: set[tuple[dg.AssetKey, str | None]] = set()
-    for step in steps:
-        interruption.check()
-        upstream = next((each for each in _upstream(step, definitions) if each in broken), None)
-        if upstream:
-            broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "skipped", f"rests on {named(upstream)}, which was not made")
-            continue
-        reason = why_not_fresh(step, definitions, instance, managers, asked_now)
-        if not reason:
-            yield Outcome(step, "fresh")
-            continue
-        started(step)
-        result = job.execute_in_process(
-            asset_selection=[step.asset.key],
-            partition_key=step.partition,
-            instance=instance,
-            raise_on_error=False,
-            run_config=quiet,
-            tags={"fusion/by": "fusion run", **creator_tags()},
-        )
-        interruption.check()
-        if was_interrupted(result):
-            raise KeyboardInterrupt
-        warnings = (*failed_attempts(result), *failed_checks(result))
-        if result.success:
-            yield Outcome(step, "made", reason, (*warnings, *doubts(result)))
-        else:
-            broken.add((step.asset.key, step.partition))
-            yield Outcome(step, "failed", failure_text(result), warnings)
+    left, told = list(steps), None
+
+    def settled(step: Step) -> Outcome | None:
+        """Of a step that can be made; None while another process is making it."""
+        if not why_not_fresh(step, definitions, instance, managers, asked_now):
+            return Outcome(step, "fresh")
+        with claimed(instance.root_directory, step) as ours:
+            if not ours:
+                return None
+            # Another process may just have made it.
+            reason = why_not_fresh(step, definitions, instance, managers, asked_now)
+            if not reason:
+                return Outcome(step, "fresh")
+            started(step)
+            return _made(step, job, instance, reason)
+
+    while left:
+        elsewhere: dict[tuple[dg.AssetKey, str | None], Step] = {}
+        for step in left:
+            interruption.check()
+            this, upstream = (step.asset.key, step.partition), list(_upstream(step, definitions))
+            outcome = None
+            if found := next((each for each in upstream if each in broken), None):
+                outcome = Outcome(step, "skipped", f"rests on {named(found)}, which was not made")
+            elif not any(each in elsewhere for each in upstream):
+                outcome = settled(step)
+            if outcome is None:
+                elsewhere[this] = step
+                continue
+            if outcome.state in ("skipped", "failed"):
+                broken.add(this)
+            yield outcome
+        if len(elsewhere) == len(left):
+            if told != left[0]:
+                told = left[0]
+                waiting(told)
+            time.sleep(_LOOK_SECONDS)
+        left = list(elsewhere.values())
+
+
+def _made(step: Step, job: dg.JobDefinition, instance: dg.DagsterInstance, reason: str) -> Outcome:
+    """Run a step; `reason` says why."""
+    result = job.execute_in_process(
+        asset_selection=[step.asset.key],
+        partition_key=step.partition,
+        instance=instance,
+        raise_on_error=False,
+        run_config=_QUIET,
+        tags={"fusion/by": "fusion run", **creator_tags()},
+    )
+    interruption.check()
+    if was_interrupted(result):
+        raise KeyboardInterrupt
+    warnings = (*failed_attempts(result), *failed_checks(result))
+    if result.success:
+        return Outcome(step, "made", reason, (*warnings, *doubts(result)))
+    return Outcome(step, "failed", failure_text(result), warnings)
 
 
 def foreseen_steps(

@@ -184,6 +184,7 @@ def end_own_runs(instance: dg.DagsterInstance) -> None:
         created = _created(run)
         if created is not None and created[0] == os.getpid():
             instance.report_run_failed(run, "interrupted")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def settle_dead_runs(instance: dg.DagsterInstance) -> int:
@@ -201,6 +202,8 @@ def settle_dead_runs(instance: dg.DagsterInstance) -> int:
         current = instance.get_run_by_id(run.run_id)
         if current is not None and current.status in _BEGUN:
             instance.report_run_failed(current, f"its process {process} on {socket.gethostname()} has died")
+            # What it held of a pool, others would wait for as long as no daemon runs.
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             settled += 1
     return settled
 

@@ -98,6 +98,7 @@ def train(
     channels, decibels = channels_of(network), preset.radar == "db"
     model = _scaled(network, source, learnt, preset, seed)
     weights = class_weights(source.labels[learnt]) if preset.weights == "balanced" else np.ones(len(ZONES), np.float32)
+    ask = answering(model)
     best = [tf.Variable(values) for values in model.get_weights()]
     best_so_far = tf.Variable(-1.0, dtype=tf.float64)
 
@@ -110,7 +111,7 @@ def train(
         return -tf.reduce_mean(tf.gather(weights, labels) * tf.math.log(answer + _FAINTEST))
 
     def judge(model: Any) -> dict[str, float]:
-        answer = predict(model, source, stopping, channels, decibels)
+        answer = asked(ask, source, stopping, channels, decibels)
         label = source.labels[stopping]
         accuracy = float((answer.argmax(axis=1) == label).mean())
         if accuracy > float(best_so_far.numpy()):
@@ -152,11 +153,25 @@ def channels_of(network: Network) -> tuple[str, ...]:
 
 def predict(model: Any, source: Source, rows: np.ndarray, channels: Sequence[str], decibels: bool = True) -> np.ndarray:
     """Probabilities of the zones, (rows, 17) float32."""
+    return asked(answering(model), source, rows, channels, decibels)
+
+
+def answering(model: Any) -> Callable[[Any], Any]:
+    """The model as a traced function, with the weights that it has when it is asked; tracing costs most of a second."""
     from fusion_assets.learning.backend import tensorflow
 
     tf = tensorflow()
     shape = tf.TensorSpec(model.input_shape, tf.float32)
-    ask = tf.function(lambda values: model(values, training=False), input_signature=[shape])
+    return tf.function(lambda values: model(values, training=False), input_signature=[shape])
+
+
+def asked(
+    ask: Callable[[Any], Any], source: Source, rows: np.ndarray, channels: Sequence[str], decibels: bool = True
+) -> np.ndarray:
+    """What a traced model answers, (rows, 17) float32; see `answering`."""
+    from fusion_assets.learning.backend import tensorflow
+
+    tf = tensorflow()
     parts = [
         ask(tf.constant(source.batch(rows[first : first + _BATCH_ASKED], channels, decibels))).numpy()
         for first in range(0, len(rows), _BATCH_ASKED)
