@@ -38,6 +38,8 @@ lint: .venv/test
 .venv/test: .venv/run
 	@echo "installing what tests need into .venv: about a minute, once"
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@# Each of its versions asks for one of Dagster's alone, which may be the one before ours.
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps dagster-postgres psycopg2-binary
 	touch $@
 
 .venv/bench: .venv/test

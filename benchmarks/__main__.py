@@ -16,6 +16,7 @@ BENCHMARKS = {
     "ndvi_scale": "gap-free NDVI of a year asset by asset: time and memory as pixels grow",
     "night_radiance": "methods of night radiance on real lights, and the speed of a map",
     "so2sat": "So2Sat's patches: conversion and random batches, against h5py and a plain generator",
+    "climate_zones": "local climate zones: memory and processor time of trainings",
     "load_time": "loading the code location, against an empty Dagster project",
     "sensor": "a tick of the sensor beside ten thousand other operations",
     "demo_stages": "`fusion demo` by stage",

@@ -1,5 +1,6 @@
 """One training a partition, and its answers."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -38,7 +39,7 @@ def _fusion_model(site: Site) -> dg.AssetsDefinition:
         code_version: str,
         lcz_patches: dict,
         lcz_splits: tuple[Table, dict],
-    ) -> dg.Output[TrainedModel]:
+    ) -> Iterator[dg.Output[TrainedModel]]:
         """**One network trained once**: a configuration is a setting and the stage at which its branches are joined.
 
         Its state is stored after every epoch: a training that is killed goes on where it was, and ends as if it had not
@@ -62,7 +63,6 @@ def _fusion_model(site: Site) -> dg.AssetsDefinition:
         model, history = training.train(
             network, patches, learnt, stopping, use.training, number, state, context.log.info
         )
-        storage.remove(state.path)
         best = max(history, key=lambda epoch: epoch["accuracy"])
         card: dict[str, Any] = {
             "features": list(training.channels_of(network)),
@@ -79,7 +79,9 @@ def _fusion_model(site: Site) -> dg.AssetsDefinition:
         trained = Trained(model, card)
         shown = {name: card[name] for name in ("stage", "parameters", "multiply_adds", "patches")}
         shown |= {"epochs": len(history), "best_accuracy_of_stopping": best["accuracy"]}
-        return dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(shown))
+        yield dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(shown))
+        # Dagster goes on from here when the model is stored: a full disk costs no training.
+        storage.remove(state.path)
 
     return fusion_model
 
