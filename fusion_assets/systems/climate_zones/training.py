@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SAMPLE = 2000
 _OUTLIERS = 0.001
 _FAINTEST = 1e-7
+_NARROWEST = 1e-6
 _BATCH_ASKED = 512
 
 
@@ -191,13 +192,13 @@ def _scaled(network: Network, source: Source, learnt: np.ndarray, preset: Preset
     rows = np.random.default_rng([seed, 1]).permutation(learnt)[:_SAMPLE]
     values = source.batch(np.sort(rows), channels, preset.radar == "db").reshape(-1, len(channels))
     share = _OUTLIERS if preset.radar == "db" else 0.0
-    low, high = np.quantile(values, [share, 1 - share], axis=0)
+    scales = {name: _scale(np.ascontiguousarray(values[:, place]), share) for place, name in enumerate(channels)}
+    low, high, mean, deviation = ({name: scale[which] for name, scale in scales.items()} for which in range(4))
+    return build(network, mean, deviation, seed, {name: (low[name], high[name]) for name in channels})
+
+
+def _scale(values: np.ndarray, share: float) -> tuple[float, float, float, float]:
+    """Limits that a share of the values lies beyond on either side; mean and deviation of what is cut off at them."""
+    low, high = map(float, np.quantile(values, [share, 1 - share]))
     cut = np.clip(values, low, high)
-    mean, deviation = cut.mean(axis=0, dtype=np.float64), cut.std(axis=0, dtype=np.float64)
-    return build(
-        network,
-        dict(zip(channels, mean.tolist(), strict=True)),
-        dict(zip(channels, np.maximum(deviation, 1e-6).tolist(), strict=True)),
-        seed,
-        dict(zip(channels, zip(low.tolist(), high.tolist(), strict=True), strict=True)),
-    )
+    return low, high, float(cut.mean(dtype=np.float64)), max(float(cut.std(dtype=np.float64)), _NARROWEST)

@@ -59,7 +59,7 @@ def _fusion_model(site: Site) -> dg.AssetsDefinition:
         learnt, stopping = (held_back.rows_of(table, setting, number, part) for part in ("train", "validation"))
         storage = Storage(settings.storage)
         key = digest([code_version, configuration, seed, lcz_patches["parts"], learnt.tolist(), stopping.tolist()])
-        state = State(storage, storage.path(STATES, None, None, "npz", (configuration, seed)), key)
+        state = State(storage, storage.path(STATES, None, None, "npz", (configuration, seed, "state")), key)
         model, history = training.train(
             network, patches, learnt, stopping, use.training, number, state, context.log.info
         )
@@ -81,7 +81,7 @@ def _fusion_model(site: Site) -> dg.AssetsDefinition:
         shown |= {"epochs": len(history), "best_accuracy_of_stopping": best["accuracy"]}
         yield dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(shown))
         # Dagster goes on from here when the model is stored: a full disk costs no training.
-        storage.remove(state.path)
+        storage.remove_directory(state.path.rpartition("/")[0])
 
     return fusion_model
 
