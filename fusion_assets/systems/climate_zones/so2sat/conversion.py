@@ -19,7 +19,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.disk_space import full, megabytes, why_full
-from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
+from fusion_assets.storage.leftovers import PARTIAL_SUFFIX
 from fusion_assets.storage.simulation import is_marked
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.so2sat import places
@@ -34,13 +34,16 @@ BLOCK = 128
 BLOCK_BYTES = 1 << 29
 """Pieces larger than this are unpacked more than once, rather than held whole."""
 _MARGIN = 1.02
+_LOCK = ".converting.lock"
+_PATIENCE_S = 24 * 3600
 Progress = Callable[[int, int], None]
 
 
 def convert(folder: str | Path, cache: str | Path, progress: Progress | None = None) -> dict[str, Path]:
     """Convert all parts of a folder of So2Sat's files; those that are converted already are left.
 
-    A part lies in `<cache>/<part>-<fingerprint>`. Several processes may convert at once: the first to end is kept.
+    A part lies in `<cache>/<part>-<fingerprint>`. Of several processes one converts, and the others wait for it; what a
+    killed one left is removed.
 
     Args:
         folder: with the files of one version.
@@ -52,23 +55,25 @@ def convert(folder: str | Path, cache: str | Path, progress: Progress | None = N
 
     Raises:
         FusionError: what `inspect` or `refuse` finds; a value that is not finite or out of range, wherever it stands;
-            files that change meanwhile; too little room.
+            files that change meanwhile; too little room; another process that converts for a day.
     """
     cache = Path(cache)
     version, parts = find(Path(folder))
     marks = {part.name: fingerprint(part) for part in parts}
     targets = {name: cache / f"{name.replace('/', '-')}-{mark}-{FORMAT}" for name, mark in marks.items()}
-    missing = [part for part in parts if not (targets[part.name] / CARD).is_file()]
-    if missing:
+
+    def missing() -> list[Part]:
+        return [part for part in parts if not (targets[part.name] / CARD).is_file()]
+
+    if missing():
         document = inspect(folder)
         refuse(document)
-        with _writing(cache):
-            cache.mkdir(parents=True, exist_ok=True)
-            sweep(cache, f".*{PARTIAL_SUFFIX}")
+        with _writing(cache), _alone(cache):
+            left = missing()  # another process may just have ended
             counts = {name: about["patches"] for name, about in document["parts"].items()}
-            _require_room(cache, missing, counts)
-            total, done = sum(counts[part.name] for part in missing), 0
-            for part in missing:
+            _require_room(cache, left, counts)
+            total, done = sum(counts[part.name] for part in left), 0
+            for part in left:
                 whole = document["parts"][part.name]["arrays"]["sen2"]["whole"]
                 share = _Share(progress, done, total)
                 _convert_part(part, version, marks[part.name], targets[part.name], whole, share)
@@ -89,6 +94,29 @@ def _writing(cache: Path) -> Iterator[None]:
             "a folder that can be written",
             "choose another",
         ) from error
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Keep other processes from converting; the lock of one that dies is released, and its unfinished folders go."""
+    from filelock import FileLock, Timeout
+
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(cache / _LOCK)
+    try:
+        lock.acquire(timeout=_PATIENCE_S)
+    except Timeout:
+        raise FusionError(
+            f"another process has been converting patches in {cache} for {_PATIENCE_S // 3600} hours",
+            "some minutes at most",
+            "end that process, then start again",
+        ) from None
+    try:
+        for left in cache.glob(f".*{PARTIAL_SUFFIX}"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+    finally:
+        lock.release()
 
 
 class _Share:
