@@ -66,11 +66,11 @@ def test_training_ends_when_nothing_becomes_better(monkeypatch):
     answers = iter([0.5, 0.75, 0.25, 0.25, 1.0])
     right = np.eye(17, dtype=np.float32)
 
-    def predicted(model, source, rows, channels, decibels):
+    def predicted(ask, source, rows, channels, decibels):
         label, share = source.labels[rows], next(answers)
         return right[np.where(np.arange(len(rows)) < share * len(rows), label, 16)]
 
-    monkeypatch.setattr(training, "predict", predicted)
+    monkeypatch.setattr(training, "asked", predicted)
     _, history = trained(Source(), preset=Preset(width=0.1, epochs=5, patience=2, batch=16))
     assert [epoch["accuracy"] for epoch in history] == [0.5, 0.75, 0.25, 0.25]
 
