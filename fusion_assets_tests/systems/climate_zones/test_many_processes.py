@@ -1,12 +1,14 @@
 """Forty trainings by four processes, and by Dagster's own queue, on one Postgres: none is lost, none done twice."""
 
 import collections
+import contextlib
 import re
 import subprocess
 import sys
 import time
 
 import dagster as dg
+import psutil
 import pytest
 import yaml
 
@@ -89,7 +91,12 @@ def test_a_backfill_gives_every_training_to_one_process_of_the_queue(folder):
             assert time.monotonic() < end and daemon.poll() is None
             time.sleep(1)
     finally:
+        # Its code server would stay.
+        below = psutil.Process(daemon.pid).children(recursive=True)
         daemon.terminate()
         daemon.wait(PATIENCE)
+        for process in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     assert set(ended(folder)) == {dg.DagsterRunStatus.SUCCESS}
     assert trained(folder) - before == collections.Counter(wanted)
