@@ -56,7 +56,11 @@ class Calibration:
 
     def sets(self, probability: np.ndarray) -> np.ndarray:
         """The set of each sample, (n, classes) bool, of a model's probabilities as they are."""
-        return sets(self.probability(probability), self.cut)
+        return self.sets_of_calibrated(self.probability(probability))
+
+    def sets_of_calibrated(self, probability: np.ndarray) -> np.ndarray:
+        """The same, of probabilities that are calibrated already."""
+        return sets(probability, self.cut)
 
 
 def held_out(

@@ -42,3 +42,10 @@ def branches_of(split: str, channels: tuple[str, ...] = CHANNELS) -> tuple[tuple
     """
     kept = (tuple(name for name in branch if name in channels) for branch in SPLITS[split])
     return tuple(branch for branch in kept if branch)
+
+
+def band_of(channel: str) -> str:
+    """Name of the band of imagery that a mappable channel is read from: `VH_lee` from `VH`, `B2` from `B02`."""
+    if channel in SEN1:
+        return channel.removesuffix("_lee")
+    return channel if len(channel) > 2 else f"B0{channel[1:]}"

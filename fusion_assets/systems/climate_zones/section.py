@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, StrictInt, ValidationInfo, field_validator, model_validator
+from pydantic import Field, StrictInt, ValidationInfo, field_validator, model_serializer, model_validator
 
+from fusion_assets.grids.grid import Grid
 from fusion_assets.study import Study
+from fusion_assets.study.checks import asset_problems, mask_problems, section_problems
 from fusion_assets.study.mistakes import Problem, shown, wrong
+from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Section
 from fusion_assets.study.sections import SystemSection
+from fusion_assets.study.years import year_of
 from fusion_assets.systems.climate_zones.channels import CHANNELS, MAPPABLE, SPLITS, branches_of
 from fusion_assets.systems.climate_zones.networks import SUM
 from fusion_assets.systems.climate_zones.training import PRESETS, Preset
@@ -26,6 +30,42 @@ DEMO = "demo"
 Setting = Literal["random", "block", "city", "published"]
 Split = Literal["radar", "optical", "sensors", "physical"]
 Stage = Annotated[StrictInt, Field(ge=0, le=SUM)]
+OPTICS, RADAR = "sentinel2_l1c", "sentinel1_grd"
+"""What maps are made of: imagery of the kind that networks have learnt from, and no other."""
+COARSEST, STEP = 320, 20
+"""Metres of a map's cells: at most a patch, and a whole number of pixels of 10 m on both sides of their middle."""
+MOST_CELLS = 25_000_000
+"""Of a region: a map's bands are held in memory."""
+_OF_MAPS = ("map", "sentinel2", "sentinel1")
+_UNUSED = ("bands", "built_up_threshold", "built_codes")
+
+
+class MapUse(Section):
+    """Where zones are mapped.
+
+    Attributes:
+        years: of the study; None: all that are predicted.
+        resolution: edge of a cell, metres, a multiple of 20 up to 320; the zone is that of 320 m around its middle.
+        domain: west, south, east and north, in degrees, of the WRF domain that W2W shall put zones in; without it
+            files for W2W are made where a region inside its edges has no gaps.
+    """
+
+    years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2021]])
+    resolution: StrictInt = Field(
+        100, ge=STEP, le=COARSEST, multiple_of=STEP, description="edge of a cell, metres, 20, 40 to 320", examples=[100]
+    )
+    domain: tuple[float, float, float, float] | None = Field(
+        None, description="west, south, east, north in degrees", examples=[[-1.2, 41.5, -0.7, 41.8]]
+    )
+
+    @field_validator("years", mode="before")
+    @classmethod
+    def _years(cls, value: object) -> tuple[int, ...] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list | tuple) or not value:
+            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2021]")
+        return tuple(sorted({year_of(year, "[2021]") for year in value}))
 
 
 class ClimateZonesUse(Section):
@@ -42,6 +82,9 @@ class ClimateZonesUse(Section):
         radar: `db` or `raw`; None: as the preset.
         weights: of classes; None: as the preset.
         channels: `all`, or those that exist over whole cities.
+        map: where zones are mapped; None: nowhere.
+        sentinel2: optics of maps, level 1C.
+        sentinel1: radar of maps, sigma nought.
     """
 
     source: str = Field(description="folder of So2Sat's .h5 files, or demo", examples=["so2sat/v4"])
@@ -56,6 +99,13 @@ class ClimateZonesUse(Section):
     radar: Literal["db", "raw"] | None = Field(None, description="db or raw", examples=["db"])
     weights: Literal["balanced", "none"] | None = Field(None, description="balanced or none", examples=["balanced"])
     channels: Literal["all", "mappable"] = Field("all", description="all or mappable", examples=["mappable"])
+    map: MapUse | None = Field(None, description="maps of zones", examples=[{"years": [2021]}])
+    sentinel2: ProductUse = Field(
+        default_factory=lambda: ProductUse.model_validate(OPTICS), description="optics of maps", examples=[OPTICS]
+    )
+    sentinel1: ProductUse = Field(
+        default_factory=lambda: ProductUse.model_validate(RADAR), description="radar of maps", examples=[RADAR]
+    )
     folder: Path = Field(default=Path(), exclude=True, repr=False)
 
     @model_validator(mode="before")
@@ -77,6 +127,11 @@ class ClimateZonesUse(Section):
             example = (cls.model_fields[str(info.field_name)].examples or [])[0]
             raise wrong(f"is {shown(value)}", "a list that names each once", f"write for example {example}")
         return tuple(value)
+
+    @model_serializer(mode="wrap")
+    def _without_maps(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # Trainings stay what they are wherever their zones are mapped.
+        return {key: value for key, value in dump(self).items() if key not in _OF_MAPS}
 
     @property
     def files(self) -> Path | None:
@@ -107,6 +162,26 @@ def use_of(study: Study) -> ClimateZonesUse:
     return section
 
 
+def map_use_of(study: Study) -> MapUse:
+    """What a study that maps zones says of its maps."""
+    use = use_of(study).map
+    assert use is not None
+    return use
+
+
+def map_years(study: Study) -> tuple[int, ...]:
+    """Years that zones are mapped in, ascending; none where the study maps none."""
+    section = section_of(study)
+    if section is None or section.map is None:
+        return ()
+    return section.map.years or study.prediction_years
+
+
+def map_grid(study: Study, region: str) -> Grid:
+    """The grid of a region's map."""
+    return study.grid(region, map_use_of(study).resolution)
+
+
 def problems(study: Study, _: dt.date) -> Iterator[Problem]:
     """What does not fit together, or is not there."""
     section = section_of(study)
@@ -127,6 +202,41 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
             "splits of several branches",
             "leave it out, compare stage 0 alone, or set channels: all",
         )
+    if section.map is not None:
+        yield from _map_problems(study, section, section.map)
+
+
+def _map_problems(study: Study, section: ClimateZonesUse, use: MapUse) -> Iterator[Problem]:
+    yield from section_problems(study, "climate_zones.map", map_years(study), use.resolution, MOST_CELLS)
+    if use.domain is not None:
+        west, south, east, north = use.domain
+        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+            yield Problem(
+                "climate_zones.map.domain",
+                f"is {shown(list(use.domain))}",
+                "west, south, east, north in degrees, with west < east and south < north",
+                "swap them",
+            )
+    for key, product, why in (
+        ("sentinel2", OPTICS, "reflectance at the top of the atmosphere"),
+        ("sentinel1", RADAR, "sigma nought in decibels"),
+    ):
+        chosen = getattr(section, key)
+        if chosen.product != product:
+            yield Problem(
+                f"climate_zones.{key}.product",
+                f"is {chosen.product}, which networks have not learnt from",
+                f"{product}: {why}, as in the labelled patches",
+                "change it",
+            )
+            continue
+        unused = [name for name in _UNUSED if getattr(chosen, name) is not None]
+        if unused:
+            yield Problem(
+                f"climate_zones.{key}.{unused[0]}", "means nothing here", f"{product} as it is", "remove the key"
+            )
+        yield from asset_problems(f"climate_zones.{key}", chosen)
+        yield from mask_problems(f"climate_zones.{key}", chosen)
 
 
 CLIMATE_ZONES_SECTION = SystemSection(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from fusion_assets.orchestration.system import System
+from fusion_assets.orchestration.system import Series, System
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from fusion_assets.orchestration.site import Site
+    from fusion_assets.publishing.publication import Publication
     from fusion_assets.settings import Settings
     from fusion_assets.study import Study
     from fusion_assets.study.sections import SystemSection
@@ -23,26 +25,63 @@ _STAGES = {
     "score_fusion": (("fusion_scores",), "Figures of a network over cities and trainings."),
     "compare_fusion": (("fusion_study",), "Put every stage of fusion beside the others."),
 }
+_MAP_STAGES = {
+    "request_zone_imagery": (
+        ("lcz_sentinel2_export", "lcz_sentinel1_export"),
+        "Ask the engine for optics and radar of one region and year.",
+    ),
+    "collect_zone_imagery": (("lcz_sentinel2", "lcz_sentinel1"), "Collect optics and radar."),
+    "learn_zones": (("lcz_model",), "Train the network of maps, and calibrate it on cities that it has not seen."),
+    "map_zones": (("lcz_map", "lcz_export"), "Map local climate zones, and write the map for other software."),
+    "publish_zones": (("lcz_areas", "lcz_catalog"), "Area of every zone, and the STAC catalog of the maps."),
+}
 
 
 def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.climate_zones.defs.patches import patch_assets
     from fusion_assets.systems.climate_zones.defs.study import study_assets
     from fusion_assets.systems.climate_zones.defs.trainings import training_assets
+    from fusion_assets.systems.climate_zones.section import use_of
 
-    return [*patch_assets(site), *training_assets(site), *study_assets(site)]
+    found = [*patch_assets(site), *training_assets(site), *study_assets(site)]
+    if use_of(site.study).map is None:
+        return found
+    from fusion_assets.systems.climate_zones.defs.maps import map_assets
+    from fusion_assets.systems.climate_zones.defs.model import model_asset
+
+    return [*found, model_asset(site), *map_assets(site)]
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
     section = study.section("climate_zones")
     if section is not None:
-        return {} if 6 in section.stages else {"independent_sum": "stage 6 in its section `climate_zones`"}
-    names = [name for assets, _ in _STAGES.values() for name in assets]
+        found = {} if 6 in section.stages else {"independent_sum": "stage 6 in its section `climate_zones`"}
+        mapped = [name for assets, _ in _MAP_STAGES.values() for name in assets]
+        return found | ({} if section.map else dict.fromkeys(mapped, "`map` in its section `climate_zones`"))
+    names = [name for assets, _ in (*_STAGES.values(), *_MAP_STAGES.values()) for name in assets]
     return dict.fromkeys(("climate_zones", *names), "a section `climate_zones`")
 
 
 def _facts(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
-    return {"study": study.name, "recipe_digest": study.digest("climate_zones")}
+    from fusion_assets.systems.climate_zones.imagery_requests import facts_of
+
+    return facts_of(study, settings, asset, region, year)
+
+
+def _series(site: Site) -> Iterator[Series]:
+    from fusion_assets.systems.climate_zones.imagery_requests import optics_request, radar_request
+    from fusion_assets.systems.climate_zones.section import map_years
+
+    study, settings = site.study, site.settings
+    if years := map_years(study):
+        yield Series("optics of zones", partial(optics_request, study, settings), years)
+        yield Series("radar of zones", partial(radar_request, study, settings), years)
+
+
+def _publications() -> tuple[Publication, ...]:
+    from fusion_assets.systems.climate_zones.publication import MAPS
+
+    return (MAPS,)
 
 
 def _section() -> SystemSection:
@@ -53,10 +92,12 @@ def _section() -> SystemSection:
 
 CLIMATE_ZONES = System(
     name="climate_zones",
-    stages=_STAGES,
+    stages={**_STAGES, **_MAP_STAGES},
     assets=_assets,
     lacking=_lacking,
     section=_section,
     facts=_facts,
+    series=_series,
+    publications=_publications,
     working=("zone_arrays", "zone_states"),
 )

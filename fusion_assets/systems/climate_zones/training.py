@@ -23,7 +23,8 @@ _SAMPLE = 2000
 _OUTLIERS = 0.001
 _FAINTEST = 1e-7
 _NARROWEST = 1e-6
-_BATCH_ASKED = 512
+BATCH_ASKED = 512
+"""Patches that a network is asked for at once."""
 
 
 class Source(Protocol):
@@ -82,7 +83,8 @@ def train(
         network: which one, as wide as it shall be.
         source: of patches.
         learnt: (n,) rows that are learnt from.
-        stopping: (m,) rows, none of them learnt from, whose overall accuracy says which epoch was best.
+        stopping: (m,) rows, none of them learnt from, whose overall accuracy says which epoch was best; none to train
+            all epochs and keep the last.
         preset: how.
         seed: of weights, order and dropout.
         state: where each epoch is stored, so that a killed training goes on.
@@ -90,7 +92,7 @@ def train(
 
     Returns:
         The model, (batch, 32, 32, channels of the network in order) to (batch, 17); and for each epoch `loss`,
-        `accuracy` and `log_loss`, the last two of the patches that stop.
+        `accuracy` and `log_loss`, the last two of the patches that stop, where there are any.
     """
     from fusion_assets.learning.backend import keras, tensorflow
     from fusion_assets.learning.training import fit
@@ -99,7 +101,7 @@ def train(
     channels, decibels = channels_of(network), preset.radar == "db"
     model = _scaled(network, source, learnt, preset, seed)
     weights = class_weights(source.labels[learnt]) if preset.weights == "balanced" else np.ones(len(ZONES), np.float32)
-    ask = answering(model)
+    ask = asking(model)
     best = [tf.Variable(values) for values in model.get_weights()]
     best_so_far = tf.Variable(-1.0, dtype=tf.float64)
 
@@ -138,12 +140,13 @@ def train(
         epochs=preset.epochs,
         batch=preset.batch,
         seed=seed,
-        judge=judge,
-        stop=stop,
+        judge=judge if len(stopping) else None,
+        stop=stop if len(stopping) else None,
         state=state,
         kept=[*best, best_so_far],
     )
-    model.set_weights([variable.numpy() for variable in best])
+    if len(stopping):
+        model.set_weights([variable.numpy() for variable in best])
     return model, history
 
 
@@ -154,28 +157,33 @@ def channels_of(network: Network) -> tuple[str, ...]:
 
 def predict(model: Any, source: Source, rows: np.ndarray, channels: Sequence[str], decibels: bool = True) -> np.ndarray:
     """Probabilities of the zones, (rows, 17) float32."""
-    return asked(answering(model), source, rows, channels, decibels)
+    return asked(asking(model), source, rows, channels, decibels)
 
 
-def answering(model: Any) -> Callable[[Any], Any]:
-    """The model as a traced function, with the weights that it has when it is asked; tracing costs most of a second."""
+def asking(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Function of patches, (n, 32, 32, channels) float32, to probabilities of the zones, (n, 17), by the model's weights.
+
+    Of the time when it is asked; it is traced once, which costs most of a second.
+    """
     from fusion_assets.learning.backend import tensorflow
 
     tf = tensorflow()
     shape = tf.TensorSpec(model.input_shape, tf.float32)
-    return tf.function(lambda values: model(values, training=False), input_signature=[shape])
+    ask = tf.function(lambda values: model(values, training=False), input_signature=[shape])
+    return lambda patches: ask(tf.constant(patches)).numpy()
 
 
 def asked(
-    ask: Callable[[Any], Any], source: Source, rows: np.ndarray, channels: Sequence[str], decibels: bool = True
+    ask: Callable[[np.ndarray], np.ndarray],
+    source: Source,
+    rows: np.ndarray,
+    channels: Sequence[str],
+    decibels: bool = True,
 ) -> np.ndarray:
-    """What a traced model answers, (rows, 17) float32; see `answering`."""
-    from fusion_assets.learning.backend import tensorflow
-
-    tf = tensorflow()
+    """What a traced model answers, (rows, 17) float32; see `asking`."""
     parts = [
-        ask(tf.constant(source.batch(rows[first : first + _BATCH_ASKED], channels, decibels))).numpy()
-        for first in range(0, len(rows), _BATCH_ASKED)
+        ask(source.batch(rows[first : first + BATCH_ASKED], channels, decibels))
+        for first in range(0, len(rows), BATCH_ASKED)
     ]
     return np.concatenate(parts) if parts else np.empty((0, len(ZONES)), np.float32)
 

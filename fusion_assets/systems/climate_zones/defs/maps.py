@@ -1,0 +1,222 @@
+"""Maps of zones: their imagery, the maps, areas, and files for other software."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from fusion_assets.counts import number_of
+from fusion_assets.errors import FusionError
+from fusion_assets.imagery.engines.protocol import Export, digest
+from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
+from fusion_assets.orchestration.automation import automatic
+from fusion_assets.orchestration.composites import write_composite
+from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset
+from fusion_assets.orchestration.metadata import readable
+from fusion_assets.orchestration.partitions import by_year, regions_by_years
+from fusion_assets.orchestration.site import Site
+from fusion_assets.orchestration.values import Raster, RasterFile, Table, TrainedModel
+from fusion_assets.storage.simulation import MARK, is_marked
+from fusion_assets.study.provenance import export_tags, study_tags
+from fusion_assets.systems.climate_zones import imagery_requests as requests
+from fusion_assets.systems.climate_zones import versions
+from fusion_assets.systems.climate_zones.section import map_grid, map_use_of, map_years, use_of
+
+
+def map_assets(site: Site) -> list[dg.AssetsDefinition]:
+    """Imagery, maps, areas and exports, where the study maps zones."""
+    return [*_optics(site), *_radar(site), _lcz_map(site), _lcz_areas(site), _lcz_export(site)]
+
+
+def years_of(site: Site) -> dg.MultiPartitionsDefinition:
+    """Region x year of maps."""
+    return regions_by_years([region.name for region in site.study.regions], map_years(site.study))
+
+
+def _optics(site: Site) -> list[dg.AssetsDefinition]:
+    return _imagery(
+        site,
+        (requests.OPTICS_EXPORT, requests.OPTICS),
+        use_of(site.study).sentinel2,
+        requests.optics_request,
+        "**Sentinel-2 at the top of the atmosphere** (level 1C), ten bands at 10 m: median of clear observations, with "
+        "`observation_count`. As networks have learnt from it; it reaches half a patch beyond the map.",
+    )
+
+
+def _radar(site: Site) -> list[dg.AssetsDefinition]:
+    return _imagery(
+        site,
+        (requests.RADAR_EXPORT, requests.RADAR),
+        use_of(site.study).sentinel1,
+        requests.radar_request,
+        "**Sentinel-1 backscatter**, VH and VV at 10 m: median of a season's passes, with `observation_count`. Unit: "
+        "dB of sigma nought. Speckle is less than in one filtered scene, which networks have learnt from.",
+    )
+
+
+def _imagery(site: Site, names: tuple[str, str], use: Any, asked: Any, text: str) -> list[dg.AssetsDefinition]:
+    """Ticket and composite of one sensor."""
+    study, settings, resolution = site.study, site.settings, map_use_of(site.study).resolution
+
+    def request(region: str, year: int) -> Any:
+        return asked(study, settings, region, year)
+
+    sections = ("season", "min_valid_share")
+    grids = [use.model_dump(mode="json"), resolution]
+    code = digest([study.digest(*sections), grids, product_facts(use.recipe), RECIPE_VERSION, requests.VERSION])
+
+    def write(pixels: Raster, export: Export, left_out: list[str]) -> RasterFile:
+        facts = site.facts(names[1], export.request.region, str(export.request.year))
+        raster = write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
+        _check_known(raster, export, names[0])
+        return raster
+
+    common: dict[str, Any] = {
+        "request": request, "partitions": years_of(site), "code": code, "tags": {"product": use.product}
+    }  # fmt: skip
+    ticket = f"Ticket for one year of {use.recipe.title} for a map of zones: which scenes the engine found."
+    return [
+        export_asset(site, names[0], description=ticket, **common),
+        pixel_asset(site, names[1], names[0], write=write, description=text, **common),
+    ]
+
+
+def _check_known(raster: RasterFile, export: Export, ticket: str) -> None:
+    """Refuse imagery without a band: no cell could be told from it."""
+    unknown = [band for band in export.request.recipe.bands if not raster.stats[band]["valid_share"]]
+    if unknown:
+        raster.discard()
+        raise FusionError(
+            f"no pixel of {export.request.region} {export.request.year} is known in {', '.join(unknown)} "
+            f"({number_of(len(export.scenes), 'scene')})",
+            "a clear observation in most of the region",
+            f"look at the scenes of {ticket} and the masks of the product, or choose another season or year",
+        )
+
+
+def _lcz_map(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+
+    @site.asset(
+        "rasters",
+        years_of(site),
+        [versions.MAP, study.digest("climate_zones"), map_use_of(study).resolution],
+        automation_condition=automatic(),
+    )
+    def lcz_map(
+        context: dg.AssetExecutionContext,
+        region: str,
+        year: int,
+        lcz_model: TrainedModel,
+        lcz_sentinel2: Raster,
+        lcz_sentinel1: Raster,
+    ) -> dg.Output[RasterFile]:
+        """**Local climate zones**, 1 to 17, each that of the 320 m around the middle of a cell.
+
+        `probability` is the calibrated one of that zone, `set_size` how many zones a set has that holds the true one
+        in nine of ten cells of a city not seen, and `entropy` 0 where one zone is sure, 1 where any may be. Cells
+        whose surroundings are not known in all channels are no data.
+        """
+        from fusion_assets.storage.raster_writing import write_raster
+        from fusion_assets.systems.climate_zones import mapping, training
+        from fusion_assets.systems.climate_zones.legend import PALETTES
+        from fusion_assets.systems.climate_zones.map_model import calibration_of
+
+        card, grid, outline = lcz_model.card, map_grid(study, region), study.polygon(region)
+        inside = grid.inside(outline)
+        bands = mapping.zone_map(
+            lcz_sentinel2,
+            lcz_sentinel1,
+            grid,
+            inside,
+            training.asking(lcz_model.keras_model),
+            card["features"],
+            card["decibels"],
+            calibration_of(card),
+        )
+        sources = (lcz_sentinel2.attrs, lcz_sentinel1.attrs)
+        scenes = sum(int(each.get("scene_count", 0)) for each in sources)
+        tags = study_tags(study, region=region, year=year, scene_count=scenes, coverage=card["coverage"])
+        tags |= {
+            name: " ".join(sorted({str(each.get(name, "")) for each in sources})) for name in ("product", "engine")
+        }
+        tags |= site.facts(requests.MAP, region, str(year)) | (MARK if any(map(is_marked, sources)) else {})
+        raster = write_raster(
+            grid.dataset(bands),
+            nodata=float("nan"),
+            tags=tags,
+            units={"probability": "1", "set_size": "count", "entropy": "1"},
+            region=outline,
+            palettes=PALETTES,
+        )
+        shown = mapping.about(bands, inside)
+        return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=readable(shown))
+
+    return lcz_map
+
+
+def _lcz_areas(site: Site) -> dg.AssetsDefinition:
+    study = site.study
+
+    @site.asset(
+        "tables",
+        site.partitions.region,
+        [versions.AREAS],
+        ins={requests.MAP: dg.AssetIn(partition_mapping=site.partitions.to_region)},
+        automation_condition=automatic(),
+    )
+    def lcz_areas(region: str, lcz_map: Mapping[str, Raster]) -> dg.Output[Table]:
+        """**Area of every zone and year**, km2 on the ellipsoid, on the cells that are mapped in every year.
+
+        Counted on the map, and so biased wherever zones are confused more often one way than the other.
+        """
+        from fusion_assets.systems.climate_zones.zone_areas import zone_areas_by_year
+
+        grid = map_grid(study, region)
+        maps = {year: raster["lcz"].values for year, raster in by_year(lcz_map).items()}
+        table = zone_areas_by_year(maps, grid, grid.inside(study.polygon(region)))
+        shown = {name: table.attrs[name] for name in ("region_km2", "compared_km2")}
+        version = digest([table.to_dict("list"), shown])
+        return dg.Output(table, data_version=dg.DataVersion(version), metadata=readable(shown))
+
+    return lcz_areas
+
+
+def _lcz_export(site: Site) -> dg.AssetsDefinition:
+    study, domain = site.study, map_use_of(site.study).domain
+
+    @site.asset(
+        "folders",
+        years_of(site),
+        [versions.EXPORT, domain],
+        automation_condition=automatic(),
+    )
+    def lcz_export(context: dg.AssetExecutionContext, region: str, year: int, lcz_map: Raster) -> dg.Output:
+        """**The map for other software**: `wudapt.tif`, `map.kmz` for Google Earth, `map.qml` for QGIS, `canopy.csv`.
+
+        And `w2w.tif` for W2W, which takes gaps for natural land: it is there only where the domain has none.
+        """
+        from fusion_assets.storage.folders import write_folder
+        from fusion_assets.storage.root import Storage
+        from fusion_assets.systems.climate_zones.exports.folder import Sheet, write_exports
+
+        facts = site.facts(requests.EXPORT, region, str(year)) | (MARK if is_marked(lcz_map.attrs) else {})
+        title = f"Local climate zones of {study.region(region).title or region}, {year}"
+        sheet = Sheet(title, study.polygon(region).bounds, domain, is_marked(facts))
+        said: dict[str, Any] = {}
+
+        def fill(folder: Path) -> None:
+            said.update(write_exports(folder, lcz_map.compute(), sheet))
+
+        storage = Storage(site.settings.storage)
+        path = storage.path(requests.EXPORT, region, year, "json")
+        placed = write_folder(storage, path, fill, facts=facts, about=said)
+        if said:
+            context.log.warning(said["without_w2w"])
+        return dg.Output(
+            placed, data_version=dg.DataVersion(placed.digest), metadata=readable({"files": len(placed.files), **said})
+        )
+
+    return lcz_export

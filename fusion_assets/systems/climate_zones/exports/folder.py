@@ -1,0 +1,75 @@
+"""All files of a map for other software, in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from fusion_assets.errors import FusionError
+from fusion_assets.storage.simulation import MARK, NOTICE
+from fusion_assets.systems.climate_zones.exports.canopy import write_canopy_parameters
+from fusion_assets.systems.climate_zones.exports.kmz import write_kmz
+from fusion_assets.systems.climate_zones.exports.qgis import write_style
+from fusion_assets.systems.climate_zones.exports.w2w import write_w2w
+from fusion_assets.systems.climate_zones.exports.wrf_domain import Bounds
+from fusion_assets.systems.climate_zones.exports.wudapt import write_wudapt
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_INSET = 0.05
+"""Share of a region's width and height by which the domain that is tried ends within it on each side."""
+
+
+class Sheet(NamedTuple):
+    """What is said of a map.
+
+    Attributes:
+        title: for people.
+        region: west, south, east and north of the region in degrees.
+        domain: of WRF, likewise; None: whatever lies well within the region.
+        synthetic: whether it is made from a simulated archive.
+    """
+
+    title: str
+    region: Bounds
+    domain: Bounds | None
+    synthetic: bool
+
+
+def write_exports(folder: Path, raster: xr.Dataset, sheet: Sheet) -> dict[str, str]:
+    """Write the files.
+
+    Args:
+        folder: that they are put into.
+        raster: the map, as for `codes_of`.
+        sheet: what is said of it.
+
+    Returns:
+        `without_w2w`, where there is no file for W2W: why not.
+
+    Raises:
+        FusionError: no map of zones; or the domain that is asked for is not covered.
+    """
+    caveat = NOTICE if sheet.synthetic else ""
+    tags = {"TIFFTAG_IMAGEDESCRIPTION": " ".join(filter(None, [caveat, sheet.title]))} | (
+        MARK if sheet.synthetic else {}
+    )
+    write_wudapt(folder / "wudapt.tif", raster, tags)
+    title = f"SYNTHETIC {sheet.title}" if sheet.synthetic else sheet.title
+    write_kmz(folder / "map.kmz", raster, title, caveat)
+    write_style(folder / "map.qml")
+    write_canopy_parameters(folder / "canopy.csv")
+    try:
+        write_w2w(folder / "w2w.tif", raster, sheet.domain or _within(sheet.region), tags=tags)
+    except FusionError as error:
+        if sheet.domain is not None:
+            raise
+        return {"without_w2w": f"no w2w.tif: {error.found}; name a domain without gaps in climate_zones.map.domain"}
+    return {}
+
+
+def _within(bounds: Bounds) -> Bounds:
+    west, south, east, north = bounds
+    right, up = _INSET * (east - west), _INSET * (north - south)
+    return west + right, south + up, east - right, north - up

@@ -1,0 +1,85 @@
+"""What a study asks of an engine for its maps of zones, and what stored artifacts must say to belong to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+
+import shapely
+
+from fusion_assets.grids.crs import unproject
+from fusion_assets.grids.grid import Grid
+from fusion_assets.imagery.engines.protocol import ExportRequest, digest
+from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import MARK
+from fusion_assets.study import ProductUse, Study
+from fusion_assets.study.imagery_requests import full_recipe, use_request
+from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
+from fusion_assets.systems.climate_zones.mapping import imagery_grid
+from fusion_assets.systems.climate_zones.section import map_grid, map_years, use_of
+from fusion_assets.systems.climate_zones.so2sat.layout import PIXEL_M, SEN1
+
+OPTICS_EXPORT, OPTICS = "lcz_sentinel2_export", "lcz_sentinel2"
+RADAR_EXPORT, RADAR = "lcz_sentinel1_export", "lcz_sentinel1"
+MODEL, MAP, AREAS, EXPORT = "lcz_model", "lcz_map", "lcz_areas", "lcz_export"
+VERSION = "1"
+"""Raise when the same settings would give other values."""
+_OF_OPTICS = tuple(band_of(name) for name in MAPPABLE if name not in SEN1)
+_OF_RADAR = tuple(band_of(name) for name in MAPPABLE if name in SEN1)
+_DIGITS = 7
+"""Of an outline's degrees: a centimetre."""
+
+
+def optics_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
+    """Sentinel-2 level 1C of a season in the bands that networks read: the median of clear observations."""
+    return _request(study, settings, OPTICS, use_of(study).sentinel2, _OF_OPTICS, region, year)
+
+
+def radar_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
+    """Sentinel-1 of a season: the median of its passes, which has less speckle than each of them."""
+    return _request(study, settings, RADAR, use_of(study).sentinel1, _OF_RADAR, region, year)
+
+
+def window_of(study: Study, use: ProductUse, year: int) -> tuple[dt.date, dt.date]:
+    """First and last day of a year's imagery: the product's window or season, else the study's season."""
+    return use.windows[year] if year in use.windows else (use.season or study.season).dates(year)
+
+
+def _request(
+    study: Study, settings: Settings, asset: str, use: ProductUse, bands: tuple[str, ...], region: str, year: int
+) -> ExportRequest:
+    grid = imagery_grid(map_grid(study, region))
+    recipe = full_recipe(use.model_copy(update={"bands": bands}), PIXEL_M, study.min_valid_share)
+    request = use_request(study, settings, asset, use, region, year, grid, window_of(study, use, year), recipe)
+    # What is needed reaches beyond the region.
+    return dataclasses.replace(request, geometry=_outline(grid))
+
+
+def _outline(grid: Grid) -> dict[str, object]:
+    outline = shapely.transform(unproject(shapely.box(*grid.bounds), grid.crs), lambda at: at.round(_DIGITS))
+    return json.loads(shapely.to_geojson(outline))
+
+
+def facts_of(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:
+    """What a stored artifact must say to belong to this study: its name, grid and recipe.
+
+    What is learnt from synthetic cities says so, wherever it is applied.
+    """
+    learnt = study.digest("climate_zones")
+    if region is None:
+        return {"study": study.name, "recipe_digest": learnt} | (_mark(study) if asset == MODEL else {})
+    grid = map_grid(study, region)
+    if year is None:
+        recipes = [facts_of(study, settings, MAP, region, each)["recipe_digest"] for each in map_years(study)]
+        return {"study": study.name, "grid_digest": grid.digest, "recipe_digest": digest(recipes)} | _mark(study)
+    optics, radar = (of(study, settings, region, year).recipe_digest for of in (optics_request, radar_request))
+    parts = {OPTICS_EXPORT: [optics], OPTICS: [optics], RADAR_EXPORT: [radar], RADAR: [radar]}
+    seen = imagery_grid(grid) if asset in parts else grid
+    recipe = digest([VERSION, *parts.get(asset, [optics, radar, learnt])])
+    common = {"study": study.name, "grid_digest": seen.digest, "recipe_digest": recipe}
+    return common | ({} if asset in parts else _mark(study))
+
+
+def _mark(study: Study) -> dict[str, str]:
+    return MARK if use_of(study).files is None else {}
