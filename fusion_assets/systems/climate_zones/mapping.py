@@ -162,5 +162,5 @@ def _without_gaps(patches: np.ndarray) -> np.ndarray:
     gaps = ~np.isfinite(patches)
     if not gaps.any():
         return patches
-    mean = np.nanmean(np.where(gaps, np.nan, patches), axis=(1, 2), keepdims=True)
+    mean = np.nanmean(np.where(gaps, np.nan, patches), axis=(1, 2), keepdims=True, dtype=np.float64)
     return np.where(gaps, mean, patches).astype(np.float32)

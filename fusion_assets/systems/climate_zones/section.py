@@ -52,7 +52,12 @@ class MapUse(Section):
 
     years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2021]])
     resolution: StrictInt = Field(
-        100, ge=STEP, le=COARSEST, multiple_of=STEP, description="edge of a cell, metres, 20, 40 to 320", examples=[100]
+        100,
+        ge=STEP,
+        le=COARSEST,
+        multiple_of=STEP,
+        description="edge of a cell in metres, a multiple of 20 up to 320",
+        examples=[100],
     )
     domain: tuple[float, float, float, float] | None = Field(
         None, description="west, south, east, north in degrees", examples=[[-1.2, 41.5, -0.7, 41.8]]
