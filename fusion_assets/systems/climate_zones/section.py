@@ -56,7 +56,7 @@ class MapUse(Section):
         ge=STEP,
         le=COARSEST,
         multiple_of=STEP,
-        description="edge of a cell in metres, a multiple of 20 up to 320",
+        description="metres, a multiple of 20 up to 320",
         examples=[100],
     )
     domain: tuple[float, float, float, float] | None = Field(

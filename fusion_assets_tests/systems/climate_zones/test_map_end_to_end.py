@@ -1,4 +1,4 @@
-"""From labelled patches and imagery to maps, areas, files for other software and a catalog, by the jobs of the graph."""
+"""From patches and imagery to maps, areas, files for other software and a catalog, by the jobs of the graph."""
 
 import dataclasses
 import json
