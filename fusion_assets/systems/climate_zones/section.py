@@ -46,6 +46,8 @@ class MapUse(Section):
     Attributes:
         years: of the study; None: all that are predicted.
         resolution: edge of a cell, metres, a multiple of 20 up to 320; the zone is that of 320 m around its middle.
+        sample: CSV of cells whose zone people have told, relative to the study file: `region`, `year`, `x`, `y` (CRS of
+            the region), `stratum`, `inclusion_probability` and `zone`; areas of these years are then error-adjusted.
         domain: west, south, east and north, in degrees, of the WRF domain that W2W shall put zones in; without it
             files for W2W are made where a region inside its edges has no gaps.
     """
@@ -59,6 +61,7 @@ class MapUse(Section):
         description="metres, a multiple of 20 up to 320",
         examples=[100],
     )
+    sample: str | None = Field(None, description="CSV of a probability sample", examples=["sample.csv"])
     domain: tuple[float, float, float, float] | None = Field(
         None, description="west, south, east, north in degrees", examples=[[-1.2, 41.5, -0.7, 41.8]]
     )
@@ -144,6 +147,12 @@ class ClimateZonesUse(Section):
         return None if self.source == DEMO else self.folder / Path(self.source).expanduser()
 
     @property
+    def sample(self) -> Path | None:
+        """File of the sample that areas are adjusted by, relative to the study file; None without one."""
+        given = self.map.sample if self.map else None
+        return None if given is None else self.folder / Path(given).expanduser()
+
+    @property
     def read(self) -> tuple[str, ...]:
         """Channels that networks read."""
         return CHANNELS if self.channels == "all" else MAPPABLE
@@ -213,6 +222,13 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
 
 def _map_problems(study: Study, section: ClimateZonesUse, use: MapUse) -> Iterator[Problem]:
     yield from section_problems(study, "climate_zones.map", map_years(study), use.resolution, MOST_CELLS)
+    if section.sample is not None and not section.sample.is_file():
+        yield Problem(
+            "climate_zones.map.sample",
+            f"is {use.sample}, and there is no such file",
+            "a CSV of cells whose zone people have told",
+            "correct the path, which is relative to the study file",
+        )
     if use.domain is not None:
         west, south, east, north = use.domain
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
