@@ -49,12 +49,13 @@ def area_table(
         return table
     known = np.logical_and.reduce([(codes > 0) & (codes != NO_CLASS) for codes in maps.values()]) & inside
     table[list(_TOLD)] = np.nan
-    for year, chosen in points.groupby("year"):
+    for year in sorted(points["year"].unique().tolist()):
+        chosen = points[points["year"] == year]
         if year not in maps:
             raise FusionError(
                 f"points of {year}", f"years that are mapped: {', '.join(map(str, sorted(maps)))}", "map that year too"
             )
-        shared = np.where(known, maps[int(year)], 0)
+        shared = np.where(known, maps[year], 0)
         found = adjusted_areas(chosen.reset_index(drop=True), shared, grid, inside).rename(columns=ADJUSTED)
         table.loc[table["year"] == year, list(_TOLD)] = found[list(_TOLD)].to_numpy(float)
     return table

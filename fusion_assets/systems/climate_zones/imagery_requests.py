@@ -12,7 +12,7 @@ from fusion_assets.grids.crs import unproject
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
 from fusion_assets.settings import Settings
-from fusion_assets.storage.simulation import MARK
+from fusion_assets.storage.simulation import MARK, is_synthetic
 from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import full_recipe, use_request
 from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
@@ -82,4 +82,5 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
 
 
 def _mark(study: Study) -> dict[str, str]:
-    return MARK if use_of(study).files is None else {}
+    files = use_of(study).files
+    return MARK if files is None or is_synthetic(str(files / "catalog.json")) else {}

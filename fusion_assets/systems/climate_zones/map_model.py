@@ -54,7 +54,8 @@ def learn(
         told: a line an epoch.
 
     Returns:
-        The Keras model, and its card: `features`, `decibels`, `temperature`, `cut`, `coverage`, `cities`, `epochs`;
+        The Keras model, and its card: `features`, `decibels`, `temperature`, `cut`, `coverage`, `cities`, `epochs`,
+        `synthetic`, whether any of the patches are simulated;
         `held_out`: figures of networks on cities that they have not seen, as of `comparison.figures_of`; their
         `calibration` has under `random` what calibrating on patches drawn at random would have promised.
 
@@ -92,6 +93,7 @@ def learn(
         "width": preset.width,
         "patches": len(patches),
         "cities": cities,
+        "synthetic": any(part.card.get("synthetic") for part in patches.parts.values()),
         "epochs": whole.epochs,
         **dataclasses.asdict(calibration),
         "held_out": figures_of([run], [known] if known is not None and len(known.row) > 1 else []),

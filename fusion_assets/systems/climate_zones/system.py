@@ -99,5 +99,6 @@ CLIMATE_ZONES = System(
     facts=_facts,
     series=_series,
     publications=_publications,
+    yearly=("request_zone_imagery",),
     working=("zone_arrays", "zone_states"),
 )

@@ -8,6 +8,7 @@ import shapely
 from fusion_assets.errors import FusionError
 from fusion_assets.orchestration.assembly import build_definitions
 from fusion_assets.settings import Settings
+from fusion_assets.storage.simulation import RECORD
 from fusion_assets.systems.climate_zones import imagery_requests as requests
 from fusion_assets.systems.climate_zones.section import map_grid
 from fusion_assets.systems.climate_zones.system import CLIMATE_ZONES
@@ -73,8 +74,11 @@ def test_trainings_stay_what_they_are_wherever_zones_are_mapped():
 def test_what_is_learnt_from_synthetic_cities_says_so(tmp_path):
     for asset, region, year in (("lcz_model", None, None), ("lcz_map", "north", 2021), ("lcz_areas", "north", None)):
         assert CLIMATE_ZONES.facts(study(), SETTINGS, asset, region, year)["synthetic"] == "yes"
-        real = study(source=str(tmp_path))
-        assert "synthetic" not in CLIMATE_ZONES.facts(real, SETTINGS, asset, region, year)
+        files = study(source=str(tmp_path))
+        assert "synthetic" not in CLIMATE_ZONES.facts(files, SETTINGS, asset, region, year)
+        (tmp_path / RECORD).write_text('{"synthetic": true}')
+        assert CLIMATE_ZONES.facts(files, SETTINGS, asset, region, year)["synthetic"] == "yes"
+        (tmp_path / RECORD).unlink()
     assert "synthetic" not in CLIMATE_ZONES.facts(study(), SETTINGS, "lcz_sentinel2", "north", 2021)
 
 

@@ -143,7 +143,8 @@ def _lcz_map(site: Site) -> dg.AssetsDefinition:
         tags |= {
             name: " ".join(sorted({str(each.get(name, "")) for each in sources})) for name in ("product", "engine")
         }
-        tags |= site.facts(requests.MAP, region, str(year)) | (MARK if any(map(is_marked, sources)) else {})
+        simulated = card["synthetic"] or any(map(is_marked, sources))
+        tags |= site.facts(requests.MAP, region, str(year)) | (MARK if simulated else {})
         raster = write_raster(
             grid.dataset(bands),
             nodata=float("nan"),
