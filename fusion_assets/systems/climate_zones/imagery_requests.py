@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
+from functools import lru_cache
+from pathlib import Path
 
 import shapely
 
@@ -17,7 +20,7 @@ from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import full_recipe, use_request
 from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
 from fusion_assets.systems.climate_zones.mapping import imagery_grid
-from fusion_assets.systems.climate_zones.section import map_grid, map_years, use_of
+from fusion_assets.systems.climate_zones.section import areas_year, map_grid, map_years, use_of
 from fusion_assets.systems.climate_zones.so2sat.layout import PIXEL_M, SEN1
 
 OPTICS_EXPORT, OPTICS = "lcz_sentinel2_export", "lcz_sentinel2"
@@ -66,9 +69,11 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
 
     What is learnt from synthetic cities says so, wherever it is applied.
     """
-    learnt = study.digest("climate_zones")
+    if region is None and asset != MODEL:
+        return {"study": study.name, "recipe_digest": study.digest("climate_zones")}
+    learnt = learnt_from(study, settings)
     if region is None:
-        return {"study": study.name, "recipe_digest": learnt} | (_mark(study) if asset == MODEL else {})
+        return {"study": study.name, "recipe_digest": learnt} | _mark(study)
     grid = map_grid(study, region)
     if year is None:
         recipes = [facts_of(study, settings, MAP, region, each)["recipe_digest"] for each in map_years(study)]
@@ -81,6 +86,28 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
     return common | ({} if asset in parts else _mark(study))
 
 
+def learnt_from(study: Study, settings: Settings) -> str:
+    """12 hexadecimal digits of all that the network of maps is learnt from and how."""
+    section, file = study.digest("climate_zones"), use_of(study).areas_file
+    if file is None:
+        return section
+    year = areas_year(study)
+    asked = [of(study, settings, each.name, year) for each in study.regions for of in (optics_request, radar_request)]
+    return digest([section, content_of(file), [[each.recipe_digest, each.grid.digest] for each in asked]])
+
+
+def content_of(file: Path) -> str | None:
+    """Digest of a small file's content; None where there is no such file."""
+    return _content(str(file), file.stat().st_mtime_ns) if file.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _content(path: str, _: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def _mark(study: Study) -> dict[str, str]:
+    if use_of(study).areas_file is not None:
+        return {}  # the imagery tells
     files = use_of(study).files
     return MARK if files is None or is_synthetic(str(files / "catalog.json")) else {}

@@ -77,21 +77,14 @@ def zone_map(
     Raises:
         FusionError: imagery on another grid, or no cell with enough of it.
     """
-    _check_grid(optics, radar, imagery_grid(grid))
     lcz = np.full(grid.shape, NO_CLASS, np.uint8)
     bands = {name: np.full(grid.shape, np.nan, np.float32) for name in ("probability", "set_size", "entropy")}
-    for first in range(0, grid.height, _STRIP):
-        rows = slice(first, min(first + _STRIP, grid.height))
-        if not inside[rows].any():
-            continue
-        values = _strip(optics, radar, rows, _split(grid), channels, decibels)
-        for row, column, patches in _patches(values, inside[rows], _split(grid)):
-            answer = calibration.probability(np.asarray(ask(patches)))
-            at = row + first, column
-            lcz[at] = answer.argmax(axis=1) + 1
-            bands["probability"][at] = answer.max(axis=1)
-            bands["set_size"][at] = calibration.sets_of_calibrated(answer).sum(axis=1)
-            bands["entropy"][at] = -(answer * np.log(np.maximum(answer, 1e-12))).sum(axis=1) / math.log(len(ZONES))
+    for *at, patches in patches_of(optics, radar, grid, inside, channels, decibels):
+        answer, place = calibration.probability(np.asarray(ask(patches))), tuple(at)
+        lcz[place] = answer.argmax(axis=1) + 1
+        bands["probability"][place] = answer.max(axis=1)
+        bands["set_size"][place] = calibration.sets_of_calibrated(answer).sum(axis=1)
+        bands["entropy"][place] = -(answer * np.log(np.maximum(answer, 1e-12))).sum(axis=1) / math.log(len(ZONES))
     if not (lcz != NO_CLASS).any():
         raise FusionError(
             "no cell of the region has imagery that is known in all channels",
@@ -99,6 +92,39 @@ def zone_map(
             "look at lcz_sentinel2 and lcz_sentinel1 of this region and year: at their scenes, masks and season",
         )
     return {"lcz": lcz, **bands}
+
+
+def patches_of(
+    optics: xr.Dataset,
+    radar: xr.Dataset,
+    grid: Grid,
+    wanted: np.ndarray,
+    channels: Sequence[str],
+    decibels: bool = True,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Patches around cells whose surroundings are known, some hundred at once, from strips of rows.
+
+    Args:
+        optics: as for `zone_map`, as are the others.
+        radar: in decibels.
+        grid: of the map.
+        wanted: (height, width) cells.
+        channels: of the patches, in this order.
+        decibels: whether radar is given so; else as linear intensities.
+
+    Yields:
+        Rows and columns of cells, and their patches (n, 32, 32, channels) float32 without gaps.
+
+    Raises:
+        FusionError: imagery on another grid.
+    """
+    _check_grid(optics, radar, imagery_grid(grid))
+    for first in range(0, grid.height, _STRIP):
+        rows = slice(first, min(first + _STRIP, grid.height))
+        if wanted[rows].any():
+            values = _strip(optics, radar, rows, _split(grid), channels, decibels)
+            for row, column, patches in _patches(values, wanted[rows], _split(grid)):
+                yield row + first, column, patches
 
 
 def about(bands: dict[str, np.ndarray], inside: np.ndarray) -> dict[str, Any]:

@@ -36,7 +36,7 @@ COARSEST, STEP = 320, 20
 """Metres of a map's cells: at most a patch, and a whole number of pixels of 10 m on both sides of their middle."""
 MOST_CELLS = 25_000_000
 """Of a region: a map's bands are held in memory."""
-_OF_MAPS = ("map", "sentinel2", "sentinel1")
+_OF_MAPS = ("map", "areas", "sentinel2", "sentinel1")
 _UNUSED = ("bands", "built_up_threshold", "built_codes")
 
 
@@ -91,6 +91,9 @@ class ClimateZonesUse(Section):
         weights: of classes; None: as the preset.
         channels: `all`, or those that exist over whole cities.
         map: where zones are mapped; None: nowhere.
+        areas: file of areas that people drew (KML, KMZ, GeoPackage, Shapefile, GeoJSON, GeoParquet), relative to the
+            study file: maps are then learnt from the study's own imagery there, instead of from the source.
+        areas_year: mapped year that the areas are of; None: the newest.
         sentinel2: optics of maps, level 1C.
         sentinel1: radar of maps, sigma nought.
     """
@@ -108,6 +111,8 @@ class ClimateZonesUse(Section):
     weights: Literal["balanced", "none"] | None = Field(None, description="balanced or none", examples=["balanced"])
     channels: Literal["all", "mappable"] = Field("all", description="all or mappable", examples=["mappable"])
     map: MapUse | None = Field(None, description="maps of zones", examples=[{"years": [2021]}])
+    areas: str | None = Field(None, description="file of training areas", examples=["training.kml"])
+    areas_year: StrictInt | None = Field(None, description="year of the training areas", examples=[2021])
     sentinel2: ProductUse = Field(
         default_factory=lambda: ProductUse.model_validate(OPTICS), description="optics of maps", examples=[OPTICS]
     )
@@ -145,6 +150,11 @@ class ClimateZonesUse(Section):
     def files(self) -> Path | None:
         """Folder of So2Sat's files, relative to the study file; None for the synthetic ones."""
         return None if self.source == DEMO else self.folder / Path(self.source).expanduser()
+
+    @property
+    def areas_file(self) -> Path | None:
+        """File of the areas that maps are learnt from, relative to the study file; None without one."""
+        return None if self.areas is None else self.folder / Path(self.areas).expanduser()
 
     @property
     def sample(self) -> Path | None:
@@ -191,6 +201,11 @@ def map_years(study: Study) -> tuple[int, ...]:
     return section.map.years or study.prediction_years
 
 
+def areas_year(study: Study) -> int:
+    """The mapped year that training areas are of."""
+    return use_of(study).areas_year or max(map_years(study))
+
+
 def map_grid(study: Study, region: str) -> Grid:
     """The grid of a region's map."""
     return study.grid(region, map_use_of(study).resolution)
@@ -216,12 +231,30 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
             "splits of several branches",
             "leave it out, compare stage 0 alone, or set channels: all",
         )
+    if section.map is None and section.areas is not None:
+        yield Problem(
+            "climate_zones.areas", "is given without `map`", "a study that maps zones", "add for example `map: {}`"
+        )
     if section.map is not None:
         yield from _map_problems(study, section, section.map)
 
 
 def _map_problems(study: Study, section: ClimateZonesUse, use: MapUse) -> Iterator[Problem]:
     yield from section_problems(study, "climate_zones.map", map_years(study), use.resolution, MOST_CELLS)
+    if section.areas_file is not None and not section.areas_file.is_file():
+        yield Problem(
+            "climate_zones.areas",
+            f"is {section.areas}, and there is no such file",
+            "a file of polygons, each of a zone",
+            "correct the path, which is relative to the study file",
+        )
+    if section.areas_year is not None and section.areas_year not in map_years(study):
+        yield Problem(
+            "climate_zones.areas_year",
+            f"is {section.areas_year}, which is not mapped",
+            f"one of {', '.join(map(str, map_years(study)))}",
+            "add it to climate_zones.map.years, or change it",
+        )
     if section.sample is not None and not section.sample.is_file():
         yield Problem(
             "climate_zones.map.sample",

@@ -22,6 +22,7 @@ from fusion_assets.storage.simulation import MARK, is_marked
 from fusion_assets.study.provenance import export_tags, study_tags
 from fusion_assets.systems.climate_zones import imagery_requests as requests
 from fusion_assets.systems.climate_zones import versions
+from fusion_assets.systems.climate_zones.defs.model import last
 from fusion_assets.systems.climate_zones.section import map_grid, map_use_of, map_years, use_of
 
 
@@ -104,6 +105,7 @@ def _lcz_map(site: Site) -> dg.AssetsDefinition:
         "rasters",
         years_of(site),
         [versions.MAP, study.digest("climate_zones"), map_use_of(study).resolution],
+        tags=last(site),
         automation_condition=automatic(),
     )
     def lcz_map(
@@ -168,6 +170,7 @@ def _lcz_areas(site: Site) -> dg.AssetsDefinition:
         site.partitions.region,
         [versions.AREAS, content],
         ins={requests.MAP: dg.AssetIn(partition_mapping=site.partitions.to_region)},
+        tags=last(site),
         automation_condition=automatic(),
     )
     def lcz_areas(region: str, lcz_map: Mapping[str, Raster]) -> dg.Output[Table]:
@@ -199,6 +202,7 @@ def _lcz_export(site: Site) -> dg.AssetsDefinition:
         "folders",
         years_of(site),
         [versions.EXPORT, domain],
+        tags=last(site),
         automation_condition=automatic(),
     )
     def lcz_export(context: dg.AssetExecutionContext, region: str, year: int, lcz_map: Raster) -> dg.Output:
