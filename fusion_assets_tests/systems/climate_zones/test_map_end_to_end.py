@@ -6,14 +6,19 @@ import zipfile
 from pathlib import Path
 
 import dagster as dg
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 
+from fusion_assets.errors import FusionError
+from fusion_assets.grids.crs import unproject
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.systems.climate_zones import imagery_requests as requests
+from fusion_assets.systems.climate_zones import map_model
 from fusion_assets.systems.climate_zones.section import map_grid
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.stac_documents import check_stac
@@ -130,6 +135,40 @@ def test_imagery_of_another_season_is_refused(made):
         "product": "sentinel1_grd", "windows": {YEARS[0]: [f"{YEARS[0]}-01-01", f"{YEARS[0]}-02-01"]}
     })  # fmt: skip
     site = site_of(SYSTEMS, changed, made.settings)
-    with pytest.raises(Exception, match="recipe"):
+    with pytest.raises(FusionError, match="recipe"):
         site.managers["rasters"].load(Artifact(requests.RADAR, "north", str(YEARS[0])))
     site.managers["rasters"].load(Artifact(requests.OPTICS, "north", str(YEARS[0])))
+
+
+def test_a_map_is_learnt_from_areas_that_people_drew(tmp_path, monkeypatch):
+    monkeypatch.setattr(map_model, "_FEWEST_STEPS", 30)
+    section = {"source": str(tmp_path), "map": {"years": [YEARS[0]]}}
+    corners = {name: map_grid(study(**section), name).bounds for name in ("north", "south")}
+    squares = [
+        ("G" if row else "3", shapely.box(*(np.array([0, 0, 400, 400]) + np.tile([west + 300 + 800 * place, y], 2))))
+        for west, south, _, north in corners.values()
+        for row, y in enumerate((south + 500, north - 700))
+        for place in range(2 - row)
+    ]
+    shapes = [unproject(shape, "EPSG:32633") for _, shape in squares]
+    table = geopandas.GeoDataFrame({"lcz": [zone for zone, _ in squares]}, geometry=shapes, crs=4326)
+    table.to_file(tmp_path / "areas.geojson")
+    made = study(areas=str(tmp_path / "areas.geojson"), **section)
+    settings = settings_at(tmp_path / "data", made)
+    for name in corners:
+        place_imagery(made, settings, name, YEARS[0])
+    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": made})
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert definitions.resolve_job_def("learn_zones").execute_in_process(instance=instance).success
+        job = definitions.resolve_job_def("map_zones")
+        assert job.execute_in_process(partition_key=f"south|{YEARS[0]}", instance=instance).success
+    site = site_of(SYSTEMS, made, settings)
+    card = site.managers["models"].load(Artifact("lcz_model", None, None)).card
+    # Two of the squares lie under the gap in the south-east.
+    assert card["unit"] == "polygon" and len(card["cities"]) == 4 and card["areas"]["zones"] == {"3": 4, "G": 2}
+    codes = site.managers["rasters"].load(Artifact("lcz_map", "south", str(YEARS[0])))["lcz"].values
+    assert set(np.unique(codes)) <= {3, 17, 255} and (codes != 255).any()
+    # Other areas make another model, and what was learnt from the first is refused.
+    table[1:].to_file(tmp_path / "areas.geojson")
+    with pytest.raises(FusionError, match="recipe"):
+        site_of(SYSTEMS, made, settings).managers["models"].load(Artifact("lcz_model", None, None))
