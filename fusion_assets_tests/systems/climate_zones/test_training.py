@@ -90,3 +90,11 @@ def test_weights_of_classes_average_to_one():
     label = np.repeat(np.arange(17, dtype=np.uint8), np.arange(1, 18))
     assert class_weights(label)[label].mean() == pytest.approx(1)
     assert class_weights(np.zeros(4, np.uint8))[1] == 0
+
+
+def test_without_patches_that_stop_all_epochs_are_trained_and_the_last_is_kept():
+    model, history = train(NETWORK, Source(), LEARNT, STOPPING[:0], PRESET, 0)
+    assert len(history) == PRESET.epochs and "accuracy" not in history[0]
+    assert history[-1]["loss"] < history[0]["loss"]
+    answer = predict(model, Source(), LEARNT, training.channels_of(NETWORK))
+    assert (answer.argmax(axis=1) == Source().labels[LEARNT]).mean() > 0.9
