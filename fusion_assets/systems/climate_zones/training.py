@@ -161,9 +161,9 @@ def predict(model: Any, source: Source, rows: np.ndarray, channels: Sequence[str
 
 
 def asking(model: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """Function of patches, (n, 32, 32, channels) float32, to probabilities of the zones, (n, 17), by the model's weights.
+    """Function of patches, (n, 32, 32, channels) float32, to probabilities of the zones, (n, 17).
 
-    Of the time when it is asked; it is traced once, which costs most of a second.
+    It has the weights that the model has when it is asked; it is traced once, which costs most of a second.
     """
     from fusion_assets.learning.backend import tensorflow
 
