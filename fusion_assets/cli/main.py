@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fusion_assets.cli import catalog, init, interruption, loopback, verification
 from fusion_assets.errors import FusionError
@@ -96,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     of_systems = [command for system in SYSTEMS for command in system.commands]
     parser.add_argument("--version", action="version", version=f"fusion_assets {version('fusion-assets')}")
-    names = [*_OWN[:3], *(command.name for command in of_systems), *_OWN[3:]]
+    first_words = dict.fromkeys(command.name.partition(" ")[0] for command in of_systems)
+    names = [*_OWN[:3], *first_words, *_OWN[3:]]
     commands = parser.add_subparsers(title="commands", required=True, metavar=" | ".join(names))
     demo = commands.add_parser(
         "demo",
@@ -121,9 +122,12 @@ def _parser() -> argparse.ArgumentParser:
     for parts in (run, status):
         for flags, keywords in (REGIONS, YEARS, SELECTION):
             parts.add_argument(*flags, **keywords)
+    shared: dict[str, Any] = {}
     for each in of_systems:
         epilog = f"examples: {each.examples}" if each.examples else None
-        added = commands.add_parser(each.name, help=each.help, epilog=epilog)
+        added = _place_of(each, of_systems, commands, shared).add_parser(
+            each.name.split()[-1], help=each.help, epilog=epilog
+        )
         for flags, keywords in each.arguments:
             added.add_argument(*flags, **keywords)
         added.set_defaults(command=partial(_of_a_system, each))
@@ -149,6 +153,18 @@ def _parser() -> argparse.ArgumentParser:
     catalog.add_parser(commands)
     loopback.add_parser(commands)
     return parser
+
+
+def _place_of(command: Command, others: Sequence[Command], commands: Any, shared: dict[str, Any]) -> Any:
+    """Where a command's parser is added: among all, or among those whose names begin with the same word."""
+    first, _, second = command.name.partition(" ")
+    if not second:
+        return commands
+    if first not in shared:
+        seconds = [other.name.split()[-1] for other in others if other.name.startswith(f"{first} ")]
+        group = commands.add_parser(first, help=f"{' and '.join(seconds)}; see fusion {first} --help")
+        shared[first] = group.add_subparsers(title="commands", required=True, metavar=" | ".join(seconds))
+    return shared[first]
 
 
 def _port(text: str) -> int:

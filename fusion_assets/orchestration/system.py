@@ -67,7 +67,7 @@ class Command:
     """A command of the command line.
 
     Attributes:
-        name: `fusion NAME`.
+        name: `fusion NAME`, of one word, or of two where the first is shared by several commands.
         help: one line.
         arguments: one each.
         run: what it does for a site; returns what to print.

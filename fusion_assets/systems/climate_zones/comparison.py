@@ -16,11 +16,11 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
 from fusion_assets.evaluation.calibration import probability_figures, reliability
-from fusion_assets.evaluation.conformal_sets import coverage_by_group, set_figures
+from fusion_assets.evaluation.conformal_sets import coverage_by_group, cut_of_samples, set_figures
 from fusion_assets.evaluation.few_groups import MARGIN, difference, intervals
-from fusion_assets.evaluation.held_out_calibration import held_out, random_promise
+from fusion_assets.evaluation.held_out_calibration import held_out
 from fusion_assets.systems.climate_zones.legend import SIGNS
-from fusion_assets.systems.climate_zones.scores import figures_by_city, zone_intervals
+from fusion_assets.systems.climate_zones.scores import figures_by_city, zone_figures, zone_intervals
 from fusion_assets.systems.climate_zones.splits import CITY_FOLDS
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ PROBABILITIES = [f"p_{sign}" for sign in SIGNS]
 HEADLINES = ("accuracy", "average_accuracy")
 """Figures that are compared between networks."""
 FEWEST_TO_CALIBRATE = 4
+_LEVELS = 1001
 
 
 @dataclass(frozen=True)
@@ -111,25 +112,26 @@ def _run(table: pd.DataFrame) -> Run:
     )
 
 
-def figures_of(runs: Sequence[Run], known: Sequence[Run] = ()) -> dict[str, Any]:
+def figures_of(runs: Sequence[Run]) -> dict[str, Any]:
     """Everything that is said of one network or sum in one setting.
 
     Args:
         runs: its answers. Those that answer for other patches than the first are judged on their own patches, and
             their figures are averaged.
-        known: answers of the same network for patches of cities that it had seen, to show what they would promise.
 
     Returns:
         `figures`: by name `value`, `low`, `high`, over cities and runs; `by_city`: the headline figures of each city,
-        averaged over runs; `calibration`: temperature, coverage and size of sets on cities that neither network nor
-        calibration had seen, None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs).
+        averaged over runs; `by_run`: these of every run, and `of_runs` of all cities together;
+        `calibration`: temperature, coverage and size of sets on cities that neither network nor calibration had seen,
+        None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs);
+        `needed`: see `promised_and_kept`.
     """
     # Of one city nothing is left without it, and figures of nothing are NaN, which says so.
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _figures(runs, known)
+        return _figures(runs)
 
 
-def _figures(runs: Sequence[Run], known: Sequence[Run]) -> dict[str, Any]:
+def _figures(runs: Sequence[Run]) -> dict[str, Any]:
     alike = [run for run in runs if np.array_equal(run.row, runs[0].row)]
     first = runs[0]
     found = zone_intervals(first.label, [run.predicted for run in alike], first.city)
@@ -137,6 +139,7 @@ def _figures(runs: Sequence[Run], known: Sequence[Run]) -> dict[str, Any]:
     surenesses = [probability_figures(run.label, run.probability, resamples) for run in alike]
     cities = sorted(set(first.city))
     alone = [figures_by_city(run.label, run.predicted, run.city) for run in alike]
+    whole = [zone_figures(run.label, run.predicted, Resamples.of(run.city, 0)) for run in alike]
     return {
         "runs": len(alike),
         "patches": len(first.row),
@@ -147,9 +150,11 @@ def _figures(runs: Sequence[Run], known: Sequence[Run]) -> dict[str, Any]:
             for name in HEADLINES
         },
         "by_run": {name: [each[name].tolist() for each in alone] for name in HEADLINES},
-        "calibration": _calibration(first, known),
+        "of_runs": {name: [float(each[name][0]) for each in whole] for name in HEADLINES},
+        "calibration": _calibration(first),
         "reliability": reliability(first.label, first.probability),
         "confusion": np.mean([_confusion(run) for run in alike], axis=0).tolist(),
+        "needed": _needed(first),
     }
 
 
@@ -159,7 +164,38 @@ def _confusion(run: Run) -> np.ndarray:
     return counts
 
 
-def _calibration(run: Run, known: Sequence[Run]) -> dict[str, Any] | None:
+def _needed(run: Run) -> dict[str, Any]:
+    """The cut that half of the patches promise for the other half, and the highest cuts that sets may have.
+
+    A set holds its patch's label at all cuts up to some: quantiles of these say what any cut would keep here.
+    """
+    truth = run.probability[np.arange(len(run.label)), run.label]
+    highest = np.where(run.predicted == run.label, 1.0, truth)  # the most probable zone is in the set at any cut
+    half = np.random.default_rng(0).permutation(len(run.label)) < len(run.label) // 2
+    least = cut_of_samples(run.label[half], run.probability[half])
+    return {
+        "cut": least,
+        "promised": float((highest[~half] >= least).mean()),
+        "quantiles": np.quantile(highest, np.linspace(0, 1, _LEVELS), method="lower").tolist(),
+    }
+
+
+def promised_and_kept(seen: Mapping[str, Any], unseen: Mapping[str, Any]) -> dict[str, float]:
+    """What sets cut on random patches of cities that a network has seen promise, and keep in cities it has not.
+
+    Args:
+        seen: document of `figures_of` of the network where patches are held back at random.
+        unseen: of the same network where they are held back otherwise.
+
+    Returns:
+        `cut`; `promised` and `kept`, shares of sets that hold the label among the seen and the unseen, the second to
+        a thousandth.
+    """
+    cut, highest = seen["needed"]["cut"], np.array(unseen["needed"]["quantiles"])
+    return {"cut": cut, "promised": seen["needed"]["promised"], "kept": float((highest >= cut).mean())}
+
+
+def _calibration(run: Run) -> dict[str, Any] | None:
     if len(set(run.city)) < FEWEST_TO_CALIBRATE:
         return None
     probability, held, by_city = held_out(run.label, run.probability, run.city)
@@ -169,8 +205,6 @@ def _calibration(run: Run, known: Sequence[Run]) -> dict[str, Any] | None:
     document["temperature"] = float(np.mean([each.temperature for each in by_city.values()]))
     document["coverage_by_city"] = coverage_by_group(run.label, held, run.city)
     document["reliability"] = reliability(run.label, probability)
-    if known:
-        document["random"] = random_promise((known[0].label, known[0].probability), (run.label, run.probability))
     return document
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from fusion_assets.systems.climate_zones.section import ClimateZonesUse
 
+RANDOM = "random"
+
 
 def study(
     use: ClimateZonesUse,
@@ -34,7 +36,8 @@ def study(
 
     Returns:
         `settings`: for each its `overlap`, `counts`, `points` (documents by `<split>.<stage>`), `baselines`, and
-        `differences` of every point to stage 0 of its split; `costs` of every point; `label_confidence`.
+        `differences` of every point to stage 0 of its split, and `promises` (see `comparison.promised_and_kept`) where
+        patches are also held back at random; `costs` of every point; `label_confidence`.
     """
     points = points_of(use)
     networks = configurations_of(use)
@@ -52,6 +55,14 @@ def study(
             "points": known,
             "baselines": dict(baselines[setting]),
             "differences": differences,
+        }
+    entries = document["settings"]
+    for setting, entry in entries.items():
+        seen = entries.get(RANDOM, {"points": {}})["points"] if setting != RANDOM else {}
+        entry["promises"] = {
+            name: comparison.promised_and_kept(seen[name], point)
+            for name, point in entry["points"].items()
+            if name in seen
         }
     for point in points:
         costs = [networks[name] for name in point.configurations]

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fusion_assets.orchestration.system import Series, System
+from fusion_assets.orchestration.system import Command, Look, Series, System
+from fusion_assets.redaction import printable
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+
     import dagster as dg
 
     from fusion_assets.orchestration.site import Site
@@ -24,6 +27,7 @@ _STAGES = {
     "score_baselines": (("zone_baselines",), "Ask simple methods for the same patches."),
     "score_fusion": (("fusion_scores",), "Figures of a network over cities and trainings."),
     "compare_fusion": (("fusion_study",), "Put every stage of fusion beside the others."),
+    "report_fusion": (("fusion_report",), "Write the report on where sensors are joined."),
 }
 _MAP_STAGES = {
     "request_zone_imagery": (
@@ -39,11 +43,12 @@ _MAP_STAGES = {
 
 def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.climate_zones.defs.patches import patch_assets
+    from fusion_assets.systems.climate_zones.defs.report import report_assets
     from fusion_assets.systems.climate_zones.defs.study import study_assets
     from fusion_assets.systems.climate_zones.defs.trainings import training_assets
     from fusion_assets.systems.climate_zones.section import use_of
 
-    found = [*patch_assets(site), *training_assets(site), *study_assets(site)]
+    found = [*patch_assets(site), *training_assets(site), *study_assets(site), *report_assets(site)]
     if use_of(site.study).map is None:
         return found
     from fusion_assets.systems.climate_zones.defs.maps import map_assets
@@ -90,6 +95,43 @@ def _section() -> SystemSection:
     return CLIMATE_ZONES_SECTION
 
 
+def _looks(site: Site) -> Iterator[Look]:
+    from fusion_assets.systems.climate_zones.to_train import hours_told
+
+    yield Look("trainings", lambda: hours_told(site.study, site.settings), ("storage", "tensorflow"))
+
+
+def _summary(site: Site, synthetic: bool) -> str:
+    from fusion_assets.systems.climate_zones.summary import summary
+
+    return summary(site.settings)
+
+
+def _results(site: Site) -> Iterator[tuple[str, str]]:
+    from fusion_assets.systems.climate_zones.summary import report_path
+
+    if path := report_path(site.settings):
+        yield "fusion report", path
+
+
+def _inspect(site: Site, options: Namespace) -> str:
+    from fusion_assets.systems.climate_zones.so2sat.inspection import inspect, inspection_text, refuse
+
+    document = inspect(options.folder)
+    text = inspection_text(document)
+    if document["problems"]:
+        print(printable(text))
+        refuse(document)
+    return text
+
+
+_INSPECT = Command(
+    "zones inspect",
+    "say what a folder of So2Sat's files holds, and whether anything may be learnt from it",
+    ((("folder",), {"metavar": "DIR", "help": "folder of the .h5 files of one version"}),),
+    _inspect,
+    "fusion zones inspect so2sat/v4",
+)
 CLIMATE_ZONES = System(
     name="climate_zones",
     stages={**_STAGES, **_MAP_STAGES},
@@ -100,5 +142,9 @@ CLIMATE_ZONES = System(
     series=_series,
     publications=_publications,
     yearly=("request_zone_imagery",),
+    looks=_looks,
+    summary=_summary,
+    results=_results,
+    commands=(_INSPECT,),
     working=("zone_arrays", "zone_states"),
 )

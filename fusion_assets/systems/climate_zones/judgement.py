@@ -1,0 +1,167 @@
+"""What a comparison of networks comes to, in sentences, and what speaks against believing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fusion_assets.counts import number_of
+from fusion_assets.evaluation.conformal_sets import COVERAGE
+from fusion_assets.evaluation.few_groups import MARGIN
+from fusion_assets.reports.judgement import Judgement
+from fusion_assets.systems.climate_zones.comparison import differences
+from fusion_assets.systems.climate_zones.fusion_stages import RANDOM
+from fusion_assets.systems.climate_zones.wording import (
+    BEST_EVIDENCE,
+    SETTINGS,
+    overlap_text,
+    parts_of,
+    point_text,
+    with_ends,
+)
+
+FIGURE = "average_accuracy"
+"""What verdicts are about."""
+WORST_CALIBRATION = 0.08
+"""Calibration error beyond which probabilities are not to be taken at their word."""
+LEAST_COVERAGE = 0.86
+LEAST_COVERAGE_OF_A_CITY = 0.78
+VERDICTS = ("equivalent", "better", "worse", "cannot tell")
+_POINTS = f"{100 * MARGIN:g} points"
+
+
+def reference_of(entry: Mapping[str, Any]) -> str:
+    """The point of a setting that is shown in full: the first of those joined at once, else the first."""
+    names = list(entry["points"])
+    return next((name for name in names if parts_of(name)[1] == "0"), names[0])
+
+
+def strongest(document: Mapping[str, Any]) -> str:
+    """The setting that says most of a city that nobody has labelled."""
+    return next(name for name in BEST_EVIDENCE if name in document["settings"])
+
+
+def verdicts_of(entry: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Points of a setting by their verdict."""
+    found: dict[str, list[str]] = {verdict: [] for verdict in VERDICTS}
+    for name, figures in entry["differences"].items():
+        about = figures[FIGURE]
+        found[about["verdict"] if about else "cannot tell"].append(name)
+    return found
+
+
+def answer(document: Mapping[str, Any]) -> str:
+    """Does it matter where branches are joined? By the setting that says most."""
+    setting = strongest(document)
+    entry = document["settings"][setting]
+    found, where = verdicts_of(entry), _where(setting, entry)
+    told = {verdict: names for verdict, names in found.items() if names}
+    if not told:
+        return "There is nothing beside joining at once to compare it with."
+    if set(told) == {"equivalent"}:
+        return f"It does not matter where branches are joined: {where}, all is within {_POINTS} of joining at once."
+    if found["better"] or found["worse"]:
+        sides = [f"{_several(found[side], entry)} {side}" for side in ("better", "worse") if found[side]]
+        rest = [f"{len(found[each])} {text}" for each, text in _REST.items() if found[each]]
+        others = f"; of the others {' and '.join(rest)}" if rest else ""
+        against = f"{where}, compared with joining at once"
+        return f"It does matter where branches are joined: {against}, {', '.join(sides)}{others}."
+    rest = [f"{len(found[each])} {text}" for each, text in _REST.items() if found[each]]
+    total = number_of(len(entry["differences"]), "way to join later", "ways to join later")
+    return f"Whether it matters where branches are joined cannot be told: {where}, of {total} {', '.join(rest)}."
+
+
+_REST = {"equivalent": f"within {_POINTS} of it", "cannot tell": "cannot be told from it, nor shown to be as good"}
+
+
+def _several(names: list[str], entry: Mapping[str, Any]) -> str:
+    texts = [f"{point_text(name)} ({with_ends(entry['differences'][name][FIGURE], '+.3f')})" for name in names]
+    return f"{'; '.join(texts)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _where(setting: str, entry: Mapping[str, Any]) -> str:
+    cities = number_of(entry["points"][reference_of(entry)]["cities"], "city", "cities")
+    places = {
+        "city": f"on {cities} not learnt from",
+        "published": f"on {cities} not learnt from",
+        "block": f"elsewhere in {cities} learnt from",
+        "random": f"on patches drawn at random in {cities}, which says nothing of other places",
+    }
+    return places[setting]
+
+
+def findings(document: Mapping[str, Any]) -> Iterator[str]:
+    """The answer, then what joining at once reaches in every setting, with the overlap that belongs to it."""
+    yield answer(document)
+    for setting in (name for name in BEST_EVIDENCE if name in document["settings"]):
+        entry = document["settings"][setting]
+        point = entry["points"][reference_of(entry)]
+        shown = with_ends(point["figures"][FIGURE])
+        overall = with_ends(point["figures"]["accuracy"])
+        text = f"{SETTINGS[setting].capitalize()}: {point_text(reference_of(entry))}, average accuracy {shown}, "
+        yield f"{text}overall accuracy {overall}; {overlap_text(entry)}."
+
+
+def gap(document: Mapping[str, Any]) -> str:
+    """How much more random patches promise than held-out cities keep; empty where a study has not both."""
+    settings = document["settings"]
+    other = strongest(document)
+    if RANDOM not in settings or other not in ("city", "published"):
+        return ""
+    values = []
+    for name in (RANDOM, other):
+        point = settings[name]["points"][reference_of(settings[name])]
+        values.append(point["figures"][FIGURE]["value"])
+    if None in values:
+        return ""
+    points = 100 * (values[0] - values[1])
+    return (
+        f"Random patches promise {values[0]:.3f}, cities not learnt from keep {values[1]:.3f}: {points:+.1f} points "
+        "lie between what is remembered and what is known."
+    )
+
+
+def of_document(document: Mapping[str, Any]) -> Iterator[Judgement]:
+    """What speaks against the figures of each setting, or not."""
+    for setting, entry in document["settings"].items():
+        name = reference_of(entry)
+        yield from _of_point(setting, entry, name, document["label_confidence"])
+
+
+def _of_point(setting: str, entry: Mapping[str, Any], name: str, ceiling: float) -> Iterator[Judgement]:
+    point, where = entry["points"][name], f"{SETTINGS[setting].capitalize()}, {point_text(name)}"
+    accuracy = point["figures"]["accuracy"]["value"]
+    if setting in ("city", "published"):
+        yield Judgement(
+            "not_above_labels",
+            accuracy <= ceiling,
+            f"{where}: an overall accuracy of {accuracy:.3f} is more than labels are right ({ceiling:.0%}); look for "
+            "patches that were learnt from.",
+        )
+    if forest := entry["baselines"].get("forest"):
+        found = differences({name: point, "forest": forest}, "forest")[name][FIGURE]
+        yield Judgement(
+            "no_worse_than_forest",
+            found is None or found["verdict"] != "worse",
+            f"{where}: worse than a forest on means and scatter of whole patches, by {with_ends(found, '+.3f')}.",
+        )
+    if calibration := point["calibration"]:
+        error = calibration["ece"]
+        yield Judgement(
+            "calibrated",
+            error <= WORST_CALIBRATION,
+            f"{where}: a calibration error of {error:.3f} is left after the temperature; at most "
+            f"{WORST_CALIBRATION:g} can be borne.",
+        )
+        yield _covered(where, calibration)
+
+
+def _covered(where: str, calibration: Mapping[str, Any]) -> Judgement:
+    by_city = {name: each["coverage"] for name, each in calibration["coverage_by_city"].items()}
+    least, mean = min(by_city, key=by_city.__getitem__), sum(by_city.values()) / len(by_city)
+    return Judgement(
+        "covered",
+        mean >= LEAST_COVERAGE and by_city[least] >= LEAST_COVERAGE_OF_A_CITY,
+        f"{where}: sets that promise {COVERAGE:.0%} hold the label in {mean:.1%} of the patches of a city on average, "
+        f"in {least} in {by_city[least]:.1%}.",
+    )
