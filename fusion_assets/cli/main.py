@@ -161,8 +161,11 @@ def _place_of(command: Command, others: Sequence[Command], commands: Any, shared
     if not second:
         return commands
     if first not in shared:
-        seconds = [other.name.split()[-1] for other in others if other.name.startswith(f"{first} ")]
-        group = commands.add_parser(first, help=f"{' and '.join(seconds)}; see fusion {first} --help")
+        alike = [other for other in others if other.name.startswith(f"{first} ")]
+        seconds = [other.name.split()[-1] for other in alike]
+        examples = "; ".join(other.examples for other in alike)
+        told = f"{' and '.join(seconds)}; see fusion {first} --help"
+        group = commands.add_parser(first, help=told, epilog=f"examples: {examples}")
         shared[first] = group.add_subparsers(title="commands", required=True, metavar=" | ".join(seconds))
     return shared[first]
 

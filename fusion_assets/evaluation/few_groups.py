@@ -82,8 +82,8 @@ def difference(first: np.ndarray, second: np.ndarray, margin: float = MARGIN) ->
 
     Returns:
         `value` (mean of first minus second), `low`, `high` (95 %), `groups`, `margin`, `p` (of the tests that the
-        difference is not within the margin), and `verdict`: `equivalent`, else `better` or `worse` (where a larger
-        figure is better), else `cannot tell`.
+        difference is not within the margin), `p_none` (of a t-test that there is none), and `verdict`: `equivalent`,
+        else `better` or `worse` (where a larger figure is better), else `cannot tell`.
 
     Raises:
         FusionError: fewer than two groups have both figures.
@@ -115,6 +115,7 @@ def difference(first: np.ndarray, second: np.ndarray, margin: float = MARGIN) ->
         "groups": count,
         "margin": margin,
         "p": chance,
+        "p_none": float(2 * t.sf(abs(value) / error, freedom)),
         "verdict": "equivalent" if chance <= 0.05 else found,
     }
 

@@ -78,5 +78,5 @@ def _needed(use: ClimateZonesUse) -> set[str]:
 def _all(use: ClimateZonesUse) -> dict[str, Network]:
     width = use.training.width
     found = {n: dataclasses.replace(each, width=width) for n, each in networks.trainings(use.read).items()}
-    narrow = {f"{name}{MATCHED}": networks.matched(each) for name, each in found.items() if each.stage}
+    narrow = {f"{name}{MATCHED}": networks.matched(each) for name, each in found.items() if each.stage and use.matched}
     return found | narrow

@@ -11,6 +11,7 @@ from fusion_assets.evaluation.few_groups import MARGIN
 from fusion_assets.reports.judgement import Judgement
 from fusion_assets.systems.climate_zones.comparison import differences
 from fusion_assets.systems.climate_zones.fusion_stages import RANDOM
+from fusion_assets.systems.climate_zones.splits import CITY_FOLDS
 from fusion_assets.systems.climate_zones.wording import (
     BEST_EVIDENCE,
     SETTINGS,
@@ -24,6 +25,8 @@ FIGURE = "average_accuracy"
 """What verdicts are about."""
 WORST_CALIBRATION = 0.08
 """Calibration error beyond which probabilities are not to be taken at their word."""
+LEVEL = 0.05
+"""Chance, over all points of a setting, of one that is said to differ and does not."""
 LEAST_COVERAGE = 0.86
 LEAST_COVERAGE_OF_A_CITY = 0.78
 VERDICTS = ("equivalent", "better", "worse", "cannot tell")
@@ -50,33 +53,51 @@ def verdicts_of(entry: Mapping[str, Any]) -> dict[str, list[str]]:
     return found
 
 
+def borne_out(entry: Mapping[str, Any]) -> list[str]:
+    """Points that differ from joining at once though so many were looked at (Holm 1979), by 5 % in all."""
+    p_values = {name: found[FIGURE]["p_none"] for name, found in entry["differences"].items() if found[FIGURE]}
+    held = []
+    for number, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        if p_values[name] > LEVEL / (len(p_values) - number):
+            break
+        held.append(name)
+    return held
+
+
 def answer(document: Mapping[str, Any]) -> str:
     """Does it matter where branches are joined? By the setting that says most."""
     setting = strongest(document)
     entry = document["settings"][setting]
     found, where = verdicts_of(entry), _where(setting, entry)
-    told = {verdict: names for verdict, names in found.items() if names}
-    if not told:
+    if not entry["differences"]:
         return "There is nothing beside joining at once to compare it with."
-    if set(told) == {"equivalent"}:
+    if len(found["equivalent"]) == len(entry["differences"]):
         return f"It does not matter where branches are joined: {where}, all is within {_POINTS} of joining at once."
-    if found["better"] or found["worse"]:
-        sides = [f"{_several(found[side], entry)} {side}" for side in ("better", "worse") if found[side]]
-        rest = [f"{len(found[each])} {text}" for each, text in _REST.items() if found[each]]
-        others = f"; of the others {' and '.join(rest)}" if rest else ""
-        against = f"{where}, compared with joining at once"
-        return f"It does matter where branches are joined: {against}, {', '.join(sides)}{others}."
-    rest = [f"{len(found[each])} {text}" for each, text in _REST.items() if found[each]]
-    total = number_of(len(entry["differences"]), "way to join later", "ways to join later")
-    return f"Whether it matters where branches are joined cannot be told: {where}, of {total} {', '.join(rest)}."
-
-
-_REST = {"equivalent": f"within {_POINTS} of it", "cannot tell": "cannot be told from it, nor shown to be as good"}
+    held = borne_out(entry)
+    differing = {side: [name for name in found[side] if name in held] for side in ("better", "worse")}
+    against = f"{where}, compared with joining at once"
+    if held and any(differing.values()):
+        sides = [f"{side}: {_several(names, entry)}" for side, names in differing.items() if names]
+        return f"It does matter where branches are joined: {against}, {'; '.join(sides)}. {_rest(found, held)}".strip()
+    return f"Whether it matters where branches are joined cannot be told {against}. {_rest(found, held)}"
 
 
 def _several(names: list[str], entry: Mapping[str, Any]) -> str:
-    texts = [f"{point_text(name)} ({with_ends(entry['differences'][name][FIGURE], '+.3f')})" for name in names]
-    return f"{'; '.join(texts)} {'is' if len(names) == 1 else 'are'}"
+    """Points with what they differ by."""
+    return "; ".join(f"{point_text(name)}, {with_ends(entry['differences'][name][FIGURE], '+.3f')}" for name in names)
+
+
+def _rest(found: Mapping[str, list[str]], held: list[str]) -> str:
+    """What is to be said of points that do not differ beyond doubt."""
+    alone = [name for side in ("better", "worse") for name in found[side] if name not in held]
+    counts = {
+        f"equivalent within {_POINTS}": len(found["equivalent"]),
+        "better or worse when looked at alone, but not among so many": len(alone),
+        "neither shown to differ nor to be as good": len(found["cannot tell"]),
+    }
+    total = sum(counts.values())
+    parts = [f"{count} {text}" for text, count in counts.items() if count]
+    return f"Of {'the others' if held else 'all'} ({total}): {'; '.join(parts)}." if parts else ""
 
 
 def _where(setting: str, entry: Mapping[str, Any]) -> str:
@@ -115,10 +136,10 @@ def gap(document: Mapping[str, Any]) -> str:
     if None in values:
         return ""
     points = 100 * (values[0] - values[1])
-    return (
-        f"Random patches promise {values[0]:.3f}, cities not learnt from keep {values[1]:.3f}: {points:+.1f} points "
-        "lie between what is remembered and what is known."
-    )
+    text = f"Random patches promise {values[0]:.3f}, cities not learnt from keep {values[1]:.3f}: "
+    if points <= 0:
+        return f"{text}here random patches do not flatter."
+    return f"{text}{points:.1f} points lie between what is remembered and what is known."
 
 
 def of_document(document: Mapping[str, Any]) -> Iterator[Judgement]:
@@ -145,6 +166,12 @@ def _of_point(setting: str, entry: Mapping[str, Any], name: str, ceiling: float)
             found is None or found["verdict"] != "worse",
             f"{where}: worse than a forest on means and scatter of whole patches, by {with_ends(found, '+.3f')}.",
         )
+    yield Judgement(
+        "several_runs",
+        point["runs"] > 1,
+        f"{where}: one run alone; what another training would change is in no interval. More seeds tell"
+        f"{f', {CITY_FOLDS} for each further run' if setting == 'city' else ''}.",
+    )
     if calibration := point["calibration"]:
         error = calibration["ece"]
         yield Judgement(

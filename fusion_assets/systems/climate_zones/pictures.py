@@ -10,11 +10,11 @@ import numpy as np
 
 from fusion_assets.evaluation.conformal_sets import COVERAGE
 from fusion_assets.reports.figures import drawn, new_figure, svg
-from fusion_assets.systems.climate_zones.grid import INDEPENDENT, MATCHED
+from fusion_assets.systems.climate_zones.grid import INDEPENDENT
 from fusion_assets.systems.climate_zones.judgement import reference_of
 from fusion_assets.systems.climate_zones.legend import SIGNS
 from fusion_assets.systems.climate_zones.networks import SUM
-from fusion_assets.systems.climate_zones.wording import SETTINGS, overlap_text, parts_of, point_text
+from fusion_assets.systems.climate_zones.wording import SETTINGS, overlap_text, parts_of, point_text, unmatched
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,8 +69,8 @@ def lines_of(entry: Mapping[str, Any], figure: str) -> dict[tuple[str, bool], li
     found: dict[tuple[str, bool], list[Mark]] = {}
     for name, point in entry["points"].items():
         split, stage = parts_of(name)
-        matched = stage.endswith(MATCHED)
-        place = SUM + 1 if stage == INDEPENDENT else int(stage.removesuffix(MATCHED))
+        number, matched = unmatched(stage)
+        place = SUM + 1 if number == INDEPENDENT else int(number)
         mark = Mark(name, place, point["figures"][figure], tuple(point["of_runs"][figure]))
         found.setdefault((split, matched), []).append(mark)
     return {key: sorted(marks, key=lambda mark: mark.stage) for key, marks in found.items()}

@@ -16,7 +16,7 @@ from fusion_assets.reports.tables import table_of
 from fusion_assets.systems.climate_zones import judgement, pictures, tables
 from fusion_assets.systems.climate_zones.fusion_stages import RANDOM
 from fusion_assets.systems.climate_zones.scores import FEWEST_CITIES
-from fusion_assets.systems.climate_zones.wording import CLAIMS, SETTINGS, overlap_text
+from fusion_assets.systems.climate_zones.wording import CLAIMS, SETTINGS, SPLITS, overlap_text, parts_of
 
 HEADINGS = {
     "stages": "Where branches are joined",
@@ -94,6 +94,7 @@ def build_report(subject: Subject, document: Mapping[str, Any], patches: Mapping
         gap=judgement.gap(document),
         findings=found,
         headings=HEADINGS,
+        splits=_splits(document),
         margin=f"{100 * MARGIN:g}",
         ceiling=f"{document['label_confidence']:.0%}",
         fewest=FEWEST_CITIES,
@@ -115,6 +116,12 @@ def build_report(subject: Subject, document: Mapping[str, Any], patches: Mapping
         attributions=[ATTRIBUTION],
         citations=list(CITATIONS),
     )
+
+
+def _splits(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Splits that are compared, and what they are."""
+    names = dict.fromkeys(parts_of(name)[0] for name in document["costs"])
+    return [(name, SPLITS[name]) for name in names]
 
 
 def _promise(document: Mapping[str, Any]) -> str:

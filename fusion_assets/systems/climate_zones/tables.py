@@ -11,7 +11,6 @@ from fusion_assets.systems.climate_zones.judgement import reference_of
 from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.wording import (
     SETTINGS,
-    SPLITS,
     overlap_text,
     parts_of,
     point_text,
@@ -38,14 +37,14 @@ _VERDICTS = {"equivalent": "equivalent within {:g} points", "cannot tell": "cann
 def points_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of every point of a setting, and of the baselines."""
     named = [(*_names(name), point) for name, point in entry["points"].items()]
-    named += [(BASELINES[name], "", point) for name, point in entry["baselines"].items()]
+    named += [("all", BASELINES[name], point) for name, point in entry["baselines"].items()]
     rows = [
         (split, stage, str(point["runs"]), *(with_ends(point["figures"].get(figure)) for figure in FIGURES))
         for split, stage, point in named
     ]
     columns = ("channels", "joined", "runs", *FIGURES.values())
     caption = f"{SETTINGS[setting].capitalize()}, 95 % intervals over cities and trainings; {overlap_text(entry)}"
-    return table_of(caption, columns, rows, range(2, len(columns)))
+    return table_of(caption, columns, rows, range(2, len(columns)), unbroken=(1,))
 
 
 def differences_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def differences_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         f"{SETTINGS[setting].capitalize()}, difference to joining at once, mean over cities, every city counting the "
         f"same; {overlap_text(entry)}"
     )
-    return table_of(caption, columns, rows, (2, 4, 6))
+    return table_of(caption, columns, rows, (2, 4, 6), unbroken=(1,))
 
 
 def verdict_text(difference: Mapping[str, Any] | None) -> str:
@@ -76,7 +75,7 @@ def _groups(difference: Mapping[str, Any] | None) -> str:
 
 def _names(name: str) -> tuple[str, str]:
     split, stage = parts_of(name)
-    return SPLITS[split], stage_text(stage)
+    return split, stage_text(stage)
 
 
 def zones_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,9 +91,9 @@ def zones_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         )
         for zone, count in zip(ZONES, labelled, strict=True)
     ]
-    columns = ("zone", "patches", "found (recall)", "right where mapped (precision)", "F1")
+    columns = ("zone", "patches", "recall", "precision", "F1")
     caption = f"{SETTINGS[setting].capitalize()}, {point_text(name)}; {overlap_text(entry)}"
-    return table_of(caption, columns, rows, range(1, len(columns)))
+    return table_of(caption, columns, rows, range(1, len(columns)), unbroken=(0,))
 
 
 def cities_table(setting: str, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +156,7 @@ def costs_table(document: Mapping[str, Any]) -> dict[str, Any]:
         rows.append((*_names(name), f"{cost['parameters']:,}", f"{millions:.1f}", f"{millions * SECONDS:.2f}"))
     columns = ("channels", "joined", "parameters", "million multiply-adds a patch", "CPU-seconds, foretold")
     caption = "Cost; seconds are for learning from 1,000 patches once, foretold from the multiply-adds"
-    return table_of(caption, columns, rows, (2, 3, 4))
+    return table_of(caption, columns, rows, (2, 3, 4), unbroken=(1,))
 
 
 def patches_table(patches: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -48,12 +48,19 @@ BEST_EVIDENCE = ("city", "published", "block", "random")
 
 def stage_text(stage: str) -> str:
     """Where branches are joined, in words."""
-    number = stage.removesuffix(MATCHED)
+    number, matched = unmatched(stage)
     if number == INDEPENDENT:
         return "trained apart, answers averaged"
     places = {0: "at once (0)", SUM: f"answers averaged, trained as one ({SUM})"}
     text = places.get(int(number), f"after block {number}")
-    return f"{text}, as small as stage 0" if stage.endswith(MATCHED) else text
+    return f"{text}, as small as stage 0" if matched else text
+
+
+def unmatched(stage: str) -> tuple[str, bool]:
+    """A stage without what says that its network is of matched size, and whether it said so."""
+    if stage == INDEPENDENT:
+        return stage, False
+    return stage.removesuffix(MATCHED), stage.endswith(MATCHED)
 
 
 def parts_of(name: str) -> tuple[str, str]:

@@ -1,0 +1,28 @@
+"""What trainings are foretold to cost."""
+
+import pytest
+
+from fusion_assets.systems.climate_zones.costs import Rate, Training, measured, seconds_of
+from fusion_assets.systems.climate_zones.networks import multiply_adds, network_of
+from fusion_assets.systems.climate_zones.training import PRESETS
+
+EARLY, LATE = (network_of("sensors", stage, width=0.5) for stage in (0, 6))
+
+
+def test_seconds_are_those_of_the_multiply_adds():
+    work = multiply_adds(EARLY) / 1e6 * 2.0 * 0.077
+    assert seconds_of([Training(EARLY, 2000, 0, 10)], Rate()) == pytest.approx(10 * work)
+    assert seconds_of([Training(EARLY, 1900, 300, 10)] * 3, Rate()) == pytest.approx(30 * work)
+    slow = Rate(0.077, an_epoch=0.5, a_training=4)
+    assert seconds_of([Training(EARLY, 2000, 0, 10)], slow) == pytest.approx(4 + 10 * (work + 0.5))
+
+
+def test_larger_networks_cost_more():
+    early, late = (seconds_of([Training(each, 1000, 100, 12)], Rate()) for each in (EARLY, LATE))
+    assert late / early == pytest.approx(multiply_adds(LATE) / multiply_adds(EARLY))
+
+
+@pytest.mark.slow
+def test_this_machine_has_a_rate():
+    rate = measured([EARLY, LATE, EARLY], PRESETS["quick"])
+    assert 0.0005 < rate.a_million < 2 and 0 <= rate.an_epoch < 5 and 0 < rate.a_training < 60
