@@ -9,6 +9,12 @@ import pytest
 import yaml
 
 from fusion_assets.cli import main as cli
+from fusion_assets.orchestration.assembly import site_of
+from fusion_assets.orchestration.system import sections_of
+from fusion_assets.settings import Settings
+from fusion_assets.study import load_study
+from fusion_assets.systems.climate_zones.system import CLIMATE_ZONES
+from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.systems.climate_zones import so2sat_files
 
 pytestmark = pytest.mark.slow
@@ -43,6 +49,10 @@ class Desk:
             for name, value in settings.items():
                 patch.setenv(name, value)
             return cli.main(words)
+
+    def site(self):
+        study = load_study(str(self.folder / "study.yaml"), sections=sections_of(SYSTEMS))
+        return site_of(SYSTEMS, study, Settings.from_environment({"storage": str(self.folder / "data")}))
 
     def stored(self, pattern):
         return sorted(path for path in (self.folder / "data").rglob(pattern) if path.is_file())
@@ -91,7 +101,7 @@ def test_each_network_is_trained_once_and_a_second_run_trains_none(made, capsys)
     before = {path: path.stat().st_mtime_ns for path in made.stored("*")}
     capsys.readouterr()
     assert made.fusion("run", "--select", "group:climate_zones") == 0
-    assert "31 fresh" in capsys.readouterr().out
+    assert "32 fresh" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in made.stored("*")} == before
     assert not made.stored("zone_states/*")
 
@@ -100,6 +110,22 @@ def test_verification_knows_every_file(made, capsys):
     assert made.fusion("verify", "--select", "group:climate_zones") == 0
     assert made.fusion("verify") == 0
     assert "of nothing" not in capsys.readouterr().out
+
+
+def test_the_report_and_the_summary_say_what_was_found(made, capsys):
+    page = (made.folder / "data/fusion_report.html").read_text()
+    assert "<strong>Synthetic.</strong>" not in page
+    assert "whole cities held back" in page and "sensors" in page and "of the tested patches overlap" in page
+    capsys.readouterr()
+    assert made.fusion("run", "--select", "group:climate_zones") == 0
+    assert "fusion report: " in capsys.readouterr().out
+    summary = CLIMATE_ZONES.summary(made.site(), False)
+    assert "Local climate zones: where sensors are joined" in summary and summary.count("a forest on means") == 2
+
+
+def test_the_doctor_says_that_nothing_is_to_be_trained(made):
+    (look,) = CLIMATE_ZONES.looks(made.site())
+    assert look.subject == "trainings" and look.work() == "all 8 trainings are there"
 
 
 def test_other_files_than_those_compared_are_refused(made, capsys):

@@ -41,11 +41,13 @@ def _lcz_patches(site: Site) -> dg.AssetsDefinition:
         kept = ("version", "patches", "fingerprint", "classes", "ranges")
         parts = {name: {key: part.card[key] for key in kept} for name, part in patches.parts.items()}
         cities = patches.table().groupby(["source", "city"], sort=False).size().reset_index(name="patches")
-        document = {
+        document: dict[str, Any] = {
             "source": use.source,
             "parts": parts,
             "cities": cities.to_dict("records"),
         }
+        if any(part.card.get("synthetic") for part in patches.parts.values()):
+            document["synthetic"] = True
         shown: dict[str, Any] = {name: part["patches"] for name, part in parts.items()}
         shown["cities"] = cities["city"].replace("", None).nunique()
         return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(shown))

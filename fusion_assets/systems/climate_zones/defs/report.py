@@ -25,7 +25,6 @@ def _fusion_report(site: Site) -> dg.AssetsDefinition:
 
         One HTML file that opens anywhere without a network; the link works while `fusion ui` runs.
         """
-        from fusion_assets.storage.simulation import RECORD, is_synthetic
         from fusion_assets.systems.climate_zones import report
 
         made = dt.datetime.now(dt.UTC).date().isoformat()
@@ -38,7 +37,7 @@ def _fusion_report(site: Site) -> dg.AssetsDefinition:
             epochs=use.training.epochs,
             seeds=use.seeds,
             channels=use.channels,
-            synthetic=use.source == DEMO or (use.files is not None and is_synthetic(str(use.files / RECORD))),
+            synthetic=use.source == DEMO or bool(lcz_patches.get("synthetic")),
         )
         page = report.build_report(subject, fusion_study, lcz_patches)
         return dg.Output(
