@@ -37,11 +37,11 @@ def study(
     Returns:
         `settings`: for each its `overlap`, `counts`, `points` (documents by `<split>.<stage>`), `baselines`, and
         `differences` of every point to stage 0 of its split, and `promises` (see `comparison.promised_and_kept`) where
-        patches are also held back at random; `costs` of every point; `label_confidence`.
+        patches are also held back at random; `costs` of every point; `label_confidence`; `seeds`.
     """
     points = points_of(use)
     networks = configurations_of(use)
-    document: dict[str, Any] = {"settings": {}, "costs": {}, "label_confidence": LABEL_CONFIDENCE}
+    document: dict[str, Any] = {"settings": {}, "costs": {}, "label_confidence": LABEL_CONFIDENCE, "seeds": use.seeds}
     for setting in use.settings:
         here = [point for point in points if point.setting == setting]
         known = {_short(point): _document(point, scores, sums) for point in here}

@@ -73,13 +73,15 @@ def answer(document: Mapping[str, Any]) -> str:
         return "There is nothing beside joining at once to compare it with."
     if len(found["equivalent"]) == len(entry["differences"]):
         return f"It does not matter where branches are joined: {where}, all is within {_POINTS} of joining at once."
-    held = borne_out(entry)
+    # What differs by less than matters is equivalent, however sure it is that it differs.
+    held = [name for name in borne_out(entry) if name in found["better"] + found["worse"]]
     differing = {side: [name for name in found[side] if name in held] for side in ("better", "worse")}
     against = f"{where}, compared with joining at once"
-    if held and any(differing.values()):
+    if held:
         sides = [f"{side}: {_several(names, entry)}" for side, names in differing.items() if names]
         return f"It does matter where branches are joined: {against}, {'; '.join(sides)}. {_rest(found, held)}".strip()
-    return f"Whether it matters where branches are joined cannot be told {against}. {_rest(found, held)}"
+    doubt = "Whether it matters where branches are joined cannot be told"
+    return f"{doubt}: {against}, no difference is shown. {_rest(found, held)}"
 
 
 def _several(names: list[str], entry: Mapping[str, Any]) -> str:
@@ -146,6 +148,13 @@ def of_document(document: Mapping[str, Any]) -> Iterator[Judgement]:
     """What speaks against the figures of each setting, or not."""
     for setting, entry in document["settings"].items():
         name = reference_of(entry)
+        if setting == "city":
+            yield Judgement(
+                "every_city_tested",
+                document["seeds"] >= CITY_FOLDS,
+                f"{SETTINGS[setting].capitalize()}: {document['seeds']} of {CITY_FOLDS} parts of the cities were "
+                f"tested; `seeds: {CITY_FOLDS}` or more test every city.",
+            )
         yield from _of_point(setting, entry, name, document["label_confidence"])
 
 

@@ -33,8 +33,8 @@ CLAIMS = {
         "expected elsewhere in the same cities, once patches of them have been labelled."
     ),
     "city": (
-        "A fifth of the cities is held back in turn, until each was tested once. Says what may be expected in a city "
-        "like these that nobody has labelled: it is what a map needs to know."
+        "A fifth of the cities is held back in turn, and five such trainings test each city once. Says what may be "
+        "expected in a city like these that nobody has labelled: it is what a map needs to know."
     ),
     "published": (
         "Tested are the patches that the data set calls test, in cities that it does not train on. Says the same of "
