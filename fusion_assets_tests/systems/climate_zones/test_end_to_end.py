@@ -14,6 +14,7 @@ from fusion_assets.orchestration.system import sections_of
 from fusion_assets.settings import Settings
 from fusion_assets.study import load_study
 from fusion_assets.systems.climate_zones.system import CLIMATE_ZONES
+from fusion_assets.systems.climate_zones.wording import overlap_text
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.systems.climate_zones import so2sat_files
 
@@ -115,7 +116,9 @@ def test_verification_knows_every_file(made, capsys):
 def test_the_report_and_the_summary_say_what_was_found(made, capsys):
     page = (made.folder / "data/fusion_report.html").read_text()
     assert "<strong>Synthetic.</strong>" not in page
-    assert "whole cities held back" in page and "sensors" in page and "of the tested patches overlap" in page
+    for entry in made.document("fusion_study.json")["settings"].values():
+        assert overlap_text(entry) in page
+    assert "1 of 5 parts of the cities were tested" in page.split("<main>")[0]
     capsys.readouterr()
     assert made.fusion("run", "--select", "group:climate_zones") == 0
     assert "fusion report: " in capsys.readouterr().out
