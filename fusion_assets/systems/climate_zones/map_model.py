@@ -15,7 +15,7 @@ import numpy as np
 
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
-from fusion_assets.evaluation.held_out_calibration import Calibration
+from fusion_assets.evaluation.held_out_calibration import Calibration, random_promise
 from fusion_assets.systems.climate_zones import splits, training
 from fusion_assets.systems.climate_zones.channels import MAPPABLE
 from fusion_assets.systems.climate_zones.comparison import FEWEST_TO_CALIBRATE, Run, figures_of
@@ -107,6 +107,10 @@ def learn(
     model, _ = training.train(
         network(preset), patches, everything, everything[:0], whole, splits.CITY_FOLDS, state_of(WHOLE), told
     )
+    held_out = figures_of([run])
+    if known is not None and len(known.row) > 1:
+        of_known = (known.label, known.probability)
+        held_out["calibration"]["random"] = random_promise(of_known, (run.label, run.probability))
     card = {
         "features": list(training.channels_of(network(preset))),
         "decibels": preset.radar == "db",
@@ -118,7 +122,7 @@ def learn(
         "synthetic": synthetic,
         "epochs": whole.epochs,
         **dataclasses.asdict(calibration),
-        "held_out": figures_of([run], [known] if known is not None and len(known.row) > 1 else []),
+        "held_out": held_out,
     }
     return model, card
 
