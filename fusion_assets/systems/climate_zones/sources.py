@@ -77,13 +77,16 @@ def arrays_folder(settings: Settings) -> Path:
     return Path(storage.root) / ARRAYS if storage.is_local else Path.home() / ".cache" / "fusion_assets" / ARRAYS
 
 
-def files_of(use: ClimateZonesUse, arrays: Path) -> Path:
-    """Folder of the `.h5` files; the synthetic ones are made where they are missing."""
+def files_of(use: ClimateZonesUse, settings: Settings) -> Path:
+    """Folder of the `.h5` files; the synthetic ones lie beside the archive's catalog, or are made."""
     if use.files is not None:
         return use.files
+    beside = Path(settings.archive).parent
+    if (beside / "training.h5").is_file():
+        return beside
     from fusion_assets.demo.cities import build
 
-    return build(arrays / "demo")
+    return build(arrays_folder(settings) / "demo")
 
 
 def patches_of(
@@ -107,7 +110,7 @@ def patches_of(
     from fusion_assets.systems.climate_zones.so2sat.conversion import convert
 
     arrays = arrays_folder(settings)
-    folders = convert(files_of(use, arrays), arrays, progress)
+    folders = convert(files_of(use, settings), arrays, progress)
     if several := sorted({name.partition("/")[0] for name in folders if "/" in name}):
         raise FusionError(
             f"{use.source} holds the same patches in {len(several)} splits: {', '.join(several)}",
