@@ -61,7 +61,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(),
+    "quick": Preset(batch=64),
     "published": Preset(width=1.0, epochs=100, patience=25, weights="balanced"),
 }
 """`quick` answers on a laptop; `published` trains as long as the source says."""
