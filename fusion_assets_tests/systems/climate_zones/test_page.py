@@ -50,5 +50,6 @@ def test_the_instance_of_several_machines_is_configured_as_dagster_reads_it():
         "password",
         "db_name",
         "port",
+        "scheme",
     }
     assert settings["concurrency"]["pools"]["granularity"] in ("run", "op")
