@@ -84,6 +84,15 @@ def year_of(value: object, example: str = "2015") -> int:
 Year = Annotated[int, BeforeValidator(year_of)]
 
 
+def some_years(value: object, example: str) -> tuple[int, ...] | None:
+    """Years of a section, ascending and each once; None where it says nothing. Raises PydanticCustomError."""
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not value:
+        raise wrong(f"is {shown(value)}", "a list of years of the study", f"write for example {example}")
+    return tuple(sorted({year_of(year, example) for year in value}))
+
+
 def prediction_years(value: object, last_complete: int) -> tuple[int, ...]:
     """Years from a list or from `{from: year, to: year or latest}`; raises PydanticCustomError.
 

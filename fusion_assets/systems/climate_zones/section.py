@@ -20,7 +20,7 @@ from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Section
 from fusion_assets.study.sections import SystemSection
-from fusion_assets.study.years import year_of
+from fusion_assets.study.years import some_years
 from fusion_assets.systems.climate_zones.channels import CHANNELS, MAPPABLE, SPLITS, branches_of
 from fusion_assets.systems.climate_zones.networks import SUM
 from fusion_assets.systems.climate_zones.training import PRESETS, Preset
@@ -69,11 +69,7 @@ class MapUse(Section):
     @field_validator("years", mode="before")
     @classmethod
     def _years(cls, value: object) -> tuple[int, ...] | None:
-        if value is None:
-            return None
-        if not isinstance(value, list | tuple) or not value:
-            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2021]")
-        return tuple(sorted({year_of(year, "[2021]") for year in value}))
+        return some_years(value, "[2021]")
 
 
 class ClimateZonesUse(Section):

@@ -18,7 +18,7 @@ from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Metres, Section
 from fusion_assets.study.sections import SystemSection
-from fusion_assets.study.years import year_of
+from fusion_assets.study.years import some_years
 
 Method = Literal[
     "fused", "linear", "random_forest", "interpolation", "whittaker", "published_formula", "seed_as_printed"
@@ -100,11 +100,7 @@ class NdviUse(Section):
     @field_validator("years", mode="before")
     @classmethod
     def _years(cls, value: object) -> tuple[int, ...] | None:
-        if value is None:
-            return None
-        if not isinstance(value, list | tuple) or not value:
-            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2018]")
-        return tuple(sorted({year_of(year, "[2018]") for year in value}))
+        return some_years(value, "[2018]")
 
     @field_validator("sentinel1", mode="before")
     @classmethod

@@ -22,7 +22,7 @@ from fusion_assets.study.mistakes import Problem, shown, wrong
 from fusion_assets.study.product_use import ProductUse
 from fusion_assets.study.regions import Metres, Section
 from fusion_assets.study.sections import SystemSection
-from fusion_assets.study.years import year_of
+from fusion_assets.study.years import some_years
 from fusion_assets.systems.night_radiance.reference_files import Reference, covered
 
 FEWEST_PLACES = 3
@@ -143,11 +143,7 @@ class NightRadianceUse(Section):
     @field_validator("years", mode="before")
     @classmethod
     def _years(cls, value: object) -> tuple[int, ...] | None:
-        if value is None:
-            return None
-        if not isinstance(value, list | tuple) or not value:
-            raise wrong(f"is {shown(value)}", "a list of years of the study", "write for example [2019]")
-        return tuple(sorted({year_of(year, "[2019]") for year in value}))
+        return some_years(value, "[2019]")
 
     @field_validator("footprint", mode="before")
     @classmethod
