@@ -246,12 +246,46 @@ class ModelIOManager(ArtifactIOManager):
         return saved_model.TrainedModel(model, card)
 
 
-class CubeIOManager(DocumentIOManager):
+class CompanionIOManager(DocumentIOManager):
+    """What lies beside its artifact under a name of its own, which a small JSON at the artifact's path gives.
+
+    Attributes:
+        key: of that name in the JSON.
+        ending: of such names.
+    """
+
+    key: str
+    ending: str
+
+    def _name(self, value: Any, artifact: Artifact) -> bytes:
+        """Place the JSON that names what was written, and remove what nobody can be reading any more."""
+        path = self.path(artifact)
+        before = self._record(artifact) if self.storage.exists(path) else {}
+        record = {**value.to_dict(), "replaced": before.get(self.key)}
+        marks = MARK if is_marked(value.facts) else {}
+        content = artifact_files.to_json(record, self.facts(artifact) | marks)
+        self.storage.write_bytes(content, path)
+        tidy(self.storage, path, self.ending, (value.name, before.get(self.key)), before.get("replaced"))
+        return content
+
+    def digests(self, artifact: Artifact) -> dict[str, str]:
+        """Of the JSON, and what it says of the files; it holds digests of all of them, which reading compares."""
+        said = str(self.document(artifact)[0].get("digest"))
+        return {"digest": said, "record_digest": self._sha256(self.path(artifact))}
+
+    def changed(self, artifact: Artifact) -> float | None:
+        """The newest of its files."""
+        return self.storage.changed(beside(self.path(artifact), str(self._record(artifact).get(self.key))))
+
+
+class CubeIOManager(CompanionIOManager):
     """Series of rasters as Zarr: takes the Cube of `store.write_cube`, gives a lazy Dataset.
 
     What lies at the artifact's path is a small JSON that names the store; it is placed last, so that a store which is
     not whole is never loaded, and whoever reads the one before goes on reading it.
     """
+
+    key, ending = "store", CUBE
 
     def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
         """Place the JSON, and remove stores that nobody can be reading any more."""
@@ -260,12 +294,7 @@ class CubeIOManager(DocumentIOManager):
         _require(value, store.Cube, artifact, "the Cube that write_cube returns")
         path = self.path(artifact)
         self.compare(artifact, path, value.facts)
-        before = self._record(artifact) if self.storage.exists(path) else {}
-        record = {**value.to_dict(), "replaced": before.get("store")}
-        marks = MARK if is_marked(value.facts) else {}
-        content = artifact_files.to_json(record, self.facts(artifact) | marks)
-        self.storage.write_bytes(content, path)
-        tidy(self.storage, path, CUBE, (value.name, before.get("store")), before.get("replaced"))
+        content = self._name(value, artifact)
         records = [
             {"layer": name, **{key: _rounded(x) for key, x in each.items()}} for name, each in value.stats.items()
         ]
@@ -278,11 +307,6 @@ class CubeIOManager(DocumentIOManager):
             "record_digest": hashlib.sha256(content).hexdigest(),
             **({"preview": dg.MetadataValue.md(_series_markdown(value, artifact))} if value.preview else {}),
         }
-
-    def digests(self, artifact: Artifact) -> dict[str, str]:
-        """Of the JSON, and what it says of the series; it holds digests of all files, which reading compares."""
-        said = str(self.document(artifact)[0].get("digest"))
-        return {"digest": said, "record_digest": self._sha256(self.path(artifact))}
 
     def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
         """Nothing, when all files have been read.
@@ -302,11 +326,6 @@ class CubeIOManager(DocumentIOManager):
             )
         return {}
 
-    def changed(self, artifact: Artifact) -> float | None:
-        """The newest of its files."""
-        path = self.path(artifact)
-        return self.storage.changed(beside(path, str(self._record(artifact).get("store"))))
-
     def load(self, artifact: Artifact) -> Any:
         """Open the store lazily, after comparing its facts and counting its files."""
         from fusion_assets.storage import cubes as store
@@ -314,11 +333,13 @@ class CubeIOManager(DocumentIOManager):
         return store.open_cube(self.storage, self.path(artifact), super().load(artifact), artifact.command)
 
 
-class FolderIOManager(DocumentIOManager):
+class FolderIOManager(CompanionIOManager):
     """Folders of files for other software: takes the Folder of `write_folder`, gives the paths of its files by name.
 
     As for series, what lies at the artifact's path is a small JSON that names the folder, and is placed last.
     """
+
+    key, ending = "folder", FOLDER
 
     def save(self, value: Any, artifact: Artifact) -> dict[str, Any]:
         """Place the JSON, and remove folders that nobody can be reading any more."""
@@ -327,12 +348,7 @@ class FolderIOManager(DocumentIOManager):
         _require(value, folders.Folder, artifact, "the Folder that write_folder returns")
         path = self.path(artifact)
         self.compare(artifact, path, value.facts)
-        before = self._record(artifact) if self.storage.exists(path) else {}
-        record = {**value.to_dict(), "replaced": before.get("folder")}
-        marks = MARK if is_marked(value.facts) else {}
-        content = artifact_files.to_json(record, self.facts(artifact) | marks)
-        self.storage.write_bytes(content, path)
-        tidy(self.storage, path, FOLDER, (value.name, before.get("folder")), before.get("replaced"))
+        content = self._name(value, artifact)
         return {
             "folder": dg.MetadataValue.path(beside(path, value.name)),
             "size_bytes": value.size,
@@ -340,11 +356,6 @@ class FolderIOManager(DocumentIOManager):
             "digest": value.digest,
             "record_digest": hashlib.sha256(content).hexdigest(),
         }
-
-    def digests(self, artifact: Artifact) -> dict[str, str]:
-        """Of the JSON, and what it says of the files."""
-        said = str(self.document(artifact)[0].get("digest"))
-        return {"digest": said, "record_digest": self._sha256(self.path(artifact))}
 
     def pixel_digests(self, artifact: Artifact) -> dict[str, str]:
         """Nothing, when all files have been read.
@@ -360,11 +371,6 @@ class FolderIOManager(DocumentIOManager):
             remedy = f"make it anew: {artifact.command}"
             raise FusionError(f"the folder of {path} has {files}: {changed[0]}", "all files as they were", remedy)
         return {}
-
-    def changed(self, artifact: Artifact) -> float | None:
-        """The newest of its files."""
-        path = self.path(artifact)
-        return self.storage.changed(beside(path, str(self._record(artifact).get("folder"))))
 
     def load(self, artifact: Artifact) -> Any:
         """Return paths by name, after comparing facts, names and sizes."""
