@@ -25,22 +25,28 @@ def features(source: Source, rows: np.ndarray, channels: Sequence[str]) -> np.nd
     return np.concatenate(parts)
 
 
-def forest(source: Source, learnt: np.ndarray, asked: np.ndarray, channels: Sequence[str], seed: int = 0) -> np.ndarray:
-    """Probabilities of a random forest (Breiman 2001), (asked, 17)."""
+def forest(seen: np.ndarray, labels: np.ndarray, learnt: np.ndarray, asked: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Probabilities of a random forest (Breiman 2001), (asked, 17).
+
+    Args:
+        seen: `features` of all patches.
+        labels: (n,) of all patches.
+        learnt: rows that are learnt from.
+        asked: rows that are answered for.
+        seed: of the forest.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     model = RandomForestClassifier(TREES, max_features="sqrt", min_samples_leaf=2, n_jobs=-1, random_state=seed)
-    model.fit(features(source, learnt, channels), source.labels[learnt])
+    model.fit(seen[learnt], labels[learnt])
     probability = np.zeros((len(asked), len(ZONES)))
-    probability[:, model.classes_] = model.predict_proba(features(source, asked, channels))
+    probability[:, model.classes_] = model.predict_proba(seen[asked])
     return probability
 
 
-def majority(
-    source: Source, learnt: np.ndarray, asked: np.ndarray, channels: Sequence[str], seed: int = 0
-) -> np.ndarray:
+def majority(seen: np.ndarray, labels: np.ndarray, learnt: np.ndarray, asked: np.ndarray, seed: int = 0) -> np.ndarray:
     """The share of every zone among the patches learnt from, (asked, 17): the commonest is the answer everywhere."""
-    share = np.bincount(source.labels[learnt], minlength=len(ZONES)) / len(learnt)
+    share = np.bincount(labels[learnt], minlength=len(ZONES)) / len(learnt)
     return np.tile(share, (len(asked), 1))
 
 
