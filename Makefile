@@ -8,10 +8,10 @@ demo: .venv/run
 
 # What is fast; PYTEST gives further options.
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not real" $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow and not real" $(PYTEST)
 
 test-all: .venv/test
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 ui: .venv/run
 	$(BIN)/fusion ui

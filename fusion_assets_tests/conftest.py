@@ -19,10 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what reads the real archive `real`, before tests are chosen by their marks."""
+    """Mark what reads the real archive `real`, before tests are chosen by their marks; what takes long goes first."""
     for item in items:
         if "real_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("real")
+    slow = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("real"))}
+    # A long file begun last leaves all processes but one with nothing to do: xdist is told to keep this order.
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)
