@@ -1,6 +1,8 @@
 """One short schedule of kills and one of interrupts; `python -m fusion_assets_tests.chaos` plays longer ones."""
 
 import http.server
+import os
+import shutil
 import signal
 import threading
 import time
@@ -18,12 +20,19 @@ pytestmark = pytest.mark.slow
 KILLS = [(2, "loopback", 0, 0.5), (9, "machine", 0.3, 0.2)]
 
 
-def test_what_is_killed_is_made_in_the_end_and_nothing_twice(tmp_path):
-    assert run(tmp_path / "system", KILLS, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
+@pytest.fixture
+def folder(tmp_path, catalog):
+    """A new folder with the archive that schedules would build there, were it not there."""
+    shutil.copytree(catalog.parent, tmp_path / "chaos-archive", copy_function=os.link)
+    return tmp_path
 
 
-def test_what_is_interrupted_is_made_in_the_end_and_nothing_twice(tmp_path):
-    assert interrupts.run(tmp_path / "study", 5, 4, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
+def test_what_is_killed_is_made_in_the_end_and_nothing_twice(folder):
+    assert run(folder / "system", KILLS, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
+
+
+def test_what_is_interrupted_is_made_in_the_end_and_nothing_twice(folder):
+    assert interrupts.run(folder / "study", 5, 4, {**LIGHTS, "prediction_years": [2016]}, size_km=12) == []
 
 
 class Silent(http.server.BaseHTTPRequestHandler):
@@ -40,8 +49,8 @@ class Silent(http.server.BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize("deaf", [False, True], ids=["waiting", "deaf"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_a_run_that_waits_for_an_archive_ends_and_is_not_tried_again(tmp_path, number, deaf):
-    study = interrupts.Study(tmp_path / "study", {**LIGHTS, "prediction_years": [2016]}, 12)
+def test_a_run_that_waits_for_an_archive_ends_and_is_not_tried_again(folder, number, deaf):
+    study = interrupts.Study(folder / "study", {**LIGHTS, "prediction_years": [2016]}, 12)
     Silent.asked.clear()
     Silent.over.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as archive:

@@ -27,12 +27,13 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets_tests.stac_documents import check_stac
 
+# As of `catalog`.
 TINY = {"size_km": 12, "years": (2015, 2016)}
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_demo_archive(tmp_path_factory.mktemp("demo") / "archive", seed=3, **TINY).parent
+def archive(catalog: Path) -> Path:
+    return catalog.parent
 
 
 def read(path: Path) -> np.ndarray:
