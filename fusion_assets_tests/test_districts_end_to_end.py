@@ -16,6 +16,7 @@ import shapely
 import yaml
 
 from fusion_assets.demo import build_demo_archive
+from fusion_assets_tests import command_line
 from fusion_assets_tests.demo_study import demo_study
 
 pytestmark = pytest.mark.slow
@@ -41,17 +42,16 @@ def folder(tmp_path_factory):
     study["products"]["sentinel2"] = {"product": "sentinel2_l2a", "bands": ["B02", "B04", "B08", "B11"]}
     del study["products"]["night_lights"]
     (folder / "study.yaml").write_text(yaml.safe_dump(study, allow_unicode=True), encoding="utf-8")
-    done = fusion(folder, "run")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))}
+    command = [sys.executable, "-m", "fusion_assets.cli.main", "run"]
+    done = subprocess.run(command, cwd=folder, env=clean | settings(folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Warning" not in done.stdout + done.stderr
     return folder
 
 
-def fusion(folder, *arguments):
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))}
-    settings = {"FUSION_ARCHIVE": str(folder / "archive/catalog.json"), "FUSION_STUDY": "study.yaml"}
-    command = [sys.executable, "-m", "fusion_assets.cli.main", *arguments]
-    return subprocess.run(command, cwd=folder, env=clean | settings, capture_output=True, text=True)
+def settings(folder):
+    return {"FUSION_ARCHIVE": str(folder / "archive/catalog.json"), "FUSION_STUDY": "study.yaml"}
 
 
 def test_districts_keep_their_names(folder):
@@ -66,7 +66,7 @@ def test_districts_keep_their_names(folder):
 @pytest.mark.filterwarnings("ignore:Geometry is in a geographic CRS")
 def test_figures_are_the_same_in_every_format_and_recomputed(folder):
     for ending in ("csv", "gpkg", "parquet"):
-        done = fusion(folder, "export", f"areas.{ending}")
+        done = command_line.fusion(["export", f"areas.{ending}"], folder, settings(folder))
         assert done.returncode == 0, done.stderr
     areas, changes = pd.read_csv(folder / "areas.csv"), pd.read_csv(folder / "areas_changes.csv")
     pairs = list(combinations(YEARS, 2))

@@ -19,6 +19,7 @@ from rio_cogeo import cog_validate
 
 from fusion_assets.demo import build_demo_archive
 from fusion_assets.storage.documents import FACTS_KEY
+from fusion_assets_tests import command_line
 from fusion_assets_tests.demo_study import demo_study
 
 pytestmark = pytest.mark.slow
@@ -40,19 +41,21 @@ class Project:
         catalog = build_demo_archive(folder / "archive", size_km=45, seed=3, years=[2015, 2016])
         self.study = demo_study(catalog)
         self.study["products"]["sentinel2"] = {"product": "sentinel2_l2a", "bands": ["B02", "B04", "B08", "B11"]}
-        self.environment = {
-            key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))
-        } | {"FUSION_ARCHIVE": str(catalog), "FUSION_STUDY": "study.yaml"}
+        self.settings = {"FUSION_ARCHIVE": str(catalog), "FUSION_STUDY": "study.yaml"}
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("FUSION", "DAGSTER"))}
+        self.environment = kept | self.settings
         self.write_study()
 
     def write_study(self, **changes):
         (self.folder / "study.yaml").write_text(yaml.safe_dump({**self.study, **changes}))
 
-    def fusion(self, *arguments, **environment):
+    def process(self, *arguments):
+        """A process of its own, as a person starts one."""
         command = [sys.executable, "-m", "fusion_assets.cli.main", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True
-        )
+        return subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+
+    def fusion(self, *arguments, **environment):
+        return command_line.fusion(arguments, self.folder, {**self.settings, **environment})
 
     def path(self, asset, year, extension="tif"):
         return self.folder / "data" / asset / "here" / f"{year}.{extension}"
@@ -61,7 +64,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     project = Project(tmp_path_factory.mktemp("project"))
-    done = project.fusion("run")
+    done = project.process("run")
     assert done.returncode == 0, done.stdout + done.stderr
     project.first_output, project.first_errors = done.stdout, done.stderr
     return project
@@ -366,7 +369,7 @@ def test_a_model_that_does_not_belong_to_its_card_is_made_again_bit_for_bit(copy
     path = copy.path("built_up_model", 2015, "keras")
     before = path.read_bytes()
     path.write_bytes(before + b"another model")
-    done = copy.fusion("run", "--select", "built_up_model")
+    done = copy.process("run", "--select", "built_up_model")
     assert done.returncode == 0 and "1 made" in done.stdout, done.stdout
     assert path.read_bytes() == before
 
