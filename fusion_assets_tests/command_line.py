@@ -33,8 +33,8 @@ def fusion(words, folder, variables):
     """
     with (
         pytest.MonkeyPatch.context() as patch,
-        tempfile.TemporaryFile("w+") as out,
-        tempfile.TemporaryFile("w+") as err,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as err,
     ):
         patch.chdir(folder)
         for name in [name for name in os.environ if name.startswith(("FUSION", "DAGSTER"))]:
