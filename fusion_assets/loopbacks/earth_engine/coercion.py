@@ -6,6 +6,7 @@ Only the promotions that Earth Engine documents; anything else is refused with t
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ import shapely
 
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.lattice import UNPROJECTED, PixelGrid, Projection, crs_name
-from fusion_assets.loopbacks.earth_engine.pixel_types import type_of_number
+from fusion_assets.loopbacks.earth_engine.pixel_types import NAMED_TYPES, PixelType, type_of_number
 from fusion_assets.loopbacks.earth_engine.values import (
+    Array,
     Band,
+    CastFloat,
+    CastInteger,
     Collection,
     Date,
     DateRange,
@@ -30,6 +34,9 @@ from fusion_assets.loopbacks.earth_engine.values import (
     Reducer,
 )
 
+_ISO = re.compile(
+    r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
+)
 _PLAIN = {"Filter": Filter, "Reducer": Reducer, "Join": Join, "Algorithm": Function, "DateRange": DateRange}
 
 
@@ -51,10 +58,12 @@ def coerce(value: Any, kind: str, where: str) -> Any:
 
 def type_name(value: Any) -> str:
     """Name of a value's type, as `ObjectType` gives it."""
+    if isinstance(value, CastInteger | CastFloat):
+        return value.kind
     if isinstance(value, bool):
         return "Boolean"
     if isinstance(value, int):
-        return "Integer"
+        return "Integer" if abs(value) < 1 << 31 else "Long"
     if isinstance(value, Collection):
         return value.kind
     named = {float: "Float", str: "String", list: "List", dict: "Dictionary", type(None): "Null"}
@@ -98,7 +107,7 @@ def _geometry(value: Any) -> Geometry | None:
         shapes = [item.geometry.lonlat for item in value.elements if item.geometry is not None]
         return Geometry(shapely.union_all(shapes))
     if isinstance(value, dict) and "type" in value:
-        return Geometry(shapely.geometry.shape(value))
+        return Geometry(shapely.geometry.shape(value), geodesic=bool(value.get("geodesic", True)))
     return None
 
 
@@ -112,7 +121,7 @@ def _feature(value: Any) -> Element | None:
 def _collection(value: Any) -> Collection | None:
     if isinstance(value, Collection):
         return value
-    if isinstance(value, list) and all(isinstance(item, Element) for item in value):
+    if isinstance(value, list) and all(isinstance(item, Element | Collection) for item in value):
         images = bool(value) and all(isinstance(item, Image) for item in value)
         return Collection(tuple(value), "ImageCollection" if images else "FeatureCollection")
     feature = _feature(value)
@@ -152,17 +161,55 @@ def date_of(value: Any) -> Date | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Date(int(value))
     if isinstance(value, str):
-        try:
-            moment = dt.datetime.fromisoformat(value)
-        except ValueError:
-            raise ServiceError(f"Date: Bad date/time '{value}'.") from None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return Date(round(moment.timestamp() * 1000))
+        return parsed_date(value, dt.UTC)
     return None
+
+
+def parsed_date(text: str, zone: dt.tzinfo) -> Date:
+    """A date from ISO 8601, shortened from the right as one likes; a zone places what names none itself.
+
+    Raises:
+        ServiceError: it is no such text.
+    """
+    found = _ISO.fullmatch(text)
+    if found is None:
+        raise ServiceError(
+            f"Date: Bad date/time '{text}'. This loopback service reads ISO 8601, as 2020-01-31T12:00:00."
+        )
+    *fields, fraction, offset = found.groups()
+    numbers = [int(field) for field in fields if field is not None]
+    micro = int((fraction or "0")[:6].ljust(6, "0"))
+    try:
+        year, month, day, hour, minute, second = [*numbers, *(1, 1, 0, 0, 0)[len(numbers) - 1 :]]
+        moment = dt.datetime(year, month, day, hour, minute, second, micro, zone)
+    except ValueError as error:
+        raise ServiceError(f"Date: Bad date/time '{text}': {error}.") from None
+    if offset:
+        moment = moment.replace(tzinfo=dt.datetime.fromisoformat(f"2000-01-01T00:00{offset}").tzinfo)
+    return Date(round(moment.timestamp() * 1000))
 
 
 def _number(value: Any) -> Any:
     return value if isinstance(value, int | float) else None
+
+
+def array_of(value: Any) -> Array | None:
+    """An array from a number or from nested lists of numbers."""
+    if isinstance(value, Array):
+        return value
+    if not isinstance(value, int | float | list):
+        return None
+    try:
+        numbers = np.array(value)
+    except ValueError:
+        return None
+    return Array(numbers) if numbers.dtype.kind in "iufb" else None
+
+
+def _pixel_type(value: Any) -> PixelType | None:
+    if isinstance(value, PixelType):
+        return value
+    return NAMED_TYPES.get(value) if isinstance(value, str) else None
 
 
 def _integer(value: Any) -> int | None:
@@ -179,7 +226,9 @@ _COERCIONS: dict[str, Any] = {
     "FeatureCollection": _collection,
     "Collection": _collection,
     "Feature": _feature,
-    "Element": _feature,
+    "Element": lambda value: value if isinstance(value, Collection) else _feature(value),
+    "Array": array_of,
+    "PixelType": _pixel_type,
     "Geometry": _geometry,
     "Projection": _projection,
     "Date": date_of,
@@ -192,3 +241,8 @@ _COERCIONS: dict[str, Any] = {
     "List": lambda value: list(value) if isinstance(value, list | tuple) else None,
     "Dictionary": _instance(dict),
 }
+
+
+def is_true(value: Any) -> bool:
+    """Whether a condition holds: not nothing, false, 0, empty text or an empty list."""
+    return value not in (None, False, 0, "", [])

@@ -11,27 +11,39 @@ import shapely
 
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.lattice import WORLD, Projection
-from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Date, DateRange, Feature, Geometry, Image
+from fusion_assets.loopbacks.earth_engine.pixel_types import PixelType
+from fusion_assets.loopbacks.earth_engine.values import (
+    Array,
+    Band,
+    Collection,
+    Date,
+    DateRange,
+    Feature,
+    Geometry,
+    Image,
+)
 
 LARGEST_COLLECTION = 5000
 
 
-def encode(value: Any) -> Any:
-    """JSON of a value.
+def encode(value: Any, nested: bool = False) -> Any:
+    """JSON of a value; a collection inside another value comes without its elements.
 
     Raises:
         ServiceError: a value that cannot be shown, or a collection of more than 5000 elements.
     """
     if isinstance(value, dict):
-        return {key: encode(item) for key, item in value.items()}
+        return {key: encode(item, True) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
+        return [encode(item, True) for item in value]
     if isinstance(value, np.generic):
         return encode(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return {"type": "Float", "value": "NaN" if math.isnan(value) else str(value)}
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, Collection) and nested:
+        return _collection(value, nested=True)
     for kind, encoder in _ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value)
@@ -45,7 +57,10 @@ def geometry(value: Geometry | None) -> Any:
     if value.shape is None:
         return {"type": "LinearRing", "coordinates": [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]}
     shape = shapely.geometry.mapping(value.shape)
-    result: dict[str, Any] = {"geodesic": False, "type": shape["type"]}
+    # Points have no edges; that edges are great circles is what goes without saying.
+    straight = not value.geodesic and not shape["type"].endswith("Point")
+    result: dict[str, Any] = {"geodesic": False} if straight else {}
+    result["type"] = shape["type"]
     result["coordinates" if "coordinates" in shape else "geometries"] = _lists(
         shape.get("coordinates", shape.get("geometries"))
     )
@@ -91,14 +106,18 @@ def _feature(value: Feature) -> dict[str, Any]:
     return {**answer, "id": index} if index is not None else answer
 
 
-def _collection(value: Collection) -> dict[str, Any]:
+def _collection(value: Collection, nested: bool = False) -> dict[str, Any]:
     if len(value.elements) > LARGEST_COLLECTION:
         raise ServiceError(f"Collection query aborted after accumulating over {LARGEST_COLLECTION} elements.")
-    answer: dict[str, Any] = {"type": value.kind, "features": [encode(item) for item in value.elements]}
+    answer: dict[str, Any] = {"type": value.kind}
     if value.kind == "ImageCollection":
         answer["bands"] = []
     else:
-        answer["columns"] = {}
+        answer["columns"] = value.columns or {}
+    if not nested:
+        answer["features"] = [encode(item) for item in value.elements]
+    if value.properties:
+        answer["properties"] = encode(value.properties)
     return {**answer, "id": value.id} if value.id else answer
 
 
@@ -108,6 +127,8 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     Collection: _collection,
     Geometry: geometry,
     Projection: projection,
+    Array: lambda value: value.values.tolist(),
+    PixelType: PixelType.to_json,
     Date: lambda value: {"type": "Date", "value": value.millis},
     DateRange: lambda value: {"type": "DateRange", "dates": [value.start, value.end]},
 }

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fusion_assets.loopbacks.earth_engine.coercion import coerce
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import REFUSED
+from fusion_assets.loopbacks.earth_engine.coercion import coerce, is_true
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.signatures import children, signatures, validate
 from fusion_assets.loopbacks.earth_engine.values import Function
@@ -86,18 +87,38 @@ class Evaluator:
         return Function(names, call)
 
     def _call(self, body: dict[str, Any], scope: dict[str, Any]) -> Any:
-        given = {name: self._node(item, scope) for name, item in body.get("arguments", {}).items()}
+        nodes = body.get("arguments", {})
+        if body.get("functionName") == "If":
+            # What is not chosen may be a mistake, and is never looked at.
+            chosen = is_true(self._node(nodes["condition"], scope)) if "condition" in nodes else False
+            branch = nodes.get("trueCase" if chosen else "falseCase")
+            return None if branch is None else self._node(branch, scope)
+        given = {name: self._node(item, scope) for name, item in nodes.items()}
         if "functionReference" in body:
             function = self._referred(body["functionReference"], scope)
             return function.call(*(given[name] for name in function.names))
         signature = signatures()[body["functionName"]]
+        refused = REFUSED.get(signature.name, ())
+        for argument in signature.arguments:
+            value = given.get(argument.name)
+            if argument.name in refused and value is not None and value != argument.default:
+                raise ServiceError(
+                    f"{signature.name}: this loopback service does not know the argument '{argument.name}'."
+                )
         arguments = []
         for argument in signature.arguments:
             value = given.get(argument.name)
             value = argument.default if value is None else value
             where = f"{signature.name}, argument '{argument.name}'"
             arguments.append(None if value is None else coerce(value, argument.type, where))
-        return self._algorithms[signature.name](*arguments)
+        try:
+            return self._algorithms[signature.name](*arguments)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+            # What an algorithm here did not foresee is a limit of this service, not a mistake of whoever asks.
+            raise ServiceError(
+                f"{signature.name}: this loopback service cannot answer for these arguments "
+                f"({type(error).__name__}: {error})."
+            ) from error
 
     def _arguments_in(self, name: str) -> frozenset[str]:
         """Names of the function arguments that a value depends on and does not bind itself."""

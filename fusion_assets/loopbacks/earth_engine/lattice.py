@@ -152,3 +152,25 @@ def pixels_per_pixel(grid: PixelGrid, lattice: Projection) -> float:
         (cols[1, 0] - cols[0, 0], rows[1, 0] - rows[0, 0]),
     )
     return math.sqrt(abs(across[0] * down[1] - across[1] * down[0]))
+
+
+def areas_of(grid: PixelGrid) -> np.ndarray:
+    """Square metres of a grid's pixels on the WGS 84 ellipsoid, (height, width).
+
+    The ellipsoid's lengths along the steps that a pixel's middle lines make in longitude and latitude.
+    """
+    a, b, c, d, e, f = grid.affine[:6]
+    cols, rows = np.meshgrid(np.arange(grid.width) + 0.5, np.arange(grid.height) + 0.5)
+
+    def degrees(right: float, down: float) -> tuple[np.ndarray, np.ndarray]:
+        x, y = cols + right, rows + down
+        return project(a * x + b * y + c, d * x + e * y + f, grid.crs, WORLD)
+
+    (_, latitude), sides = degrees(0, 0), [(degrees(0.5, 0), degrees(-0.5, 0)), (degrees(0, 0.5), degrees(0, -0.5))]
+    (across, up_across), (along, up_along) = (
+        (np.radians((one[0] - two[0] + 180) % 360 - 180), np.radians(one[1] - two[1])) for one, two in sides
+    )
+    radius, squeeze = 6378137.0, (2 - 1 / 298.257223563) / 298.257223563
+    slope = 1 - squeeze * np.sin(np.radians(latitude)) ** 2
+    east, north = radius * np.cos(np.radians(latitude)) / slope**0.5, radius * (1 - squeeze) / slope**1.5
+    return np.abs(across * up_along - along * up_across) * east * north

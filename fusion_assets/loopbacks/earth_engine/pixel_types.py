@@ -12,11 +12,12 @@ _INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "int64")
 
 @dataclass(frozen=True)
 class PixelType:
-    """Precision (`int`, `float` or `double`) and, for integers, the range of values."""
+    """Precision (`int`, `float` or `double`) and the range of values: of integers, and of a constant."""
 
     precision: str
     low: float = 0
     high: float = 0
+    constant: bool = False
 
     @property
     def dtype(self) -> np.dtype:
@@ -31,9 +32,9 @@ class PixelType:
 
     def to_json(self) -> dict[str, Any]:
         """As `getInfo` shows it."""
-        if self.precision != "int":
+        if self.precision != "int" and not self.constant:
             return {"type": "PixelType", "precision": self.precision}
-        return {"type": "PixelType", "precision": "int", "min": self.low, "max": self.high}
+        return {"type": "PixelType", "precision": self.precision, "min": self.low, "max": self.high}
 
 
 FLOAT, DOUBLE, BOOLEAN = PixelType("float"), PixelType("double"), PixelType("int", 0, 1)
@@ -56,7 +57,7 @@ def type_of_number(number: float) -> PixelType:
     """The type of a constant: an integer is as wide as itself."""
     if float(number).is_integer() and isinstance(number, int):
         return PixelType("int", number, number)
-    return DOUBLE
+    return PixelType("double", number, number, constant=True)
 
 
 def union(*types: PixelType) -> PixelType:
@@ -93,3 +94,28 @@ def cast(values: np.ndarray, to: PixelType) -> np.ndarray:
     if values.dtype == bool:
         return values.astype(to.dtype)
     return np.clip(values, limits.min, limits.max).astype(to.dtype)
+
+
+_NAMES = {
+    "uint8": "Byte", "int8": "Byte", "int16": "Short", "uint16": "Integer", "int32": "Integer", "uint32": "Long",
+    "int64": "Long", "float32": "Float", "float64": "Double",
+}  # fmt: skip
+
+
+def type_name_of(kind: PixelType) -> str:
+    """Name of the type that holds a value, as `ObjectType` and the columns of a collection give it."""
+    return _NAMES[kind.dtype.name]
+
+
+def column_of(kind: PixelType) -> str:
+    """Type of a column of pixels: its name and, for integers, the range."""
+    name = type_name_of(kind)
+    return f"{name}<{kind.low}, {kind.high}>" if kind.precision == "int" else name
+
+
+NAMED_TYPES = {
+    **{name: type_of(name) for name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64")},
+    "byte": type_of("uint8"), "short": type_of("int16"), "int": type_of("int32"), "long": type_of("int64"),
+    "float": FLOAT, "double": DOUBLE,
+}  # fmt: skip
+"""Pixel types by the names that casts take."""

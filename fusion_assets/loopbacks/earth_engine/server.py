@@ -229,7 +229,12 @@ class _Handler(LoopbackHandler):
             except ServiceError as error:
                 content, status = error.to_json(), error.code
             except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-                content, status = ServiceError(f"Invalid request: {type(error).__name__}: {error}").to_json(), 400
+                content, status = (
+                    ServiceError(
+                        f"This loopback service cannot answer the request ({type(error).__name__}: {error})."
+                    ).to_json(),
+                    400,
+                )
             self._send(endpoint, status, content, rule)
 
     def _send(self, endpoint: str, status: int, content: Any, rule: Fault | None) -> None:

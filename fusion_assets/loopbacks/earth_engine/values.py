@@ -126,16 +126,44 @@ class Image(Element):
 
 @dataclass(frozen=True, eq=False)
 class Collection:
-    """Elements in order; `kind` is ImageCollection or FeatureCollection."""
+    """Elements in order; `kind` is ImageCollection or FeatureCollection.
+
+    Attributes:
+        columns: names of types by property, where the service tells them.
+    """
 
     elements: tuple[Any, ...]
     kind: str = "FeatureCollection"
     properties: dict[str, Any] = field(default_factory=dict)
     id: str | None = None
+    columns: dict[str, str] | None = None
 
     def of(self, elements: Any) -> Collection:
         """The same collection with other elements."""
         return dataclasses.replace(self, elements=tuple(elements))
+
+    def with_properties(self, properties: dict[str, Any]) -> Any:
+        """A copy with other properties."""
+        return dataclasses.replace(self, properties=properties)
+
+
+class CastInteger(int):
+    """An integer that was cast; `kind` is the name of its type."""
+
+    kind: str
+
+
+class CastFloat(float):
+    """A number with a fraction that was cast; `kind` is the name of its type."""
+
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Array:
+    """Numbers along any number of axes."""
+
+    values: np.ndarray
 
 
 @dataclass(frozen=True)

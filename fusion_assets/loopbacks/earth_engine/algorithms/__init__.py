@@ -7,20 +7,25 @@ from typing import Any
 
 from fusion_assets.loopbacks.earth_engine.algorithms import (
     arithmetic,
+    arrays,
     bands,
     collections,
     dates,
+    dictionaries,
     elements,
+    expressions,
     filters,
     geometries,
     joins,
     lists,
     masks,
+    number_types,
     projections,
     reducers,
     regions,
     resolution,
     stacks,
+    strings,
 )
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS
 from fusion_assets.loopbacks.earth_engine.catalog import Catalog

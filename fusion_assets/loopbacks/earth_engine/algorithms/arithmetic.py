@@ -15,7 +15,7 @@ from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS,
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.imaging import both, derived, names_of_pairs, paired
 from fusion_assets.loopbacks.earth_engine.pixel_types import PixelType
-from fusion_assets.loopbacks.earth_engine.values import Image, Pixels
+from fusion_assets.loopbacks.earth_engine.values import Array, CastFloat, CastInteger, Image, Pixels
 
 
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -37,6 +37,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "max": np.maximum,
     "min": np.minimum,
     "hypot": np.hypot,
+    "atan2": lambda a, b: np.arctan2(np.asarray(b, np.float64), a),
     "lt": np.less,
     "lte": np.less_equal,
     "gt": np.greater,
@@ -54,7 +55,7 @@ _BINARY: dict[str, Callable[[Any, Any], Any]] = {
 _BOOLEAN = {"lt", "lte", "gt", "gte", "eq", "neq", "and", "or"}
 _INTEGER = {"bitwiseAnd", "bitwiseOr", "bitwiseXor", "leftShift", "rightShift"}
 _RANGED = {"add", "subtract", "multiply"}
-_FRACTIONAL = {"divide", "pow", "hypot"}
+_FRACTIONAL = {"divide", "pow", "hypot", "atan2"}
 _ALIASES = {
     "bitwiseAnd": "bitwise_and",
     "bitwiseOr": "bitwise_or",
@@ -73,7 +74,20 @@ _UNARY: dict[str, Callable[[Any], Any]] = {
     "round": lambda v: np.floor(np.asarray(v, np.float64) + 0.5),
     "not": lambda v: np.asarray(v) == 0,
     "signum": np.sign,
+    "cbrt": lambda v: np.cbrt(np.asarray(v, np.float64)),
 }
+_CURVES = {
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+}  # fmt: skip
+
+
+def _curved(curve: np.ufunc) -> Callable[[Any], Any]:
+    return lambda values: curve(np.asarray(values, np.float64))
+
+
+_UNARY |= {name: _curved(curve) for name, curve in _CURVES.items()}
+_SMOOTH = {"sqrt", "exp", "log", "log10", "cbrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan"}
 _CASTS = {
     **{f"{spelling}": types.type_of(dtype) for dtype, spellings in {
         "uint8": ("uint8", "toUint8", "byte", "toByte"),
@@ -133,7 +147,7 @@ def _unary(name: str) -> Callable[[Image], Image]:
         return Pixels(np.where(finite, result, 0), pixels.mask if finite.all() else both(pixels.mask, finite))
 
     def kind(given: PixelType) -> PixelType:
-        if name in ("sqrt", "exp", "log", "log10"):
+        if name in _SMOOTH:
             return types.FLOAT if given.precision == "float" else types.DOUBLE
         return types.BOOLEAN if name == "not" else types.INT64 if given.precision == "int" else given
 
@@ -148,6 +162,26 @@ def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
+def _number_unary(name: str) -> Callable[[Any], Any]:
+    def apply(value: Any) -> Any:
+        with np.errstate(all="ignore"):
+            result = _plain(_UNARY[name](value))
+        return int(result) if isinstance(result, bool) else result
+
+    return apply
+
+
+def _number_cast(to: PixelType) -> Callable[[Any], Any]:
+    def apply(value: Any) -> Any:
+        # Numbers with a fraction keep all their digits, whatever the name of the type.
+        whole = to.precision == "int"
+        made = CastInteger(types.cast(np.asarray(value), to)[()]) if whole else CastFloat(value)
+        made.kind = types.type_name_of(to)
+        return made
+
+    return apply
+
+
 def _number_binary(name: str) -> Callable[[Any, Any], Any]:
     def apply(one: Any, other: Any) -> Any:
         result = _plain(_BINARY[name](one, other))
@@ -156,16 +190,50 @@ def _number_binary(name: str) -> Callable[[Any, Any], Any]:
     return apply
 
 
+def _array_binary(name: str) -> Callable[[Array, Array], Array]:
+    def apply(one: Array, other: Array) -> Array:
+        a, b = one.values, other.values
+        if a.shape != b.shape and a.size > 1 and b.size > 1:
+            raise ServiceError(f"Array.{name}: Arrays must have the same shape. Got {a.shape} and {b.shape}.")
+        with np.errstate(all="ignore"):
+            result = np.asarray(_BINARY[name](_wide(a), _wide(b)))
+        return Array(result.astype(np.int64) if result.dtype == bool else result)
+
+    return apply
+
+
+def _array_cast(to: PixelType) -> Callable[[Array], Array]:
+    def apply(array: Array) -> Array:
+        values = types.cast(array.values, to)
+        if to == types.FLOAT and not np.array_equal(values.astype(np.float64), array.values, equal_nan=True):
+            raise ServiceError("Array.toFloat: this loopback service does not know how these numbers are rounded.")
+        return Array(values)
+
+    return apply
+
+
+def _array_unary(name: str) -> Callable[[Array], Array]:
+    def apply(array: Array) -> Array:
+        with np.errstate(all="ignore"):
+            result = np.asarray(_UNARY[name](_wide(array.values)))
+        return Array(result.astype(np.int64) if result.dtype == bool else result)
+
+    return apply
+
+
 for _name in _BINARY:
     for _spelling in (_name, *([_ALIASES[_name]] if _name in _ALIASES else [])):
         ALGORITHMS[f"Image.{_spelling}"] = _binary(_name)
         ALGORITHMS[f"Number.{_spelling}"] = _number_binary(_name)
+        ALGORITHMS[f"Array.{_spelling}"] = _array_binary(_name)
 for _name in _UNARY:
     ALGORITHMS[f"Image.{_name}"] = _unary(_name)
-    ALGORITHMS[f"Number.{_name}"] = lambda value, _f=_UNARY[_name]: _plain(_f(value))
+    ALGORITHMS[f"Number.{_name}"] = _number_unary(_name)
+    ALGORITHMS[f"Array.{_name}"] = _array_unary(_name)
 for _name, _to in _CASTS.items():
     ALGORITHMS[f"Image.{_name}"] = _cast(_to)
-    ALGORITHMS[f"Number.{_name}"] = lambda value, _to=_to: _plain(types.cast(np.asarray(value), _to)[()])
+    ALGORITHMS[f"Number.{_name}"] = _number_cast(_to)
+    ALGORITHMS[f"Array.{_name}"] = _array_cast(_to)
 
 
 @algorithm("Image.clamp")
@@ -190,3 +258,18 @@ def normalized_difference(image: Image, names: list[str] | None) -> Image:
         return Pixels(_divide(a - b, a + b), both(both(one.mask, other.mask), (a >= 0) & (b >= 0)))
 
     return Image(geometry=image.geometry, bands=(derived("nd", types.FLOAT, chosen, compute),))
+
+
+@algorithm("Image.unitScale")
+def unit_scale(image: Image, low: float, high: float) -> Image:
+    """From 0 at the one number to 1 at the other."""
+    made = (
+        derived(b.name, types.DOUBLE, (b,), lambda f: Pixels((_wide(f.values) - low) / (high - low), f.mask))
+        for b in image.bands
+    )
+    return image.with_bands(made)
+
+
+ALGORITHMS["Number.unitScale"] = lambda number, low, high: (number - low) / (high - low)
+ALGORITHMS["Number.clamp"] = lambda number, low, high: _plain(np.clip(number, low, high))
+ALGORITHMS["Number.bitCount"] = lambda number: int(number).bit_count()

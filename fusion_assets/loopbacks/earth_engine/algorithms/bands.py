@@ -12,8 +12,8 @@ from fusion_assets.loopbacks.earth_engine import pixel_types as types
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import algorithm
 from fusion_assets.loopbacks.earth_engine.coercion import coerce, constant_image
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
-from fusion_assets.loopbacks.earth_engine.imaging import both, derived
-from fusion_assets.loopbacks.earth_engine.lattice import UNPROJECTED, WORLD, PixelGrid, centres_in
+from fusion_assets.loopbacks.earth_engine.imaging import both, derived, paired
+from fusion_assets.loopbacks.earth_engine.lattice import UNPROJECTED, WORLD, PixelGrid, areas_of, centres_in
 from fusion_assets.loopbacks.earth_engine.values import Band, Collection, Date, Image, Pixels
 
 
@@ -179,3 +179,44 @@ def _nothing(band: Band) -> Any:
         return Pixels(np.zeros(shape, band.type.dtype), np.zeros(shape, bool))
 
     return pixels
+
+
+@algorithm("Image.cast")
+def cast(image: Image, kinds: dict, order: list[str] | None) -> Image:
+    """Bands cast to types by name, perhaps in another order."""
+    unknown = sorted(set(kinds) - {band.name for band in image.bands})
+    if unknown:
+        raise ServiceError(f"Image.cast: the image has no bands {unknown}.")
+    wanted = {name: coerce(kind, "PixelType", "Image.cast") for name, kind in kinds.items()}
+    bands = [
+        derived(band.name, wanted[band.name], (band,), lambda pixels: pixels, band.projection)
+        if band.name in wanted
+        else band
+        for band in image.bands
+    ]
+    return image.with_bands(bands) if order is None else select(image.with_bands(bands), order, None)
+
+
+@algorithm("Image.pixelArea")
+def pixel_area() -> Image:
+    """Square metres of every pixel on the ellipsoid, valid everywhere."""
+
+    def pixels(grid: PixelGrid) -> Pixels:
+        return Pixels(areas_of(grid), np.ones((grid.height, grid.width), bool))
+
+    return Image(bands=(Band("area", types.DOUBLE, UNPROJECTED, pixels),))
+
+
+@algorithm("Image.blend")
+def blend(bottom: Image, top: Image) -> Image:
+    """Another image over this one, wherever it is wholly there."""
+    pairs = paired(bottom, top, "Image.blend")
+
+    def compute(below: Pixels, above: Pixels) -> Pixels:
+        if above.mask.dtype != bool:
+            raise ServiceError("Image.blend: this loopback service does not know masks between 0 and 1.")
+        values = np.where(above.mask, above.values, below.values)
+        return Pixels(values, np.where(above.mask, True, below.mask))
+
+    made = (derived(a.name, types.union(a.type, b.type), (a, b), compute) for a, b in pairs)
+    return bottom.with_bands(made)

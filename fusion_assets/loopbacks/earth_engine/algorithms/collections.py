@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import shapely
 
 from fusion_assets.loopbacks.earth_engine.algorithms.filters import field
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
-from fusion_assets.loopbacks.earth_engine.coercion import coerce
+from fusion_assets.loopbacks.earth_engine.coercion import coerce, type_name
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
-from fusion_assets.loopbacks.earth_engine.reducing import output_names, reduce_stack
+from fusion_assets.loopbacks.earth_engine.reducing import output_names, reduced_list
 from fusion_assets.loopbacks.earth_engine.values import (
     Collection,
     Element,
@@ -29,7 +28,10 @@ from fusion_assets.loopbacks.earth_engine.values import (
 def collection(features: list) -> Collection:
     """A collection of the features, or collections, in a list; features without an index get their position."""
     given = [item if isinstance(item, Collection) else coerce(item, "Feature", "Collection") for item in features]
-    return Collection(tuple(_indexed(item, str(number)) for number, item in enumerate(given)))
+    indexed = tuple(_indexed(item, str(number)) for number, item in enumerate(given))
+    first = next(iter(indexed), None)
+    facts = first.properties if isinstance(first, Feature) else {}
+    return Collection(indexed, columns={name: type_name(facts[name]) for name in sorted(facts)})
 
 
 def _indexed(item: Element | Collection, index: str) -> Element | Collection:
@@ -134,16 +136,22 @@ def _comparable(value: Any) -> Any:
     return value.shape.wkt if isinstance(value, Geometry) and value.shape is not None else value
 
 
-@algorithm("Collection.geometry", "Collection.bounds", "Collection.union")
-def geometry(given: Collection, *options: Any) -> Geometry:
+@algorithm("Collection.geometry")
+def geometry(given: Collection, error: Any = None) -> Geometry:
     """All geometries as one."""
     return Geometry(shapely.union_all([item.geometry.lonlat for item in given.elements if item.geometry is not None]))
 
 
-ALGORITHMS["Collection.bounds"] = lambda given, *options: Geometry(shapely.box(*geometry(given).lonlat.bounds))
-ALGORITHMS["Collection.union"] = lambda given, error: Collection(
-    (Feature({"system:index": "union_result"}, geometry(given)),)
-)
+@algorithm("Collection.bounds", refuses=("proj",))
+def bounds(given: Collection, error: Any, proj: Any) -> Geometry:
+    """The box around all geometries."""
+    return Geometry(shapely.box(*geometry(given).lonlat.bounds), geodesic=False)
+
+
+@algorithm("Collection.union")
+def union(given: Collection, error: Any) -> Collection:
+    """One feature with all geometries as one."""
+    return Collection((Feature({"system:index": "union_result"}, geometry(given)),))
 
 
 @algorithm("Collection.reduceColumns")
@@ -151,13 +159,34 @@ def reduce_columns(
     given: Collection, reducer: Reducer, selectors: list[str], weights: list[str] | None
 ) -> dict[str, Any]:
     """A reducer over one property of all elements, or a list of the values of several."""
+    if weights:
+        raise ServiceError(
+            "Collection.reduceColumns: this loopback service does not know the argument 'weightSelectors'."
+        )
     if reducer.name == "toList":
         return {"list": _rows(given, reducer, selectors)}
-    if len(selectors) != 1 or weights:
-        raise ServiceError("Collection.reduceColumns: this loopback service knows one selector without weights only.")
-    values = np.array(_numbers(given, selectors[0]))
-    results = reduce_stack(reducer, values, np.ones(len(values), bool)) if len(values) else []
-    return {name: result.item() for name, (result, _) in zip(output_names(reducer), results, strict=False)}
+    if reducer.name == "group":
+        return {"groups": _groups(given, reducer, selectors)}
+    if reducer.name == "repeat" and len(selectors) == reducer.parameters["count"]:
+        each = [reduced_list(reducer.parts[0], _numbers(given, name)) for name in selectors]
+        return {name: [one[name] for one in each] for name in output_names(reducer)}
+    if len(selectors) != 1:
+        raise ServiceError("Collection.reduceColumns: this loopback service knows one selector for one reducer only.")
+    return reduced_list(reducer, _numbers(given, selectors[0]))
+
+
+def _groups(given: Collection, reducer: Reducer, selectors: list[str]) -> list[dict[str, Any]]:
+    """A reducer's outputs for each value of one selector, in its order; the reducer sees the other selectors."""
+    key = selectors[reducer.parameters["field"]]
+    rest = [name for name in selectors if name != key]
+    members: dict[Any, list[Element]] = {}
+    for item in given.elements:
+        members.setdefault(field(item, key), []).append(item)
+    members.pop(None, None)
+    return [
+        {reducer.parameters["name"]: value, **reduce_columns(given.of(members[value]), reducer.parts[0], rest, None)}
+        for value in sorted(members)
+    ]
 
 
 def _rows(given: Collection, reducer: Reducer, selectors: list[str]) -> list:

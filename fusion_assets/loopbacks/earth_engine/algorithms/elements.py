@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import algorithm
-from fusion_assets.loopbacks.earth_engine.coercion import type_name
+from fusion_assets.loopbacks.earth_engine.coercion import is_true, type_name
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.values import Element, Feature, Geometry
 
 
-@algorithm("Feature")
+@algorithm("Feature", refuses=("geometryKey",))
 def feature(geometry: Geometry | None, properties: dict, key: str | None) -> Feature:
     """A geometry with properties."""
     return Feature(dict(properties or {}), geometry)
@@ -69,7 +70,7 @@ def element_id(element: Element) -> str | None:
     return element.properties.get("system:index") or element.id
 
 
-@algorithm("Element.geometry", "Feature.geometry", "Image.geometry")
+@algorithm("Element.geometry", "Feature.geometry", "Image.geometry", refuses=("proj", "geodesics"))
 def geometry(element: Element, *options: Any) -> Geometry:
     """Geometry or footprint; unbounded where there is none."""
     return element.geometry if element.geometry is not None else Geometry(None)
@@ -83,8 +84,8 @@ def set_geometry(element: Element, geometry: Geometry | None) -> Element:
 
 @algorithm("If")
 def choose(condition: Any, yes: Any, no: Any) -> Any:
-    """One of two values."""
-    return yes if condition not in (None, False, 0, "", []) else no
+    """One of two values; the evaluator looks at no more than the one."""
+    return yes if is_true(condition) else no
 
 
 @algorithm("IsEqual")
@@ -99,3 +100,15 @@ def is_equal(left: Any, right: Any) -> bool:
 def object_type(value: Any) -> str:
     """Name of a value's type."""
     return type_name(value)
+
+
+@algorithm("Feature.select")
+def select(element: Element, selectors: list[str], names: list[str] | None, keep: bool) -> Element:
+    """Some properties, by name or regular expression, perhaps renamed."""
+    found = [name for pattern in selectors for name in element.properties if re.fullmatch(pattern, name)]
+    if names is not None and len(names) != len(found):
+        raise ServiceError(f"Feature.select: {len(found)} properties are selected, but {len(names)} names are given.")
+    kept = {new: element.properties[old] for new, old in zip(names or found, found, strict=True)}
+    if "system:index" in element.properties:
+        kept.setdefault("system:index", element.properties["system:index"])
+    return dataclasses.replace(element, properties=kept, geometry=element.geometry if keep else None)

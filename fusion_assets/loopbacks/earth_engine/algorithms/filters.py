@@ -12,9 +12,9 @@ from typing import Any
 import shapely
 
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
-from fusion_assets.loopbacks.earth_engine.coercion import coerce, date_of
+from fusion_assets.loopbacks.earth_engine.coercion import coerce, date_of, type_name
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
-from fusion_assets.loopbacks.earth_engine.values import Date, DateRange, Element, Filter
+from fusion_assets.loopbacks.earth_engine.values import Date, DateRange, Element, Filter, Geometry
 
 _GEOMETRIES = (".all", ".geo")
 
@@ -189,3 +189,18 @@ def calendar_range(start: int, end: int | None, name: str) -> Filter:
 def day_of_year(start: int, end: int) -> Filter:
     """The start time's day of the year is at least `start` and below `end`."""
     return calendar_range(start, end - 1, "day_of_year")
+
+
+def _kind(one: Any, other: Any) -> bool:
+    """Whether a value has a type, by the name that `ObjectType` gives or, of a geometry, by that of its kind."""
+    if one is None or not isinstance(other, str):
+        return False
+    names = [type_name(one)]
+    if isinstance(one, Geometry) and one.shape is not None:
+        names.append(one.shape.geom_type)
+    return other in names
+
+
+ALGORITHMS["Filter.hasType"] = _comparison(_kind)
+ALGORITHMS["Filter.inList"] = _comparison(lambda a, b: a is not None and isinstance(b, list) and a in b)
+ALGORITHMS["Filter.hasGeometry"] = lambda: Filter(lambda one, other: one.geometry is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, REFUSED, algorithm
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.lattice import WORLD, Projection
 from fusion_assets.loopbacks.earth_engine.values import Geometry
@@ -18,9 +19,9 @@ _ELLIPSOID = pyproj.Geod(ellps="WGS84")
 
 
 @algorithm("ErrorMargin")
-def error_margin(value: float | None, unit: str) -> float | None:
+def error_margin(value: float | None, unit: str) -> dict[str, Any]:
     """How exact a geometry must be; nothing here depends on it."""
-    return value
+    return {"unit": unit, "value": value}
 
 
 def _made(shape: Any, crs: Projection | None, geodesic: bool | None = None) -> Geometry:
@@ -73,7 +74,9 @@ def polygon(coordinates: list, crs: Projection | None, geodesic: bool | None, er
         if not isinstance(coordinates[0], list) or not isinstance(coordinates[0][0], list)
         else coordinates
     )
-    return _made(shapely.Polygon(rings[0], rings[1:]), crs, geodesic)
+    shape = shapely.Polygon(rings[0], rings[1:])
+    _interior_inside([shape], even_odd, "Polygon")
+    return _made(shape, crs, geodesic)
 
 
 @algorithm("GeometryConstructors.MultiPolygon")
@@ -81,7 +84,24 @@ def multi_polygon(
     coordinates: list, crs: Projection | None, geodesic: bool | None, error: Any, even_odd: bool
 ) -> Geometry:
     """Several polygons."""
-    return _made(shapely.MultiPolygon([(p[0], p[1:]) for p in coordinates]), crs, geodesic)
+    shape = shapely.MultiPolygon([(p[0], p[1:]) for p in coordinates])
+    _interior_inside(shape.geoms, even_odd, "MultiPolygon")
+    return _made(shape, crs, geodesic)
+
+
+def _interior_inside(shapes: Any, even_odd: bool, kind: str) -> None:
+    """Refuse polygons that are all of the world but what is drawn: those to the left of whose edges is the outside."""
+    if not even_odd and not all(shape.exterior.is_ccw for shape in shapes):
+        raise ServiceError(
+            f"GeometryConstructors.{kind}: this loopback service does not know polygons whose interior is outside "
+            "their ring (evenOdd false, drawn clockwise)."
+        )
+
+
+@algorithm("GeometryConstructors.MultiLineString")
+def multi_line(coordinates: list, crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
+    """Several lines."""
+    return _made(shapely.MultiLineString([_pairs(line) for line in coordinates]), crs, geodesic)
 
 
 @algorithm("GeometryConstructors.Rectangle")
@@ -97,7 +117,7 @@ def bbox(west: float, south: float, east: float, north: float) -> Geometry:
     return _made(shapely.box(west, south, east, north), None, False)
 
 
-@algorithm("GeometryConstructors.MultiGeometry")
+@algorithm("GeometryConstructors.MultiGeometry", refuses=("crs", "geodesic"))
 def multi_geometry(geometries: list, crs: Projection | None, geodesic: bool | None, error: Any) -> Geometry:
     """Several geometries."""
     return Geometry(shapely.GeometryCollection([g.lonlat for g in geometries]))
@@ -110,7 +130,7 @@ def bounds(geometry: Geometry, error: Any, proj: Projection | None) -> Geometry:
     return Geometry(shapely.box(*geometry.in_crs(crs).bounds), crs, False)
 
 
-@algorithm("Geometry.centroid")
+@algorithm("Geometry.centroid", refuses=("proj",))
 def centroid(geometry: Geometry, error: Any, proj: Projection | None) -> Geometry:
     """The centre of gravity, in degrees."""
     return Geometry(geometry.lonlat.centroid)
@@ -124,11 +144,9 @@ def area(geometry: Geometry, error: Any, proj: Projection | None) -> float:
     return abs(_ELLIPSOID.geometry_area_perimeter(geometry.lonlat)[0])
 
 
-@algorithm("Geometry.buffer")
+@algorithm("Geometry.buffer", refuses=("proj",))
 def buffer(geometry: Geometry, distance: float, error: Any, proj: Projection | None) -> Geometry:
     """Grown by metres, in an equidistant projection around the centroid."""
-    if proj is not None:
-        raise ServiceError("Geometry.buffer: this loopback service knows no projection here.")
     middle = geometry.lonlat.centroid
     local = f"+proj=aeqd +lat_0={middle.y} +lon_0={middle.x} +datum=WGS84 +units=m"
     return Geometry(Geometry(geometry.in_crs(local).buffer(distance), local).lonlat)
@@ -138,6 +156,10 @@ def buffer(geometry: Geometry, distance: float, error: Any, proj: Projection | N
 def coordinates_of(geometry: Geometry) -> list:
     """Nested lists of coordinates."""
     return _listed(shapely.geometry.mapping(geometry.shape)["coordinates"])
+
+
+def _listed(nested: Any) -> Any:
+    return [_listed(item) for item in nested] if isinstance(nested, list | tuple) else nested
 
 
 @algorithm("Geometry.type")
@@ -158,7 +180,7 @@ def projection_of(geometry: Geometry) -> Projection:
     return Projection(geometry.crs)
 
 
-@algorithm("Geometry.transform")
+@algorithm("Geometry.transform", refuses=("geodesic",))
 def transformed(geometry: Geometry, proj: Projection, error: Any, geodesic: Any) -> Geometry:
     """The same shape in another CRS."""
     return Geometry(geometry.in_crs(proj.crs), proj.crs, False)
@@ -172,14 +194,105 @@ def _combination(make: Callable[[Any, Any], Any]) -> Callable[..., Geometry]:
     return lambda one, other, error, proj: Geometry(make(one.lonlat, other.lonlat))
 
 
-ALGORITHMS["Geometry.intersects"] = _relation(shapely.intersects)
-ALGORITHMS["Geometry.contains"] = _relation(shapely.contains)
-ALGORITHMS["Geometry.containedIn"] = _relation(shapely.within)
-ALGORITHMS["Geometry.disjoint"] = _relation(shapely.disjoint)
-ALGORITHMS["Geometry.intersection"] = _combination(shapely.intersection)
-ALGORITHMS["Geometry.union"] = _combination(shapely.union)
-ALGORITHMS["Geometry.difference"] = _combination(shapely.difference)
+def _metres(one: Any, other: Any) -> float:
+    """Metres between the nearest points of two shapes in degrees, of which one at least is a point."""
+    if "Point" not in (one.geom_type, other.geom_type):
+        raise ServiceError("Geometry.distance: this loopback service knows distances from a point only.")
+    point, shape = (one, other) if one.geom_type == "Point" else (other, one)
+    local = Geometry(shape).in_crs(f"+proj=aeqd +lat_0={point.y} +lon_0={point.x} +datum=WGS84 +units=m")
+    return float(shapely.distance(shapely.Point(0, 0), local))
 
 
-def _listed(nested: Any) -> Any:
-    return [_listed(item) for item in nested] if isinstance(nested, list | tuple) else nested
+@algorithm("Geometry.distance", refuses=("proj", "spherical"))
+def distance(one: Geometry, other: Geometry, error: Any, proj: Any, spherical: bool) -> float:
+    """Metres between two geometries, one of them a point."""
+    return _metres(one.lonlat, other.lonlat)
+
+
+@algorithm("Geometry.withinDistance", refuses=("proj",))
+def within_distance(one: Geometry, other: Geometry, limit: float, error: Any, proj: Any) -> bool:
+    """Whether two geometries, one of them a point, are at most so many metres apart."""
+    return _metres(one.lonlat, other.lonlat) <= limit
+
+
+def _along(shape: Any) -> float:
+    """Length of lines, on the ellipsoid."""
+    return float(_ELLIPSOID.geometry_length(shape))
+
+
+@algorithm("Geometry.length", refuses=("proj",))
+def length(geometry: Geometry, error: Any, proj: Any) -> float:
+    """Metres along lines; 0 for polygons and points."""
+    shape = geometry.lonlat
+    return _along(shape) if "Line" in shape.geom_type or shape.geom_type == "LinearRing" else 0.0
+
+
+@algorithm("Geometry.perimeter", refuses=("proj",))
+def perimeter(geometry: Geometry, error: Any, proj: Any) -> float:
+    """Metres around polygons; 0 for lines and points."""
+    shape = geometry.lonlat
+    return _along(shape.boundary) if "Polygon" in shape.geom_type else 0.0
+
+
+@algorithm("Geometry.geometries")
+def geometries_of(geometry: Geometry) -> list[Geometry]:
+    """The parts of a geometry of several, or the one."""
+    if geometry.shape is None:
+        return [geometry]
+    return [
+        Geometry(part, geometry.crs, geometry.geodesic) for part in getattr(geometry.shape, "geoms", [geometry.shape])
+    ]
+
+
+@algorithm("Geometry.geodesic", "Geometry.edgesAreGeodesics")
+def is_geodesic(geometry: Geometry) -> bool:
+    """Whether edges are great circles."""
+    return geometry.geodesic
+
+
+@algorithm("Geometry.convexHull", refuses=("proj",))
+def convex_hull(geometry: Geometry, error: Any, proj: Any) -> Geometry:
+    """The smallest convex shape around a geometry."""
+    return Geometry(geometry.lonlat.convex_hull)
+
+
+@algorithm("Geometry.dissolve", refuses=("proj",))
+def dissolve(geometry: Geometry, error: Any, proj: Any) -> Geometry:
+    """Parts joined where they touch."""
+    return Geometry(shapely.union_all([geometry.lonlat]))
+
+
+_RELATIONS = {
+    "intersects": shapely.intersects, "contains": shapely.contains, "containedIn": shapely.within,
+    "disjoint": shapely.disjoint,
+}  # fmt: skip
+_COMBINATIONS = {
+    "intersection": shapely.intersection, "union": shapely.union, "difference": shapely.difference,
+    "symmetricDifference": shapely.symmetric_difference,
+}  # fmt: skip
+for _name, _test in _RELATIONS.items():
+    algorithm(f"Geometry.{_name}", refuses=("proj",))(_relation(_test))
+for _name, _make in _COMBINATIONS.items():
+    algorithm(f"Geometry.{_name}", refuses=("proj",))(_combination(_make))
+
+
+def _on_features(name: str, returns_shape: bool, operands: int) -> None:
+    """The algorithm of the same name on features: the first keeps its properties."""
+    function = ALGORITHMS[f"Geometry.{name}"]
+
+    def apply(*given: Any) -> Any:
+        shapes = [item.geometry if item.geometry is not None else Geometry(None) for item in given[:operands]]
+        result = function(*shapes, *given[operands:])
+        return dataclasses.replace(given[0], geometry=result) if returns_shape else result
+
+    algorithm(f"Feature.{name}", refuses=REFUSED[f"Geometry.{name}"])(apply)
+
+
+for _name in ("bounds", "buffer", "centroid", "convexHull", "dissolve", "transform"):
+    _on_features(_name, True, 1)
+for _name in _COMBINATIONS:
+    _on_features(_name, True, 2)
+for _name in ("area", "length", "perimeter"):
+    _on_features(_name, False, 1)
+for _name in (*_RELATIONS, "distance", "withinDistance"):
+    _on_features(_name, False, 2)

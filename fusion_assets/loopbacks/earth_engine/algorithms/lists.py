@@ -1,4 +1,4 @@
-"""Lists, dictionaries, strings: the few functions that expressions of maps need."""
+"""Lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
-from fusion_assets.loopbacks.earth_engine.values import Filter, Function
+from fusion_assets.loopbacks.earth_engine.reducing import reduced_list
+from fusion_assets.loopbacks.earth_engine.values import Filter, Function, Reducer
 
 
 @algorithm("List.map")
@@ -24,7 +25,7 @@ def iterate(items: list, function: Function, first: Any) -> Any:
     return first
 
 
-@algorithm("List.get", "List.getNumber", "List.getString", "List.getGeometry")
+@algorithm("List.get", "List.getNumber", "List.getString", "List.getGeometry", "List.getArray")
 def get(items: list, index: int) -> Any:
     """An item by position, from the end where negative."""
     if not -len(items) <= index < len(items):
@@ -85,10 +86,6 @@ def removed(items: list, gone: Any) -> list:
     return items if place < 0 else items[:place] + items[place + 1 :]
 
 
-def _filled(given: dict) -> dict:
-    return {key: value for key, value in given.items() if value is not None}
-
-
 def _flat(items: list) -> list:
     return [item for part in items for item in (_flat(part) if isinstance(part, list) else [part])]
 
@@ -104,54 +101,93 @@ ALGORITHMS.update(
         "List.add": lambda items, item: [*items, item],
         "List.cat": lambda items, other: [*items, *other],
         "List.contains": lambda items, item: item in items,
+        "List.containsAll": lambda items, other: all(item in items for item in other),
+        "List.equals": lambda items, other: items == other,
+        "List.frequency": lambda items, item: items.count(item),
         "List.distinct": lambda items: [item for i, item in enumerate(items) if item not in items[:i]],
         "List.flatten": _flat,
         "List.reverse": lambda items: items[::-1],
         "List.repeat": lambda item, count: [item] * count,
         "List.removeAll": lambda items, gone: [item for item in items if item not in gone],
         "List.zip": _zip,
-        "Dictionary": lambda given: dict(given or {}),
-        "Dictionary.fromLists": lambda keys, values: dict(zip(keys, values, strict=True)),
-        "Dictionary.keys": lambda given: sorted(given),
-        "Dictionary.values": lambda given, keys: [given[key] for key in (keys or sorted(given))],
-        "Dictionary.set": lambda given, key, value: {**given, key: value},
-        "Dictionary.size": len,
-        "Dictionary.contains": lambda given, key: key in given,
-        "Dictionary.combine": lambda one, other, over: _filled({**one, **other} if over else {**other, **one}),
-        "String": lambda value: value if isinstance(value, str) else str(value),
-        "String.cat": lambda one, other: one + other,
-        "String.equals": lambda one, other: one == other,
-        "String.length": len,
-        "String.slice": lambda text, start, end: text[start:end],
-        "String.toLowerCase": str.lower,
-        "String.toUpperCase": str.upper,
     }
 )
 
 
-@algorithm("Dictionary.get", "Dictionary.getNumber", "Dictionary.getString", "Dictionary.getGeometry")
-def value_of(given: dict, key: str, default: Any = None) -> Any:
-    """A value by key, or the default."""
-    if key in given:
-        return given[key]
-    if default is None:
-        raise ServiceError(f"Dictionary.get: Dictionary does not contain key: '{key}'.")
-    return default
+@algorithm("List.reduce")
+def reduced(items: list, reducer: Reducer) -> Any:
+    """A reducer's output, or a dictionary of several."""
+    outputs = reduced_list(reducer, items)
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
-@algorithm("Dictionary.map")
-def mapped_values(given: dict, function: Function) -> dict:
-    """A function of every key and value; keys for which it gives nothing are dropped."""
-    return _filled({key: function.call(key, value) for key, value in given.items()})
+@algorithm("List.splice")
+def spliced(items: list, start: int, count: int, other: list | None) -> list:
+    """Some items taken out, others put in their place."""
+    first = start if start >= 0 else len(items) + start
+    if not 0 <= first <= len(items) or count < 0:
+        raise ServiceError(f"List.splice: this loopback service does not know a start of {start} and {count} items.")
+    return [*items[:first], *(other or []), *items[first + count :]]
 
 
-@algorithm("Number.format")
-def number_text(number: float, pattern: str) -> str:
-    """A number as text."""
-    return pattern % number
+@algorithm("List.insert")
+def inserted(items: list, index: int, item: Any) -> list:
+    """One item more, before a position."""
+    if not 0 <= index <= len(items):
+        raise ServiceError(f"List.insert: this loopback service does not know the position {index}.")
+    return [*items[:index], item, *items[index:]]
 
 
-@algorithm("Number.parse")
-def number_of(text: str, radix: int) -> float:
-    """A number from text."""
-    return int(text, radix) if text.lstrip("-").isdigit() or radix != 10 else float(text)
+@algorithm("List.set")
+def exchanged(items: list, index: int, item: Any) -> list:
+    """One item exchanged."""
+    get(items, index)
+    place = index % len(items)
+    return [*items[:place], item, *items[place + 1 :]]
+
+
+@algorithm("List.swap")
+def swapped(items: list, one: int, other: int) -> list:
+    """Two items changed about."""
+    return exchanged(exchanged(items, one, get(items, other)), other, get(items, one))
+
+
+@algorithm("List.replace")
+def replaced(items: list, old: Any, new: Any) -> list:
+    """The first item that is equal exchanged."""
+    place = position(items, old)
+    return items if place < 0 else exchanged(items, place, new)
+
+
+@algorithm("List.replaceAll")
+def replaced_all(items: list, old: Any, new: Any) -> list:
+    """All items that are equal exchanged."""
+    return [new if item == old else item for item in items]
+
+
+@algorithm("List.rotate")
+def rotated(items: list, distance: int) -> list:
+    """Moved to the left, the first following the last."""
+    step = distance % len(items) if items else 0
+    return items[step:] + items[:step]
+
+
+@algorithm("List.indexOfSublist")
+def position_of_part(items: list, wanted: list) -> int:
+    """Where a list is first found in another, or -1."""
+    return next((i for i in range(len(items) - len(wanted) + 1) if items[i : i + len(wanted)] == wanted), -1)
+
+
+@algorithm("List.lastIndexOfSubList")
+def last_position_of_part(items: list, wanted: list) -> int:
+    """Where a list is last found in another, or -1."""
+    places = range(len(items) - len(wanted), -1, -1)
+    return next((i for i in places if items[i : i + len(wanted)] == wanted), -1)
+
+
+@algorithm("List.unzip")
+def unzipped(items: list) -> list:
+    """A list of lists turned."""
+    if len({len(item) for item in items}) > 1:
+        raise ServiceError("List.unzip: this loopback service knows lists of one length only.")
+    return [list(column) for column in zip(*items, strict=True)]

@@ -1,6 +1,6 @@
 """Masks: reading, setting, filling; clipping; choosing between two images.
 
-A pixel is inside a clip geometry when its centre is; edges of the geometry are straight in its own CRS.
+A clip's mask is the share of a pixel that the geometry covers, in 255ths; edges are straight in the geometry's CRS.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def clip(image: Image, region: Any) -> Image:
     def made(band: Band) -> Band:
         def pixels(grid: PixelGrid) -> Pixels:
             whole = pixels_of(band, grid)
-            return Pixels(whole.values, scaled(whole.mask, covered(geometry, grid)))
+            share = coverage(geometry, grid)
+            return Pixels(whole.values, scaled(whole.mask, share > 0 if np.isin(share, (0, 1)).all() else share))
 
         return dataclasses.replace(band, pixels=pixels)
 
@@ -120,6 +121,38 @@ def clip(image: Image, region: Any) -> Image:
     if image.geometry is not None and image.geometry.shape is not None:
         footprint = Geometry(shapely.intersection(image.geometry.in_crs(geometry.crs), geometry.shape), geometry.crs)
     return dataclasses.replace(image.with_bands(map(made, image.bands)), geometry=footprint)
+
+
+_STEPS = 255
+_AT_ONCE = 1 << 16
+
+
+def coverage(geometry: Geometry, grid: PixelGrid) -> np.ndarray:
+    """Share of every pixel that a geometry covers, in whole 255ths, float32 (height, width).
+
+    A point covers its pixel; what covers less than a 255th of a pixel does not touch it.
+    """
+    shape = geometry.in_crs(grid.crs)
+    inside = covered(geometry, grid)
+    if shape.is_empty or shape.area == 0:
+        return inside.astype(np.float32)
+    transform, size = Affine(*grid.projection.transform), (grid.height, grid.width)
+    lines = rasterio.features.rasterize([shape.boundary], size, transform=transform, all_touched=True, dtype="uint8")
+    edge = lines.astype(bool)
+    # A line along the edge of two pixels may be drawn in either.
+    for axis in (0, 1):
+        edge |= np.roll(edge, 1, axis) | np.roll(edge, -1, axis)
+    share = inside.astype(np.float32)
+    rows, cols = np.nonzero(edge)
+    a, b, c, d, e, f = grid.affine[:6]
+    shapely.prepare(shape)
+    for start in range(0, len(rows), _AT_ONCE):
+        r, k = rows[start : start + _AT_ONCE, None], cols[start : start + _AT_ONCE, None]
+        right, down = k + np.array([0, 1, 1, 0, 0]), r + np.array([0, 0, 1, 1, 0])
+        boxes = shapely.polygons(np.stack([a * right + b * down + c, d * right + e * down + f], axis=-1))
+        parts = shapely.area(shapely.intersection(boxes, shape)) / abs(grid.affine.determinant)
+        share[r[:, 0], k[:, 0]] = np.floor(parts * _STEPS + 1e-6) / _STEPS
+    return share
 
 
 def covered(geometry: Geometry, grid: PixelGrid) -> np.ndarray:

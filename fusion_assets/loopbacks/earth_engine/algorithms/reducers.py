@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 
-from fusion_assets.loopbacks.earth_engine.algorithms.registry import ALGORITHMS, algorithm
+from fusion_assets.loopbacks.earth_engine.algorithms.registry import algorithm
 from fusion_assets.loopbacks.earth_engine.errors import ServiceError
 from fusion_assets.loopbacks.earth_engine.reducing import output_names
 from fusion_assets.loopbacks.earth_engine.values import Reducer
 
 _NAMES = (
-    "count", "sum", "mean", "median", "mode", "min", "max", "minMax", "firstNonNull", "lastNonNull", "stdDev",
-    "variance", "allNonZero", "anyNonZero",
+    "count", "countDistinct", "countDistinctNonNull", "sum", "product", "mean", "median", "mode", "min", "max",
+    "minMax", "first", "last", "firstNonNull", "lastNonNull", "stdDev", "sampleStdDev", "variance", "sampleVariance",
+    "allNonZero", "anyNonZero", "frequencyHistogram",
 )  # fmt: skip
+_BUCKETS = ("maxBuckets", "minBucketWidth")
+
+
+def _simple(name: str) -> None:
+    @algorithm(f"Reducer.{name}", refuses=("numInputs", *_BUCKETS))
+    def make(*parameters: object) -> Reducer:
+        # The last of a median's and a mode's is how many values are taken as they are before buckets are made.
+        return Reducer(name, {"raw": parameters[-1]} if name in ("median", "mode") else {})
+
+
 for _name in _NAMES:
-    # Bucket sizes of histograms and numbers of inputs change nothing for the sizes that this service handles.
-    ALGORITHMS[f"Reducer.{_name}"] = lambda *parameters, _name=_name: _simple(_name, parameters)
-
-
-def _simple(name: str, parameters: tuple) -> Reducer:
-    if name in ("min", "max") and parameters[0] != 1:
-        raise ServiceError(f"Reducer.{name}: this loopback service knows one input only.")
-    return Reducer(name)
+    _simple(_name)
 
 
 @algorithm("Reducer.toList")
@@ -30,9 +34,9 @@ def to_list(size: int | None, optional: int) -> Reducer:
     return Reducer("toList", {"size": size, "optional": optional})
 
 
-@algorithm("Reducer.percentile")
-def percentile(shares: list, names: list | None, *parameters: object) -> Reducer:
-    """Percentiles with linear interpolation between values."""
+@algorithm("Reducer.percentile", refuses=(*_BUCKETS, "maxRaw"))
+def percentile(shares: list, names: list | None, *buckets: object) -> Reducer:
+    """Percentiles, where the rules that answers are known to follow agree."""
     return Reducer("percentile", {"percentiles": shares, "names": names or [f"p{share:g}" for share in shares]})
 
 
@@ -62,3 +66,15 @@ def set_outputs(reducer: Reducer, outputs: list) -> Reducer:
 def get_outputs(reducer: Reducer) -> list[str]:
     """Names of the outputs."""
     return output_names(reducer)
+
+
+@algorithm("Reducer.group")
+def group(reducer: Reducer, field: int, name: str) -> Reducer:
+    """The reducer for each value of one of the inputs; known to `reduceColumns` only."""
+    return Reducer("group", {"field": field, "name": name}, (reducer,))
+
+
+@algorithm("Reducer.repeat")
+def repeat(reducer: Reducer, count: int) -> Reducer:
+    """The reducer for each of several inputs, outputs as lists; known to `reduceColumns` only."""
+    return Reducer("repeat", {"count": count}, (reducer,))
