@@ -1,8 +1,8 @@
 """A loopback Earth Engine: an HTTP server on 127.0.0.1 that the real `earthengine-api` client talks to.
 
 It checks every expression against the algorithm signatures that the client carries, evaluates it over the scenes of a
-STAC archive, and runs exports into a Google storage emulator. What it does not know, it refuses. The README beside
-this file says more; `tiny_archive` writes an archive whose numbers can be worked out by hand.
+STAC archive, and runs exports into a Google storage emulator. What it does not know, it refuses.
+docs/loopback.md says more; `tiny_archive` writes an archive whose numbers can be worked out by hand.
 """
 
 from fusion_assets.loopbacks.earth_engine.buckets import Buckets, storage_emulator
