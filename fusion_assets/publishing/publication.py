@@ -54,6 +54,7 @@ class Publication:
         thumbnails: where the small pictures lie; by default in a folder beside the items.
         version: raise it when the same rasters would be described otherwise.
         yearly: whether a raster is of one year; else of all years of the study, and listed under the last.
+        warning: sentence that begins every description of a study's maps, where there is one.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Publication:
     thumbnails: str = ""
     version: str = "1"
     yearly: bool = True
+    warning: Callable[[Study], str] = lambda study: ""
 
     @property
     def items(self) -> str:
@@ -119,8 +121,9 @@ class Edition:
 
     @property
     def caveat(self) -> str:
-        """Sentence that begins every description where imagery is simulated; else empty."""
-        return SYNTHETIC if self.synthetic else ""
+        """What begins every description: that imagery is simulated, and what else is to be known of all maps."""
+        warning = self.publication.warning(self.study)
+        return (SYNTHETIC if self.synthetic else "") + (f"{warning} " if warning else "")
 
     def named(self, text: str) -> str:
         """A title that says where imagery is simulated."""

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import full_recipe, use_request
 from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
 from fusion_assets.systems.climate_zones.mapping import imagery_grid
-from fusion_assets.systems.climate_zones.section import areas_year, map_grid, map_years, use_of
+from fusion_assets.systems.climate_zones.section import areas_year, map_grid, map_years, reads_radar, use_of
 from fusion_assets.systems.climate_zones.so2sat.layout import PIXEL_M, SEN1
+from fusion_assets.systems.climate_zones.versions import PUBLISHED
 
 OPTICS_EXPORT, OPTICS = "lcz_sentinel2_export", "lcz_sentinel2"
 RADAR_EXPORT, RADAR = "lcz_sentinel1_export", "lcz_sentinel1"
@@ -42,6 +44,12 @@ def optics_request(study: Study, settings: Settings, region: str, year: int) -> 
 def radar_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
     """Sentinel-1 of a season: the median of its passes, which has less speckle than each of them."""
     return _request(study, settings, RADAR, use_of(study).sentinel1, _OF_RADAR, region, year)
+
+
+def asked_for(study: Study) -> Mapping[str, Callable[[Study, Settings, str, int], ExportRequest]]:
+    """What maps of a study are made from: by asset, how its request is made."""
+    found: dict[str, Callable[[Study, Settings, str, int], ExportRequest]] = {OPTICS: optics_request}
+    return found | ({RADAR: radar_request} if reads_radar(study) else {})
 
 
 def window_of(study: Study, use: ProductUse, year: int) -> tuple[dt.date, dt.date]:
@@ -78,17 +86,21 @@ def facts_of(study: Study, settings: Settings, asset: str, region: str | None, y
     if year is None:
         recipes = [facts_of(study, settings, MAP, region, each)["recipe_digest"] for each in map_years(study)]
         return {"study": study.name, "grid_digest": grid.digest, "recipe_digest": digest(recipes)} | _mark(study)
-    optics, radar = (of(study, settings, region, year).recipe_digest for of in (optics_request, radar_request))
-    parts = {OPTICS_EXPORT: [optics], OPTICS: [optics], RADAR_EXPORT: [radar], RADAR: [radar]}
-    seen = imagery_grid(grid) if asset in parts else grid
-    recipe = digest([VERSION, *parts.get(asset, [optics, radar, learnt])])
-    common = {"study": study.name, "grid_digest": seen.digest, "recipe_digest": recipe}
+    seen = {name: of(study, settings, region, year).recipe_digest for name, of in asked_for(study).items()}
+    parts = {name: [each] for name, each in seen.items()}
+    parts |= {ticket: parts[name] for ticket, name in ((OPTICS_EXPORT, OPTICS), (RADAR_EXPORT, RADAR)) if name in parts}
+    of_grid = imagery_grid(grid) if asset in parts else grid
+    recipe = digest([VERSION, *parts.get(asset, [*seen.values(), learnt])])
+    common = {"study": study.name, "grid_digest": of_grid.digest, "recipe_digest": recipe}
     return common | ({} if asset in parts else _mark(study))
 
 
 def learnt_from(study: Study, settings: Settings) -> str:
     """12 hexadecimal digits of all that the network of maps is learnt from and how."""
-    section, file = study.digest("climate_zones"), use_of(study).areas_file
+    use = use_of(study)
+    if use.weights_file is not None:
+        return digest([PUBLISHED, content_of(use.weights_file)])
+    section, file = study.digest("climate_zones"), use.areas_file
     if file is None:
         return section
     year = areas_year(study)
@@ -107,7 +119,7 @@ def _content(path: str, _: int) -> str:
 
 
 def _mark(study: Study) -> dict[str, str]:
-    if use_of(study).areas_file is not None:
+    if use_of(study).areas_file is not None or use_of(study).weights_file is not None:
         return {}  # the imagery tells
     files = use_of(study).files
     return MARK if files is None or is_synthetic(str(files / "catalog.json")) else {}

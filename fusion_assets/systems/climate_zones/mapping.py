@@ -49,54 +49,57 @@ def imagery_grid(grid: Grid) -> Grid:
 
 def zone_map(
     optics: xr.Dataset,
-    radar: xr.Dataset,
+    radar: xr.Dataset | None,
     grid: Grid,
     inside: np.ndarray,
     ask: Ask,
     channels: Sequence[str],
     decibels: bool,
-    calibration: Calibration,
+    calibration: Calibration | None,
 ) -> dict[str, np.ndarray]:
     """The zone of every cell and how sure it is.
 
     Args:
         optics: reflectance on `imagery_grid(grid)`.
-        radar: backscatter in decibels on the same.
+        radar: backscatter in decibels on the same; None for a network that reads none.
         grid: of the map.
         inside: (height, width) cells of the region; others are not asked for.
         ask: the network.
         channels: that it reads, in its order.
         decibels: whether it has learnt from radar in decibels; else from linear intensities.
-        calibration: of its probabilities.
+        calibration: of its probabilities; None where there is none: they are then as the network gives them.
 
     Returns:
         (height, width) each: `lcz`, 1 to 17, 255 for no data, uint8; and, float32 with NaN for none, `probability` of
-        that zone, calibrated; `set_size`, zones in the calibrated set; `entropy` of the calibrated probabilities, from
-        0 (sure) to 1 (any zone).
+        that zone, calibrated; `set_size`, zones in the calibrated set, where there is a calibration; `entropy` of the
+        probabilities, from 0 (sure) to 1 (any zone).
 
     Raises:
         FusionError: imagery on another grid, or no cell with enough of it.
     """
     lcz = np.full(grid.shape, NO_CLASS, np.uint8)
-    bands = {name: np.full(grid.shape, np.nan, np.float32) for name in ("probability", "set_size", "entropy")}
+    names = ("probability", "set_size", "entropy") if calibration else ("probability", "entropy")
+    bands = {name: np.full(grid.shape, np.nan, np.float32) for name in names}
     for *at, patches in patches_of(optics, radar, grid, inside, channels, decibels):
-        answer, place = calibration.probability(np.asarray(ask(patches))), tuple(at)
+        answer, place = np.asarray(ask(patches)), tuple(at)
+        answer = calibration.probability(answer) if calibration else answer
         lcz[place] = answer.argmax(axis=1) + 1
         bands["probability"][place] = answer.max(axis=1)
-        bands["set_size"][place] = calibration.sets_of_calibrated(answer).sum(axis=1)
+        if calibration:
+            bands["set_size"][place] = calibration.sets_of_calibrated(answer).sum(axis=1)
         bands["entropy"][place] = -(answer * np.log(np.maximum(answer, 1e-12))).sum(axis=1) / math.log(len(ZONES))
     if not (lcz != NO_CLASS).any():
         raise FusionError(
             "no cell of the region has imagery that is known in all channels",
             f"{LEAST_KNOWN:.0%} of the pixels of 320 m around a cell",
-            "look at lcz_sentinel2 and lcz_sentinel1 of this region and year: at their scenes, masks and season",
+            "look at the imagery of this region and year: at its scenes, masks and season",
         )
     return {"lcz": lcz, **bands}
 
 
 def patches_of(
     optics: xr.Dataset,
-    radar: xr.Dataset,
+    radar: xr.Dataset | None,
     grid: Grid,
     wanted: np.ndarray,
     channels: Sequence[str],
@@ -106,7 +109,7 @@ def patches_of(
 
     Args:
         optics: as for `zone_map`, as are the others.
-        radar: in decibels.
+        radar: in decibels; None where no channel is of radar.
         grid: of the map.
         wanted: (height, width) cells.
         channels: of the patches, in this order.
@@ -132,7 +135,8 @@ def about(bands: dict[str, np.ndarray], inside: np.ndarray) -> dict[str, Any]:
     known = bands["lcz"] != NO_CLASS
     count = np.bincount(bands["lcz"][known], minlength=len(ZONES) + 1)[1:]
     shares = {f"share_{sign}": float(n / known.sum()) for sign, n in zip(SIGNS, count, strict=True) if n}
-    means = {f"mean_{name}": float(bands[name][known].mean()) for name in ("set_size", "probability")}
+    told = [name for name in ("set_size", "probability") if name in bands]
+    means = {f"mean_{name}": float(bands[name][known].mean()) for name in told}
     return {"mapped": float(known[inside].mean()), **means, **shares}
 
 
@@ -143,9 +147,9 @@ def _split(grid: Grid) -> int:
     return split
 
 
-def _check_grid(optics: xr.Dataset, radar: xr.Dataset, expected: Grid) -> None:
+def _check_grid(optics: xr.Dataset, radar: xr.Dataset | None, expected: Grid) -> None:
     for name, raster in (("optics", optics), ("radar", radar)):
-        if Grid.of(raster).digest != expected.digest:
+        if raster is not None and Grid.of(raster).digest != expected.digest:
             raise FusionError(
                 f"{name} on the grid {Grid.of(raster).digest}",
                 f"{expected.digest}, which patches around all cells of the map are on",
@@ -154,7 +158,7 @@ def _check_grid(optics: xr.Dataset, radar: xr.Dataset, expected: Grid) -> None:
 
 
 def _strip(
-    optics: xr.Dataset, radar: xr.Dataset, rows: slice, split: int, channels: Sequence[str], decibels: bool
+    optics: xr.Dataset, radar: xr.Dataset | None, rows: slice, split: int, channels: Sequence[str], decibels: bool
 ) -> np.ndarray:
     """Pixels of the patches of some rows of cells, (row, column, channel) float32, NaN where unknown."""
     part = slice(rows.start * split, rows.stop * split + PIXELS - split)
@@ -162,7 +166,9 @@ def _strip(
     values = np.empty((*size, len(channels)), np.float32)
     for number, channel in enumerate(channels):
         of_radar = channel in SEN1
-        band = np.asarray((radar if of_radar else optics)[band_of(channel)].isel(y=part).values, np.float32)
+        raster = radar if of_radar else optics
+        assert raster is not None, "a network that reads radar is given it"
+        band = np.asarray(raster[band_of(channel)].isel(y=part).values, np.float32)
         if of_radar:
             band = np.maximum(band, np.float32(DARKEST_DB))  # NaN stays
             band = band if decibels else np.power(np.float32(10), band / np.float32(10))

@@ -11,22 +11,39 @@ from fusion_assets.systems.climate_zones.legend import PALETTES
 if TYPE_CHECKING:
     import datetime as dt
 
-    from fusion_assets.study import Study
+    from fusion_assets.study import ProductUse, Study
 
 
 def _products(study: Study) -> tuple[str, ...]:
-    from fusion_assets.systems.climate_zones.section import use_of
-
-    return use_of(study).sentinel2.product, use_of(study).sentinel1.product
+    return tuple(use.product for use in _uses(study))
 
 
 def _span(study: Study, year: int) -> tuple[dt.date, dt.date]:
     from fusion_assets.systems.climate_zones.imagery_requests import window_of
-    from fusion_assets.systems.climate_zones.section import use_of
+
+    first, last = zip(*(window_of(study, each, year) for each in _uses(study)), strict=True)
+    return min(first), max(last)
+
+
+def _uses(study: Study) -> tuple[ProductUse, ...]:
+    from fusion_assets.systems.climate_zones.section import reads_radar, use_of
 
     use = use_of(study)
-    first, last = zip(*(window_of(study, each, year) for each in (use.sentinel2, use.sentinel1)), strict=True)
-    return min(first), max(last)
+    return (use.sentinel2, use.sentinel1) if reads_radar(study) else (use.sentinel2,)
+
+
+def warning_of(study: Study) -> str:
+    """What is to be known of all maps of a study; empty where there is nothing."""
+    from fusion_assets.systems.climate_zones.section import use_of
+
+    if use_of(study).weights_file is None:
+        return ""
+    from fusion_assets.systems.climate_zones.published_network import NAME, NOT_CALIBRATED
+
+    return (
+        f"Maps are made by {NAME} with {NOT_CALIBRATED}: probabilities are as the network gives them, there are no "
+        "sets, and nothing that is said of calibration holds for these maps."
+    )
 
 
 MAPS = Publication(
@@ -51,5 +68,6 @@ MAPS = Publication(
     thumbnail=("lcz",),
     products=_products,
     span=_span,
+    warning=warning_of,
     version=versions.STAC,
 )

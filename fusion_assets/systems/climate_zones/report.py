@@ -58,6 +58,7 @@ class Subject:
         seeds: trainings of each network.
         channels: `all` or `mappable`.
         synthetic: whether the patches are simulated.
+        maps: what is to be known of the study's maps; empty where there is nothing.
     """
 
     study: str
@@ -69,6 +70,7 @@ class Subject:
     seeds: int
     channels: str
     synthetic: bool = False
+    maps: str = ""
 
 
 def build_report(subject: Subject, document: Mapping[str, Any], patches: Mapping[str, Any]) -> str:
@@ -173,6 +175,8 @@ def _cannot_tell(subject: Subject, document: Mapping[str, Any]) -> Iterator[str]
         "source does not state them. A network that joins late is larger; only those of matched size, where a study "
         "has them, tell stage from size."
     )
+    if subject.maps:
+        yield f"How right the maps of this study are. {subject.maps}"
     if subject.preset == "quick":
         yield "What long training gives. The preset `quick` is half as wide and stops after a few epochs."
     if not subject.synthetic:

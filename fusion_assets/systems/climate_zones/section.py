@@ -48,8 +48,10 @@ class MapUse(Section):
         resolution: edge of a cell, metres, a multiple of 20 up to 320; the zone is that of 320 m around its middle.
         sample: CSV of cells whose zone people have told, relative to the study file: `region`, `year`, `x`, `y` (CRS of
             the region), `stratum`, `inclusion_probability` and `zone`; areas of these years are then error-adjusted.
-        domain: west, south, east and north, in degrees, of the WRF domain that W2W shall put zones in; without it
-            files for W2W are made where a region inside its edges has no gaps.
+        domain: of WRF, that W2W shall put zones in: west, south, east and north in degrees, or its geo_em file,
+            relative to the study file; without it files for W2W are made where a region inside its edges has no gaps.
+        weights: file of the weights that the authors of Sen2LCZ-Net-MF have published, relative to the study file:
+            zones are then told by their network, from optics alone, and nothing is calibrated.
     """
 
     years: tuple[int, ...] | None = Field(None, description="years of the study", examples=[[2021]])
@@ -62,9 +64,12 @@ class MapUse(Section):
         examples=[100],
     )
     sample: str | None = Field(None, description="CSV of a probability sample", examples=["sample.csv"])
-    domain: tuple[float, float, float, float] | None = Field(
-        None, description="west, south, east, north in degrees", examples=[[-1.2, 41.5, -0.7, 41.8]]
+    domain: tuple[float, float, float, float] | str | None = Field(
+        None,
+        description="west, south, east, north in degrees, or a geo_em file",
+        examples=[[-1.2, 41.5, -0.7, 41.8]],
     )
+    weights: str | None = Field(None, description="file of published weights", examples=["sen2lcz.hdf5"])
 
     @field_validator("years", mode="before")
     @classmethod
@@ -159,6 +164,18 @@ class ClimateZonesUse(Section):
         return None if given is None else self.folder / Path(given).expanduser()
 
     @property
+    def domain(self) -> tuple[float, float, float, float] | Path | None:
+        """WRF domain of the files for W2W: its bounds, or its geo_em file; None: what lies within a region."""
+        given = self.map.domain if self.map else None
+        return self.folder / Path(given).expanduser() if isinstance(given, str) else given
+
+    @property
+    def weights_file(self) -> Path | None:
+        """File of the published weights that maps are made with, relative to the study file; None without one."""
+        given = self.map.weights if self.map else None
+        return None if given is None else self.folder / Path(given).expanduser()
+
+    @property
     def read(self) -> tuple[str, ...]:
         """Channels that networks read."""
         return CHANNELS if self.channels == "all" else MAPPABLE
@@ -200,6 +217,11 @@ def map_years(study: Study) -> tuple[int, ...]:
 def areas_year(study: Study) -> int:
     """The mapped year that training areas are of."""
     return use_of(study).areas_year or max(map_years(study))
+
+
+def reads_radar(study: Study) -> bool:
+    """Whether the network of maps reads radar beside optics; the one with published weights does not."""
+    return use_of(study).weights_file is None
 
 
 def map_grid(study: Study, region: str) -> Grid:
@@ -244,6 +266,20 @@ def _map_problems(study: Study, section: ClimateZonesUse, use: MapUse) -> Iterat
             "a file of polygons, each of a zone",
             "correct the path, which is relative to the study file",
         )
+    if section.weights_file is not None and not section.weights_file.is_file():
+        yield Problem(
+            "climate_zones.map.weights",
+            f"is {use.weights}, and there is no such file",
+            "the HDF5 file of published weights",
+            "correct the path, which is relative to the study file",
+        )
+    if use.weights is not None and section.areas is not None:
+        yield Problem(
+            "climate_zones.map.weights",
+            "is given together with `areas`",
+            "one network for maps: published, or learnt from areas",
+            "remove one of the two",
+        )
     if section.areas_year is not None and section.areas_year not in map_years(study):
         yield Problem(
             "climate_zones.areas_year",
@@ -258,7 +294,14 @@ def _map_problems(study: Study, section: ClimateZonesUse, use: MapUse) -> Iterat
             "a CSV of cells whose zone people have told",
             "correct the path, which is relative to the study file",
         )
-    if use.domain is not None:
+    if isinstance(section.domain, Path) and not section.domain.is_file():
+        yield Problem(
+            "climate_zones.map.domain",
+            f"is {use.domain}, and there is no such file",
+            "four numbers in degrees, or a geo_em file of geogrid",
+            "correct the path, which is relative to the study file",
+        )
+    elif isinstance(use.domain, tuple):
         west, south, east, north = use.domain
         if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
             yield Problem(

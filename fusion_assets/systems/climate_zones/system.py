@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fusion_assets.orchestration.system import Command, Look, Series, System
+from fusion_assets.orchestration.system import REGIONS, YEARS, Command, Look, Series, System
 from fusion_assets.redaction import printable
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ _MAP_STAGES = {
     "publish_zones": (("lcz_areas", "lcz_catalog"), "Area of every zone, and the STAC catalog of the maps."),
 }
 
+_OF_RADAR = ("lcz_sentinel1_export", "lcz_sentinel1")
+
 
 def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.climate_zones.defs.patches import patch_assets
@@ -62,7 +64,10 @@ def _lacking(study: Study) -> Mapping[str, str]:
     if section is not None:
         found = {} if 6 in section.stages else {"independent_sum": "stage 6 in its section `climate_zones`"}
         mapped = [name for assets, _ in _MAP_STAGES.values() for name in assets]
-        return found | ({} if section.map else dict.fromkeys(mapped, "`map` in its section `climate_zones`"))
+        if section.map is None:
+            return found | dict.fromkeys(mapped, "`map` in its section `climate_zones`")
+        radar = "maps without `weights` in its section `climate_zones`: the published network reads no radar"
+        return found | (dict.fromkeys(_OF_RADAR, radar) if section.map.weights else {})
     names = [name for assets, _ in (*_STAGES.values(), *_MAP_STAGES.values()) for name in assets]
     return dict.fromkeys(("climate_zones", *names), "a section `climate_zones`")
 
@@ -75,12 +80,13 @@ def _facts(study: Study, settings: Settings, asset: str, region: str | None, yea
 
 def _series(site: Site) -> Iterator[Series]:
     from fusion_assets.systems.climate_zones.imagery_requests import optics_request, radar_request
-    from fusion_assets.systems.climate_zones.section import map_years
+    from fusion_assets.systems.climate_zones.section import map_years, reads_radar
 
     study, settings = site.study, site.settings
     if years := map_years(study):
         yield Series("optics of zones", partial(optics_request, study, settings), years)
-        yield Series("radar of zones", partial(radar_request, study, settings), years)
+        if reads_radar(study):
+            yield Series("radar of zones", partial(radar_request, study, settings), years)
 
 
 def _publications() -> tuple[Publication, ...]:
@@ -125,12 +131,46 @@ def _inspect(site: Site, options: Namespace) -> str:
     return text
 
 
+def _export(site: Site, options: Namespace) -> str:
+    from fusion_assets.systems.climate_zones.exports.stored_maps import export_maps
+
+    chosen = {"regions": options.region, "years": options.years}
+    return export_maps(site, options.folder, options.domain, options.numbering, force=options.force, **chosen)
+
+
 _INSPECT = Command(
     "zones inspect",
     "say what a folder of So2Sat's files holds, and whether anything may be learnt from it",
     ((("folder",), {"metavar": "DIR", "help": "folder of the .h5 files of one version"}),),
     _inspect,
     "fusion zones inspect so2sat/v4",
+)
+_EXPORT = Command(
+    "zones export",
+    "write stored maps of zones for W2W (WRF), WUDAPT, Google Earth and QGIS, with canopy parameters",
+    (
+        (("folder",), {"metavar": "DIR", "help": "folder to write to, which is made; a folder in it for each map"}),
+        REGIONS,
+        YEARS,
+        (
+            ("--domain",),
+            {
+                "metavar": "geo_em.dXX.nc|W,S,E,N",
+                "help": "WRF domain of w2w.tif: the file of geogrid, or degrees; by default the study's",
+            },
+        ),
+        (
+            ("--numbering",),
+            {
+                "choices": ("1-17", "101-107"),
+                "default": "1-17",
+                "help": "of w2w.tif: A to G as 11 to 17, or as 101 to 107",
+            },
+        ),
+        (("--force",), {"action": "store_true", "help": "replace maps exported before"}),
+    ),
+    _export,
+    "fusion zones export zones; fusion zones export wrf --region zaragoza --years 2021 --domain geo_em.d04.nc",
 )
 CLIMATE_ZONES = System(
     name="climate_zones",
@@ -145,6 +185,6 @@ CLIMATE_ZONES = System(
     looks=_looks,
     summary=_summary,
     results=_results,
-    commands=(_INSPECT,),
+    commands=(_INSPECT, _EXPORT),
     working=("zone_arrays", "zone_states"),
 )

@@ -109,7 +109,7 @@ def test_areas_are_those_of_the_cells_mapped_in_every_year(made):
 def test_files_for_other_software_hold_the_map(made):
     year = str(YEARS[0])
     paths = made.load("folders", "lcz_export", "north", year)
-    assert set(paths) >= {"wudapt.tif", "map.kmz", "map.qml", "canopy.csv"}
+    assert set(paths) >= {"wudapt.tif", "map.kmz", "wudapt.qml", "canopy.csv"}
     codes = made.load("rasters", "lcz_map", "north", year)["lcz"].values
     with rasterio.open(paths["wudapt.tif"]) as file:
         assert np.array_equal(file.read(1), np.where(codes == 255, 0, codes)) and file.nodata == 0

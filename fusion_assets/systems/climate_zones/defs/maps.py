@@ -23,12 +23,13 @@ from fusion_assets.study.provenance import export_tags, study_tags
 from fusion_assets.systems.climate_zones import imagery_requests as requests
 from fusion_assets.systems.climate_zones import versions
 from fusion_assets.systems.climate_zones.defs.model import last
-from fusion_assets.systems.climate_zones.section import map_grid, map_use_of, map_years, use_of
+from fusion_assets.systems.climate_zones.section import map_grid, map_use_of, map_years, reads_radar, use_of
 
 
 def map_assets(site: Site) -> list[dg.AssetsDefinition]:
     """Imagery, maps, areas and exports, where the study maps zones."""
-    return [*_optics(site), *_radar(site), _lcz_map(site), _lcz_areas(site), _lcz_export(site)]
+    radar = _radar(site) if reads_radar(site.study) else []
+    return [*_optics(site), *radar, _lcz_map(site), _lcz_areas(site), _lcz_export(site)]
 
 
 def years_of(site: Site) -> dg.MultiPartitionsDefinition:
@@ -105,6 +106,7 @@ def _lcz_map(site: Site) -> dg.AssetsDefinition:
         "rasters",
         years_of(site),
         [versions.MAP, study.digest("climate_zones"), map_use_of(study).resolution],
+        ins={name: dg.AssetIn() for name in requests.asked_for(study)},
         tags=last(site),
         automation_condition=automatic(),
     )
@@ -113,14 +115,14 @@ def _lcz_map(site: Site) -> dg.AssetsDefinition:
         region: str,
         year: int,
         lcz_model: TrainedModel,
-        lcz_sentinel2: Raster,
-        lcz_sentinel1: Raster,
+        **imagery: Raster,
     ) -> dg.Output[RasterFile]:
         """**Local climate zones**, 1 to 17, each that of the 320 m around the middle of a cell.
 
         `probability` is the calibrated one of that zone, `set_size` how many zones a set has that holds the true one
         in nine of ten cells of a city not seen, and `entropy` 0 where one zone is sure, 1 where any may be. Cells
-        whose surroundings are not known in all channels are no data.
+        whose surroundings are not known in all channels are no data. With published weights nothing is calibrated:
+        probabilities are as the network gives them, there are no sets, and the tag `calibration` says so.
         """
         from fusion_assets.storage.raster_writing import write_raster
         from fusion_assets.systems.climate_zones import mapping, training
@@ -128,20 +130,22 @@ def _lcz_map(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.climate_zones.map_model import calibration_of
 
         card, grid, outline = lcz_model.card, map_grid(study, region), study.polygon(region)
+        published = use_of(study).weights_file is not None
         inside = grid.inside(outline)
         bands = mapping.zone_map(
-            lcz_sentinel2,
-            lcz_sentinel1,
+            imagery[requests.OPTICS],
+            imagery.get(requests.RADAR),
             grid,
             inside,
             training.asking(lcz_model.keras_model),
             card["features"],
             card["decibels"],
-            calibration_of(card),
+            None if published else calibration_of(card),
         )
-        sources = (lcz_sentinel2.attrs, lcz_sentinel1.attrs)
+        sources = [each.attrs for each in imagery.values()]
         scenes = sum(int(each.get("scene_count", 0)) for each in sources)
-        tags = study_tags(study, region=region, year=year, scene_count=scenes, coverage=card["coverage"])
+        said = {"calibration": card["calibration"]} if published else {"coverage": card["coverage"]}
+        tags = study_tags(study, region=region, year=year, scene_count=scenes, **said)
         tags |= {
             name: " ".join(sorted({str(each.get(name, "")) for each in sources})) for name in ("product", "engine")
         }
@@ -196,27 +200,27 @@ def _lcz_areas(site: Site) -> dg.AssetsDefinition:
 
 
 def _lcz_export(site: Site) -> dg.AssetsDefinition:
-    study, domain = site.study, map_use_of(site.study).domain
+    study, use = site.study, use_of(site.study)
+    domain = use.domain
 
     @site.asset(
         "folders",
         years_of(site),
-        [versions.EXPORT, domain],
+        [versions.EXPORT, requests.content_of(domain) if isinstance(domain, Path) else domain],
         tags=last(site),
         automation_condition=automatic(),
     )
     def lcz_export(context: dg.AssetExecutionContext, region: str, year: int, lcz_map: Raster) -> dg.Output:
-        """**The map for other software**: `wudapt.tif`, `map.kmz` for Google Earth, `map.qml` for QGIS, `canopy.csv`.
+        """**The map for other software**: `wudapt.tif` with a style for QGIS, `map.kmz` for Google Earth, `canopy.csv`.
 
         And `w2w.tif` for W2W, which takes gaps for natural land: it is there only where the domain has none.
         """
         from fusion_assets.storage.folders import write_folder
         from fusion_assets.storage.root import Storage
-        from fusion_assets.systems.climate_zones.exports.folder import Sheet, write_exports
+        from fusion_assets.systems.climate_zones.exports.folder import sheet_of, write_exports
 
         facts = site.facts(requests.EXPORT, region, str(year)) | (MARK if is_marked(lcz_map.attrs) else {})
-        title = f"Local climate zones of {study.region(region).title or region}, {year}"
-        sheet = Sheet(title, study.polygon(region).bounds, domain, is_marked(facts))
+        sheet = sheet_of(study, region, year, lcz_map.attrs, domain)
         said: dict[str, Any] = {}
 
         def fill(folder: Path) -> None:

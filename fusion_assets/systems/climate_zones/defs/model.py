@@ -1,4 +1,4 @@
-"""The network of maps, learnt from all labelled patches or from areas that people drew."""
+"""The network of maps: learnt from all labelled patches, or from areas that people drew, or published by others."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +18,8 @@ from fusion_assets.systems.climate_zones.section import areas_year, use_of
 
 def model_asset(site: Site) -> dg.AssetsDefinition:
     """The model that maps are made with."""
+    if use_of(site.study).weights_file is not None:
+        return _of_weights(site)
     return _of_patches(site) if use_of(site.study).areas_file is None else _of_areas(site)
 
 
@@ -82,6 +84,27 @@ def _of_areas(site: Site) -> dg.AssetsDefinition:
         key = [code_version, requests.learnt_from(study, settings), patches.labels.tolist()]
         preset = long_enough(use.training, len(patches))
         return _learnt(site, context, patches, preset, key, document, unit=patches.unit, synthetic=synthetic)
+
+    return lcz_model
+
+
+def _of_weights(site: Site) -> dg.AssetsDefinition:
+    file = use_of(site.study).weights_file
+    assert file is not None
+
+    @site.asset("models", None, [versions.PUBLISHED, requests.content_of(file)])
+    def lcz_model(context: dg.AssetExecutionContext) -> dg.Output[TrainedModel]:
+        """**The network of maps, with weights that its authors have published**: Sen2LCZ-Net-MF, of optics alone.
+
+        Nothing is learnt and nothing is calibrated here: its probabilities are told as they are, without sets.
+        """
+        from fusion_assets.learning.saved_model import TrainedModel as Trained
+        from fusion_assets.systems.climate_zones.published_network import published_network
+
+        trained = Trained(*published_network(file))
+        shown = {name: trained.card[name] for name in ("network", "calibration")} | trained.card["weights"]
+        context.log.warning(f"{trained.card['network']}: {trained.card['calibration']}")
+        return dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(shown))
 
     return lcz_model
 

@@ -8,6 +8,7 @@ from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.orchestration.site import Site
 from fusion_assets.reports.server import report_url
 from fusion_assets.systems.climate_zones import versions
+from fusion_assets.systems.climate_zones.publication import warning_of
 from fusion_assets.systems.climate_zones.section import DEMO, use_of
 
 
@@ -19,7 +20,7 @@ def report_assets(site: Site) -> list[dg.AssetsDefinition]:
 def _fusion_report(site: Site) -> dg.AssetsDefinition:
     study, use = site.study, use_of(site.study)
 
-    @site.asset("documents", None, [versions.REPORT, study.title], kinds={"html"})
+    @site.asset("documents", None, [versions.REPORT, study.title, warning_of(study)], kinds={"html"})
     def fusion_report(fusion_study: dict, lcz_patches: dict) -> dg.Output[str]:
         """**Does it matter where sensors are joined?** The answer on one page, and what each figure may claim.
 
@@ -37,6 +38,7 @@ def _fusion_report(site: Site) -> dg.AssetsDefinition:
             epochs=use.training.epochs,
             seeds=use.seeds,
             channels=use.channels,
+            maps=warning_of(study),
             synthetic=use.source == DEMO or bool(lcz_patches.get("synthetic")),
         )
         page = report.build_report(subject, fusion_study, lcz_patches)

@@ -24,7 +24,8 @@ from fusion_assets.systems.climate_zones.legend import BUILT
 if TYPE_CHECKING:
     import xarray as xr
 
-NUMBERINGS = ("1-17", "1-10, 101-107")
+NUMBERINGS = ("1-17", "101-107")
+"""Of zones A to G: from 11 to 17, or from 101 to 107."""
 
 
 def write_w2w(

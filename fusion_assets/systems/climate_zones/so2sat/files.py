@@ -188,7 +188,7 @@ def sources(path: Path, file: Any) -> tuple[Source, Source, np.ndarray]:
             "arrays of different files were mixed, or copying was broken off; " + _AGAIN,
         )
     for name, array in arrays.items():
-        _require_whole(f"{path}: {name}", array)
+        require_whole(f"{path}: {name}", array)
     sen1, sen2 = (_source(f"{path}: {name}", name, arrays[name]) for name in CHANNELS)
     return sen1, sen2, _labels(path, arrays["label"])
 
@@ -225,7 +225,7 @@ def _dataset(path: Path, file: Any, name: str) -> Any:
     return found
 
 
-def _require_whole(where: str, dataset: Any) -> None:
+def require_whole(where: str, dataset: Any) -> None:
     """Refuse an array of which parts were never written: HDF5 would read them as zeros."""
     if dataset.chunks is None:
         found, wanted, what = dataset.id.get_storage_size(), dataset.nbytes, "bytes"

@@ -13,7 +13,7 @@ from fusion_assets.systems.climate_zones.exports.folder import Sheet, write_expo
 from fusion_assets_tests.systems.climate_zones.exports.maps import CODES, DOMAIN, GRID, small_map
 
 REGION = (-1.055, 41.868, -0.985, 41.892)
-ALWAYS = {"wudapt.tif", "map.kmz", "map.qml", "canopy.csv"}
+ALWAYS = {"wudapt.tif", "map.kmz", "wudapt.qml", "canopy.csv"}
 
 
 def names(folder):

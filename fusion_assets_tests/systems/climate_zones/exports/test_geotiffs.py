@@ -79,7 +79,7 @@ def test_w2w_gets_degrees_and_codes_from_1_to_17(tmp_path):
 
 
 def test_w2w_gets_codes_of_its_second_kind_without_gaps(tmp_path):
-    for numbering, name in (("1-17", "a.tif"), ("1-10, 101-107", "b.tif")):
+    for numbering, name in (("1-17", "a.tif"), ("101-107", "b.tif")):
         write_w2w(tmp_path / name, small_map(), DOMAIN, numbering)
     with rasterio.open(tmp_path / "a.tif") as one, rasterio.open(tmp_path / "b.tif") as other:
         west, _, _, north = other.bounds
