@@ -37,7 +37,22 @@ def test_folders_without_files_are_refused(tmp_path, folder, capsys):
     assert folder in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["zones"], ["zones", "inspect"], ["zones", "look", "v4"]])
+def test_a_study_without_maps_has_none_to_export(monkeypatch, capsys):
+    monkeypatch.setenv("FUSION_STUDY", "demo_zones")
+    assert cli.main(["zones", "export", "out", "--domain", "nowhere.nc"]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["zones"],
+        ["zones", "inspect"],
+        ["zones", "look", "v4"],
+        ["zones", "export"],
+        ["zones", "export", "a", "--years", "x"],
+    ],
+)
 def test_a_wrong_command_line_says_so(words, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(words)

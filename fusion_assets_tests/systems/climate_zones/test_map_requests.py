@@ -1,6 +1,7 @@
 """What a study asks for to map zones, what it is refused for, and what stored maps must say."""
 
 import datetime as dt
+import os
 
 import pytest
 import shapely
@@ -82,6 +83,30 @@ def test_what_is_learnt_from_synthetic_cities_says_so(tmp_path):
     assert "synthetic" not in CLIMATE_ZONES.facts(study(), SETTINGS, "lcz_sentinel2", "north", 2021)
 
 
+def test_published_weights_need_neither_radar_nor_patches(tmp_path):
+    file = tmp_path / "weights.hdf5"
+    file.write_bytes(b"one")
+    made = study(map={"weights": str(file)})
+    radar = {"lcz_sentinel1", "lcz_sentinel1_export"}
+    assert MAPS - radar <= assets_of(made) and not radar & assets_of(made) and radar <= set(CLIMATE_ZONES.lacking(made))
+    (model,) = [
+        each for each in build_definitions(SYSTEMS, {"study": made}).assets if each.key.to_user_string() == "lcz_model"
+    ]
+    assert not list(model.dependency_keys)
+    before = {
+        place: CLIMATE_ZONES.facts(made, SETTINGS, *place)
+        for place in (("lcz_model", None, None), ("lcz_map", "north", 2021))
+    }
+    # Cities of the comparison are no source of these maps.
+    assert not any("synthetic" in each for each in before.values())
+    file.write_bytes(b"another")
+    os.utime(file, (1, 1))
+    for place, facts in before.items():
+        assert CLIMATE_ZONES.facts(made, SETTINGS, *place)["recipe_digest"] != facts["recipe_digest"]
+    with pytest.raises(FusionError, match="one network for maps"):
+        study_of(content(map={"weights": str(file)}, areas=str(file)))
+
+
 @pytest.mark.parametrize(
     ("section", "said"),
     [
@@ -93,6 +118,9 @@ def test_what_is_learnt_from_synthetic_cities_says_so(tmp_path):
         ({"map": {"years": [1999]}}, "which the study does not cover"),
         ({"map": {"years": []}}, "a list of years of the study"),
         ({"map": {"domain": [13.4, 52.4, 13.3, 52.5]}}, "west < east"),
+        ({"map": {"domain": "geo_em.d09.nc"}}, "a geo_em file of geogrid"),
+        ({"map": {"domain": [13.4, 52.4, 13.3]}}, "climate_zones.map.domain"),
+        ({"map": {"weights": "nothing.hdf5"}}, "the HDF5 file of published weights"),
     ],
 )
 def test_maps_that_cannot_be_right_are_refused(section, said):

@@ -39,9 +39,9 @@ def settings_at(folder, made):
 
 
 def place_imagery(made, settings, region, year):
-    """Store optics and radar of a region, as noisy as radar is, with a gap in the south-eastern corner."""
+    """Store what maps of a region are made from, as noisy as radar is, with a gap in the south-eastern corner."""
     site, chance = site_of(SYSTEMS, made, settings), np.random.default_rng(year)
-    for asset, request in ((requests.OPTICS, requests.optics_request), (requests.RADAR, requests.radar_request)):
+    for asset, request in requests.asked_for(made).items():
         asked = request(made, settings, region, year)
         levels = {"VH": -18.0, "VV": -10.0}
         bands = {name: np.full(asked.grid.shape, levels.get(name, 0.1), "f4") for name in asked.recipe.bands}
