@@ -38,7 +38,10 @@ HEAVY = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("study", ["demo", str(PACKAGE.parent / "fusion_assets_tests" / "studies" / "leie_ndvi.yaml")])
+_NDVI = str(PACKAGE.parent / "fusion_assets_tests" / "studies" / "leie_ndvi.yaml")
+
+
+@pytest.mark.parametrize("study", ["demo", "demo_zones", _NDVI])
 def test_loading_the_code_location_imports_no_heavy_library(study):
     # The web server and every run load this: what outlines and grids need (numpy, shapely, pyproj) must suffice.
     assert loaded_with("fusion_assets.definitions", HEAVY, FUSION_STUDY=study) == "[]"
