@@ -2,6 +2,7 @@
 
 Ranges: Stewart and Oke (2012, doi:10.1175/BAMS-D-11-00019.1), table 3 (geometry and cover) and, of table 4, albedo and
 heat released by people. An end that the paper leaves open (`> 25 m`) is empty; shares, and a sky view, end at 0 and 1.
+Sky view, shares, heights and heat stand again in table 1 of doi:10.1371/journal.pone.0214474, with the same numbers.
 Values: W2W 0.6.0 (Demuzere et al. 2022, doi:10.21105/joss.04432), its table LCZ_UCP_lookup, which follows Stewart, Oke
 and Krayenhoff (2014, doi:10.1002/joc.3746). All of them are of zones, not of a place: measure where you can.
 """
