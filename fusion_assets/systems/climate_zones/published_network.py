@@ -120,6 +120,16 @@ def read_weights(path: Path) -> list[np.ndarray]:
         return [_checked(path, *each) for each in zip(found, expected, strict=True)]
 
 
+def weights_told(path: Path) -> str:
+    """What a file of weights holds, in words, after all checks.
+
+    Raises:
+        FusionError: as for `published_network`.
+    """
+    numbers = sum(each.size for each in read_weights(path))
+    return f"{path.name}: {NAME}, {numbers:,} numbers; {NOT_CALIBRATED}"
+
+
 def build(weights: list[np.ndarray]) -> Any:
     """The Keras model, (batch, 32, 32, 10) float32 to (batch, 17) probabilities.
 

@@ -102,9 +102,14 @@ def _section() -> SystemSection:
 
 
 def _looks(site: Site) -> Iterator[Look]:
+    from fusion_assets.systems.climate_zones.section import use_of
     from fusion_assets.systems.climate_zones.to_train import hours_told
 
     yield Look("trainings", lambda: hours_told(site.study, site.settings), ("storage", "tensorflow"))
+    if file := use_of(site.study).weights_file:
+        from fusion_assets.systems.climate_zones.published_network import weights_told
+
+        yield Look("published weights", partial(weights_told, file))
 
 
 def _summary(site: Site, synthetic: bool) -> str:

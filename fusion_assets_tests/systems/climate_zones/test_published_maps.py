@@ -16,6 +16,7 @@ from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.systems.climate_zones.exports.stored_maps import export_maps
 from fusion_assets.systems.climate_zones.publication import warning_of
 from fusion_assets.systems.registry import SYSTEMS
+from fusion_assets_tests.stac_documents import check_stac
 from fusion_assets_tests.systems.climate_zones.published_weights import write
 from fusion_assets_tests.systems.climate_zones.zone_maps import place_imagery, settings_at, study
 
@@ -50,6 +51,8 @@ def test_maps_say_that_nobody_calibrated_them(site):
     assert known.any() and np.array_equal(known, np.isfinite(raster["probability"].values))
     assert raster.attrs["product"] == "sentinel2_l1c" and raster.attrs["scene_count"] == "6"
     documents = [json.loads(path.read_text()) for path in Path(site.settings.storage, "stac/lcz").rglob("*.json")]
+    for each in documents:
+        check_stac(each)
     told = [each.get("description") or each["properties"]["processing:lineage"] for each in documents]
     assert len(told) == 2 and all(SAID in each for each in told) and SAID in warning_of(site.study)
     assert not warning_of(study())

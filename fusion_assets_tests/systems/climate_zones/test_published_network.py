@@ -12,6 +12,7 @@ from fusion_assets.systems.climate_zones.published_network import (
     arrays,
     published_network,
     read_weights,
+    weights_told,
 )
 from fusion_assets_tests.systems.climate_zones.published_weights import weights, write
 
@@ -50,6 +51,7 @@ def test_answers_are_the_mean_of_four_blocks(tmp_path):
     assert card["features"] == ["B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12"]
     assert card["calibration"] == NOT_CALIBRATED and len(card["weights"]["sha256"]) == 64
     assert "temperature" not in card and "coverage" not in card
+    assert weights_told(tmp_path / "w.hdf5") == f"w.hdf5: Sen2LCZ-Net-MF, 793,348 numbers; {NOT_CALIBRATED}"
 
 
 def put(layers, name, array):

@@ -47,7 +47,8 @@ def test_one_file_with_everything_on_it(text):
 
 
 def test_simulated_patches_are_named_on_top(document):
-    page = build_report(Subject(**{**vars(SUBJECT), "synthetic": True}), document, PATCHES)
+    page = build_report(Subject(**{**vars(SUBJECT), "synthetic": True, "maps": "Nobody knows."}), document, PATCHES)
+    assert "How right the maps of this study are. Nobody knows." in page
     assert "<strong>Synthetic.</strong>" in page.split("<main>")[0] and "not on So2Sat LCZ42 itself" not in page
 
 
