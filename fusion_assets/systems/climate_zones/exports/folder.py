@@ -89,7 +89,8 @@ def write_exports(folder: Path, raster: xr.Dataset, sheet: Sheet) -> dict[str, s
     except FusionError as error:
         if sheet.domain is not None:
             raise
-        return {"without_w2w": f"no w2w.tif: {error.found}; name a domain without gaps (climate_zones.map.domain, or --domain)"}
+        remedy = "name a domain without gaps (climate_zones.map.domain, or --domain)"
+        return {"without_w2w": f"no w2w.tif: {error.found}; {remedy}"}
     return {}
 
 
