@@ -81,7 +81,8 @@ class ClimateZonesUse(Section):
     """What is compared and mapped.
 
     Attributes:
-        source: folder of So2Sat's files (`.h5`), or `demo`.
+        source: folder of So2Sat's files (`.h5`), or `demo`; without it nothing is compared, and maps need `areas` or
+            published weights.
         settings: ways to hold patches back.
         splits: of channels among branches.
         stages: after how many blocks branches are joined.
@@ -99,7 +100,7 @@ class ClimateZonesUse(Section):
         sentinel1: radar of maps, sigma nought.
     """
 
-    source: str = Field(description="folder of So2Sat's .h5 files, or demo", examples=["so2sat/v4"])
+    source: str | None = Field(None, description="folder of So2Sat's .h5 files, or demo", examples=["so2sat/v4"])
     settings: tuple[Setting, ...] = Field(
         ("random", "city"), description=f"of {', '.join(get_args(Setting))}", examples=[["random", "city"]]
     )
@@ -149,8 +150,8 @@ class ClimateZonesUse(Section):
 
     @property
     def files(self) -> Path | None:
-        """Folder of So2Sat's files, relative to the study file; None for the synthetic ones."""
-        return None if self.source == DEMO else self.folder / Path(self.source).expanduser()
+        """Folder of So2Sat's files, relative to the study file; None for the synthetic ones, and without a source."""
+        return None if self.source in (None, DEMO) else self.folder / Path(self.source).expanduser()
 
     @property
     def areas_file(self) -> Path | None:
@@ -234,6 +235,13 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
     section = section_of(study)
     if section is None:
         return
+    if section.source is None and section.areas is None and section.weights_file is None:
+        yield Problem(
+            "climate_zones.source",
+            "is missing",
+            "a folder of So2Sat's .h5 files, or demo",
+            "name it; only maps with `areas`, or with `map: {weights: FILE}`, do without",
+        )
     if section.files is not None and not section.files.is_dir():
         yield Problem(
             "climate_zones.source",

@@ -50,7 +50,9 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.climate_zones.defs.trainings import training_assets
     from fusion_assets.systems.climate_zones.section import use_of
 
-    found = [*patch_assets(site), *training_assets(site), *study_assets(site), *report_assets(site)]
+    compared = use_of(site.study).source is not None
+    makers = (patch_assets, training_assets, study_assets, report_assets) if compared else ()
+    found = [asset for make in makers for asset in make(site)]
     if use_of(site.study).map is None:
         return found
     from fusion_assets.systems.climate_zones.defs.maps import map_assets
@@ -63,6 +65,9 @@ def _lacking(study: Study) -> Mapping[str, str]:
     section = study.section("climate_zones")
     if section is not None:
         found = {} if 6 in section.stages else {"independent_sum": "stage 6 in its section `climate_zones`"}
+        if section.source is None:
+            compared = [name for assets, _ in _STAGES.values() for name in assets]
+            found = dict.fromkeys(compared, "`source` in its section `climate_zones`")
         mapped = [name for assets, _ in _MAP_STAGES.values() for name in assets]
         if section.map is None:
             return found | dict.fromkeys(mapped, "`map` in its section `climate_zones`")
@@ -105,7 +110,8 @@ def _looks(site: Site) -> Iterator[Look]:
     from fusion_assets.systems.climate_zones.section import use_of
     from fusion_assets.systems.climate_zones.to_train import hours_told
 
-    yield Look("trainings", lambda: hours_told(site.study, site.settings), ("storage", "tensorflow"))
+    if use_of(site.study).source is not None:
+        yield Look("trainings", lambda: hours_told(site.study, site.settings), ("storage", "tensorflow"))
     if file := use_of(site.study).weights_file:
         from fusion_assets.systems.climate_zones.published_network import weights_told
 

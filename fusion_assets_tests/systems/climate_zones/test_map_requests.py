@@ -103,6 +103,13 @@ def test_published_weights_need_neither_radar_nor_patches(tmp_path):
     os.utime(file, (1, 1))
     for place, facts in before.items():
         assert CLIMATE_ZONES.facts(made, SETTINGS, *place)["recipe_digest"] != facts["recipe_digest"]
+    alone = content(map={"weights": str(file)})
+    del alone["climate_zones"]["source"]
+    assert assets_of(study_of(alone)) & {*MAPS, "fusion_model", "lcz_patches", "fusion_report"} == MAPS - radar
+    assert "fusion_model" in CLIMATE_ZONES.lacking(study_of(alone))
+    alone["climate_zones"]["map"] = {}
+    with pytest.raises(FusionError, match="only maps with"):
+        study_of(alone)
     with pytest.raises(FusionError, match="one network for maps"):
         study_of(content(map={"weights": str(file)}, areas=str(file)))
 
@@ -121,6 +128,7 @@ def test_published_weights_need_neither_radar_nor_patches(tmp_path):
         ({"map": {"domain": "geo_em.d09.nc"}}, "a geo_em file of geogrid"),
         ({"map": {"domain": [13.4, 52.4, 13.3]}}, "climate_zones.map.domain"),
         ({"map": {"weights": "nothing.hdf5"}}, "the HDF5 file of published weights"),
+        ({"source": None}, "climate_zones.source"),
     ],
 )
 def test_maps_that_cannot_be_right_are_refused(section, said):
