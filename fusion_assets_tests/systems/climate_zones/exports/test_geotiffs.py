@@ -1,7 +1,9 @@
 import h5py
 import numpy as np
+import pyproj
 import pytest
 import rasterio
+import shapely
 from scipy.io import netcdf_file
 
 from fusion_assets.errors import FusionError
@@ -43,6 +45,27 @@ def test_a_domain_lies_along_its_cells_edges(tmp_path, classic):
     assert whole.bounds == pytest.approx((-1.054, 41.85, -0.99, 41.885), abs=1e-5)
     from_centres = wrf_domain(geo_em(tmp_path / "geo_em.d02.nc", classic, corners=False))
     assert from_centres.symmetric_difference(whole).area < 1e-4 * whole.area
+
+
+@pytest.mark.parametrize(
+    ("projection", "x", "y"),
+    [
+        ("+proj=stere +lat_0=-90 +lat_ts=-60 +lon_0=-70 +R=6370000", -65_000, 4_010_000),
+        ("+proj=stere +lat_0=90 +lat_ts=60 +lon_0=15 +R=6370000", 150_000, -2_200_000),
+        ("+proj=merc +lat_ts=-1 +lon_0=36.8 +R=6370000", -20_000, -140_000),
+        ("+proj=lcc +lat_1=-30 +lat_2=-40 +lat_0=-33.8 +lon_0=148 +R=6370000", 270_000, 0),
+    ],
+)
+def test_domains_of_other_projections_have_their_own_outline(projection, x, y, tmp_path):
+    step, projected = 3000, pyproj.Proj(projection)
+    corners = np.meshgrid(x + step * np.arange(15), y + step * np.arange(11))
+    longitude, latitude = projected(*corners, inverse=True)
+    with h5py.File(tmp_path / "geo_em.d01.nc", "w") as file:
+        file["XLONG_C"], file["XLAT_C"] = longitude[None], latitude[None]
+    outline = wrf_domain(tmp_path / "geo_em.d01.nc")
+    back = shapely.transform(outline, lambda at: np.column_stack(projected(*at.T)))
+    box = shapely.box(x, y, x + 14 * step, y + 10 * step)
+    assert back.symmetric_difference(box).area < 1e-5 * box.area
 
 
 def test_what_is_no_domain(tmp_path):
