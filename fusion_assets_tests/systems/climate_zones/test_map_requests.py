@@ -117,6 +117,10 @@ def test_published_weights_need_neither_radar_nor_patches(tmp_path):
 @pytest.mark.parametrize(
     ("section", "said"),
     [
+        ({"map": {"domain": "geo_em.d09.nc"}}, "a geo_em file of geogrid"),
+        ({"map": {"domain": [13.4, 52.4, 13.3]}}, "climate_zones.map.domain"),
+        ({"map": {"weights": "nothing.hdf5"}}, "the HDF5 file of published weights"),
+        ({"source": None}, "climate_zones.source"),
         ({"sentinel2": "sentinel2_l2a"}, "which networks have not learnt from"),
         ({"sentinel1": "sentinel1_rtc"}, "sigma nought in decibels"),
         ({"sentinel2": {"product": "sentinel2_l1c", "bands": ["B02"]}}, "climate_zones.sentinel2.bands"),
@@ -125,10 +129,6 @@ def test_published_weights_need_neither_radar_nor_patches(tmp_path):
         ({"map": {"years": [1999]}}, "which the study does not cover"),
         ({"map": {"years": []}}, "a list of years of the study"),
         ({"map": {"domain": [13.4, 52.4, 13.3, 52.5]}}, "west < east"),
-        ({"map": {"domain": "geo_em.d09.nc"}}, "a geo_em file of geogrid"),
-        ({"map": {"domain": [13.4, 52.4, 13.3]}}, "climate_zones.map.domain"),
-        ({"map": {"weights": "nothing.hdf5"}}, "the HDF5 file of published weights"),
-        ({"source": None}, "climate_zones.source"),
     ],
 )
 def test_maps_that_cannot_be_right_are_refused(section, said):

@@ -39,7 +39,7 @@ def settings_at(folder, made):
 
 
 def place_imagery(made, settings, region, year):
-    """Store what maps of a region are made from, as noisy as radar is, with a gap in the south-eastern corner."""
+    """Store optics and radar of a region, as noisy as radar is, with a gap in the south-eastern corner."""
     site, chance = site_of(SYSTEMS, made, settings), np.random.default_rng(year)
     for asset, request in requests.asked_for(made).items():
         asked = request(made, settings, region, year)
