@@ -1,5 +1,6 @@
 """Methods: what each gives, and that trees answer as the library that grew them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -78,9 +79,20 @@ def test_trees_answer_as_the_library_and_after_a_journey_through_json(examples):
     task = examples[0].task
     values = features(task, slice(0, task.sensor.fine.height))
     nodes = fitted.feature, fitted.threshold, fitted.left, fitted.right, fitted.value, fitted.root
-    np.testing.assert_allclose(fitted.base + trees.walked(values, *nodes), grown[0].predict(values), atol=1e-4)
+    np.testing.assert_allclose(fitted.base + trees.walked(values, *nodes), np.log(grown[0].predict(values)), atol=1e-4)
     again = trees.from_dict(unpacked(json.loads(json.dumps(packed(fitted.to_dict())))))
     np.testing.assert_array_equal(again.radiance(task), fitted.radiance(task))
+
+
+def test_trees_find_the_mean_of_lamps_that_outshine_their_neighbours(monkeypatch):
+    monkeypatch.setattr(trees, "TREES", 60)
+    quiet = place()
+    lottery = np.random.default_rng(1).lognormal(-0.5, 1.0, quiet.radiance.shape)
+    examples = examples_of(dataclasses.replace(quiet, radiance=quiet.radiance * lottery), rounds=5, copies=0)
+    (example,) = examples
+    # The middle of such lamps is 0.6 of their mean.
+    found = trees.fit(examples).radiance(example.task)
+    assert found.sum() == pytest.approx(example.truth.sum(), rel=0.05)
 
 
 def test_features_of_strips_are_those_of_the_whole(examples):
