@@ -1,8 +1,12 @@
-"""Whether probabilities of many classes can be taken at their word, and one number that mends them.
+"""Whether probabilities of many classes can be taken at their word, and two numbers that mend them.
 
 A network is surer than it should be, most of all in places that it has not seen. A temperature divides its logits: the
 ranking stays, the sureness is what held-out data bear (Guo et al. 2017, arXiv:1706.04599). Held out means whole groups
 (cities): what is calibrated on neighbours of the training promises too much elsewhere.
+
+Where some labels are wrong whatever a patch looks like, no temperature is right: it leaves too much to what is sure,
+or takes too much from what is not. A doubt is the share of samples whose label may be any class; classes keep their
+ranking. It is found by held-out log loss together with the temperature, and is 0 where nothing speaks for it.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ BINS = 10
 LEAST = 1e-7
 """Below it a probability of 32 bits is noise; it also keeps the loss of one sample finite."""
 _STEEPEST = 20.0
+_MOST_DOUBT = 0.9
+_STEPS = 60
 
 
 def probability_figures(label: np.ndarray, probability: np.ndarray, resamples: Resamples) -> dict[str, np.ndarray]:
@@ -89,11 +95,52 @@ def temperature(label: np.ndarray, probability: np.ndarray, group: np.ndarray) -
     return float(np.exp(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-4}).x))
 
 
-def tempered(probability: np.ndarray, degree: float) -> np.ndarray:
-    """Probabilities with their logits divided by a temperature, (n, classes) float64."""
+def temperature_and_doubt(label: np.ndarray, probability: np.ndarray, group: np.ndarray) -> tuple[float, float]:
+    """The temperature and doubt of least log loss; every group counts the same.
+
+    Args:
+        label: (n,) class number from 0.
+        probability: (n, classes), by a model that did not see the sample's group.
+        group: (n,) name or number of the group.
+
+    Raises:
+        FusionError: the probabilities are none.
+    """
+    from scipy.optimize import minimize_scalar
+
+    label, probability = checked(label, probability)
+    weight, classes = even_weights(group), probability.shape[1]
+
+    def doubted(logarithm: float) -> tuple[float, float]:
+        """Least loss at a temperature, and its doubt: the loss is convex in it."""
+        truth = tempered(probability, float(np.exp(logarithm)))[np.arange(len(label)), label]
+
+        def loss(doubt: float) -> float:
+            return float(-weight @ np.log(np.maximum(_doubted(truth, doubt, classes), LEAST)))
+
+        found = minimize_scalar(loss, bounds=(0, _MOST_DOUBT), method="bounded", options={"xatol": 1e-4})
+        return min((loss(0.0), 0.0), (float(found.fun), float(found.x)))
+
+    ends = (-np.log(_STEEPEST), np.log(_STEEPEST))
+    best = minimize_scalar(
+        lambda each: doubted(each)[0], bounds=ends, method="bounded", options={"xatol": 1e-3, "maxiter": _STEPS}
+    )
+    return float(np.exp(best.x)), doubted(float(best.x))[1]
+
+
+def tempered(probability: np.ndarray, degree: float, doubt: float = 0.0) -> np.ndarray:
+    """Probabilities with their logits divided by a temperature, and a doubt spread over all classes.
+
+    Returns:
+        (n, classes) float64.
+    """
     logits = np.log(np.clip(probability.astype("float64"), LEAST, 1)) / degree
     scaled = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
+    return _doubted(scaled / scaled.sum(axis=1, keepdims=True), doubt, probability.shape[1])
+
+
+def _doubted(probability: np.ndarray, doubt: float, classes: int) -> np.ndarray:
+    return (1 - doubt) * probability + doubt / classes if doubt else probability
 
 
 def held_out_tempered(

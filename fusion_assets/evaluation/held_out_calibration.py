@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.evaluation.calibration import checked, temperature, tempered
+from fusion_assets.evaluation.calibration import checked, temperature_and_doubt, tempered
 from fusion_assets.evaluation.conformal_sets import COVERAGE, FEWEST_GROUPS, cut, cut_of_samples, sets
 
 
@@ -21,15 +21,17 @@ class Calibration:
 
     Attributes:
         temperature: that divides logits.
-        cut: least probability, after the temperature, of a class in the set.
+        cut: least probability, after both, of a class in the set.
         coverage: what sets promise in a group not seen.
         groups: that it rests on.
+        doubt: share of samples whose label may be any class.
     """
 
     temperature: float
     cut: float
     coverage: float
     groups: int
+    doubt: float = 0.0
 
     @classmethod
     def of(
@@ -46,13 +48,13 @@ class Calibration:
         Raises:
             FusionError: there are fewer than three groups, or the probabilities are none.
         """
-        degree = temperature(label, probability, group)
-        least = cut(label, tempered(np.asarray(probability), degree), group, coverage)
-        return cls(degree, least, coverage, len(np.unique(group)))
+        degree, doubt = temperature_and_doubt(label, probability, group)
+        least = cut(label, tempered(np.asarray(probability), degree, doubt), group, coverage)
+        return cls(degree, least, coverage, len(np.unique(group)), doubt)
 
     def probability(self, probability: np.ndarray) -> np.ndarray:
         """Calibrated probabilities, (n, classes)."""
-        return tempered(probability, self.temperature)
+        return tempered(probability, self.temperature, self.doubt)
 
     def sets(self, probability: np.ndarray) -> np.ndarray:
         """The set of each sample, (n, classes) bool, of a model's probabilities as they are."""

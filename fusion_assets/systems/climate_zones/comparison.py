@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
 from fusion_assets.evaluation.calibration import probability_figures, reliability
@@ -87,8 +88,10 @@ def runs_of(setting: str, by_seed: Mapping[int, pd.DataFrame]) -> list[Run]:
 
     Args:
         setting: that they were trained in.
-        by_seed: tables of answers; in the setting `city` those of one grouping of cities are one run, and a grouping
-            of which folds are missing is left out where another is whole.
+        by_seed: tables of answers; in the setting `city` those of one grouping of cities are one run.
+
+    Raises:
+        FusionError: in the setting `city`, groupings of which one tests every city and another does not.
     """
     import pandas as pd
 
@@ -97,9 +100,15 @@ def runs_of(setting: str, by_seed: Mapping[int, pd.DataFrame]) -> list[Run]:
     groups: dict[int, list[int]] = {}
     for seed in sorted(by_seed):
         groups.setdefault(seed // CITY_FOLDS, []).append(seed)
-    largest = max(map(len, groups.values()))
-    whole = [seeds for seeds in groups.values() if len(seeds) == largest]
-    return [_run(pd.concat([by_seed[seed] for seed in seeds])) for seeds in whole]
+    if len(set(map(len, groups.values()))) > 1:
+        some = [seed for seeds in groups.values() if len(seeds) < CITY_FOLDS for seed in seeds]
+        raise FusionError(
+            f"{number_of(len(by_seed), 'training')} in the setting `city`, of which seeds {', '.join(map(str, some))} "
+            "do not test every city",
+            f"at most {CITY_FOLDS} of them, or a multiple: each {CITY_FOLDS} test every city once",
+            "change climate_zones.seeds in the study, or train those that are missing",
+        )
+    return [_run(pd.concat([by_seed[seed] for seed in seeds])) for seeds in groups.values()]
 
 
 def _run(table: pd.DataFrame) -> Run:

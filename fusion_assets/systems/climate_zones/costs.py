@@ -21,7 +21,8 @@ SECONDS = 0.077
 """CPU-seconds that a million multiply-adds take for 1,000 patches and one epoch, with what belongs to training."""
 _FORWARD = 1 / 3
 """Share of them that an answer takes, without learning from it."""
-_MORE, _EPOCHS = 4, 2
+_BATCHES, _EPOCHS = 8, 4
+"""Of a network that is timed: the first epoch tells what comes before it, the others are at its pace."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class Rate:
 
     Attributes:
         a_million: seconds for a million multiply-adds of 1,000 patches that are learnt from.
-        an_epoch: seconds that every epoch takes beside it.
+        a_thousand: seconds for 1,000 patches beside it, whatever is done with them.
         a_training: seconds that every training takes before its first epoch is at its pace.
     """
 
     a_million: float = SECONDS
-    an_epoch: float = 0.0
+    a_thousand: float = 0.0
     a_training: float = 0.0
 
 
@@ -63,8 +64,8 @@ def seconds_of(trainings: Iterable[Training], rate: Rate) -> float:
 
 def _seconds(training: Training, rate: Rate) -> float:
     patches = (training.learnt + _FORWARD * training.stopping) / 1000
-    work = patches * multiply_adds(training.network) / MILLION * rate.a_million
-    return rate.a_training + training.epochs * (rate.an_epoch + work)
+    a_thousand = multiply_adds(training.network) / MILLION * rate.a_million + rate.a_thousand
+    return rate.a_training + training.epochs * patches * a_thousand
 
 
 class _Noise:
@@ -85,34 +86,27 @@ class _Noise:
 
 
 def measured(networks: Iterable[Network], preset: Preset) -> Rate:
-    """How fast this machine trains, by a few batches of the smallest and of the largest network.
+    """How fast this machine trains, by some batches of the smallest and of the largest network.
 
     Args:
         networks: that will be trained, as wide as they will be.
         preset: how.
     """
     by_cost = sorted(set(networks), key=multiply_adds)
-    smallest, largest = by_cost[0], by_cost[-1]
-    batches = max(1, round(_MORE * multiply_adds(smallest) / multiply_adds(largest)))
-    started, brief = _timed(smallest, preset, 1)
-    later, long = _timed(largest, preset, batches)
-    # Two epochs, of which the second has some four times as much to do, tell what is done and what comes with it.
-    little, much = _work(smallest, preset, 1), _work(largest, preset, batches)
-    slope = max(long - brief, 1e-6) / (much - little)
+    timed = {multiply_adds(each) / MILLION: _timed(each, preset) for each in (by_cost[0], by_cost[-1])}
+    (little, (started, brief)), (much, (later, long)) = min(timed.items()), max(timed.items())
+    # Larger networks take less for a multiply-add: what two of them take tells how much less.
+    slope = max(long - brief, 0.0) / (much - little) if much > little else brief / little
     return Rate(slope, max(brief - slope * little, 0.0), (started + later) / 2)
 
 
-def _work(network: Network, preset: Preset, batches: int) -> float:
-    """Millions of multiply-adds of an epoch, for 1,000 patches."""
-    return batches * preset.batch / 1000 * multiply_adds(network) / MILLION
-
-
-def _timed(network: Network, preset: Preset, batches: int) -> tuple[float, float]:
-    """Seconds before a training is at its pace, and of an epoch then."""
-    rows = np.arange(batches * preset.batch + 1)
+def _timed(network: Network, preset: Preset) -> tuple[float, float]:
+    """Seconds before a training is at its pace, and for 1,000 patches then."""
+    rows = np.arange(_BATCHES * preset.batch + 1)
     moments = [time.perf_counter()]
     brief = replace(preset, epochs=_EPOCHS, patience=_EPOCHS)
     source = _Noise(len(rows))
     train(network, source, rows[:-1], rows[-1:], brief, 0, told=lambda line: moments.append(time.perf_counter()))
     first, *later = np.diff(moments).tolist()
-    return max(first - min(later), 0.0), min(later)
+    pace = float(np.median(later))
+    return max(first - pace, 0.0), 1000 * pace / (_BATCHES * preset.batch)

@@ -3,6 +3,9 @@
 It reads the channels that exist over whole cities, all together from the first block on. Networks trained without some
 of the cities answer for these: from their answers come the temperature and the cut of sets, and the figures that are
 told. The map's own network is then trained on all cities, for as many epochs as these needed.
+
+Areas that people drew are few, and few patches teach convolutions little. There a network of summaries is trained too,
+and the one that knows more of places not seen makes the map; what a forest would know stands beside it.
 """
 
 from __future__ import annotations
@@ -15,8 +18,9 @@ import numpy as np
 
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
+from fusion_assets.evaluation.few_groups import difference
 from fusion_assets.evaluation.held_out_calibration import Calibration, random_promise
-from fusion_assets.systems.climate_zones import splits, training
+from fusion_assets.systems.climate_zones import baselines, splits, summaries, training
 from fusion_assets.systems.climate_zones.channels import MAPPABLE
 from fusion_assets.systems.climate_zones.comparison import FEWEST_TO_CALIBRATE, Run, figures_of
 from fusion_assets.systems.climate_zones.networks import Network, network_of
@@ -32,6 +36,8 @@ WHOLE = "whole"
 """What the training on all cities is called, beside the numbers of the folds."""
 CITY, POLYGON = "city", "polygon"
 """What networks have not seen when they are judged: whole cities, or areas that people drew within them."""
+CONVOLUTIONS, SUMMARIES = "convolutions", "summaries"
+"""Ways to learn."""
 _FEWEST_STEPS = 400
 """Of a training; where patches are few, epochs are more."""
 _KNOWN = 10
@@ -63,6 +69,7 @@ def learn(
     *,
     unit: str = CITY,
     synthetic: bool = False,
+    few: bool = False,
 ) -> tuple[Any, dict[str, Any]]:
     """Train and calibrate.
 
@@ -73,44 +80,39 @@ def learn(
         told: a line an epoch.
         unit: what the column `city` holds: `CITY` or `POLYGON`.
         synthetic: whether any of the patches are simulated.
+        few: whether patches are few, so that a network of summaries is tried as well.
 
     Returns:
-        The Keras model, and its card: `features`, `decibels`, `temperature`, `cut`, `coverage`, `cities`, `unit`,
-        `epochs`, `synthetic`; `held_out`: figures of networks on cities that they have not seen, as of
-        `comparison.figures_of`; their `calibration` has under `random` what calibrating on patches drawn at random
-        would have promised.
+        The Keras model, and its card: `features`, `decibels`, `learner`, `temperature`, `doubt`, `cut`, `coverage`,
+        `cities`, `unit`, `epochs`, `synthetic`; `held_out`: figures of networks on cities that they have not seen, as
+        of `comparison.figures_of`; their `calibration` has under `random` what calibrating on patches drawn at random
+        would have promised. Where patches are few also `compared`: what each learner and a forest know of cities not
+        seen, by city on average, and what the chosen one is ahead of the forest.
 
     Raises:
-        FusionError: there are too few cities, or it is not known which patches lie in which.
+        FusionError: there are too few cities, it is not known which patches lie in which, or in those not learnt from
+            networks are not better than the commonest zone beyond chance.
     """
     table = patches.table()
     cities = _cities(table, unit)
-    parts, known, epochs = [], None, []
-    for fold in range(min(splits.CITY_FOLDS, len(cities))):
-        part = splits.city(table, 0, fold)
-        learnt, stopping, tested = (np.flatnonzero(part == name) for name in splits.PARTS[:3])
-        seen = np.empty(0, int)
-        if fold == 0:
-            drawn = np.random.default_rng(0).permutation(len(learnt)) % _KNOWN == 0
-            learnt, seen = learnt[~drawn], learnt[drawn]
-        model, history = training.train(
-            network(preset), patches, learnt, stopping, preset, fold, state_of(str(fold)), told
-        )
-        epochs.append(1 + int(np.argmax([epoch["accuracy"] for epoch in history])))
-        parts.append(_answers(model, patches, table, tested, preset))
-        known = _answers(model, patches, table, seen, preset) if fold == 0 else known
-        told(f"fold {fold} is answered for by what was learnt without it")
-    run = _joined(parts)
+    folds = [splits.city(table, 0, fold) for fold in range(min(splits.CITY_FOLDS, len(cities)))]
+    learners = (CONVOLUTIONS, SUMMARIES) if few else (CONVOLUTIONS,)
+    found = {name: _held_out(name, patches, table, folds, preset, state_of, told) for name in learners}
+    # Two are compared and the better is told of: what it is ahead of itself by chance is little beside the interval.
+    best = max(learners, key=lambda name: found[name].by_city.mean())
+    run, known, epochs = found[best].run, found[best].known, found[best].epochs
+    check_worth(run, _commonest(patches.labels, folds)[run.row], unit)
     calibration = Calibration.of(run.label, run.probability, run.city)
-    whole = dataclasses.replace(preset, epochs=round(float(np.median(epochs))))
+    whole = dataclasses.replace(preset, epochs=epochs)
     everything = np.arange(len(patches))
-    model, _ = training.train(
-        network(preset), patches, everything, everything[:0], whole, splits.CITY_FOLDS, state_of(WHOLE), told
+    model, _ = _train(
+        best, patches, everything, everything[:0], whole, splits.CITY_FOLDS, state_of(f"{WHOLE}-{best}"), told
     )
     held_out = figures_of([run])
     if known is not None and len(known.row) > 1:
         of_known = (known.label, known.probability)
         held_out["calibration"]["random"] = random_promise(of_known, (run.label, run.probability))
+    compared = _compared(patches, table, folds, found, best, told) if few else {}
     card = {
         "features": list(training.channels_of(network(preset))),
         "decibels": preset.radar == "db",
@@ -121,10 +123,141 @@ def learn(
         "unit": unit,
         "synthetic": synthetic,
         "epochs": whole.epochs,
+        "learner": best,
         **dataclasses.asdict(calibration),
         "held_out": held_out,
+        **compared,
     }
     return model, card
+
+
+@dataclasses.dataclass(frozen=True)
+class _HeldOut:
+    """What a way to learn knows of cities that it has not seen.
+
+    Attributes:
+        run: its answers for all patches.
+        known: its answers for patches of the first fold's own cities, held back at random.
+        epochs: that it needed, in the median.
+    """
+
+    run: Run
+    known: Run | None
+    epochs: int
+
+    @property
+    def by_city(self) -> np.ndarray:
+        """Share of right answers of every city, (cities,)."""
+        return _by_city(self.run.city, self.run.predicted == self.run.label)
+
+
+def _held_out(
+    learner: str,
+    patches: Labelled,
+    table: pd.DataFrame,
+    folds: list[np.ndarray],
+    preset: Preset,
+    state_of: Callable[[str], State | None],
+    told: Callable[[str], None],
+) -> _HeldOut:
+    parts, known, epochs = [], None, []
+    for fold, part in enumerate(folds):
+        learnt, stopping, tested = (np.flatnonzero(part == name) for name in splits.PARTS[:3])
+        seen = np.empty(0, int)
+        if fold == 0:
+            drawn = np.random.default_rng(0).permutation(len(learnt)) % _KNOWN == 0
+            learnt, seen = learnt[~drawn], learnt[drawn]
+        if learner == SUMMARIES:  # which are trained to the end
+            learnt, stopping = np.concatenate([learnt, stopping]), stopping[:0]
+        model, history = _train(learner, patches, learnt, stopping, preset, fold, state_of(f"{fold}-{learner}"), told)
+        epochs.append(1 + int(np.argmax([epoch.get("accuracy", number) for number, epoch in enumerate(history)])))
+        parts.append(_answers(model, patches, table, tested, preset))
+        known = _answers(model, patches, table, seen, preset) if fold == 0 else known
+        told(f"fold {fold} is answered for by what was learnt without it ({learner})")
+    return _HeldOut(_joined(parts), known, round(float(np.median(epochs))))
+
+
+def _train(
+    learner: str,
+    patches: Labelled,
+    learnt: np.ndarray,
+    stopping: np.ndarray,
+    preset: Preset,
+    seed: int,
+    state: State | None,
+    told: Callable[[str], None],
+) -> tuple[Any, list[dict[str, float]]]:
+    summed = learner == SUMMARIES
+    preset = summaries.preset_of(preset, len(learnt)) if summed else preset
+    make = summaries.build if summed else None
+    return training.train(network(preset), patches, learnt, stopping, preset, seed, state, told, make)
+
+
+def _commonest(labels: np.ndarray, folds: list[np.ndarray]) -> np.ndarray:
+    """The zone that is commonest among what the networks of a patch's fold have learnt from, (patches,)."""
+    commonest = np.zeros(len(labels), int)
+    for part in folds:
+        commonest[part == splits.TEST] = np.bincount(labels[part == splits.TRAIN]).argmax()
+    return commonest
+
+
+def _compared(
+    patches: Labelled,
+    table: pd.DataFrame,
+    folds: list[np.ndarray],
+    found: dict[str, _HeldOut],
+    best: str,
+    told: Callable[[str], None],
+) -> dict[str, Any]:
+    """What learners and a forest know of cities not seen; a line where the forest knows more beyond chance."""
+    seen = baselines.features(patches, np.arange(len(patches)), MAPPABLE)
+    city, right = table["city"].to_numpy().astype(str), np.zeros(len(patches))
+    for part in folds:
+        learnt, tested = (np.flatnonzero(np.isin(part, names)) for names in (splits.PARTS[:2], [splits.TEST]))
+        right[tested] = baselines.forest(seen, patches.labels, learnt, tested).argmax(1) == patches.labels[tested]
+    rows = found[best].run.row
+    forest = _by_city(city[rows], right[rows])
+    ahead = difference(found[best].by_city, forest)
+    if ahead["high"] < 0:
+        told(
+            f"a forest on mean and scatter of every channel knows more of places not seen: {-ahead['value']:.3f} "
+            f"({-ahead['high']:.3f} to {-ahead['low']:.3f}) of a place's cells; more areas may change that"
+        )
+    known = {name: float(each.by_city.mean()) for name, each in found.items()}
+    return {"compared": {"known": {**known, "forest": float(forest.mean())}, "ahead_of_forest": ahead}}
+
+
+def _by_city(city: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Share of right answers of every city, (cities,), in the order of their names."""
+    _, inverse, count = np.unique(city, return_inverse=True, return_counts=True)
+    return np.bincount(inverse, right) / count
+
+
+def check_worth(run: Run, commonest: np.ndarray, unit: str) -> None:
+    """Refuse answers that say no more of cities not seen than the commonest zone does.
+
+    Args:
+        run: answers of networks that have not seen the city (or polygon).
+        commonest: (n,) zone that is commonest among the patches that the network of the row has learnt from.
+        unit: `CITY` or `POLYGON`.
+
+    Raises:
+        FusionError: the mean difference over cities is not above zero by its 95 % interval.
+    """
+    right, common = (_by_city(run.city, each == run.label) for each in (run.predicted, commonest))
+    found = difference(right, common)
+    if found["low"] > 0:
+        return
+    plural = "cities" if unit == CITY else "areas"
+    raise FusionError(
+        f"in {len(right)} {plural} that they have not learnt from, networks tell {right.mean():.0%} of the zones "
+        f"and the commonest zone alone {common.mean():.0%}: a difference of {found['value']:+.2f} "
+        f"({found['low']:+.2f} to {found['high']:+.2f}), which may be chance",
+        "networks that know more of places not seen than how common zones are: a map would be worth nothing",
+        "learn from more places: several areas of each zone, apart from each other"
+        if unit == POLYGON
+        else "add labelled cities, or look whether their labels and imagery belong together: fusion zones inspect",
+    )
 
 
 def calibration_of(card: dict[str, Any]) -> Calibration:
@@ -137,7 +270,7 @@ def headlines(card: dict[str, Any]) -> dict[str, Any]:
     held_out = card["held_out"]
     kept = held_out["calibration"]
     shown = {name: held_out["figures"][name]["value"] for name in ("accuracy", "average_accuracy")}
-    shown |= {"temperature": card["temperature"], "cut": card["cut"], "epochs": card["epochs"]}
+    shown |= {name: card[name] for name in ("learner", "temperature", "doubt", "cut", "epochs")}
     shown |= {f"{name}_unseen": kept[name] for name in ("coverage", "set_size", "ece")}
     promised = {f"coverage_random_{name}": kept["random"][name] for name in ("promised", "kept") if "random" in kept}
     return {**shown, **promised}

@@ -23,6 +23,7 @@ from fusion_assets.study.sections import SystemSection
 from fusion_assets.study.years import some_years
 from fusion_assets.systems.climate_zones.channels import CHANNELS, MAPPABLE, SPLITS, branches_of
 from fusion_assets.systems.climate_zones.networks import SUM
+from fusion_assets.systems.climate_zones.splits import CITY_FOLDS
 from fusion_assets.systems.climate_zones.training import PRESETS, Preset
 
 DEMO = "demo"
@@ -86,7 +87,8 @@ class ClimateZonesUse(Section):
         settings: ways to hold patches back.
         splits: of channels among branches.
         stages: after how many blocks branches are joined.
-        seeds: trainings of each; in the setting `city` each tests other cities.
+        seeds: trainings of each; in the setting `city` each tests other cities, and more than five are a multiple of
+            five.
         preset: `quick` or `published`.
         matched: whether networks that join late are also trained as narrow as those that join at once.
         radar: `db` or `raw`; None: as the preset.
@@ -256,6 +258,15 @@ def problems(study: Study, _: dt.date) -> Iterator[Problem]:
             f"holds {', '.join(empty)}, which is one branch of mappable channels: there is nothing to join",
             "splits of several branches",
             "leave it out, compare stage 0 alone, or set channels: all",
+        )
+    if "city" in section.settings and section.seeds > CITY_FOLDS and section.seeds % CITY_FOLDS:
+        whole = section.seeds // CITY_FOLDS * CITY_FOLDS
+        yield Problem(
+            "climate_zones.seeds",
+            f"is {section.seeds}: in the setting `city` {section.seeds - whole} of them would test some cities once "
+            "more and others not, and no figure could use them",
+            f"at most {CITY_FOLDS}, or a multiple of it: each {CITY_FOLDS} test every city once",
+            f"write seeds: {whole} or seeds: {whole + CITY_FOLDS}",
         )
     if section.map is None and section.areas is not None:
         yield Problem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import mean
 
 from fusion_assets.counts import number_of
@@ -13,7 +13,10 @@ from fusion_assets.storage.root import Storage
 from fusion_assets.study import Study
 from fusion_assets.systems.climate_zones.costs import Rate, Training, measured, seconds_of
 from fusion_assets.systems.climate_zones.grid import configurations_of
+from fusion_assets.systems.climate_zones.imagery_requests import MODEL as MAP_MODEL
+from fusion_assets.systems.climate_zones.map_model import network as network_of_maps
 from fusion_assets.systems.climate_zones.section import ClimateZonesUse, use_of
+from fusion_assets.systems.climate_zones.splits import CITY_FOLDS, STOPPING
 
 MODEL, SPLITS = "fusion_model", "lcz_splits"
 _HOUR = 3600
@@ -30,11 +33,11 @@ def hours_told(study: Study, settings: Settings, rate: Rate | None = None) -> st
         rate: of this machine; by default it is measured, where anything is to be trained.
     """
     use, storage = use_of(study), Storage(settings.storage)
-    missing = list(_missing(use, storage))
-    total = len(configurations_of(use)) * use.seeds
-    if not missing:
+    missing, of_maps = list(_missing(use, storage)), _of_maps(use, storage)
+    total = len(configurations_of(use)) * use.seeds + of_maps
+    if not missing and not of_maps:
         return f"all {number_of(total, 'training')} are there"
-    told = f"{number_of(len(missing), 'training')} of {total:,} missing"
+    told = f"{number_of(len(missing) + of_maps, 'training')} of {total:,} missing"
     path = storage.path(SPLITS, None, None, "json")
     if not storage.exists(path):
         return f"{told}; how long they take can be told once patches are split: fusion run --select '+{SPLITS}'"
@@ -47,6 +50,7 @@ def hours_told(study: Study, settings: Settings, rate: Rate | None = None) -> st
         Training(networks[name], counts[setting]["train"], counts[setting]["validation"], epochs)
         for name, setting in ((name, name.partition(".")[0]) for name, _ in missing)
     ]
+    trainings += _trainings_of_maps(use, counts, epochs) if of_maps else []
     seconds = seconds_of(trainings, rate or measured([each.network for each in trainings], use.training))
     return (
         f"{told}: about {_duration(seconds)} on this machine one after another, {epochs:g} epochs each ({basis}); "
@@ -59,6 +63,24 @@ def _missing(use: ClimateZonesUse, storage: Storage) -> Iterator[tuple[str, int]
         for seed in range(use.seeds):
             if not storage.exists(storage.path(MODEL, None, None, "keras", (name, str(seed)))):
                 yield name, seed
+
+
+def _of_maps(use: ClimateZonesUse, storage: Storage) -> int:
+    """Trainings of the network of maps that are missing; where areas teach it, they are short and not told."""
+    if use.map is None or use.areas is not None or storage.exists(storage.path(MAP_MODEL, None, None, "keras")):
+        return 0
+    return CITY_FOLDS + 1
+
+
+def _trainings_of_maps(
+    use: ClimateZonesUse, counts: Mapping[str, Mapping[str, int]], epochs: float
+) -> Iterator[Training]:
+    """Those without some of the cities, and the one on all."""
+    patches = sum(next(iter(counts.values())).values())
+    others = patches * (CITY_FOLDS - 1) // CITY_FOLDS
+    stopping = others // STOPPING
+    yield from [Training(network_of_maps(use.training), others - stopping, stopping, epochs)] * CITY_FOLDS
+    yield Training(network_of_maps(use.training), patches, 0, epochs)
 
 
 def _epochs(use: ClimateZonesUse, storage: Storage) -> tuple[float, str]:

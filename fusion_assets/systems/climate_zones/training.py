@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from fusion_assets.systems.climate_zones.networks import Network, build
 if TYPE_CHECKING:
     from fusion_assets.learning.training import State
 
+Make = Callable[[dict[str, float], dict[str, float], int, dict[str, tuple[float, float]]], Any]
 _SAMPLE = 2000
 _OUTLIERS = 0.001
 _FAINTEST = 1e-7
@@ -47,6 +49,8 @@ class Preset:
         patience: epochs without a better figure after which training ends.
         batch: patches in a mini-batch.
         rate: of Adam.
+        falling: whether the rate falls to 0 by the last epoch, along half a cosine (Loshchilov and Hutter 2017,
+            arXiv:1608.03983): the last epochs of a short training differ by chance no more.
         weights: of classes: `balanced` by their inverse share, or `none`.
         radar: `db` (decibels, outliers cut off) or `raw`.
     """
@@ -56,12 +60,13 @@ class Preset:
     patience: int = 4
     batch: int = 128
     rate: float = 1e-3
+    falling: bool = False
     weights: str = "none"
     radar: str = "db"
 
 
 PRESETS = {
-    "quick": Preset(batch=64),
+    "quick": Preset(batch=64, falling=True),
     "published": Preset(width=1.0, epochs=100, patience=25, weights="balanced"),
 }
 """`quick` answers on a laptop; `published` trains as long as the source says."""
@@ -76,6 +81,7 @@ def train(
     seed: int,
     state: State | None = None,
     told: Callable[[str], None] = lambda line: None,
+    make: Make | None = None,
 ) -> tuple[Any, list[dict[str, float]]]:
     """A trained network with the weights of its best epoch, and the figures of every epoch.
 
@@ -89,6 +95,8 @@ def train(
         seed: of weights, order and dropout.
         state: where each epoch is stored, so that a killed training goes on.
         told: a line an epoch.
+        make: of mean and deviation of every channel, seed, and least and largest value of every channel, the Keras
+            model; by default that of the network, of which else the channels alone are used.
 
     Returns:
         The model, (batch, 32, 32, channels of the network in order) to (batch, 17); and for each epoch `loss`,
@@ -99,7 +107,7 @@ def train(
 
     tf, k = tensorflow(), keras()
     channels, decibels = channels_of(network), preset.radar == "db"
-    model = _scaled(network, source, learnt, preset, seed)
+    model = _scaled(make or partial(build, network), channels, source, learnt, preset, seed)
     weights = class_weights(source.labels[learnt]) if preset.weights == "balanced" else np.ones(len(ZONES), np.float32)
     ask = asking(model)
     best = [tf.Variable(values) for values in model.get_weights()]
@@ -133,7 +141,7 @@ def train(
 
     history = fit(
         model,
-        k.optimizers.Adam(preset.rate),
+        k.optimizers.Adam(_rate(preset, len(learnt))),
         loss,
         draw,
         samples=len(learnt),
@@ -194,15 +202,24 @@ def class_weights(label: np.ndarray) -> np.ndarray:
     return np.where(count > 0, len(label) / (len(ZONES) * np.maximum(count, 1)), 0).astype(np.float32)
 
 
-def _scaled(network: Network, source: Source, learnt: np.ndarray, preset: Preset, seed: int) -> Any:
+def _rate(preset: Preset, learnt: int) -> Any:
+    """The rate of Adam, or how it falls with every step."""
+    from fusion_assets.learning.backend import keras
+
+    if not preset.falling:
+        return preset.rate
+    steps = preset.epochs * max(1, learnt // min(preset.batch, learnt))
+    return keras().optimizers.schedules.CosineDecay(preset.rate, steps)
+
+
+def _scaled(make: Make, channels: Sequence[str], source: Source, learnt: np.ndarray, preset: Preset, seed: int) -> Any:
     """The network, scaled by what a sample of the patches learnt from holds."""
-    channels = channels_of(network)
     rows = np.random.default_rng([seed, 1]).permutation(learnt)[:_SAMPLE]
     values = source.batch(np.sort(rows), channels, preset.radar == "db").reshape(-1, len(channels))
     share = _OUTLIERS if preset.radar == "db" else 0.0
     scales = {name: _scale(np.ascontiguousarray(values[:, place]), share) for place, name in enumerate(channels)}
     low, high, mean, deviation = ({name: scale[which] for name, scale in scales.items()} for which in range(4))
-    return build(network, mean, deviation, seed, {name: (low[name], high[name]) for name in channels})
+    return make(mean, deviation, seed, {name: (low[name], high[name]) for name in channels})
 
 
 def _scale(values: np.ndarray, share: float) -> tuple[float, float, float, float]:

@@ -83,7 +83,8 @@ def _of_areas(site: Site) -> dg.AssetsDefinition:
         synthetic = any(is_marked(raster.attrs) for pair in seen.values() for raster in pair)
         key = [code_version, requests.learnt_from(study, settings), patches.labels.tolist()]
         preset = long_enough(use.training, len(patches))
-        return _learnt(site, context, patches, preset, key, document, unit=patches.unit, synthetic=synthetic)
+        told = {"unit": patches.unit, "synthetic": synthetic, "few": True}
+        return _learnt(site, context, patches, preset, key, document, **told)
 
     return lcz_model
 
