@@ -8,6 +8,7 @@ from fusion_assets.evaluation.calibration import (
     probability_figures,
     reliability,
     temperature,
+    temperature_and_doubt,
     tempered,
 )
 from fusion_assets_tests.evaluation.cities import cities
@@ -49,6 +50,19 @@ def test_the_temperature_is_found_that_was_put_on():
     assert value(label, probability)["ece"] < 0.02 < 0.1 < value(label, tempered(probability, 0.4))["ece"]
     assert temperature(label, tempered(probability, 0.4), group) == pytest.approx(2.5, rel=0.05)
     assert temperature(label, probability, group) == pytest.approx(1, abs=0.05)
+
+
+def test_where_labels_are_wrong_a_doubt_is_found_and_no_temperature_is_right():
+    label, probability = drawn()
+    group, chance = np.arange(len(label)) % 4, np.random.default_rng(1)
+    wrong = np.where(chance.random(len(label)) < 0.15, chance.integers(0, 5, len(label)), label)
+    degree, doubt = temperature_and_doubt(wrong, tempered(probability, 0.5), group)
+    assert degree == pytest.approx(2, rel=0.1) and doubt == pytest.approx(0.15, abs=0.03)
+    mended = tempered(probability, 0.5 * degree, doubt)
+    alone = tempered(probability, 0.5 * temperature(wrong, tempered(probability, 0.5), group))
+    assert value(wrong, mended)["ece"] < 0.02 < 0.03 < value(wrong, alone)["ece"]
+    assert (mended.argmax(axis=1) == probability.argmax(axis=1)).all()
+    assert temperature_and_doubt(label, probability, group)[1] < 0.01  # where nothing speaks for it
 
 
 def test_a_small_city_counts_as_much_as_a_large_one():

@@ -18,7 +18,7 @@ from fusion_assets.grids.crs import unproject
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
 from fusion_assets.systems.climate_zones import imagery_requests as requests
-from fusion_assets.systems.climate_zones import map_model
+from fusion_assets.systems.climate_zones import map_model, summaries
 from fusion_assets.systems.climate_zones.section import map_grid
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.stac_documents import check_stac
@@ -140,35 +140,56 @@ def test_imagery_of_another_season_is_refused(made):
     site.managers["rasters"].load(Artifact(requests.OPTICS, "north", str(YEARS[0])))
 
 
+class Areas:
+    """Areas drawn in two regions: zone 3 in the south of each, zone G in the north."""
+
+    def __init__(self, folder, darker):
+        self.path = folder / "areas.geojson"
+        self.section = {"source": str(folder), "map": {"years": [YEARS[0]]}, "areas": str(self.path)}
+        self.made = study(**{key: value for key, value in self.section.items() if key != "areas"})
+        squares = []
+        for name in ("north", "south"):
+            west, south, _, north = map_grid(self.made, name).bounds
+            for zone, y in (("3", south + 200), ("G", north - 500)):
+                boxes = [shapely.box(x, y, x + 300, y + 300) for x in west + 120 + 400 * np.arange(3)]
+                squares += [(zone, unproject(box, "EPSG:32633")) for box in boxes]
+        shapes = [shape for _, shape in squares]
+        self.table = geopandas.GeoDataFrame({"lcz": [zone for zone, _ in squares]}, geometry=shapes, crs=4326)
+        self.draw(self.table)
+        self.made = study(**self.section)
+        self.settings = settings_at(folder / "data", self.made)
+        for name in ("north", "south"):
+            place_imagery(self.made, self.settings, name, YEARS[0], darker)
+
+    def draw(self, table):
+        table.to_file(self.path)
+
+    def run(self, *jobs):
+        definitions = build_definitions(SYSTEMS, dataclasses.asdict(self.settings) | {"study": self.made})
+        with dg.DagsterInstance.ephemeral() as instance:
+            for job, key in jobs:
+                definitions.resolve_job_def(job).execute_in_process(partition_key=key, instance=instance)
+
+    def load(self, manager, asset, *partition):
+        return site_of(SYSTEMS, self.made, self.settings).managers[manager].load(Artifact(asset, *partition))
+
+
 def test_a_map_is_learnt_from_areas_that_people_drew(tmp_path, monkeypatch):
     monkeypatch.setattr(map_model, "_FEWEST_STEPS", 30)
-    section = {"source": str(tmp_path), "map": {"years": [YEARS[0]]}}
-    corners = {name: map_grid(study(**section), name).bounds for name in ("north", "south")}
-    squares = [
-        ("G" if row else "3", shapely.box(*(np.array([0, 0, 400, 400]) + np.tile([west + 300 + 800 * place, y], 2))))
-        for west, south, _, north in corners.values()
-        for row, y in enumerate((south + 500, north - 700))
-        for place in range(2 - row)
-    ]
-    shapes = [unproject(shape, "EPSG:32633") for _, shape in squares]
-    table = geopandas.GeoDataFrame({"lcz": [zone for zone, _ in squares]}, geometry=shapes, crs=4326)
-    table.to_file(tmp_path / "areas.geojson")
-    made = study(areas=str(tmp_path / "areas.geojson"), **section)
-    settings = settings_at(tmp_path / "data", made)
-    for name in corners:
-        place_imagery(made, settings, name, YEARS[0])
-    definitions = build_definitions(SYSTEMS, dataclasses.asdict(settings) | {"study": made})
-    with dg.DagsterInstance.ephemeral() as instance:
-        assert definitions.resolve_job_def("learn_zones").execute_in_process(instance=instance).success
-        job = definitions.resolve_job_def("map_zones")
-        assert job.execute_in_process(partition_key=f"south|{YEARS[0]}", instance=instance).success
-    site = site_of(SYSTEMS, made, settings)
-    card = site.managers["models"].load(Artifact("lcz_model", None, None)).card
-    # Two of the squares lie under the gap in the south-east.
-    assert card["unit"] == "polygon" and len(card["cities"]) == 4 and card["areas"]["zones"] == {"3": 4, "G": 2}
-    codes = site.managers["rasters"].load(Artifact("lcz_map", "south", str(YEARS[0])))["lcz"].values
+    monkeypatch.setattr(summaries, "STEPS", 40)
+    areas = Areas(tmp_path, darker=0.08)
+    areas.run(("learn_zones", None), ("map_zones", f"south|{YEARS[0]}"))
+    card = areas.load("models", "lcz_model", None, None).card
+    assert card["unit"] == "polygon" and card["areas"]["zones"] == {"3": 6, "G": 6}
+    # Some of the squares lie under the gap in the south-east.
+    assert 8 <= len(card["cities"]) < 12
+    known = card["compared"]["known"]
+    assert set(known) == {"convolutions", "summaries", "forest"}
+    assert known[card["learner"]] == max(known["convolutions"], known["summaries"]) > 0.8
+    assert card["compared"]["ahead_of_forest"]["groups"] == len(card["cities"])
+    codes = areas.load("rasters", "lcz_map", "south", str(YEARS[0]))["lcz"].values
     assert set(np.unique(codes)) <= {3, 17, 255} and (codes != 255).any()
     # Other areas make another model, and what was learnt from the first is refused.
-    table[1:].to_file(tmp_path / "areas.geojson")
+    areas.draw(areas.table[1:])
     with pytest.raises(FusionError, match="recipe"):
-        site_of(SYSTEMS, made, settings).managers["models"].load(Artifact("lcz_model", None, None))
+        areas.load("models", "lcz_model", None, None)

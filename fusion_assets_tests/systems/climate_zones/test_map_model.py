@@ -10,6 +10,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.held_out_calibration import Calibration
 from fusion_assets.systems.climate_zones import map_model
 from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
+from fusion_assets.systems.climate_zones.comparison import Run
 from fusion_assets.systems.climate_zones.training import PRESETS
 
 
@@ -54,3 +55,24 @@ def test_the_network_reads_what_exists_over_whole_cities():
     assert network.branches == (MAPPABLE,) and network.stage == 0
     bands = ["VH", "VV", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
     assert [band_of(name) for name in MAPPABLE] == bands
+
+
+def answers(right, places=12, seed=0):
+    """Answers of which about this share is right, in places of 5 to 40 patches."""
+    chance = np.random.default_rng(seed)
+    place = np.repeat(np.arange(places), chance.integers(5, 40, places))
+    label = place % 5
+    shown = np.where(chance.random(len(place)) < right, label, 16)
+    return Run(np.arange(len(place)), label, np.char.add("area ", place.astype(str)), np.eye(17)[shown])
+
+
+def test_answers_no_better_than_the_commonest_zone_make_no_map():
+    good, poor = answers(0.8), answers(0.15)
+    map_model.check_worth(good, np.zeros(len(good.row), int), map_model.CITY)
+    with pytest.raises(FusionError, match="may be chance") as refused:
+        map_model.check_worth(poor, np.zeros(len(poor.row), int), map_model.POLYGON)
+    assert "12 areas" in str(refused.value) and "more places" in str(refused.value)
+    # Four places show nothing, however right the answers are in the two that are not of the commonest zone.
+    few = answers(1.0, places=4)
+    with pytest.raises(FusionError, match="may be chance"):
+        map_model.check_worth(few, np.where(few.label < 2, few.label, 9), map_model.POLYGON)

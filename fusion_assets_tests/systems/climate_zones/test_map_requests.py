@@ -129,6 +129,7 @@ def test_published_weights_need_neither_radar_nor_patches(tmp_path):
         ({"map": {"years": [1999]}}, "which the study does not cover"),
         ({"map": {"years": []}}, "a list of years of the study"),
         ({"map": {"domain": [13.4, 52.4, 13.3, 52.5]}}, "west < east"),
+        ({"settings": ["random", "city"], "seeds": 7}, "write seeds: 5 or seeds: 10"),
     ],
 )
 def test_maps_that_cannot_be_right_are_refused(section, said):

@@ -7,8 +7,10 @@ import pytest
 from fusion_assets.settings import Settings
 from fusion_assets.systems.climate_zones.costs import Rate, Training, seconds_of
 from fusion_assets.systems.climate_zones.grid import configurations_of
+from fusion_assets.systems.climate_zones.map_model import network
 from fusion_assets.systems.climate_zones.section import use_of
 from fusion_assets.systems.climate_zones.to_train import hours_told
+from fusion_assets.systems.climate_zones.training import PRESETS
 from fusion_assets_tests.systems.climate_zones.test_end_to_end import STUDY
 from fusion_assets_tests.whole_studies import study_of
 
@@ -33,6 +35,21 @@ def test_hours_of_what_is_missing(study, settings):
     told = hours_told(study, settings, RATE)
     assert f"8 trainings of 8 missing: about {hours:.1f} h on this machine" in told
     assert "12 epochs each (the most that preset quick allows)" in told
+
+
+def test_trainings_of_the_network_of_maps_are_told_of_too(study, settings, tmp_path):
+    mapped = study_of({**STUDY, "climate_zones": {**STUDY["climate_zones"], "source": "demo", "map": {}}})
+    alone, both = hours_told(study, settings, RATE), hours_told(mapped, settings, RATE)
+    assert "8 trainings of 8 missing" in alone and "14 trainings of 14 missing" in both
+    patches = sum(COUNTS.values())
+    stopping = patches * 4 // 5 // 8
+    folds = [Training(network(PRESETS["quick"]), patches * 4 // 5 - stopping, stopping, 12)] * 5
+    more = seconds_of([*folds, Training(network(PRESETS["quick"]), patches, 0, 12)], RATE) / 3600
+    networks = configurations_of(use_of(study)).values()
+    hours = seconds_of([Training(each, 300_000, 3000, 12) for each in networks], RATE) / 3600
+    assert f"about {hours + more:.1f} h" in both
+    (tmp_path / "lcz_model.keras").write_bytes(b"")
+    assert hours_told(mapped, settings, RATE) == alone
 
 
 def test_trainings_that_are_there_say_how_long_others_take(study, settings, tmp_path):

@@ -38,8 +38,16 @@ def settings_at(folder, made):
     return Settings(study=made.name, storage=str(folder))
 
 
-def place_imagery(made, settings, region, year):
-    """Store optics and radar of a region, as noisy as radar is, with a gap in the south-eastern corner."""
+def place_imagery(made, settings, region, year, darker=0.0):
+    """Store optics and radar of a region, as noisy as radar is, with a gap in the south-eastern corner.
+
+    Args:
+        made: the study.
+        settings: of its storage.
+        region: name.
+        year: of the imagery.
+        darker: reflectance that the northern half lacks.
+    """
     site, chance = site_of(SYSTEMS, made, settings), np.random.default_rng(year)
     for asset, request in requests.asked_for(made).items():
         asked = request(made, settings, region, year)
@@ -47,6 +55,7 @@ def place_imagery(made, settings, region, year):
         bands = {name: np.full(asked.grid.shape, levels.get(name, 0.1), "f4") for name in asked.recipe.bands}
         for name, values in bands.items():
             values += chance.normal(0, 1.0 if name in levels else 0.01, values.shape).astype("f4")
+            values[: len(values) // 2] -= 0.0 if name in levels else darker
             values[-40:, -40:] = np.nan
         tags = study_tags(made, region=region, year=year, scene_count=6, product=asked.product, engine="archive")
         tags |= site.facts(asset, region, str(year))
