@@ -21,6 +21,8 @@ SECONDS = 0.077
 """CPU-seconds that a million multiply-adds take for 1,000 patches and one epoch, with what belongs to training."""
 _FORWARD = 1 / 3
 """Share of them that an answer takes, without learning from it."""
+_LEAST_SHARE = 0.4
+"""Of what patches take, that multiply-adds take; on an idle machine 0.6."""
 _BATCHES, _EPOCHS = 8, 4
 """Of a network that is timed: the first epoch tells what comes before it, the others are at its pace."""
 
@@ -93,11 +95,19 @@ def measured(networks: Iterable[Network], preset: Preset) -> Rate:
         preset: how.
     """
     by_cost = sorted(set(networks), key=multiply_adds)
-    timed = {multiply_adds(each) / MILLION: _timed(each, preset) for each in (by_cost[0], by_cost[-1])}
-    (little, (started, brief)), (much, (later, long)) = min(timed.items()), max(timed.items())
-    # Larger networks take less for a multiply-add: what two of them take tells how much less.
-    slope = max(long - brief, 0.0) / (much - little) if much > little else brief / little
-    return Rate(slope, max(brief - slope * little, 0.0), (started + later) / 2)
+    timed = [(multiply_adds(each) / MILLION, *_timed(each, preset)) for each in {by_cost[0], by_cost[-1]}]
+    return _rate(*np.array(sorted(timed)).T)
+
+
+def _rate(millions: np.ndarray, started: np.ndarray, paces: np.ndarray) -> Rate:
+    """What one or two networks took: larger ones take less for a multiply-add, but never much less.
+
+    What else the machine does meanwhile can make either look slow: the limits keep that out of what others would take.
+    """
+    whole = float((paces / millions).mean())
+    slope = (paces[-1] - paces[0]) / (millions[-1] - millions[0]) if len(paces) > 1 else whole
+    slope = float(np.clip(slope, _LEAST_SHARE * whole, whole))
+    return Rate(slope, max(float((paces - slope * millions).mean()), 0.0), float(started.mean()))
 
 
 def _timed(network: Network, preset: Preset) -> tuple[float, float]:

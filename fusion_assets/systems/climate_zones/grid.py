@@ -6,12 +6,12 @@ or the split's `sum`: networks trained apart whose answers are averaged. Several
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 from fusion_assets.systems.climate_zones import networks
 from fusion_assets.systems.climate_zones.networks import Network
 from fusion_assets.systems.climate_zones.section import ClimateZonesUse
+from fusion_assets.systems.climate_zones.training import of_preset
 
 MATCHED = "m"
 INDEPENDENT = "sum"
@@ -76,7 +76,6 @@ def _needed(use: ClimateZonesUse) -> set[str]:
 
 
 def _all(use: ClimateZonesUse) -> dict[str, Network]:
-    width = use.training.width
-    found = {n: dataclasses.replace(each, width=width) for n, each in networks.trainings(use.read).items()}
+    found = {name: of_preset(each, use.training) for name, each in networks.trainings(use.read).items()}
     narrow = {f"{name}{MATCHED}": networks.matched(each) for name, each in found.items() if each.stage and use.matched}
     return found | narrow

@@ -58,7 +58,7 @@ class Labelled(Source, Protocol):
 
 def network(preset: Preset) -> Network:
     """The network of maps."""
-    return network_of(SPLIT, STAGE, MAPPABLE, preset.width)
+    return training.of_preset(network_of(SPLIT, STAGE, MAPPABLE), preset)
 
 
 def learn(

@@ -44,11 +44,13 @@ class Network:
         branches: channels that each branch reads; one branch at stage 0.
         stage: after how many blocks they are joined, 0 to 6.
         width: share of the filters and dense units that there are.
+        dropout: share of dense units left out while learning.
     """
 
     branches: tuple[tuple[str, ...], ...]
     stage: int
     width: float = 1.0
+    dropout: float = DROPOUT
 
     @property
     def filters(self) -> tuple[int, ...]:
@@ -198,7 +200,7 @@ def build(
     def head(values: Any) -> Any:
         first, last = (k.initializers.GlorotUniform(seed=next(seeds)) for _ in range(2))
         values = layers.Dense(network.dense, activation="relu", kernel_initializer=first)(layers.Flatten()(values))
-        values = layers.Dropout(DROPOUT, seed=next(seeds))(values)
+        values = layers.Dropout(network.dropout, seed=next(seeds))(values)
         return layers.Dense(len(ZONES), activation="softmax", kernel_initializer=last)(values)
 
     def joined(parts: Sequence[Any]) -> Any:

@@ -8,14 +8,14 @@ out, for comparison. Weights of classes are n / (17 n_i), which average to one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from fusion_assets.systems.climate_zones.legend import ZONES
-from fusion_assets.systems.climate_zones.networks import Network, build
+from fusion_assets.systems.climate_zones.networks import DROPOUT, Network, build
 
 if TYPE_CHECKING:
     from fusion_assets.learning.training import State
@@ -45,17 +45,19 @@ class Preset:
 
     Attributes:
         width: share of the filters.
+        dropout: share of dense units left out: half as wide has less to spare.
         epochs: at most.
         patience: epochs without a better figure after which training ends.
         batch: patches in a mini-batch.
         rate: of Adam.
         falling: whether the rate falls to 0 by the last epoch, along half a cosine (Loshchilov and Hutter 2017,
-            arXiv:1608.03983): the last epochs of a short training differ by chance no more.
+            arXiv:1608.03983).
         weights: of classes: `balanced` by their inverse share, or `none`.
         radar: `db` (decibels, outliers cut off) or `raw`.
     """
 
     width: float = 0.5
+    dropout: float = DROPOUT / 2
     epochs: int = 12
     patience: int = 4
     batch: int = 128
@@ -66,8 +68,8 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(batch=64, falling=True),
-    "published": Preset(width=1.0, epochs=100, patience=25, weights="balanced"),
+    "quick": Preset(batch=64),
+    "published": Preset(width=1.0, dropout=DROPOUT, epochs=100, patience=25, weights="balanced"),
 }
 """`quick` answers on a laptop; `published` trains as long as the source says."""
 
@@ -156,6 +158,11 @@ def train(
     if len(stopping):
         model.set_weights([variable.numpy() for variable in best])
     return model, history
+
+
+def of_preset(network: Network, preset: Preset) -> Network:
+    """The network as wide as the preset says, and with its dropout."""
+    return replace(network, width=preset.width, dropout=preset.dropout)
 
 
 def channels_of(network: Network) -> tuple[str, ...]:

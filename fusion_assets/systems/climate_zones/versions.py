@@ -2,7 +2,7 @@
 
 PATCHES = "1"
 SPLITS = "1"
-NETWORKS = "1"
+NETWORKS = "2"
 SCORES = "3"
 MODEL = "2"
 MAP = "1"
