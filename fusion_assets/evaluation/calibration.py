@@ -65,6 +65,20 @@ def reliability(label: np.ndarray, probability: np.ndarray) -> list[dict[str, fl
     ]
 
 
+def sampling_floor(probability: np.ndarray) -> float:
+    """The calibration error that probabilities show by chance alone, were they right and the samples independent.
+
+    In a bin of n samples the share observed strays from a right probability p by sqrt(2 p (1 - p) / (pi n)) on average.
+    Samples that lie side by side stray together, and by more.
+
+    Args:
+        probability: (n, classes).
+    """
+    sure = np.asarray(probability, "float64").max(axis=1)
+    spread = np.bincount(equal_count_bins(sure, BINS), sure * (1 - sure))
+    return float(np.sqrt(2 / np.pi * spread).sum() / len(sure))
+
+
 def losses(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Minus the logarithm of the label's probability, (n,), in nats."""
     return -np.log(np.clip(probability[np.arange(len(label)), label], LEAST, 1))

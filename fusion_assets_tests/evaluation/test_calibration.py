@@ -7,6 +7,7 @@ from fusion_assets.evaluation.calibration import (
     held_out_tempered,
     probability_figures,
     reliability,
+    sampling_floor,
     temperature,
     temperature_and_doubt,
     tempered,
@@ -42,6 +43,14 @@ def test_the_calibration_error_is_the_mean_gap_of_its_bins():
     bins = reliability(label, tempered(probability, 0.5))
     gaps = [row["count"] * abs(row["probability"] - row["observed"]) for row in bins]
     assert len(bins) == 10 and sum(gaps) / 1000 == pytest.approx(value(label, tempered(probability, 0.5))["ece"])
+
+
+def test_the_error_of_right_probabilities_is_what_chance_shows():
+    found = []
+    for seed in range(20):
+        label, probability = drawn(seed, count=600)
+        found.append(value(label, probability)["ece"])
+    assert sampling_floor(probability) == pytest.approx(np.mean(found), rel=0.15)
 
 
 def test_the_temperature_is_found_that_was_put_on():

@@ -16,7 +16,7 @@ import numpy as np
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
-from fusion_assets.evaluation.calibration import probability_figures, reliability
+from fusion_assets.evaluation.calibration import probability_figures, reliability, sampling_floor
 from fusion_assets.evaluation.conformal_sets import coverage_by_group, cut_of_samples, set_figures
 from fusion_assets.evaluation.few_groups import MARGIN, difference, intervals
 from fusion_assets.evaluation.held_out_calibration import held_out
@@ -131,7 +131,8 @@ def figures_of(runs: Sequence[Run]) -> dict[str, Any]:
     Returns:
         `figures`: by name `value`, `low`, `high`, over cities and runs; `by_city`: the headline figures of each city,
         averaged over runs; `by_run`: these of every run, and `of_runs` of all cities together;
-        `calibration`: temperature, coverage and size of sets on cities that neither network nor calibration had seen,
+        `calibration`: temperature, doubt, calibration error and what of it chance alone would show (`ece_floor`),
+        coverage and size of sets, on cities that neither network nor calibration had seen,
         None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs);
         `needed`: see `promised_and_kept`.
     """
@@ -211,7 +212,10 @@ def _calibration(run: Run) -> dict[str, Any] | None:
     whole = Resamples.of(run.city, 0)
     said = {**probability_figures(run.label, probability, whole), **set_figures(run.label, held, whole)}
     document: dict[str, Any] = {name: float(values[0]) for name, values in said.items()}
-    document["temperature"] = float(np.mean([each.temperature for each in by_city.values()]))
+    document["temperature"], document["doubt"] = (
+        float(np.mean([getattr(each, name) for each in by_city.values()])) for name in ("temperature", "doubt")
+    )
+    document["ece_floor"] = sampling_floor(probability)
     document["coverage_by_city"] = coverage_by_group(run.label, held, run.city)
     document["reliability"] = reliability(run.label, probability)
     return document

@@ -186,8 +186,8 @@ def _of_point(setting: str, entry: Mapping[str, Any], name: str, ceiling: float)
         yield Judgement(
             "calibrated",
             error <= WORST_CALIBRATION,
-            f"{where}: a calibration error of {error:.3f} is left after the temperature; at most "
-            f"{WORST_CALIBRATION:g} can be borne.",
+            f"{where}: a calibration error of {error:.3f} is left after temperature and doubt, of which chance alone "
+            f"would show {calibration['ece_floor']:.3f}; at most {WORST_CALIBRATION:g} can be borne.",
         )
         yield _covered(where, calibration)
 
