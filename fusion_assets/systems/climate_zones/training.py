@@ -68,7 +68,7 @@ class Preset:
 
 
 PRESETS = {
-    "quick": Preset(batch=64),
+    "quick": Preset(batch=64, rate=3e-3, falling=True),
     "published": Preset(width=1.0, dropout=DROPOUT, epochs=100, patience=25, weights="balanced"),
 }
 """`quick` answers on a laptop; `published` trains as long as the source says."""
