@@ -11,7 +11,7 @@ from fusion_assets.systems.climate_zones.channels import CHANNELS
 from fusion_assets.systems.climate_zones.networks import network_of
 from fusion_assets.systems.climate_zones.training import Preset, class_weights, predict, train
 
-PRESET = Preset(width=0.25, epochs=5, patience=3, batch=8, rate=0.003)
+PRESET = Preset(width=0.25, epochs=5, patience=3, batch=8, rate=0.003, falling=True)
 NETWORK = network_of("sensors", 3, width=0.25)
 LEARNT, STOPPING = np.arange(0, 96), np.arange(96, 128)
 
