@@ -11,7 +11,7 @@ and the one that knows more of places not seen makes the map; what a forest woul
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from fusion_assets.evaluation.held_out_calibration import Calibration, random_pr
 from fusion_assets.systems.climate_zones import baselines, splits, summaries, training
 from fusion_assets.systems.climate_zones.channels import MAPPABLE
 from fusion_assets.systems.climate_zones.comparison import FEWEST_TO_CALIBRATE, Run, figures_of
+from fusion_assets.systems.climate_zones.legend import ZONES
 from fusion_assets.systems.climate_zones.networks import Network, network_of
 from fusion_assets.systems.climate_zones.training import Preset, Source
 
@@ -40,6 +41,8 @@ CONVOLUTIONS, SUMMARIES = "convolutions", "summaries"
 """Ways to learn."""
 _FEWEST_STEPS = 400
 """Of a training; where patches are few, epochs are more."""
+_MANY = 8
+"""Zones in a set, on average, from which on a map is said to tell little."""
 _KNOWN = 10
 """One in so many patches of the first fold's own cities is held back at random, to show what these would promise."""
 
@@ -112,7 +115,7 @@ def learn(
     if known is not None and len(known.row) > 1:
         of_known = (known.label, known.probability)
         held_out["calibration"]["random"] = random_promise(of_known, (run.label, run.probability))
-    compared = _compared(patches, table, folds, found, best, told) if few else {}
+    compared = _compared(patches, table, folds, found, best) if few else {}
     card = {
         "features": list(training.channels_of(network(preset))),
         "decibels": preset.radar == "db",
@@ -207,9 +210,8 @@ def _compared(
     folds: list[np.ndarray],
     found: dict[str, _HeldOut],
     best: str,
-    told: Callable[[str], None],
 ) -> dict[str, Any]:
-    """What learners and a forest know of cities not seen; a line where the forest knows more beyond chance."""
+    """What learners and a forest know of cities not seen, and how far the best learner is ahead."""
     seen = baselines.features(patches, np.arange(len(patches)), MAPPABLE)
     city, right = table["city"].to_numpy().astype(str), np.zeros(len(patches))
     for part in folds:
@@ -218,11 +220,6 @@ def _compared(
     rows = found[best].run.row
     forest = _by_city(city[rows], right[rows])
     ahead = difference(found[best].by_city, forest)
-    if ahead["high"] < 0:
-        told(
-            f"a forest on mean and scatter of every channel knows more of places not seen: {-ahead['value']:.3f} "
-            f"({-ahead['high']:.3f} to {-ahead['low']:.3f}) of a place's cells; more areas may change that"
-        )
     known = {name: float(each.by_city.mean()) for name, each in found.items()}
     return {"compared": {"known": {**known, "forest": float(forest.mean())}, "ahead_of_forest": ahead}}
 
@@ -274,6 +271,22 @@ def headlines(card: dict[str, Any]) -> dict[str, Any]:
     shown |= {f"{name}_unseen": kept[name] for name in ("coverage", "set_size", "ece")}
     promised = {f"coverage_random_{name}": kept["random"][name] for name in ("promised", "kept") if "random" in kept}
     return {**shown, **promised}
+
+
+def cautions(card: dict[str, Any]) -> Iterator[str]:
+    """What a map by this model is to be taken with, a sentence each."""
+    held = card["held_out"]["calibration"]
+    if held and held["set_size"] > _MANY:
+        yield (
+            f"sets of zones hold {held['set_size']:.1f} of {len(ZONES)} on average where networks have not learnt: the "
+            "map tells little; learn from more places"
+        )
+    ahead = card.get("compared", {}).get("ahead_of_forest")
+    if ahead and ahead["high"] < 0:
+        yield (
+            f"a forest on mean and scatter of every channel knows {-ahead['value']:.3f} ({-ahead['high']:.3f} to "
+            f"{-ahead['low']:.3f}) more of a place that it has not seen: a map by one would be better"
+        )
 
 
 def long_enough(preset: Preset, patches: int) -> Preset:

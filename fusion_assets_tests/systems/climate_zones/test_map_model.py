@@ -76,3 +76,12 @@ def test_answers_no_better_than_the_commonest_zone_make_no_map():
     few = answers(1.0, places=4)
     with pytest.raises(FusionError, match="may be chance"):
         map_model.check_worth(few, np.where(few.label < 2, few.label, 9), map_model.POLYGON)
+
+
+def test_cautions_are_said_of_large_sets_and_of_a_forest_that_knows_more():
+    ahead = {"value": -0.1, "low": -0.18, "high": -0.02}
+    card = {"held_out": {"calibration": {"set_size": 12.3}}, "compared": {"ahead_of_forest": ahead}}
+    large, forest = map_model.cautions(card)
+    assert "12.3 of 17" in large and "0.100 (0.020 to 0.180) more" in forest
+    assert not list(map_model.cautions({"held_out": {"calibration": {"set_size": 3.0}}}))
+    assert not list(map_model.cautions({**card, "held_out": {"calibration": None}, "compared": {}}))

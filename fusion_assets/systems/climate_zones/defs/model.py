@@ -142,6 +142,8 @@ def _learnt(
         return states[-1]
 
     model, card = map_model.learn(patches, preset, state_of, context.log.info, **told)
+    for caution in map_model.cautions(card):
+        context.log.warning(caution)
     for state in states:
         storage.remove(state.path)
     trained = Trained(model, card | ({"areas": areas} if areas else {}))
