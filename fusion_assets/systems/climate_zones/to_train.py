@@ -66,8 +66,9 @@ def _missing(use: ClimateZonesUse, storage: Storage) -> Iterator[tuple[str, int]
 
 
 def _of_maps(use: ClimateZonesUse, storage: Storage) -> int:
-    """Trainings of the network of maps that are missing; where areas teach it, they are short and not told."""
-    if use.map is None or use.areas is not None or storage.exists(storage.path(MAP_MODEL, None, None, "keras")):
+    """Trainings of the network of maps that are missing; those by areas are short and not told."""
+    taught_otherwise = use.areas is not None or use.weights_file is not None
+    if use.map is None or taught_otherwise or storage.exists(storage.path(MAP_MODEL, None, None, "keras")):
         return 0
     return CITY_FOLDS + 1
 
