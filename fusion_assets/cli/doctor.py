@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from fusion_assets.cli.diagnosis import Diagnosis, Finding, counted, usable
@@ -22,7 +22,7 @@ from fusion_assets.orchestration.assembly import roles_of as composite_roles
 from fusion_assets.orchestration.assembly import site_of
 from fusion_assets.orchestration.instance import check_instance
 from fusion_assets.orchestration.site import Site
-from fusion_assets.orchestration.system import System, present, sections_of
+from fusion_assets.orchestration.system import Series, System, present, sections_of
 from fusion_assets.redaction import public_url
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
@@ -212,7 +212,7 @@ def _look_at_series(
 
     for system in present(SYSTEMS, site.study):
         for series in system.series(site):
-            requests = partial(_series_requests, site.study, series.request, series.years)
+            requests = partial(_series_requests, site.study, series)
             work = partial(counted, requests, partial(number, optional=series.optional), at_once)
             opened = []
             if archive_of and not _outlines_of(site.study):
@@ -220,10 +220,9 @@ def _look_at_series(
             diagnosis.look(f"{system.name}: {series.subject}", work, *opened, *needs)
 
 
-def _series_requests(
-    study: Study, request: Callable[[str, int], ExportRequest], years: Sequence[int]
-) -> list[ExportRequest]:
-    return [request(region.name, year) for region in study.regions for year in years]
+def _series_requests(study: Study, series: Series) -> list[ExportRequest]:
+    names = series.regions or [region.name for region in study.regions]
+    return [series.request(name, year) for name in names for year in series.years]
 
 
 _ENGINES = {

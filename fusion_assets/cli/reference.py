@@ -54,14 +54,16 @@ def _parts_of(name: str, model: type[BaseModel], shown: set[type[BaseModel]]) ->
         several = get_origin(field.annotation) is tuple
         for part in get_args(field.annotation) or (field.annotation,):
             if isinstance(part, type) and issubclass(part, BaseModel) and part not in shown:
-                yield f"`{key}:` of `{name}`{', each' if several else ''}", part
+                more = ", beside the keys of a product" if issubclass(part, ProductUse) else ""
+                yield f"`{key}:` of `{name}`{', each' if several else ''}{more}", part
 
 
 def _table(title: str, model: type[BaseModel]) -> Iterator[str]:
     meanings = _meanings(inspect.getdoc(model) or "")
     yield from (f"## {title}", "", "| key | default | example | meaning |", "|---|---|---|---|")
+    shown = ProductUse.model_fields if issubclass(model, ProductUse) and model is not ProductUse else {}
     for name, field in model.model_fields.items():
-        if field.exclude:
+        if field.exclude or name in shown:
             continue
         default = "" if field.is_required() else _plain(field.get_default(call_default_factory=True))
         example = f"`{json.dumps(field.examples[0], ensure_ascii=False)}`" if field.examples else ""

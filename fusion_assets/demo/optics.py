@@ -6,6 +6,7 @@ Spectra follow published libraries and the class means of real Sentinel-2 level 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -146,8 +147,16 @@ class Scenery:
             "metal": built * self._metal,
         }
 
-    def surface(self, day: dt.date, window: tuple[slice, slice]) -> tuple[Field, dict[str, Field]]:
-        """Reflectance (band, row, col) on a day as the ground sends it up, lit by the sun, and the materials."""
+    def surface(
+        self, day: dt.date, window: tuple[slice, slice], spectra: Mapping[str, Sequence[float]] = SPECTRA
+    ) -> tuple[Field, dict[str, Field]]:
+        """Reflectance (band, row, col) on a day as the ground sends it up, lit by the sun, and the materials.
+
+        Args:
+            day: of the year and its season.
+            window: rows and columns, with margin.
+            spectra: reflectance of each material, a number a band.
+        """
         land = self.land
         shares = {name: share[window].astype(np.float32) for name, share in self.materials(day).items()}
         bright = {
@@ -160,10 +169,11 @@ class Scenery:
             "roof": self._roof,
             "metal": self._roof,
         }
-        values = np.zeros((len(BANDS), *next(iter(shares.values())).shape), np.float32)
+        bands = len(next(iter(spectra.values())))
+        values = np.zeros((bands, *next(iter(shares.values())).shape), np.float32)
         for name, share in shares.items():
             lit = share * bright[name][window] if name in bright else share
-            values += np.array(SPECTRA[name], np.float32)[:, None, None] * lit
+            values += np.array(spectra[name], np.float32)[:, None, None] * lit
         values *= self.illumination(day)[window]
         return values, shares
 

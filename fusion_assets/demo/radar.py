@@ -77,10 +77,18 @@ def radar_window(frame: Frame) -> tuple[slice, slice]:
     return slice(rows, rows + side), slice(rows, rows + side)
 
 
-def backscatter(scenery: Scenery, seen: RadarPass) -> dict[str, npt.NDArray[np.float32]]:
-    """VV and VH of a pass in dB, on the 250 m pixels of `radar_window`."""
+def backscatter(
+    scenery: Scenery, seen: RadarPass, part: tuple[slice, slice] | None = None
+) -> dict[str, npt.NDArray[np.float32]]:
+    """VV and VH of a pass in dB, sigma nought.
+
+    Args:
+        scenery: what is seen.
+        seen: when, and from which track.
+        part: rows and columns of the area, without margin; `radar_window` when left out.
+    """
     frame, day = scenery.frame, seen.moment.date()
-    part = radar_window(frame)
+    part = part or radar_window(frame)
     window = tuple(
         slice(inner.start + own.start, inner.start + own.stop) for inner, own in zip(frame.inner, part, strict=True)
     )

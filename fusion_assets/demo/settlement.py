@@ -186,6 +186,14 @@ def roads(rng: np.random.Generator, nodes: Sequence[tuple[float, float]], shape:
     return (ndimage.distance_transform_edt(free) * PIXEL / 1000).astype(np.float32)
 
 
+def buildable_land(land: Land) -> Field:
+    """0 where nobody builds to 1."""
+    buildable = (1 - ramp(land.slope, 9, 24)) * (1 - land.lake) * (1 - 0.95 * land.bed) * (1 - land.rock)
+    # Woods on the plain are reserves.
+    buildable *= (1 - 0.8 * ramp(land.forest, 0.4, 0.9)) * ramp(land.river, 0.05, 0.2)
+    return buildable.astype(np.float32)
+
+
 def _places(seed: int, frame: Frame, land: Land, buildable: Field) -> tuple[tuple[Settlement, ...], Field]:
     """All settlements, the city first, and the distance to the nearest road."""
     shape, rng = frame.shape, stream(seed, "places")
@@ -218,10 +226,7 @@ def build_settlements(seed: int, frame: Frame, land: Land, years: Sequence[int],
     (0.14 to 0.19, and 12 to 18 percent); bisection finds the density level and the rate that give them.
     """
     shape, rng = frame.shape, stream(seed, "settlements")
-    buildable = (1 - ramp(land.slope, 9, 24)) * (1 - land.lake) * (1 - 0.95 * land.bed) * (1 - land.rock)
-    # Woods on the plain are reserves.
-    buildable *= (1 - 0.8 * ramp(land.forest, 0.4, 0.9)) * ramp(land.river, 0.05, 0.2)
-    buildable = buildable.astype(np.float32)
+    buildable = buildable_land(land)
     places, road = _places(seed, frame, land, buildable)
     years = tuple(sorted({*years, EPOCH}))
     pieces = [float(rng.uniform(0.7, 1.3)) for _ in range(EPOCH, max(years))]

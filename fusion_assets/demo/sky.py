@@ -7,7 +7,7 @@ and calls bright roofs, gravel and snow cloud.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,32 @@ import numpy.typing as npt
 
 from fusion_assets.demo.frame import PIXEL, Frame
 from fusion_assets.demo.land import Field, noise, ramp, stream
-from fusion_assets.demo.optics import BANDS, Scenery, monsoon, season_day, sun_at
+from fusion_assets.demo.optics import BANDS, SPECTRA, Scenery, monsoon, season_day, sun_at
 
 ORBITS = (119, 19)
-_FLAT = np.ones(len(BANDS), np.float32)
-# Path radiance and haze fall with wavelength.
-_BLUENESS = np.array([(0.493 / band.wavelength) ** 1.6 for band in BANDS], np.float32)
-_CLOUD = np.array([1.0, 1.0, 1.02, 1.02, 1.02, 1.02, 1.03, 1.03, 0.72], np.float32)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a camera sees: its bands, the first nine of which are `BANDS`.
+
+    Attributes:
+        spectra: reflectance of each material, a number a band.
+        wavelengths: centres, micrometres.
+        cloud: brightness of cloud in each band, relative to the blue.
+    """
+
+    spectra: Mapping[str, Sequence[float]]
+    wavelengths: Sequence[float]
+    cloud: Sequence[float]
+
+    @property
+    def blueness(self) -> Field:
+        """Path radiance and haze, which fall with wavelength."""
+        return np.array([(0.493 / each) ** 1.6 for each in self.wavelengths], np.float32)
+
+
+NINE = Sight(SPECTRA, [band.wavelength for band in BANDS], (1.0, 1.0, 1.02, 1.02, 1.02, 1.02, 1.03, 1.03, 0.72))
 
 
 @dataclass(frozen=True)
@@ -112,19 +131,35 @@ def _shifted(field: Field, rows: int, cols: int) -> Field:
     return field[r][:, c]
 
 
-def photograph(scenery: Scenery, acquisition: Acquisition) -> Picture:
-    """Simulate one pass: ground, haze, cloud, cirrus and shadow, then what the processor makes of them."""
+def photograph(
+    scenery: Scenery,
+    acquisition: Acquisition,
+    sight: Sight = NINE,
+    cover: float | None = None,
+    inside: npt.NDArray[np.bool_] | None = None,
+) -> Picture:
+    """Simulate one pass: ground, haze, cloud, cirrus and shadow, then what the processor makes of them.
+
+    Args:
+        scenery: what is seen.
+        acquisition: when, and from which orbit.
+        sight: the bands.
+        cover: share of the sky with clouds; drawn by the season when left out.
+        inside: pixels of the area that are seen; the orbit's swath when left out.
+    """
     frame, day = scenery.frame, acquisition.moment.date()
     rng = stream(scenery.seed, "picture", day, acquisition.orbit)
     window, shape = frame.inner, frame.shape
     wet, sun = monsoon(season_day(day, frame.lat)), sun_at(day, frame.lat)
-    cover = float(np.clip(rng.beta(2.2, 1.6) if wet > 0.5 else rng.beta(1.0, 2.2), 0.01, 0.97))
+    usual = float(np.clip(rng.beta(2.2, 1.6) if wet > 0.5 else rng.beta(1.0, 2.2), 0.01, 0.97))
+    cover = usual if cover is None else cover
+    blueness, bright = sight.blueness[:, None, None], np.array(sight.cloud, np.float32)[:, None, None]
     opacity, cirrus = _clouds(rng, scenery, cover)
     reach = rng.uniform(1200, 2800) / max(0.3, np.tan(np.radians(sun.elevation))) / PIXEL
     away = np.radians(sun.azimuth + 180)
     shade = _shifted(opacity, round(-reach * np.cos(away)), round(reach * np.sin(away)))
     shade = shade[window] * (1 - opacity[window])
-    surface, shares = scenery.surface(day, window)
+    surface, shares = scenery.surface(day, window, sight.spectra)
     # Each orbit looks from its own side, which brightens rough ground a little.
     surface *= (1.03 if acquisition.orbit == ORBITS[0] else 0.98) * float(np.exp(0.025 * rng.standard_normal()))
     surface *= 1 - 0.5 * shade
@@ -132,16 +167,16 @@ def photograph(scenery: Scenery, acquisition: Acquisition) -> Picture:
     thick = rng.uniform(0, 0.022) * low * np.clip(1 + 0.7 * noise(rng, shape, 15, 2.0)[window], 0, None)
     residual = 0.006 * rng.standard_normal()
     opacity, cirrus = opacity[window], cirrus[window]
-    cloud = (0.52 + 0.1 * noise(rng, shape, 2)[window])[None] * _CLOUD[:, None, None]
-    seen = surface + (thick + residual)[None] * _BLUENESS[:, None, None] + cirrus[None] * _FLAT[:, None, None]
+    cloud = (0.52 + 0.1 * noise(rng, shape, 2)[window])[None] * bright
+    seen = surface + (thick + residual)[None] * blueness + cirrus[None]
     seen = seen * (1 - opacity) + cloud * opacity
     seen *= 1 + 0.005 * rng.standard_normal(seen.shape, dtype=np.float32)
     seen += 0.0006 * rng.standard_normal(seen.shape, dtype=np.float32)
-    inside = swath(frame, acquisition.orbit)
+    inside = swath(frame, acquisition.orbit) if inside is None else inside
     numbers = _stored(seen, inside)
     classes = _classify(rng, seen, shares, opacity, cirrus, shade, scenery.illumination(day)[window])
     classes = np.where(inside, classes, 0).astype(np.uint8)
-    top = _stored(seen * 0.88 + 0.085 * _BLUENESS[:, None, None], inside)
+    top = _stored(seen * 0.88 + 0.085 * blueness, inside)
     found = np.isin(classes, (8, 9, 10))
     qa60 = np.where(np.isin(classes, (8, 9)), 1 << 10, 0) | np.where(classes == 10, 1 << 11, 0)
     return Picture(numbers, classes, top, qa60.astype(np.uint16), round(float(100 * found[inside].mean()), 2))

@@ -70,6 +70,12 @@ CREDITS: dict[str, Credit] = {
         "doi:10.2905/9F06F36F-4B11-47EC-ABB0-4F8B7B1D72EA",
     ),
     "land_cover": Credit("Labels are those of the land cover named under the sources; its licence asks to be named."),
+    "corine": Credit(
+        "Contains CORINE Land Cover of the European Union's Copernicus Land Monitoring Service, European Environment "
+        "Agency (EEA).",
+        "European Environment Agency (2020): CORINE Land Cover, raster 100 m, Europe, 6-yearly, version 2020_20u1. "
+        "doi:10.2909/960998c1-1870-4e82-8051-6485205ebbac",
+    ),
 }
 
 

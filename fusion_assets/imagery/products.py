@@ -284,4 +284,19 @@ PRODUCTS: dict[str, Product] = {
         source_nodata=0,
         source="https://planetarycomputer.microsoft.com/dataset/io-lulc-annual-v02",
     ),
+    "corine": Product(
+        title="CORINE land cover of Europe, 44 classes",
+        role="labels",
+        collections=("corine", "corine-land-cover"),
+        earth_engine="COPERNICUS/CORINE/V20/100m",
+        # Codes 111 to 523, or the grid codes 1 to 44 of the EEA's raster.
+        bands=(Band("corine", ("corine", "landcover", "clc", "data"), "landcover", (1, 523)),),
+        default_bands=("corine",),
+        unit="class",
+        resolution=100,
+        reducer="latest",
+        season="any",
+        label="code",
+        source="https://developers.google.com/earth-engine/datasets/catalog/COPERNICUS_CORINE_V20_100m",
+    ),
 }

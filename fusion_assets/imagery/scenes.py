@@ -26,6 +26,7 @@ from fusion_assets.storage.raster_places import is_on_web
 
 _SQUARE_METRES = ("m2", "m**2", "sqm", "sq m", "square metre", "square meter", "square metres", "square meters")
 _SHOWN = 100
+_RIGHT_ANGLE = 90
 # Path and row of Landsat's reference system, as its names give them.
 _PATH_ROW = re.compile(r"^L[COTEM]\d\d_L\w{3}_(\d{6})_")
 _TILE = re.compile(r"(\d{1,2}[C-HJ-NP-X][A-Z]{2})$")
@@ -88,6 +89,7 @@ class Scene:
         problem: why it cannot be used; None where it can.
         outline: what it covers, longitude and latitude; None where that is not known.
         more_masks: files of the recipe's further masks, in its order.
+        incidence: angle between the line of sight and the vertical at the middle, degrees, where the item says so.
     """
 
     id: str
@@ -104,6 +106,7 @@ class Scene:
     problem: UnreadableFile | None = None
     outline: BaseGeometry | None = field(default=None, compare=False)
     more_masks: tuple[SceneFile, ...] = ()
+    incidence: float | None = None
 
 
 def interval(item: pystac.Item) -> tuple[dt.datetime, dt.datetime]:
@@ -164,6 +167,7 @@ def scene_from_item(
         _version(item),
         outline=footprint(item),
         more_masks=others,
+        incidence=_incidence(item),
     )
 
 
@@ -234,6 +238,14 @@ def _orbit(item: pystac.Item) -> int | None:
         return int(item.properties["sat:relative_orbit"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
+
+
+def _incidence(item: pystac.Item) -> float | None:
+    try:
+        angle = float(item.properties["view:incidence_angle"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return angle if 0 <= angle < _RIGHT_ANGLE else None
 
 
 def _version(item: pystac.Item) -> tuple[float, str]:

@@ -165,7 +165,8 @@ def read_model(path: Path, shown: str, card: Mapping[str, Any], command: str) ->
     keras = backend.keras()
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
-        width = model.input_shape[-1]
+        shapes = model.input_shape if isinstance(model.input_shape, list) else [model.input_shape]
+        width = sum(shape[-1] for shape in shapes)
     except Exception as error:  # a configuration names any layer with any arguments, and each breaks in its own way
         raise FusionError(
             f"{shown} cannot be read: {type(error).__name__}: {str(error)[:_SHOWN]}", "a Keras model", remedy

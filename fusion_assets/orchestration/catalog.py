@@ -7,7 +7,7 @@ import dagster as dg
 
 from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.orchestration.automation import automatic
-from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
+from fusion_assets.orchestration.partitions import EVERY_REGION, Axis, by_year
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster
 from fusion_assets.publishing.publication import Edition, Publication
@@ -18,16 +18,17 @@ from fusion_assets.study.provenance import rests_on_simulation
 def catalog_asset(site: Site, publication: Publication) -> dg.AssetsDefinition:
     """The asset `<publication>_catalog`; each region writes its own items and keeps those of the others."""
     study, mappings = site.study, site.partitions
+    publication, regions = publication.of(study), list(publication.regions(study))
     from_years = mappings.to_region if publication.yearly else mappings.same
 
     @site.asset(
         "catalogs",
-        site.partitions.region,
+        Axis("region", regions),
         [publication.version, study.title, list(publication.products(study)), *study.titles],
         name=f"{publication.name}_catalog",
         ins={"rasters": dg.AssetIn(publication.asset, partition_mapping=from_years)},
         deps=[publication.report] if publication.report else [],  # which its items link to
-        tags={EVERY_REGION: "true"} if len(study.regions) > 1 else {},  # after the report
+        tags={EVERY_REGION: "true"} if len(regions) > 1 else {},  # after the report
         automation_condition=automatic(),
     )
     def catalog(region: str, rasters: Mapping[str, Raster] | Raster) -> dg.Output[dict[str, Any]]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from fusion_assets.counts import number_of
+from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest, digest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
@@ -12,7 +14,7 @@ from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset
 from fusion_assets.orchestration.raster_checks import raster_check
 from fusion_assets.orchestration.site import Site
 from fusion_assets.settings import Settings
-from fusion_assets.study import Role, Study
+from fusion_assets.study import ProductUse, Role, Study
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS, request_for
 from fusion_assets.study.provenance import EXPORT_ASSETS, export_tags, recipe_digest
 
@@ -104,6 +106,59 @@ def role_assets(
         export_asset(site, EXPORT_ASSETS[role], description=ticket_text, **common),
         pixel_asset(site, PIXEL_ASSETS[role], EXPORT_ASSETS[role], write=written, description=text, **common),
     ]
+
+
+def map_imagery(
+    site: Site,
+    names: tuple[str, str],
+    use: ProductUse,
+    asked: Callable[[Study, Settings, str, int], ExportRequest],
+    partitions: dg.PartitionsDefinition,
+    code: str,
+    texts: tuple[str, str],
+) -> list[dg.AssetsDefinition]:
+    """Ticket and composite of one sensor on the pixels that a system's map is made of.
+
+    Args:
+        site: whose group they are in.
+        names: of ticket and composite.
+        use: of the product.
+        asked: (study, settings, region, year) to what the engine is asked for.
+        partitions: region x year.
+        code: version of what they are made by.
+        texts: what the UI shows of ticket and composite.
+    """
+    study, settings = site.study, site.settings
+
+    def request(region: str, year: int) -> ExportRequest:
+        return asked(study, settings, region, year)
+
+    def write(pixels: "xr.Dataset", export: Export, left_out: list[str]) -> "RasterFile":
+        facts = site.facts(names[1], export.request.region, str(export.request.year))
+        raster = write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
+        _check_known(raster, export, names[0])
+        return raster
+
+    common: dict[str, Any] = {
+        "request": request, "partitions": partitions, "code": code, "tags": {"product": use.product}
+    }  # fmt: skip
+    return [
+        export_asset(site, names[0], description=texts[0], **common),
+        pixel_asset(site, names[1], names[0], write=write, description=texts[1], **common),
+    ]
+
+
+def _check_known(raster: "RasterFile", export: Export, ticket: str) -> None:
+    """Refuse imagery without a band: no cell could be told from it."""
+    unknown = [band for band in export.request.recipe.bands if not raster.stats[band]["valid_share"]]
+    if unknown:
+        raster.discard()
+        raise FusionError(
+            f"no pixel of {export.request.region} {export.request.year} is known in {', '.join(unknown)} "
+            f"({number_of(len(export.scenes), 'scene')})",
+            "a clear observation in most of the region",
+            f"look at the scenes of {ticket} and the masks of the product, or choose another season or year",
+        )
 
 
 def write_composite(pixels: "xr.Dataset", export: Export, tags: dict[str, str]) -> "RasterFile":

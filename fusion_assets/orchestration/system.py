@@ -54,12 +54,14 @@ class Series:
         request: (region, year) to the request.
         years: that it is made for.
         optional: whether a year without any scene is well, too.
+        regions: that it is made for, by name; empty for all.
     """
 
     subject: str
     request: Callable[[str, int], ExportRequest]
     years: Sequence[int]
     optional: bool = False
+    regions: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def _thumbnail(edition: Edition, files: Mapping[str, Path]) -> bytes:
     publication = edition.publication
     small = {name: band for file in files.values() for name, band in preview(file, publication.palettes).items()}
     stamp = WORD if edition.synthetic else ""
-    return preview_png(small, publication.thumbnail, palettes=publication.palettes, stamp=stamp)
+    return preview_png(publication.picture(small), publication.thumbnail, palettes=publication.palettes, stamp=stamp)
 
 
 def _write(

@@ -99,7 +99,7 @@ def asset_definitions(publication: Publication) -> dict[str, Any]:
     files: dict[str, list[dict[str, Any]]] = {}
     for band in publication.bands:
         main = band in quantities or (not quantities and band is publication.bands[0])
-        kind, nodata = ("float32", math.nan) if band in quantities else ("uint8", NO_CLASS)
+        kind, nodata = publication.stored if band in quantities else ("uint8", NO_CLASS)
         files.setdefault(MAP if main else band.name, []).append(_band(band, kind, nodata, {}))
     maps = {
         key: {"type": pystac.MediaType.COG, "roles": ["data"], "title": _title(publication, key), **_spelt(bands)}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fusion_assets.storage.simulation import NOTICE, WORD
 
 if TYPE_CHECKING:
     import datetime as dt
+
+    import numpy as np
 
     from fusion_assets.storage.raster_classes import Class, Palettes
     from fusion_assets.study import Study
@@ -55,6 +58,10 @@ class Publication:
         version: raise it when the same rasters would be described otherwise.
         yearly: whether a raster is of one year; else of all years of the study, and listed under the last.
         warning: sentence that begins every description of a study's maps, where there is one.
+        more_bands: bands beside `bands`, whose number a study decides.
+        regions: of a study that there are rasters of; by default all.
+        stored: type and no-data number of the file's quantities.
+        picture: small bands of a raster to those of `thumbnail`, where the raster itself has none that show it.
     """
 
     name: str
@@ -73,6 +80,14 @@ class Publication:
     version: str = "1"
     yearly: bool = True
     warning: Callable[[Study], str] = lambda study: ""
+    more_bands: Callable[[Study], tuple[Band, ...]] = lambda study: ()
+    regions: Callable[[Study], tuple[str, ...]] = lambda study: tuple(region.name for region in study.regions)
+    stored: tuple[str, float] = ("float32", math.nan)
+    picture: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]] = lambda small: small
+
+    def of(self, study: Study) -> Publication:
+        """The publication of one study: with all its bands."""
+        return replace(self, bands=(*self.bands, *self.more_bands(study)), more_bands=lambda _: ())
 
     @property
     def items(self) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 NO_DATA_GREY = 190
+COLOURS = ("red", "green", "blue")
+"""Bands that are nothing but a picture."""
 MAX_BYTES = 44_000
 """Of one PNG: base64 makes a third more of it, and a page of metadata should stay below 60 KB a picture."""
 
@@ -90,9 +92,10 @@ def data_uri(picture: bytes, kind: str = "png") -> str:
 
 
 def pictures(arrays: Mapping[str, np.ndarray]) -> list[tuple[str, ...]]:
-    """Choose what to draw: true colour where there is, then the bands that are not spectral; at most three pictures."""
-    groups: list[tuple[str, ...]] = [TRUE_COLOUR] if set(TRUE_COLOUR) <= set(arrays) else []
-    groups += [(name,) for name in arrays if not (name[:1] == "B" and name[1:2].isdigit())]
+    """Choose what to draw: colours where there are, then the bands that are not spectral; at most three pictures."""
+    groups: list[tuple[str, ...]] = [names for names in (TRUE_COLOUR, COLOURS) if set(names) <= set(arrays)]
+    drawn = {name for names in groups for name in names}
+    groups += [(name,) for name in arrays if name not in drawn and not (name[:1] == "B" and name[1:2].isdigit())]
     return groups[:3] or [(next(iter(arrays)),)]
 
 

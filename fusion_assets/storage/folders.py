@@ -25,7 +25,7 @@ class Folder:
 
     Attributes:
         name: of the folder, beside the artifact.
-        files: sha256 of each file by name.
+        files: sha256 of each file by name, with the folders below that it lies in.
         size: bytes of all of them.
         facts: what it says of itself.
         about: what else the JSON says.
@@ -61,7 +61,7 @@ def write_folder(
     Args:
         storage: root.
         path: of the artifact, as the storage gives it; extension `json`.
-        fill: writes the files, none in a folder of its own, into a local folder that is gone afterwards.
+        fill: writes the files, in folders below where it likes, into a local folder that is gone afterwards.
         facts: digests.
         about: what else the JSON is to say.
 
@@ -72,15 +72,16 @@ def write_folder(
     place = beside(path, name)
     with temporary_folder() as local:
         fill(local)
-        files = sorted(local.iterdir())
+        files = {file.relative_to(local).as_posix(): file for file in sorted(local.rglob("*")) if file.is_file()}
         try:
-            for file in files:
-                storage.put_file(file, f"{place}/{file.name}")
+            for each, file in files.items():
+                storage.put_file(file, f"{place}/{each}")
         except BaseException:
             storage.remove_directory(place)
             raise
-        digests = {file.name: sha256_of(file) for file in files}
-        return Folder(name, digests, sum(file.stat().st_size for file in files), dict(facts), dict(about or {}))
+        digests = {each: sha256_of(file) for each, file in files.items()}
+        size = sum(file.stat().st_size for file in files.values())
+        return Folder(name, digests, size, dict(facts), dict(about or {}))
 
 
 def paths_of(storage: Storage, path: str, record: Mapping[str, Any], command: str) -> dict[str, str]:

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from fusion_assets.imagery.engines.archive.holdings import Holding
 
 # Finer labels, and lights of whole years, first.
-_PREFERENCE = ("ghsl_built_surface", "ghsl_smod_v2", "ghsl_smod_p2016", "land_cover", "viirs_annual", "viirs_monthly")
+_PREFERENCE = (
+    "ghsl_built_surface",
+    "ghsl_smod_v2",
+    "ghsl_smod_p2016",
+    "land_cover",
+    "corine",
+    "viirs_annual",
+    "viirs_monthly",
+)
 _FEATURES = {"sentinel2": "optics", "night_lights": "lights"}
 _FINEST_MAP = 100.0
 _MOST_SUBDIVISIONS = 5

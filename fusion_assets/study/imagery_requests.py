@@ -10,9 +10,10 @@ import datetime as dt
 import json
 import math
 
-from shapely import to_geojson
+from shapely import box, to_geojson, transform
 
 from fusion_assets.errors import FusionError
+from fusion_assets.grids.crs import unproject
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.imagery.recipe import CompositeRecipe, Mask, Product
@@ -28,6 +29,8 @@ PIXEL_ASSETS: dict[Role, str] = {
 }
 # A block's observation count and the export's tiling both assume at most this many sub-pixels along an edge.
 _FINEST = 255
+_DIGITS = 7
+"""Of an outline's degrees: a centimetre."""
 
 
 def request_for(study: Study, settings: Settings, role: Role, region: str, year: int) -> ExportRequest:
@@ -78,6 +81,12 @@ def use_request(
         allow_deprecated=use.allow_deprecated,
         assets=tuple(sorted(use.assets.items())),
     )
+
+
+def outline_of(grid: Grid) -> dict[str, object]:
+    """The outline of a grid as GeoJSON in degrees, for imagery that is needed beyond the region's own outline."""
+    outline = transform(unproject(box(*grid.bounds), grid.crs), lambda at: at.round(_DIGITS))
+    return json.loads(to_geojson(outline))
 
 
 def full_recipe(

@@ -46,6 +46,22 @@ def test_files_come_back_as_they_were(manager):
     assert manager.changed(PLACE) is not None
 
 
+def test_files_may_lie_in_folders_below(manager):
+    def fill(folder):
+        (folder / "store/b/c").mkdir(parents=True)
+        (folder / "store/b/c/0").write_bytes(b"deep")
+        (folder / "table").write_bytes(b"flat")
+
+    made = write_folder(manager.storage, manager.path(PLACE), fill, facts=FACTS)
+    manager.save(made, PLACE)
+    paths = manager.load(PLACE)
+    assert sorted(paths) == ["store/b/c/0", "table"]
+    assert manager.storage.read_bytes(paths["store/b/c/0"]) == b"deep" and manager.pixel_digests(PLACE) == {}
+    manager.storage.write_bytes(b"dust", paths["store/b/c/0"])
+    with pytest.raises(FusionError, match="store/b/c/0"):
+        manager.pixel_digests(PLACE)
+
+
 def test_equal_files_have_equal_digests_wherever_they_lie(manager):
     first, again, other = put(manager, a=b"1"), put(manager, a=b"1"), put(manager, a=b"2")
     assert first.name != again.name and first.digest == again.digest != other.digest

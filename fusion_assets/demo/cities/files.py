@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,8 +24,8 @@ from fusion_assets.demo.cities.plan import LATTICE, SIDE, STEP, City, cities_of
 from fusion_assets.demo.cities.recipes import RECIPES
 from fusion_assets.demo.cities.scenes import places_of, write_scenes
 from fusion_assets.demo.cities.sight import WHOLE
+from fusion_assets.demo.whole import Kind, build_once
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.leftovers import PARTIAL_SUFFIX, sweep
 from fusion_assets.storage.simulation import MARK, RECORD, WORD
 
 PARTS = ("training", "validation", "testing")
@@ -35,6 +33,12 @@ FEWEST, MOST = 4, 60
 # Raise it whenever the same parameters would give other values.
 _GENERATOR = 1
 _CHUNK = 8
+_KIND = Kind(
+    "synthetic cities",
+    "cities",
+    ("catalog.json", *(f"{part}{kind}.h5" for part in PARTS for kind in ("", "_geo"))),
+    "200 MB",
+)
 
 
 def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = 0.8, noise: bool = True) -> Path:
@@ -52,46 +56,7 @@ def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float =
     """
     folder = Path(folder)
     parameters = _checked(seed, cities, shift, noise)
-    if _recorded(folder) == parameters:
-        return folder
-    if folder.exists() and _recorded(folder) is None and (not folder.is_dir() or any(folder.iterdir())):
-        raise FusionError(
-            f"{folder} exists and holds no synthetic cities (it has no {RECORD})",
-            "a new or empty folder, or synthetic cities to replace",
-            "choose another folder",
-        )
-    work = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:8]}{PARTIAL_SUFFIX}"
-    try:
-        work.mkdir(parents=True)
-        sweep(folder.parent, f".{folder.name}-*{PARTIAL_SUFFIX}")
-        try:
-            _write(work, parameters)
-            _place(work, folder, parameters)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-    except OSError as error:
-        raise FusionError(
-            f"synthetic cities cannot be written at {folder}: {error}",
-            "a folder with write permission and about 200 MB of free space",
-            "choose another folder, or free some space",
-        ) from error
-    return folder
-
-
-def _place(work: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
-    """Give a finished exam its name; where another process was first with the same one, that stays."""
-    if _recorded(folder) == parameters:
-        return
-    retired = work.with_name(f"{work.name.removesuffix(PARTIAL_SUFFIX)}-old{PARTIAL_SUFFIX}")
-    if folder.exists():
-        folder.rename(retired)
-    try:
-        work.rename(folder)
-    except OSError:
-        if _recorded(folder) != parameters:
-            raise
-    finally:
-        shutil.rmtree(retired, ignore_errors=True)
+    return build_once(folder, _KIND, parameters, lambda work: _write(work, parameters))
 
 
 def _checked(seed: int, cities: int, shift: float, noise: bool) -> dict[str, Any]:
@@ -108,17 +73,6 @@ def _checked(seed: int, cities: int, shift: float, noise: bool) -> dict[str, Any
         raise FusionError(f"shift of the cities = {shift}", "0 (alike) to 2; 0.8 is usual", "choose another shift")
     about = {"seed": int(seed), "cities": int(cities), "shift": float(shift), "noise": bool(noise)}
     return {"generator": _GENERATOR, **about}
-
-
-def _recorded(folder: Path) -> dict[str, Any] | None:
-    """Parameters of the exam in a folder; None where there is none."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        files = ["catalog.json", *(f"{part}{kind}.h5" for part in PARTS for kind in ("", "_geo"))]
-        whole = all((folder / name).is_file() for name in files)
-        return record["cities"] if whole else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _write(work: Path, parameters: Mapping[str, Any]) -> None:

@@ -131,6 +131,12 @@ DATASETS: dict[str, Dataset] = {
         (DatasetBand("Map", ("map", "lulc", "land_cover", "data"), classes=True, nodata=0),),
         "Land cover",
     ),
+    "COPERNICUS/CORINE/V20/100m": Dataset(
+        ("corine", "corine-land-cover"),
+        (DatasetBand("landcover", ("corine", "landcover", "clc", "data"), classes=True, nodata=0),),
+        "CORINE land cover",
+        epoch=True,
+    ),
     "COPERNICUS/S1_GRD": Dataset(
         ("sentinel-1-grd",),
         (DatasetBand("VV", ("vv", "VV")), DatasetBand("VH", ("vh", "VH")), DatasetBand("angle", ("angle",))),

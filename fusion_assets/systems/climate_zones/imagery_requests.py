@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import shapely
-
-from fusion_assets.grids.crs import unproject
-from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import ExportRequest, digest
 from fusion_assets.settings import Settings
 from fusion_assets.storage.simulation import MARK, is_synthetic
 from fusion_assets.study import ProductUse, Study
-from fusion_assets.study.imagery_requests import full_recipe, use_request
+from fusion_assets.study.imagery_requests import full_recipe, outline_of, use_request
 from fusion_assets.systems.climate_zones.channels import MAPPABLE, band_of
 from fusion_assets.systems.climate_zones.mapping import imagery_grid
 from fusion_assets.systems.climate_zones.section import areas_year, map_grid, map_years, reads_radar, use_of
@@ -32,8 +27,6 @@ VERSION = "1"
 """Raise when the same settings would give other values."""
 _OF_OPTICS = tuple(band_of(name) for name in MAPPABLE if name not in SEN1)
 _OF_RADAR = tuple(band_of(name) for name in MAPPABLE if name in SEN1)
-_DIGITS = 7
-"""Of an outline's degrees: a centimetre."""
 
 
 def optics_request(study: Study, settings: Settings, region: str, year: int) -> ExportRequest:
@@ -64,12 +57,7 @@ def _request(
     recipe = full_recipe(use.model_copy(update={"bands": bands}), PIXEL_M, study.min_valid_share)
     request = use_request(study, settings, asset, use, region, year, grid, window_of(study, use, year), recipe)
     # What is needed reaches beyond the region.
-    return dataclasses.replace(request, geometry=_outline(grid))
-
-
-def _outline(grid: Grid) -> dict[str, object]:
-    outline = shapely.transform(unproject(shapely.box(*grid.bounds), grid.crs), lambda at: at.round(_DIGITS))
-    return json.loads(shapely.to_geojson(outline))
+    return dataclasses.replace(request, geometry=outline_of(grid))
 
 
 def facts_of(study: Study, settings: Settings, asset: str, region: str | None, year: int | None) -> dict[str, str]:

@@ -7,19 +7,16 @@ from typing import Any
 
 import dagster as dg
 
-from fusion_assets.counts import number_of
-from fusion_assets.errors import FusionError
-from fusion_assets.imagery.engines.protocol import Export, digest
+from fusion_assets.imagery.engines.protocol import digest
 from fusion_assets.imagery.recipe import RECIPE_VERSION, product_facts
 from fusion_assets.orchestration.automation import automatic
-from fusion_assets.orchestration.composites import write_composite
-from fusion_assets.orchestration.engine_assets import export_asset, pixel_asset
+from fusion_assets.orchestration.composites import map_imagery
 from fusion_assets.orchestration.metadata import readable
 from fusion_assets.orchestration.partitions import by_year, regions_by_years
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, RasterFile, Table, TrainedModel
 from fusion_assets.storage.simulation import MARK, is_marked
-from fusion_assets.study.provenance import export_tags, study_tags
+from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.climate_zones import imagery_requests as requests
 from fusion_assets.systems.climate_zones import versions
 from fusion_assets.systems.climate_zones.defs.model import last
@@ -61,42 +58,12 @@ def _radar(site: Site) -> list[dg.AssetsDefinition]:
 
 def _imagery(site: Site, names: tuple[str, str], use: Any, asked: Any, text: str) -> list[dg.AssetsDefinition]:
     """Ticket and composite of one sensor."""
-    study, settings, resolution = site.study, site.settings, map_use_of(site.study).resolution
-
-    def request(region: str, year: int) -> Any:
-        return asked(study, settings, region, year)
-
+    study = site.study
     sections = ("season", "min_valid_share")
-    grids = [use.model_dump(mode="json"), resolution]
+    grids = [use.model_dump(mode="json"), map_use_of(study).resolution]
     code = digest([study.digest(*sections), grids, product_facts(use.recipe), RECIPE_VERSION, requests.VERSION])
-
-    def write(pixels: Raster, export: Export, left_out: list[str]) -> RasterFile:
-        facts = site.facts(names[1], export.request.region, str(export.request.year))
-        raster = write_composite(pixels, export, export_tags(study, export, left_out) | facts | {"code_version": code})
-        _check_known(raster, export, names[0])
-        return raster
-
-    common: dict[str, Any] = {
-        "request": request, "partitions": years_of(site), "code": code, "tags": {"product": use.product}
-    }  # fmt: skip
     ticket = f"Ticket for one year of {use.recipe.title} for a map of zones: which scenes the engine found."
-    return [
-        export_asset(site, names[0], description=ticket, **common),
-        pixel_asset(site, names[1], names[0], write=write, description=text, **common),
-    ]
-
-
-def _check_known(raster: RasterFile, export: Export, ticket: str) -> None:
-    """Refuse imagery without a band: no cell could be told from it."""
-    unknown = [band for band in export.request.recipe.bands if not raster.stats[band]["valid_share"]]
-    if unknown:
-        raster.discard()
-        raise FusionError(
-            f"no pixel of {export.request.region} {export.request.year} is known in {', '.join(unknown)} "
-            f"({number_of(len(export.scenes), 'scene')})",
-            "a clear observation in most of the region",
-            f"look at the scenes of {ticket} and the masks of the product, or choose another season or year",
-        )
+    return map_imagery(site, names, use, asked, years_of(site), code, (ticket, text))
 
 
 def _lcz_map(site: Site) -> dg.AssetsDefinition:

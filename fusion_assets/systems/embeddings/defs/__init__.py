@@ -1,0 +1,1 @@
+"""Assets of patches and embeddings: what Dagster sees of them."""

@@ -1,0 +1,1 @@
+"""The encoder: what it sees, how it is built, what it learns from without labels, and its answers. Pure code."""

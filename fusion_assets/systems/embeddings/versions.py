@@ -1,0 +1,13 @@
+"""Versions of what assets are made by: raised where the same input would give another result."""
+
+PLAN = "1"
+CORPUS = "1"
+INDEX = "1"
+LABELS = "1"
+ENCODER = "1"
+VECTORS = "1"
+EVALUATION = "1"
+IMAGERY = "1"
+MAP = "1"
+STAC = "1"
+REPORT = "1"
