@@ -30,6 +30,7 @@ from fusion_assets.loopbacks.earth_engine.values import (
     Geometry,
     Image,
     Join,
+    Kernel,
     Pixels,
     Reducer,
 )
@@ -37,7 +38,14 @@ from fusion_assets.loopbacks.earth_engine.values import (
 _ISO = re.compile(
     r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?(Z|[+-]\d\d:?\d\d)?)?)?)?"
 )
-_PLAIN = {"Filter": Filter, "Reducer": Reducer, "Join": Join, "Algorithm": Function, "DateRange": DateRange}
+_PLAIN = {
+    "Filter": Filter,
+    "Reducer": Reducer,
+    "Join": Join,
+    "Algorithm": Function,
+    "DateRange": DateRange,
+    "Kernel": Kernel,
+}
 
 
 def coerce(value: Any, kind: str, where: str) -> Any:

@@ -195,6 +195,13 @@ class Reducer:
     parts: tuple[Reducer, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """Weights around a pixel, (rows, columns), both odd."""
+
+    weights: np.ndarray
+
+
 @dataclass(frozen=True)
 class Filter:
     """A test of one element (`right` None) or of a pair of them."""

@@ -95,6 +95,13 @@ def kept(condition: ee.Filter) -> ee.List:
     return points().filter(condition).aggregate_array("n")
 
 
+def around(ask: Callable[[Any, Any], ee.Image], kernel: Any = None) -> Any:
+    """An image of the pixels of a scene and their neighbours, at pixel 18, which stands in row 2 and column 2."""
+    place = rectangle(WEST + 20, NORTH - 30, WEST + 30, NORTH - 20, crs=CRS)
+    answer = ask(ee.Image(scene().select("B2")), kernel)
+    return ee.Number(answer.reduceRegion(ee.Reducer.mean(), place, crs=CRS, crsTransform=LATTICE).values().get(0))
+
+
 def tens() -> ee.ImageCollection:
     """Constants 4, 2, 2 and, masked, 9."""
     images = [ee.Image(value).rename("x") for value in (4, 2, 2)]
@@ -246,6 +253,25 @@ IMAGES: list[Row] = [
     ("Image.geometry", lambda: scene().geometry().contains(
         ee.Geometry.Point([WEST + 40, NORTH - 40], CRS)), True),
     ("Image.geometry", lambda: ee.Image(1).geometry().isUnbounded(), True),
+    # Kernels: pixels 9, 10, 11, 17, ... around pixel 18 of a scene, whose numbers grow by 1 and by 8.
+    *((f"Kernel.{name}", lambda name=name, radius=radius: around(ee.Image.convolve, getattr(ee.Kernel, name)(
+        radius, "pixels", False)), 1018 * count) for name, radius, count in (
+        ("square", 1, 9), ("circle", 2, 13), ("diamond", 2, 13), ("plus", 2, 9), ("cross", 1, 5))),
+    ("Kernel.rectangle", lambda: around(ee.Image.convolve, ee.Kernel.rectangle(2, 1)), 1018),
+    ("Kernel.fixed", lambda: around(ee.Image.convolve, ee.Kernel.fixed(weights=[[0, 0, 0], [2, 1, 2], [0, 0, 0]])),
+     5 * 1018),
+    ("Kernel.laplacian4", lambda: around(ee.Image.convolve, ee.Kernel.laplacian4()), 0),
+    ("Kernel.laplacian8", lambda: around(ee.Image.convolve, ee.Kernel.laplacian8(2)), 0),
+    ("Image.convolve", lambda: around(ee.Image.convolve, ee.Kernel.square(1, "pixels", True, 3)), 3 * 1018),
+    ("Image.reduceNeighborhood", lambda: around(
+        lambda image, kernel: image.reduceNeighborhood(ee.Reducer.max(), kernel), ee.Kernel.plus(1)), 1026),
+    ("Image.reduceNeighborhood", lambda: around(
+        lambda image, kernel: image.updateMask(image.neq(1026)).reduceNeighborhood(ee.Reducer.mean(), kernel),
+        ee.Kernel.plus(1)), (1010 + 1017 + 1018 + 1019) / 4),
+    *((f"Image.{name}{kind}", lambda name=f"{name}{kind}", answer=answer: around(
+        lambda image, kernel: getattr(image, name)(1, "square")), answer) for kind_, answer in (
+        ("max", 1027), ("min", 1009), ("mean", 1018), ("median", 1018), ("mode", 1009))
+      for name, kind in (("focal_", kind_), ("focal", kind_.capitalize()))),
     # Masks.
     ("Image.updateMask", lambda: ee.Image(7).updateMask(ee.Image(0)), None),
     ("Image.updateMask", lambda: ee.Image(7).updateMask(ee.Image(1)), 7),

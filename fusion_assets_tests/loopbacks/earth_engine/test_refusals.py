@@ -82,6 +82,13 @@ def test_letters_that_are_none_of_a_date_are_refused(running, letter):
         lambda: ee.Image(1).expression("b(0).__class__.__name__"),
         lambda: ee.Image(1).expression("a ? 1"),
         lambda: ee.Number.expression("a[0]", {"a": 1}),
+        lambda: ee.Kernel.square(1),
+        lambda: ee.Image(1).focalMax(10, "circle", "meters").bandNames(),
+        lambda: ee.Image(1).focalMax(1, "octagon").bandNames(),
+        lambda: ee.Image(1).convolve(ee.Kernel.fixed(weights=[[0, 0, 1]])).bandNames(),
+        lambda: ee.Image(1).convolve(ee.Kernel.fixed(weights=[[1, 1]])).bandNames(),
+        lambda: ee.Image(1).updateMask(0).convolve(ee.Kernel.square(1)).reduceRegion(
+            ee.Reducer.mean(), rectangle(0, 0, 1, 1), 1e5),
         lambda: ee.Array([1, 2]).get([2]),
         lambda: ee.Array([[1, 2], [3]]),
         lambda: ee.List([]).reduce(ee.Reducer.sum()),

@@ -17,6 +17,7 @@ from fusion_assets.loopbacks.earth_engine.algorithms import (
     filters,
     geometries,
     joins,
+    kernels,
     lists,
     masks,
     number_types,
