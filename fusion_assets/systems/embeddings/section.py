@@ -321,6 +321,13 @@ def problems(study: Study, today: dt.date) -> Iterator[Problem]:
             "a file of OpenStreetMap, .osm.pbf",
             "correct the path, which is relative to the study file",
         )
+    if section.unseen_classes and section.labels.corine is None and section.labels.land_cover is None:
+        yield Problem(
+            "embeddings.unseen_classes",
+            f"is {shown(list(section.unseen_classes))}, and no labels say where such classes are",
+            "`corine` or `land_cover` in `embeddings.labels`",
+            "name one of them, or leave unseen_classes out",
+        )
     for key in ("corine", "land_cover"):
         use = getattr(section.labels, key)
         if use is not None and use.recipe.label is None:

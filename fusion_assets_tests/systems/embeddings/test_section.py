@@ -47,6 +47,7 @@ def test_level_1c_has_a_thirteenth_band():
         ({"sentinel1": {"product": "sentinel1_grd", "direction": "north"}}, "ascending"),
         ({"sentinel1": {"product": "sentinel1_grd", "season": "any"}}, "means nothing here"),
         ({"sentinel1": {"product": "sentinel1_grd", "collection": "sentinel-1-rtc"}}, "which holds gamma0"),
+        ({"unseen_classes": [50]}, "no labels say where such classes are"),
         ({"maps": ["elsewhere"]}, "a region of the study: here"),
         ({"count": 5_000_000, "shard_size": 100}, "write 500 or more"),
         ({"labels": {"osm": "no.osm.pbf"}}, "there is no such file"),

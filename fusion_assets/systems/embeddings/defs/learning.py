@@ -59,9 +59,18 @@ def _encoder(site: Site) -> dg.AssetsDefinition:
     settings, use = site.settings, use_of(site.study)
     plan = use.encoder
 
-    @site.asset("models", None, [versions.ENCODER, plan.model_dump(), use.unseen_classes, use.bands], pool=POOL)
+    # Which patches hold classes that it must never see, the labels say; it learns nothing else from them.
+    labels = {"labelled_patches": dg.AssetIn()} if use.unseen_classes else {}
+
+    @site.asset(
+        "models", None, [versions.ENCODER, plan.model_dump(), use.unseen_classes, use.bands], pool=POOL, ins=labels
+    )
     def encoder(
-        context: dg.AssetExecutionContext, code_version: str, patch_index: tuple[Table, dict], patches: dict
+        context: dg.AssetExecutionContext,
+        code_version: str,
+        patch_index: tuple[Table, dict],
+        patches: dict,
+        **labelled: tuple[Table, dict],
     ) -> Iterator[dg.Output[TrainedModel]]:
         """**What turns a patch into an embedding**, learnt without labels from patches that nothing is tested on.
 
@@ -78,7 +87,10 @@ def _encoder(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.embeddings.encoder.stored import model_of
 
         pairs = CorpusPairs.of(patch_index[0], folders_of(site, patches), use.bands)
-        learnt = np.flatnonzero((pairs.table["split"] == "train").to_numpy())
+        shown_to_it = (pairs.table["split"] == "train").to_numpy()
+        if use.unseen_classes:
+            shown_to_it &= ~_with_unseen(site, pairs.table, labelled["labelled_patches"])
+        learnt = np.flatnonzero(shown_to_it)
         storage = Storage(settings.storage)
         key = digest([code_version, patch_index[1]["shards"], learnt.tolist()])
         state = State(storage, storage.path(STATES, None, None, "npz", ("encoder",)), key)
@@ -180,7 +192,7 @@ def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.embeddings.labels.table import classes_of
 
         table, document = labelled_patches
-        kind = classes_of(table, document["titles"])
+        kind = classes_of(document["titles"])
         pairs = CorpusPairs.of(patch_index[0], folders_of(site, patches), use.bands)
         task = task_of(pairs.table, table, kind, document["titles"][kind])
         context.log.info(f"{len(task.learnt):,} labelled patches to learn from, {len(task.tested):,} to test")
@@ -190,7 +202,7 @@ def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
         result: dict[str, Any] = {
             "probes": evaluated(features, task),
             "partners": partners(features, task),
-            "few_shot": [],
+            "few_shot": _few_shot(site, context, pairs.table, labelled_patches, features),
             "task": {
                 "learnt": len(task.learnt),
                 "tested": len(task.tested),
@@ -211,3 +223,44 @@ def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
         return dg.Output(result, data_version=version, metadata=readable(shown))
 
     return embedding_evaluation
+
+
+def _with_unseen(site: Site, table: Table, labelled: tuple[Table, dict]) -> Any:
+    """Pairs that hold a class which the encoder must never see, (n,) bool."""
+    from fusion_assets.systems.embeddings.evidence.task import codes_of, with_unseen
+    from fusion_assets.systems.embeddings.labels.table import classes_of
+
+    labels, document = labelled
+    kind = classes_of(document["titles"])
+    codes = codes_of(use_of(site.study).unseen_classes, document["titles"][kind], kind)
+    return with_unseen(table, labels, kind, codes)
+
+
+def _few_shot(
+    site: Site, context: dg.AssetExecutionContext, table: Table, labelled: tuple[Table, dict], features: Any
+) -> list[dict[str, Any]]:
+    """Rows of the table of classes never shown; none where the study names none, or too few places have them."""
+    from fusion_assets.errors import FusionError
+    from fusion_assets.systems.embeddings.evidence.evaluation import LEARNT, WITH_STATISTICS
+    from fusion_assets.systems.embeddings.evidence.few_shot import SHOTS, few_shot
+    from fusion_assets.systems.embeddings.evidence.task import codes_of, unseen_task
+    from fusion_assets.systems.embeddings.labels.table import classes_of
+
+    unseen = use_of(site.study).unseen_classes
+    if not unseen:
+        return []
+    labels, document = labelled
+    kind = classes_of(document["titles"])
+    titles = document["titles"][kind]
+    classes, learnt, tested = unseen_task(table, labels, kind, codes_of(unseen, titles, kind), titles)
+    rows: list[dict[str, Any]] = []
+    cell = table["cell"].to_numpy()
+    for shots in SHOTS:
+        try:
+            for method in ("statistics", LEARNT, WITH_STATISTICS):
+                for use in ("radar", "both"):
+                    found = few_shot(features[method][use], classes, cell, learnt, tested, shots)
+                    rows.append({"method": method, "use": use, "shots": shots, **found})
+        except FusionError as problem:
+            context.log.warning(f"{shots} shots were not tried: {problem.found}; expected: {problem.expected}")
+    return rows

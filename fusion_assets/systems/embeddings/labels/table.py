@@ -84,7 +84,7 @@ def _items(got: pd.DataFrame, use: ProductUse, settings: Settings) -> list[Any]:
     return found
 
 
-def classes_of(table: pd.DataFrame, titles: Mapping[str, Mapping[str, str]]) -> str:
+def classes_of(titles: Mapping[str, Mapping[str, str]]) -> str:
     """The kind of labels that methods are judged by: CORINE where there is one, else land cover.
 
     Raises:
