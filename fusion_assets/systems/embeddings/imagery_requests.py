@@ -9,9 +9,9 @@ from fusion_assets.settings import Settings
 from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import full_recipe, outline_of, use_request
 from fusion_assets.systems.embeddings import versions
-from fusion_assets.systems.embeddings.encoder.pairs import POLARISATIONS
 from fusion_assets.systems.embeddings.maps import IMAGERY, imagery_grid
-from fusion_assets.systems.embeddings.section import PIXEL_M, learning_digest, map_grid, plan_digest, use_of
+from fusion_assets.systems.embeddings.section import learning_digest, map_grid, plan_digest, use_of
+from fusion_assets.systems.embeddings.sensors import FINEST, POLARISATIONS
 
 OPTICS, RADAR = IMAGERY
 OPTICS_EXPORT, RADAR_EXPORT = f"{OPTICS}_export", f"{RADAR}_export"
@@ -34,7 +34,7 @@ def _request(
 ) -> ExportRequest:
     section = use_of(study)
     grid = imagery_grid(map_grid(study, region), section.patch_size)
-    recipe = full_recipe(use.model_copy(update={"bands": bands}), PIXEL_M, study.min_valid_share)
+    recipe = full_recipe(use.model_copy(update={"bands": bands}), FINEST, study.min_valid_share)
     request = use_request(study, settings, asset, use, region, year, grid, section.period, recipe)
     # What is needed reaches beyond the region.
     return dataclasses.replace(request, geometry=outline_of(grid))

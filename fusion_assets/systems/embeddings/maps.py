@@ -15,8 +15,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
-from fusion_assets.systems.embeddings.encoder.pairs import POLARISATIONS
-from fusion_assets.systems.embeddings.section import PIXEL_M
+from fusion_assets.systems.embeddings.sensors import FINEST, POLARISATIONS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -192,8 +191,8 @@ def _shares(known: np.ndarray, size: int, stride: int) -> np.ndarray:
 
 def _stride(grid: Grid) -> int:
     """Pixels along a cell."""
-    stride = round(grid.resolution / PIXEL_M)
-    assert stride * PIXEL_M == grid.resolution and stride % 2 == 0, "the section allows no other"
+    stride = round(grid.resolution / FINEST)
+    assert stride * FINEST == grid.resolution and stride % 2 == 0, "the section allows no other"
     return stride
 
 

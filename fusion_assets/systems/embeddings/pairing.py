@@ -26,7 +26,7 @@ from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile, mask_files
 from fusion_assets.imagery.unreadable import UnreadableFile
 from fusion_assets.systems.embeddings.places import snapped_in, utm_zones
-from fusion_assets.systems.embeddings.section import COARSE, FINE, MIDDLE, PIXEL_M
+from fusion_assets.systems.embeddings.sensors import FINEST, GRIDS
 
 PLANNED = "planned"
 NO_OPTICS, NO_RADAR = "no optical scene of the place", "no radar pass over the place"
@@ -42,7 +42,7 @@ MASK_PIXEL_M = 20
 """Clear pixels are counted at this size, that of Sentinel-2's scene classes."""
 NO_DATA_CLASS = 0
 """Of Sentinel-2's scene classes: neither clear nor cloudy."""
-_NATIVE = dict.fromkeys(FINE, 10.0) | dict.fromkeys(MIDDLE, 20.0) | dict.fromkeys(COARSE, 60.0)
+_NATIVE = {name: float(metres) for metres, names in GRIDS.items() for name in names}
 """Edges of pixels by band, metres: in others, a band has been resampled."""
 _SLACK_DEGREES = 1e-3
 """Items tell their outlines roughly; where a raster ends is known exactly."""
@@ -91,18 +91,18 @@ class Patch:
 
     def grid(self, pixel_m: int) -> Grid:
         """Its grid in pixels of some size, metres."""
-        count = self.size * PIXEL_M // pixel_m
+        count = self.size * FINEST // pixel_m
         return Grid(f"EPSG:{self.epsg}", Affine(pixel_m, 0, self.x, 0, -pixel_m, self.y), count, count)
 
     def corners(self) -> tuple[np.ndarray, np.ndarray]:
         """Of its corners: x and y, (4,) each."""
-        edge = self.size * PIXEL_M
+        edge = self.size * FINEST
         return self.x + np.array([0, edge, edge, 0]), self.y - np.array([0, 0, edge, edge])
 
 
 def patch_at(epsg: int, lon: float, lat: float, size: int) -> Patch:
     """The patch around a place in one UTM zone, its corner on multiples of 60 m."""
-    centre_lon, centre_lat, x, y = map(float, snapped_in(epsg, lon, lat, size * PIXEL_M))
+    centre_lon, centre_lat, x, y = map(float, snapped_in(epsg, lon, lat, size * FINEST))
     return Patch(epsg, centre_lon, centre_lat, x, y, size)
 
 
@@ -180,7 +180,7 @@ class SceneLook:
         for file in scene.bands.values():
             lattice = self._header(file, patch, self.requester_pays).lattice
             transform = lattice.transform
-            aligned = transform.a == PIXEL_M and _is_aligned(patch, transform.c, transform.f, PIXEL_M)
+            aligned = transform.a == FINEST and _is_aligned(patch, transform.c, transform.f, FINEST)
             if _zone(lattice.crs) != patch.epsg or not aligned:
                 return RADAR_OFF_GRID
             if not _holds(lattice, patch):
@@ -226,7 +226,7 @@ class SceneLook:
         if file not in self._headers:
             try:
                 with gdal_environment(pays):
-                    self._headers[file] = read_header(file, patch.grid(PIXEL_M), overviews=False)
+                    self._headers[file] = read_header(file, patch.grid(FINEST), overviews=False)
             except UnreadableFile as problem:
                 if problem.transient:
                     raise

@@ -21,20 +21,12 @@ from fusion_assets.study.mistakes import Problem, as_date, shown, wrong
 from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Code, Section, Share
 from fusion_assets.study.sections import SystemSection
+from fusion_assets.systems.embeddings.sensors import FINEST, OPTICS, SNAP, UNITS
 
-PIXEL_M, COARSEST_M = 10, 60
-"""Edges of the finest and the coarsest pixels of Sentinel-2, metres."""
-STEP = COARSEST_M // PIXEL_M
+STEP = SNAP // FINEST
 """A patch is a multiple of so many fine pixels: then the coarse ones tile it."""
 MOST_SHARDS = 10_000
 """Partitions that are still listed in seconds."""
-FINE, MIDDLE = ("B02", "B03", "B04", "B08"), ("B05", "B06", "B07", "B8A", "B11", "B12")
-COARSE = ("B01", "B09", "B10")
-"""Bands of 10 m, of 20 m and of 60 m."""
-OPTICS = {"sentinel2_l2a": COARSE[:2], "sentinel2_l1c": COARSE}
-"""Optical products, each with its bands of 60 m: cirrus (B10) sees no ground, and no level 2A holds it."""
-RADAR = {"sentinel1_grd": "sigma0", "sentinel1_rtc": "gamma0"}
-"""Radar products and what each measures: of the two one study has one."""
 _UNUSED = ("season", "built_up_threshold", "built_codes")
 _EARLIEST = dt.date(2014, 4, 3)
 """Launch of Sentinel-1A; Sentinel-2A followed on 23 June 2015."""
@@ -200,8 +192,8 @@ class EmbeddingsUse(Section):
         if value % STEP:
             lower, upper = value // STEP * STEP, -(-value // STEP) * STEP
             raise wrong(
-                f"is {value}: pixels of {COARSEST_M} m do not tile it",
-                f"a multiple of {STEP} pixels of {PIXEL_M} m",
+                f"is {value}: pixels of {SNAP} m do not tile it",
+                f"a multiple of {STEP} pixels of {FINEST} m",
                 f"write {upper}" + (f" or {lower}" if lower else ""),
             )
         return value
@@ -223,7 +215,7 @@ class EmbeddingsUse(Section):
     @property
     def edge_m(self) -> int:
         """Edge of a patch, metres."""
-        return self.patch_size * PIXEL_M
+        return self.patch_size * FINEST
 
     @property
     def stride(self) -> int:
@@ -238,14 +230,14 @@ class EmbeddingsUse(Section):
     @property
     def bands(self) -> tuple[str, ...]:
         """Optical bands of a patch: those of 10 m, of 20 m, of 60 m, each in the order in which they are stored."""
-        every = (*FINE, *MIDDLE, *OPTICS[self.sentinel2.product])
+        every = OPTICS[self.sentinel2.product]
         chosen = self.sentinel2.bands
         return every if chosen is None else tuple(name for name in every if name in chosen)
 
     @property
     def unit(self) -> str:
         """What the radar measures: `sigma0` or `gamma0`."""
-        return RADAR[self.sentinel1.product]
+        return UNITS[self.sentinel1.product]
 
 
 def section_of(study: Study) -> EmbeddingsUse | None:
@@ -288,7 +280,7 @@ def map_year(study: Study) -> int:
 
 def map_grid(study: Study, region: str) -> Grid:
     """The grid of a region's map."""
-    return study.grid(region, use_of(study).stride * PIXEL_M)
+    return study.grid(region, use_of(study).stride * FINEST)
 
 
 def problems(study: Study, today: dt.date) -> Iterator[Problem]:
@@ -308,7 +300,7 @@ def problems(study: Study, today: dt.date) -> Iterator[Problem]:
             f"at most {MOST_SHARDS:,} shards",
             f"write {least} or more",
         )
-    yield from _product_problems("embeddings.sentinel1", section.sentinel1, RADAR)
+    yield from _product_problems("embeddings.sentinel1", section.sentinel1, UNITS)
     yield from _unit_problems(section.sentinel1)
     yield from _product_problems("embeddings.sentinel2", section.sentinel2, OPTICS)
     if section.sentinel2.product in OPTICS:
@@ -372,7 +364,7 @@ def _product_problems(key: str, use: ProductUse, known: dict[str, Any]) -> Itera
         return
     unused = [name for name in _UNUSED if getattr(use, name) is not None]
     unused += ["windows"] if use.windows else []
-    unused += ["bands"] if use.bands is not None and known is RADAR else []
+    unused += ["bands"] if use.bands is not None and known is UNITS else []
     if unused:
         expected = "`period` of the section" if unused[0] in ("season", "windows") else f"{use.product} as it is"
         yield Problem(f"{key}.{unused[0]}", "means nothing here", expected, "remove the key")
@@ -382,19 +374,19 @@ def _product_problems(key: str, use: ProductUse, known: dict[str, Any]) -> Itera
 
 def _unit_problems(use: RadarUse) -> Iterator[Problem]:
     """A collection of another radar product: its numbers would pass for this one's unit."""
-    for name in RADAR:
+    for name in UNITS:
         if name != use.product and use.collection in known_products()[name].collections:
             yield Problem(
                 "embeddings.sentinel1.collection",
-                f"is {use.collection}, which holds {RADAR[name]} ({name})",
-                f"a collection of {use.product}" + (f", {RADAR[use.product]}" if use.product in RADAR else ""),
+                f"is {use.collection}, which holds {UNITS[name]} ({name})",
+                f"a collection of {use.product}" + (f", {UNITS[use.product]}" if use.product in UNITS else ""),
                 f"write `product: {name}`, or leave collection out",
             )
 
 
 def _band_problems(section: EmbeddingsUse) -> Iterator[Problem]:
     product = section.sentinel2.product
-    every = (*FINE, *MIDDLE, *OPTICS[product])
+    every = OPTICS[product]
     chosen = section.sentinel2.bands
     if chosen is not None and (not chosen or len(set(chosen)) < len(chosen)):
         yield Problem(

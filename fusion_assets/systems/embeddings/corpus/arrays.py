@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.embeddings.corpus.layout import FINEST, Layout
+from fusion_assets.systems.embeddings.corpus.layout import Layout
 from fusion_assets.systems.embeddings.corpus.reading import decibels, reflectance
 from fusion_assets.systems.embeddings.corpus.shards import layout_of, open_store
+from fusion_assets.systems.embeddings.sensors import FINEST
 
 
 def read_arrays(

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.imagery.credits import attributions
-from fusion_assets.systems.embeddings.corpus.layout import DECIBELS, FINEST, REFLECTANCE, Layout
+from fusion_assets.systems.embeddings.corpus.layout import DECIBELS, REFLECTANCE, Layout
 from fusion_assets.systems.embeddings.corpus.shards import STORE
+from fusion_assets.systems.embeddings.sensors import FINEST
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ from fusion_assets.imagery.engines.earth_engine.dated_collections import image_i
 from fusion_assets.imagery.engines.earth_engine.direct import fetch_image
 from fusion_assets.imagery.engines.earth_engine.expressions import NO_DATA
 from fusion_assets.imagery.products import PRODUCTS
-from fusion_assets.systems.embeddings.corpus.layout import FINEST, RADAR, Layout, Part
+from fusion_assets.systems.embeddings.corpus.layout import Layout, Part
 from fusion_assets.systems.embeddings.corpus.reading import (
     Pixels,
     UnfitPatch,
@@ -33,6 +33,7 @@ from fusion_assets.systems.embeddings.corpus.reading import (
     decibel_steps,
     with_cirrus,
 )
+from fusion_assets.systems.embeddings.sensors import FINEST, POLARISATIONS
 
 _SERIALIZE = threading.Lock()
 _CLASSES = "SCL"
@@ -83,7 +84,9 @@ class EarthEngineReader:
                     _thinned(stored[band], part, f"{patch['optics']} ({band})") for band in part.bands or (_CLASSES,)
                 ]
                 arrays[name] = np.stack(layers) if part.bands else layers[0]
-        echoes = self._layers(layout.radar, str(patch["radar"]), {name: name for name in RADAR}, grid, parts["radar"])
+        echoes = self._layers(
+            layout.radar, str(patch["radar"]), {name: name for name in POLARISATIONS}, grid, parts["radar"]
+        )
         unit = PRODUCTS[layout.radar].unit
         arrays["radar"] = np.stack(
             [

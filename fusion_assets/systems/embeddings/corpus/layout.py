@@ -1,7 +1,7 @@
 """What a patch holds: arrays on the grids that the sensors measure on, and their sizes.
 
 A patch is a square of whole 60 m pixels, so that no band needs to be resampled: at 10 m it has `size` pixels along an
-edge, at 20 m half, at 60 m a sixth. Bands and pixel sizes: https://sentiwiki.copernicus.eu/web/s2-products.
+edge, at 20 m half, at 60 m a sixth.
 """
 
 from __future__ import annotations
@@ -16,11 +16,8 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
+from fusion_assets.systems.embeddings.sensors import FINEST, GRIDS, OPTICS, POLARISATIONS, SNAP, UNITS
 
-SNAP = 60
-"""Metres; corners of patches are multiples of it."""
-FINEST = 10
-RADAR = ("VV", "VH")
 NO_ECHO = -32768
 """Stored number of radar that stands for no data."""
 DECIBELS = 0.01
@@ -28,20 +25,7 @@ DECIBELS = 0.01
 REFLECTANCE = 1e-4
 """Of one stored step of optics."""
 _MOST_SIZE = 2048
-_BANDS: dict[str, tuple[int, tuple[str, ...]]] = {
-    "b10": (10, ("B02", "B03", "B04", "B08")),
-    "b20": (20, ("B05", "B06", "B07", "B8A", "B11", "B12")),
-    "b60": (60, ("B01", "B09", "B10")),
-}
 _CLASSES = "sentinel2_l2a"
-OPTICS: dict[str, tuple[str, ...]] = {
-    # Cirrus has no reflectance at the surface.
-    "sentinel2_l2a": tuple(name for _, names in _BANDS.values() for name in names if name != "B10"),
-    "sentinel2_l1c": tuple(name for _, names in _BANDS.values() for name in names),
-}
-"""Bands by product, in the order in which they are kept."""
-UNITS = {"sentinel1_grd": "sigma0", "sentinel1_rtc": "gamma0"}
-"""What is measured, by product of radar."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +108,16 @@ class Layout:
     def parts(self) -> tuple[Part, ...]:
         """The arrays of a patch, in the order in which they are kept."""
         parts = []
-        for name, (metres, of_grid) in _BANDS.items():
+        for metres, of_grid in GRIDS.items():
             bands = tuple(band for band in of_grid if band in self.bands)
             edge = self.metres // metres
             if bands:
-                parts.append(Part(name, bands, metres, (len(bands), edge, edge), np.dtype(np.uint16), 0))
+                parts.append(Part(f"b{metres}", bands, metres, (len(bands), edge, edge), np.dtype(np.uint16), 0))
         if self.optics == _CLASSES:
             parts.append(Part("scl", (), 20, (self.size // 2, self.size // 2), np.dtype(np.uint8), 0))
-        radar = Part("radar", RADAR, FINEST, (len(RADAR), self.size, self.size), np.dtype(np.int16), NO_ECHO)
+        radar = Part(
+            "radar", POLARISATIONS, FINEST, (len(POLARISATIONS), self.size, self.size), np.dtype(np.int16), NO_ECHO
+        )
         return (*parts, radar)
 
     @property

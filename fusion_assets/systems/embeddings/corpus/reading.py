@@ -27,15 +27,8 @@ from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.products import PRODUCTS
 from fusion_assets.imagery.recipe import Band, Mask, Product
 from fusion_assets.imagery.scenes import Scene, SceneFile, scene_from_item
-from fusion_assets.systems.embeddings.corpus.layout import (
-    DECIBELS,
-    NO_ECHO,
-    RADAR,
-    REFLECTANCE,
-    SNAP,
-    Layout,
-    Part,
-)
+from fusion_assets.systems.embeddings.corpus.layout import DECIBELS, NO_ECHO, REFLECTANCE, Layout, Part
+from fusion_assets.systems.embeddings.sensors import POLARISATIONS, SNAP
 
 _ALIGNED = 1e-6  # of a pixel
 _SAME = 1e-9
@@ -249,7 +242,7 @@ def reflectance(stored: np.ndarray, offset: float | np.ndarray) -> np.ndarray:
 
 def _scene(item: pystac.Item, product: str, layout: Layout, assets: Mapping[str, str]) -> Scene:
     if product == layout.radar:
-        return scene_from_item(item, PRODUCTS[product], RADAR, _NO_MASK, assets)
+        return scene_from_item(item, PRODUCTS[product], POLARISATIONS, _NO_MASK, assets)
     known = PRODUCTS[product]
     mask = known.mask if any(part.name == "scl" for part in layout.parts) else _NO_MASK
     return scene_from_item(item, with_cirrus(known), layout.bands, mask, assets)

@@ -15,8 +15,9 @@ import shapely
 
 from fusion_assets.imagery.credits import attributions
 from fusion_assets.systems.embeddings.corpus.index import GOT
-from fusion_assets.systems.embeddings.corpus.layout import FINEST, Layout
+from fusion_assets.systems.embeddings.corpus.layout import Layout
 from fusion_assets.systems.embeddings.corpus.shards import STORE
+from fusion_assets.systems.embeddings.sensors import FINEST
 
 if TYPE_CHECKING:
     import geopandas as gpd

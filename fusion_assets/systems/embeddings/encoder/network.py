@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fusion_assets.systems.embeddings.encoder.pairs import POLARISATIONS
+from fusion_assets.systems.embeddings.sensors import POLARISATIONS
 
 MOST = 500_000
 """Parameters, at most, as the widths below are."""

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 
 from fusion_assets.errors import FusionError
+from fusion_assets.systems.embeddings.sensors import POLARISATIONS
 
 SENSORS = ("optics", "radar")
-POLARISATIONS = ("VV", "VH")
 USES: dict[str, tuple[float, float]] = {"radar": (0.0, 1.0), "optics": (1.0, 0.0), "both": (1.0, 1.0)}
 """What is looked at, by name: whether optics and radar are."""
 

@@ -10,8 +10,9 @@ import numpy as np
 from fusion_assets.learning.saved_model import TrainedModel
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.systems.embeddings.encoder.network import Design, build
-from fusion_assets.systems.embeddings.encoder.pairs import POLARISATIONS, SENSORS, Scale
+from fusion_assets.systems.embeddings.encoder.pairs import SENSORS, Scale
 from fusion_assets.systems.embeddings.encoder.trained import Encoder
+from fusion_assets.systems.embeddings.sensors import POLARISATIONS
 
 _ANEW = "make it anew: fusion run --select encoder"
 

@@ -13,7 +13,8 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.storage.json_objects import as_written
 from fusion_assets.systems.embeddings.encoder.network import Design, build
-from fusion_assets.systems.embeddings.encoder.pairs import POLARISATIONS, USES, Scale
+from fusion_assets.systems.embeddings.encoder.pairs import USES, Scale
+from fusion_assets.systems.embeddings.sensors import POLARISATIONS
 
 if TYPE_CHECKING:
     from fusion_assets.systems.embeddings.encoder.pairs import Source

@@ -24,7 +24,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from fusion_assets.errors import FusionError
-from fusion_assets.systems.embeddings.labels.shares import PIXEL_M, degrees_box, patch_grid, transformer
+from fusion_assets.systems.embeddings.labels.shares import degrees_box, patch_grid, transformer
+from fusion_assets.systems.embeddings.sensors import FINEST
 
 LICENCE: dict[Hashable, Any] = {
     "licence": "ODbL-1.0",
@@ -127,7 +128,7 @@ def osm_labels(plan: pd.DataFrame, size: int, path: str | Path, groups: tuple[Gr
         FusionError: the package osmium is not installed, or the file cannot be read.
     """
     osmium, path = _osmium(), Path(path)
-    edge = size * PIXEL_M
+    edge = size * FINEST
     corners = list(zip(plan["epsg"].astype(int), plan["x"].astype(float), plan["y"].astype(float), strict=True))
     patches = [_Patch(shapely.box(x, y - edge, x + edge, y)) for _, x, y in corners]
     outlines = [degrees_box(patch_grid(*corner, size)) for corner in corners]

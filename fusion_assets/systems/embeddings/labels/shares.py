@@ -26,9 +26,8 @@ from fusion_assets.imagery.compositing.headers import Header, read_header, settl
 from fusion_assets.imagery.compositing.scene_reading import read_nearest
 from fusion_assets.imagery.recipe import Product
 from fusion_assets.imagery.scenes import SceneFile, scene_from_item
+from fusion_assets.systems.embeddings.sensors import FINEST
 
-PIXEL_M = 10.0
-"""Edge of a pixel, metres."""
 Codes = npt.NDArray[np.integer]
 Decoder = Callable[[Codes], tuple[Codes, npt.NDArray[np.bool_]]]
 """Stored numbers -> codes of a legend, and where there are any; raises FusionError for numbers of something else."""
@@ -87,7 +86,7 @@ def patch_grid(epsg: int, x: float, y: float, size: int) -> Grid:
         y: likewise.
         size: pixels along an edge.
     """
-    return Grid(f"EPSG:{epsg}", Affine(PIXEL_M, 0, x, 0, -PIXEL_M, y), size, size)
+    return Grid(f"EPSG:{epsg}", Affine(FINEST, 0, x, 0, -FINEST, y), size, size)
 
 
 def files_of(items: Iterable[pystac.Item], product: Product) -> list[SceneFile]:

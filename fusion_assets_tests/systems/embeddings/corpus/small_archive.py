@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fusion_assets.systems.embeddings.corpus.layout import OPTICS, Layout
+from fusion_assets.systems.embeddings.corpus.layout import Layout
 from fusion_assets.systems.embeddings.corpus.reading import ArchiveReader
+from fusion_assets.systems.embeddings.sensors import OPTICS
 from fusion_assets_tests.imagery.archives import lattice, make_item, noise, write_tif
 
 WEST, NORTH, EDGE, SIZE = 499_980, 5_600_040, 144, 24

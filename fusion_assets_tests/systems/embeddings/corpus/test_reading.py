@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from fusion_assets.systems.embeddings.corpus.layout import NO_ECHO, OPTICS, Layout
+from fusion_assets.systems.embeddings.corpus.layout import NO_ECHO, Layout
 from fusion_assets.systems.embeddings.corpus.reading import UnfitPatch, decibel_steps, decibels, reflectance
+from fusion_assets.systems.embeddings.sensors import OPTICS
 from fusion_assets_tests.imagery.archives import noise
 from fusion_assets_tests.systems.embeddings.corpus.small_archive import (
     EDGE,
