@@ -28,10 +28,16 @@ def test_a_loopback_imports_nothing_of_what_it_judges(path):
     assert all(name.startswith(allowed) for name in ours), ours
 
 
-@pytest.mark.parametrize("service", ["earth_engine", "sentinel_hub"])
+PAGES = {
+    "earth_engine": FOLDER.parents[1] / "docs" / "loopback.md",
+    "sentinel_hub": FOLDER / "sentinel_hub" / "README.md",
+}
+
+
+@pytest.mark.parametrize("service", PAGES)
 def test_what_a_service_offers_is_written_down_and_described(service):
     room = __import__(f"fusion_assets.loopbacks.{service}", fromlist=[service])
-    text = (FOLDER / service / "README.md").read_text()
+    text = PAGES[service].read_text()
     assert room.__all__ == sorted(room.__all__)
     assert all(getattr(room, name).__doc__ for name in room.__all__)
     assert all(f"`{name}`" in text or f"`{name}(" in text for name in room.__all__)
