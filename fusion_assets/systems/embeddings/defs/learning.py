@@ -89,7 +89,7 @@ def _encoder(site: Site) -> dg.AssetsDefinition:
         pairs = CorpusPairs.of(patch_index[0], folders_of(site, patches), use.bands)
         shown_to_it = (pairs.table["split"] == "train").to_numpy()
         if use.unseen_classes:
-            shown_to_it &= ~_with_unseen(site, pairs.table, labelled["labelled_patches"])
+            shown_to_it = shown_to_it & ~_with_unseen(site, pairs.table, labelled["labelled_patches"])
         learnt = np.flatnonzero(shown_to_it)
         storage = Storage(settings.storage)
         key = digest([code_version, patch_index[1]["shards"], learnt.tolist()])
