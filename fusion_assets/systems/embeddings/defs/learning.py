@@ -20,7 +20,6 @@ POOL = "gpu"
 """Trainings at once on one instance; `dagster instance concurrency set gpu N` changes it."""
 STATES = "encoder_states"
 """Folder of the storage where trainings lie while they go on."""
-USES = ("radar", "optics", "both")
 
 
 def learning_assets(site: Site) -> list[dg.AssetsDefinition]:
@@ -140,6 +139,7 @@ def _embedding_vectors(site: Site) -> dg.AssetsDefinition:
 
         from fusion_assets.systems.embeddings.corpus.pairs import CorpusPairs
         from fusion_assets.systems.embeddings.defs.corpus import folder_of
+        from fusion_assets.systems.embeddings.encoder.pairs import USES
         from fusion_assets.systems.embeddings.encoder.stored import encoder_of
 
         index = patch_index[0]
