@@ -126,7 +126,7 @@ class ArtifactIOManager(dg.IOManager):
         Raises:
             FusionError: it is not.
         """
-        self._found(artifact)
+        self.found(artifact)
 
     def owner(self, artifact: Artifact) -> str | None:
         """Study that made what is stored now; None where nothing readable is."""
@@ -190,13 +190,13 @@ class ArtifactIOManager(dg.IOManager):
     def _load(self, context: dg.InputContext, instance: dg.DagsterInstance | None) -> Any:
         def found(artifact: Artifact) -> Any:
             if instance is None:
-                return self._found(artifact)
+                return self.found(artifact)
             from fusion_assets.orchestration.content_records import check_content, content_record
 
             self._exists(artifact)
             record = content_record(instance, context.asset_key, artifact.partition or None)
             check_content(self, artifact, record)
-            return self._found(artifact)
+            return self.found(artifact)
 
         if not context.has_asset_partitions:
             return found(Artifact.of(context.asset_key, None, None))
@@ -214,7 +214,12 @@ class ArtifactIOManager(dg.IOManager):
             )
         return {artifact.partition: found(artifact) for artifact in artifacts}
 
-    def _found(self, artifact: Artifact) -> Any:
+    def found(self, artifact: Artifact) -> Any:
+        """Load what is stored.
+
+        Raises:
+            FusionError: nothing is, or it is not what the study expects.
+        """
         self._exists(artifact)
         return self.load(artifact)
 

@@ -6,7 +6,10 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import shapely
@@ -340,3 +343,15 @@ def load_study(
     with unforeseen(cut(str(name_or_path), 300)):
         path = find_study(name_or_path)
         return study_of(read_yaml(path), str(path), path.parent, today, outlines, sections)
+
+
+class _Room(ModuleType):
+    """This room, which bears the name of what it reads: `fusion_assets.study()` gives the configured study."""
+
+    def __call__(self, study: str | Path | None = None) -> Study:
+        """See `fusion_assets.access.configured_study`."""
+        read: Study = import_module("fusion_assets.access").configured_study(study)
+        return read
+
+
+sys.modules[__name__].__class__ = _Room
