@@ -28,6 +28,7 @@ class Settings:
         ee_project: EE_PROJECT: Google Cloud project that Earth Engine bills; empty takes the credential's own.
         ee_url: EE_URL: address of the Earth Engine API; empty is the public one.
         ee_bucket: FUSION_EE_BUCKET: Cloud Storage bucket for Earth Engine's tasks; empty fetches pixels directly.
+        on_failure: FUSION_ON_FAILURE: `module:function` that is told of every run that fails; empty tells nobody.
     """
 
     study: Any = "demo"
@@ -38,6 +39,7 @@ class Settings:
     ee_project: str = ""
     ee_url: str = ""
     ee_bucket: str = ""
+    on_failure: str = ""
 
     @classmethod
     def from_environment(cls, overrides: Mapping[str, Any] | None = None) -> Settings:

@@ -16,6 +16,10 @@ ASSETS = """
 query {
   assetNodes {
     assetKey { path } description groupName hasAssetChecks
+    owners { ... on TeamAssetOwner { team } ... on UserAssetOwner { email } }
+    internalFreshnessPolicy { __typename }
+    metadataEntries { label ... on CodeReferencesMetadataEntry {
+      codeReferences { ... on LocalFileCodeReference { filePath label } } } }
     partitionStats { numMaterialized numPartitions }
   }
 }
@@ -49,6 +53,11 @@ def test_a_partition_launched_through_the_api_succeeds(server, tmp_path):
     nodes = {node["assetKey"]["path"][0]: node for node in before["assetNodes"]}
     assert nodes["sentinel2_export"]["description"] and nodes["fused_stack"]["groupName"] == "built_up"
     assert nodes["sentinel2_composite"]["hasAssetChecks"]
+    assert nodes["built_up_model"]["owners"] == [{"team": "settlement maps"}]
+    assert nodes["fused_stack"]["internalFreshnessPolicy"] and not nodes["built_up_model"]["internalFreshnessPolicy"]
+    (entry,) = nodes["fused_stack"]["metadataEntries"]
+    assert entry["codeReferences"][0]["label"] == "systems/built_up/defs/maps.py"
+    assert os.path.isfile(entry["codeReferences"][0]["filePath"])
     run = server.materialize(["sentinel2_export"], "demo", 2015)
     end = time.monotonic() + PATIENCE_SECONDS
     while (status := server.ask(STATUS, id=run)["runOrError"]["status"]) not in ("SUCCESS", "FAILURE", "CANCELED"):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.events import RunFailureReason
 
 from fusion_assets.orchestration.engine_assets import DOUBTS_METADATA, FLAGS_METADATA, UNREADABLE_METADATA
+from fusion_assets.orchestration.failures import first_line, innermost
 from fusion_assets.orchestration.metadata import lines_of
 
 _SHOWN = 3
@@ -69,18 +68,6 @@ def failure_text(result: dg.ExecuteInProcessResult) -> str:
             if error is not None:
                 return innermost(error).message.strip()
     return "the run failed; see its logs in the web UI"
-
-
-def first_line(message: str) -> str:
-    """What an error says, without the name of its class before it."""
-    return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
-
-
-def innermost(error: Any) -> Any:
-    """The error at the root of one that Dagster has recorded."""
-    while error.cause is not None:
-        error = error.cause
-    return error
 
 
 def _facts_of(check: dg.AssetCheckEvaluation) -> str:

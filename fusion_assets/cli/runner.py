@@ -21,8 +21,6 @@ from fusion_assets.cli.run_results import (
     failed_attempts,
     failed_checks,
     failure_text,
-    first_line,
-    innermost,
     was_interrupted,
 )
 from fusion_assets.cli.steps import Step, named
@@ -30,6 +28,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import ExportRequest
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager
 from fusion_assets.orchestration.content_records import ContentRecord, check_content, content_record, while_replaced
+from fusion_assets.orchestration.failures import first_line, innermost
 from fusion_assets.orchestration.instance import creator_tags
 from fusion_assets.orchestration.staleness import NOT_MADE, why_stale
 from fusion_assets.orchestration.uploads import why_unsettled

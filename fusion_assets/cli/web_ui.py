@@ -61,7 +61,7 @@ def serve(options: Namespace, study_name: str, storage: str) -> int:
             os.environ["DAGSTER_IS_DEV_CLI"] = "1"  # the code server says what is wrong with it, once
             print(f"reports are at {start_beside(Storage(storage), options.port)}", flush=True)
             try:
-                with _code_server(instance) as workspace, _services(workspace, bound) as services:
+                with _code_server(instance, study_name) as workspace, _services(workspace, bound) as services:
                     return _watched(services)
             finally:
                 kill_session(os.getpid())
@@ -83,13 +83,16 @@ def _bound(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _code_server(instance: DagsterInstance) -> Iterator[str]:
-    """Dagster's own code server, on a Unix socket; gives a workspace file that says where."""
+def _code_server(instance: DagsterInstance, study_name: str) -> Iterator[str]:
+    """Dagster's own code server, on a Unix socket; gives a workspace file that says where.
+
+    The code location is called as the study is, so that people with several see whose runs these are.
+    """
     import yaml
     from dagster._cli.proxy_server_manager import ProxyServerManager
     from dagster._core.workspace.load_target import ModuleTarget
 
-    target = ModuleTarget("fusion_assets.definitions", None, os.getcwd(), None)
+    target = ModuleTarget("fusion_assets.definitions", None, os.getcwd(), study_name)
     with (
         ProxyServerManager(instance, target, code_server_log_level="warning") as servers,
         tempfile.TemporaryDirectory(prefix="fusion-ui-") as folder,

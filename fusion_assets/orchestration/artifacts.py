@@ -165,9 +165,10 @@ class ArtifactIOManager(dg.IOManager):
             if isinstance(obj, RasterFile):
                 obj.discard()
         path = self.path(artifact, metadata.pop("extension", None))
-        context.add_output_metadata(
-            {"path": dg.MetadataValue.path(path), "size_bytes": self.storage.size(path), **metadata}
-        )
+        size = metadata.pop("size_bytes", None) or self.storage.size(path)
+        shown = {"preview": metadata.pop("preview")} if "preview" in metadata else {}  # people look before they read
+        context.add_output_metadata(shown | {"path": dg.MetadataValue.path(path), "size_bytes": size, **metadata})
+        context.log.info(f"stored {artifact.named}: {path}, {size:,} bytes")
 
     def _check_owner(self, artifact: Artifact) -> None:
         owner, ours = self.owner(artifact), self.facts(artifact).get("study")

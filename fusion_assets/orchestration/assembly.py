@@ -13,6 +13,7 @@ from fusion_assets.orchestration import composites
 from fusion_assets.orchestration.automation import automation_sensor
 from fusion_assets.orchestration.catalog import catalog_asset
 from fusion_assets.orchestration.engine_assets import tickets_of
+from fusion_assets.orchestration.failed_runs import failed_runs, hook_of
 from fusion_assets.orchestration.io_managers import io_managers
 from fusion_assets.orchestration.jobs import stage_jobs
 from fusion_assets.orchestration.resources import EngineResource
@@ -72,6 +73,7 @@ def build_definitions(systems: Sequence[System], overrides: Mapping[str, Any] | 
         return definition is not None and definition.has_partition_key(key)
 
     sensors = [finished_exports(tickets_of(assets), has_partition, study.name), automation_sensor()]
+    sensors.append(failed_runs(study.name, hook_of(settings.on_failure)))
     if sent := uploads_of(assets):
         sensors.append(finished_uploads(sent, has_partition, study.name))
     return dg.Definitions(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterExecutionInterruptedError  # nowhere public, though retry policies turn on it
@@ -48,3 +50,15 @@ def explained(attempts: int = 0) -> Iterator[None]:
         raise dg.RetryRequested(policy.max_retries, policy.calculate_delay(attempts + 1)) from failure
     except (KeyboardInterrupt, DagsterExecutionInterruptedError) as stop:
         raise Stopped("interrupted") from stop
+
+
+def first_line(message: str) -> str:
+    """What an error says, without the name of its class before it."""
+    return re.sub(r"^[\w.]+(Error|Unreachable|UnreadableFile|UnusableScene): ", "", message.strip().splitlines()[0])
+
+
+def innermost(error: Any) -> Any:
+    """The error at the root of one that Dagster has recorded."""
+    while error.cause is not None:
+        error = error.cause
+    return error

@@ -109,7 +109,12 @@ class TableIOManager(ArtifactIOManager):
             file = folder / "table.parquet"
             artifact_files.write_table(table, file, facts | ({"document": "json"} if document is not None else {}))
             digest = artifact_files.place_pair(self.storage, file, self.path(artifact), document, facts)
-        metadata = {"digest": digest, "dagster/row_count": len(table), "columns": ", ".join(map(str, table.columns))}
+        columns = [dg.TableColumn(str(name), str(kind)) for name, kind in table.dtypes.items()]
+        metadata = {
+            "digest": digest,
+            "dagster/row_count": len(table),
+            "dagster/column_schema": dg.TableSchema(columns),
+        }
         return metadata if document is None else metadata | self._beside(artifact) | {"document": _shown(document)}
 
     def digests(self, artifact: Artifact) -> dict[str, str]:

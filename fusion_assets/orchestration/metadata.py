@@ -11,6 +11,8 @@ import dagster as dg
 from fusion_assets.redaction import redacted
 
 _NOTHING = "none"
+_DIGITS = 6
+"""Of numbers as people read them."""
 
 
 def readable(facts: Mapping[str, Any]) -> dict[str, dg.MetadataValue]:
@@ -45,7 +47,7 @@ def _value(value: Any) -> dg.MetadataValue:
     if isinstance(value, int):
         return dg.MetadataValue.int(value)
     if isinstance(value, float):
-        return dg.MetadataValue.float(value)
+        return dg.MetadataValue.float(float(f"{value:.{_DIGITS}g}"))
     if isinstance(value, str):
         return dg.MetadataValue.text(value)
     return dg.MetadataValue.json(value)

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.orchestration.appearance import code_of, freshness
 from fusion_assets.orchestration.artifacts import Artifact, ArtifactIOManager, Expected
 from fusion_assets.orchestration.failures import explained
 from fusion_assets.orchestration.partitions import Partitions, dimension_names, dimensions_of, partitions_for
@@ -96,6 +97,7 @@ class Site:
         def declare(body: Callable[..., Any]) -> dg.AssetsDefinition:
             parameters = inspect.signature(body).parameters.values()
             names = [each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
+            yearly = partitions in (self.partitions.every_year, self.partitions.prediction_years)
             handed = [name for name in names if name in {*_HANDED, *dimension_names(partitions)}]
             inputs = {name: dg.AssetIn() for name in names if name not in handed} | dict(ins or {})
             name = spec.pop("name", body.__name__)
@@ -110,6 +112,9 @@ class Site:
                 io_manager_key=manager,
                 kinds=spec.pop("kinds", {_KINDS[manager]}),
                 group_name=self.group,
+                owners=list(self.study.owners),
+                metadata=code_of(body) | spec.pop("metadata", {}),
+                freshness_policy=freshness() if yearly else None,
                 required_resource_keys={"engine"} if "engine" in handed else None,
                 **spec,
             )

@@ -6,6 +6,7 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season
 
 
 MOST_REGIONS = 5_000
+_OWNER = re.compile(r"team:[A-Za-z0-9][\w. -]*|[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", re.ASCII)
 ARCHIVE_SAMPLE = "archive"
 """A `reference_sample` that lies beside the archive's catalog."""
 
@@ -49,6 +51,7 @@ class Study(Section):
     Attributes:
         name: folder and tag of everything made from it.
         title: for people; no digest depends on it.
+        owners: whom to ask, as the web UI shows with every asset: e-mail addresses, and teams as `team:maps`.
         regions: at least one; names differ. In the file a list, or `{file, name}` of districts (`study.districts`).
         resolution: pixel size of every region's grid, metres (CRS units).
         working_resolution: pixel size at which scenes are reduced before the block mean; None: each product's native.
@@ -72,6 +75,7 @@ class Study(Section):
 
     name: Name = Field(description="name of the study", examples=["bagmati"])
     title: str = Field("", description="for people", examples=["Built-up land in Bagmati"])
+    owners: tuple[str, ...] = Field((), description="e-mail addresses, team:NAME", examples=[["team:maps"]])
     regions: tuple[Region, ...] = Field(
         description="list of regions", examples=[[{"name": "bagmati", "bbox": [84.5, 27.5, 85.5, 28.5]}]]
     )
@@ -99,6 +103,18 @@ class Study(Section):
         description="how exports are run on Earth Engine",
         examples=[{"way": "batch", "most_tasks": 20}],
     )
+
+    @field_validator("owners", mode="before")
+    @classmethod
+    def _owners(cls, value: object) -> tuple[str, ...]:
+        given = [value] if isinstance(value, str) else value
+        if not isinstance(given, list | tuple):
+            raise wrong(f"is {shown(value)}", "a list of owners", 'write for example ["team:maps"]')
+        for owner in given:
+            if not isinstance(owner, str) or not _OWNER.fullmatch(owner):
+                expected = "an e-mail address, or a team such as team:maps"
+                raise wrong(f"names {shown(owner)}", expected, "write team: before the name of a team")
+        return tuple(dict.fromkeys(given))
 
     @field_validator("regions", mode="before")
     @classmethod
@@ -257,7 +273,7 @@ class Study(Section):
         Raises:
             FusionError: a section that does not exist.
         """
-        of_people: Any = {"title": True, "reference_sample": True, "earth_engine": True}
+        of_people: Any = {"title": True, "owners": True, "reference_sample": True, "earth_engine": True}
         of_people["regions"] = {"__all__": {"title"}}
         content = self.model_dump(mode="json", exclude=of_people)
         for name, section in self.sections.items():

@@ -152,6 +152,15 @@ def test_raster_metadata(tmp_path):
     assert {record.data["band"]: record.data["max"] for record in metadata["bands"].records}["B02"] == 2016
     assert "data:image/png;base64," in metadata["preview"].value and len(metadata["preview"].value) < 60_000
     assert len(metadata["digest"].value) == 64
+    assert next(iter(metadata)) == "preview"
+
+
+def test_table_metadata_name_columns_and_their_types(tmp_path):
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(graph("2016"), "demo|2016", str(tmp_path), "composite", "samples", instance=instance)
+        event = instance.get_latest_materialization_event(dg.AssetKey("samples"))
+    columns = event.asset_materialization.metadata["dagster/column_schema"].schema.columns
+    assert ("B02", "float32") in [(column.name, column.type) for column in columns]
 
 
 def test_temporary_rasters_are_gone_afterwards(tmp_path, monkeypatch):

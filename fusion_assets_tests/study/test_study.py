@@ -121,6 +121,18 @@ def test_unknown_region_and_role():
         study.window("night_lights", 2016)
 
 
+def test_owners_are_people_or_teams_and_change_no_digest():
+    owned = study_of({**BASE, "owners": ["team:maps", "anna@maps.example"]}, today=TODAY)
+    assert owned.owners == ("team:maps", "anna@maps.example")
+    assert owned.digest() == study_of(BASE, today=TODAY).digest()
+
+
+@pytest.mark.parametrize("owners", [["maps"], ["team:"], ["anna@"], [3], {"a": 1}, ["a b@c.example"]])
+def test_owners_that_dagster_would_refuse_are_refused(owners):
+    with pytest.raises(FusionError, match="owners"):
+        study_of({**BASE, "owners": owners}, today=TODAY)
+
+
 def test_people_may_call_a_region_by_its_title():
     places = [("São_Paulo", ""), ("sp", "São Paulo (state)"), ("x1", "Twin"), ("x2", "Twin"), ("twin", "Third")]
     regions = [{"name": name, "title": title, "bbox": [3, 50, 3.2, 50.2]} for name, title in places]
