@@ -1,4 +1,4 @@
-"""How a binary map agrees with labels, beside a baseline and the majority answer: one document of figures.
+"""How a binary map agrees with labels, beside baselines and the majority answer: one document of figures.
 
 Agreement with labels is not accuracy on the ground: prevalence and the majority answer stand beside every figure.
 """
@@ -14,6 +14,13 @@ from fusion_assets.evaluation.scores import confusion, equal_count_bins, observe
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_BY = {
+    "model": "model",
+    "baseline": "random forest",
+    "neighbourhood": "neighbourhood forest",
+    "majority": "majority answer",
+}
 
 
 def scored(
@@ -49,21 +56,24 @@ def measured(table: pd.DataFrame, rest: str = "rest") -> dict[str, Any]:
     """Every figure that follows from a table of predictions alone.
 
     Args:
-        table: label, block, probability, predicted, baseline_probability, baseline_predicted; all predictions by
-            models that did not see the sample.
+        table: label, block, probability, predicted, and `<name>_probability`, `<name>_predicted` of each baseline, one
+            of which is called `baseline`; all predictions by models that did not see the sample.
         rest: what class 0 is called in keys.
 
     Returns:
-        `n`, `blocks`, `prevalence`; the scores of `model`, `baseline` (at its own threshold), `baseline_at_half` and
-        `majority`; `intervals`: 95 % block-bootstrap intervals of every figure of each, and paired
-        `model_minus_baseline`, `model_minus_baseline_at_half`, `model_minus_majority`; `mcc_difference`;
-        `calibration` and `baseline_calibration` with an interval for every bin.
+        `n`, `blocks`, `prevalence`; the scores of `model`, of every baseline (at its own threshold), `baseline_at_half`
+        and `majority`; `intervals`: 95 % block-bootstrap intervals of every figure of each, and paired ones of
+        `model_minus_<name>` for each of the others; `mcc_difference`; `calibration` and `baseline_calibration` with an
+        interval for every bin.
     """
     label = table["label"].to_numpy()
     model, baseline = (table[name].to_numpy() for name in ("probability", "baseline_probability"))
     answers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {
         "model": (table["predicted"].to_numpy(bool), model),
-        "baseline": (table["baseline_predicted"].to_numpy(bool), baseline),
+        **{
+            name: (table[f"{name}_predicted"].to_numpy(bool), table[f"{name}_probability"].to_numpy())
+            for name in baselines_of(table)
+        },
         "baseline_at_half": (baseline >= 0.5, baseline),
         "majority": (np.full(len(label), label.mean() > 0.5), None),
     }
@@ -72,7 +82,7 @@ def measured(table: pd.DataFrame, rest: str = "rest") -> dict[str, Any]:
     both = {name: scored(label, *answer, resamples, rest) for name, answer in answers.items()}
     figures = {name: arrays for name, (_, arrays) in both.items()}
     ends = {name: intervals(arrays, blocks) for name, arrays in figures.items()}
-    for other in ("baseline", "baseline_at_half", "majority"):
+    for other in [name for name in answers if name != "model"]:
         ends[f"model_minus_{other}"] = intervals(differences(figures["model"], figures[other]), blocks)
     gain = ends["model_minus_baseline"]["mcc"]
     prevalence = interval(resamples.mean(label.astype(float)), blocks)
@@ -86,6 +96,11 @@ def measured(table: pd.DataFrame, rest: str = "rest") -> dict[str, Any]:
         "calibration": _reliability(label, model, resamples, ends["model"]["ece"]["value"]),
         "baseline_calibration": _reliability(label, baseline, resamples, ends["baseline"]["ece"]["value"]),
     }
+
+
+def baselines_of(table: pd.DataFrame) -> list[str]:
+    """Names of the baselines of a table of predictions, in the order of its columns."""
+    return [name.removesuffix("_probability") for name in map(str, table.columns) if name.endswith("_probability")]
 
 
 def against_truth(table: pd.DataFrame, truth: np.ndarray, rest: str = "rest") -> dict[str, Any]:
@@ -127,6 +142,7 @@ def summary(metrics: dict[str, Any]) -> dict[str, float | int]:
         "f1": metrics["model"]["f1"],
         "average_precision": metrics["model"]["average_precision"],
         "average_precision_forest": metrics["baseline"]["average_precision"],
+        **_above_neighbourhood(metrics),
         "brier": metrics["model"]["brier"],
         "calibration_error": metrics["calibration"]["ece"],
         "calibration_error_high": ends["model"]["ece"]["high"],
@@ -142,6 +158,18 @@ def summary(metrics: dict[str, Any]) -> dict[str, float | int]:
     return out
 
 
+def _above_neighbourhood(metrics: dict[str, Any]) -> dict[str, float]:
+    """Figures of a baseline that sees the neighbourhood, too, where there is one."""
+    if "neighbourhood" not in metrics:
+        return {}
+    gain = metrics["intervals"]["model_minus_neighbourhood"]["mcc"]
+    above = {
+        f"mcc_above_neighbourhood_forest{end}": gain[key]
+        for end, key in (("", "value"), ("_low", "low"), ("_high", "high"))
+    }
+    return {"mcc_neighbourhood_forest": metrics["neighbourhood"]["mcc"], **above}
+
+
 def class_rows(
     metrics: dict[str, Any], names: tuple[str, str], rest: str = "rest"
 ) -> list[dict[str, str | int | float]]:
@@ -153,7 +181,9 @@ def class_rows(
         rest: what class 0 is called in keys.
     """
     rows: list[dict[str, str | int | float]] = []
-    for name, title in (("model", "model"), ("baseline", "random forest"), ("majority", "majority answer")):
+    for name, title in _BY.items():
+        if name not in metrics:
+            continue
         scores = metrics[name]
         counts, share = scores["confusion"], scores["confusion_share"]
         for kind, right, wrong, figures in (

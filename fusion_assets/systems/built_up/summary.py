@@ -62,6 +62,7 @@ _ANEW = "fusion run"
 _ANSWERS = {
     "model": "model",
     "baseline": "random forest",
+    "neighbourhood": "neighbourhood forest",
     "baseline_at_half": "random forest at 0.5",
     "majority": "majority answer",
 }
@@ -76,7 +77,7 @@ def _evaluation_lines(metrics: dict) -> list[str]:
             cells += [f"{scores['average_precision']:.3f}", _ends(intervals["average_precision"])]
         rows.append((title, f"{scores['accuracy']:.3f}", *cells, *[""] * (4 - len(cells))))
     lines = [f"  {a:<22}{b:>8}{c:>8}  {d:<14}{e:>17}  {f}".rstrip() for a, b, c, d, e, f in rows]
-    for name, title in (("baseline", "forest"), ("baseline_at_half", "forest at 0.5")):
+    for name, title in (("baseline", "forest"), ("neighbourhood", "neighbourhood forest")):
         gain = metrics["intervals"][f"model_minus_{name}"]
         lines.append(
             f"  model above {title}, paired: MCC {_paired(gain['mcc'])}, "

@@ -50,6 +50,7 @@ def findings(edge=40, chunk=16, years=YEARS, reference=None, source=None):
             "x": random.choice(x, 400), "y": random.choice(y, 400), "label": label.astype("int8"),
             "block": random.integers(0, 20, 400), "probability": probability, "predicted": probability > 0.5,
             "baseline_probability": random.random(400), "baseline_predicted": random.random(400) > 0.5,
+            "neighbourhood_probability": random.random(400), "neighbourhood_predicted": random.random(400) > 0.5,
         }
     )  # fmt: skip
     ticket = Export("op1", small_request("catalog.json"), ("<b>scene", "s2"), "SUCCEEDED", "archive", "2020", "2020")

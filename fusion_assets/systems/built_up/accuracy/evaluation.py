@@ -1,4 +1,8 @@
-"""How good the classifier is where it was not trained, beside the tutorial's forest and the majority answer."""
+"""How good the classifier is where it was not trained, beside two forests and the majority answer.
+
+One forest is the tutorial's, which sees the pixel alone. The other sees the neighbourhood as the networks do, at the
+level that inner folds choose for it: what the networks gain over it is theirs, and not that of what they see.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,7 @@ summary = agreement.summary
 def evaluate(
     samples: gpd.GeoDataFrame, stack: xr.Dataset, features: Sequence[str], *, levels: Sequence[Level] = LEVELS
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Out-of-fold predictions of the model and of the forest for every sample, and their figures.
+    """Out-of-fold predictions of the model and of the forests for every sample, and their figures.
 
     Args:
         samples: what `draw_samples` returned.
@@ -44,10 +48,10 @@ def evaluate(
         levels: context levels to choose among.
 
     Returns:
-        Table with one row per sample (x, y, label, block, fold, probability, predicted, baseline_probability,
-        baseline_predicted), and JSON-able metrics: all of `measured`, and `threshold` for maps (chosen on all
-        out-of-fold probabilities), `nested`, `folds` (threshold and setting of each), `features` (how their values
-        were spread, for later years to be compared with).
+        Table with one row per sample (x, y, label, block, fold, probability, predicted, and the same two of the
+        forests, as baseline_ and neighbourhood_), and JSON-able metrics: all of `measured`, and `threshold` for maps
+        (chosen on all out-of-fold probabilities), `nested`, `folds` (threshold and setting of each), `features` (how
+        their values were spread, for later years to be compared with).
 
     Raises:
         FusionError: the stack lacks a feature.
@@ -57,6 +61,7 @@ def evaluate(
     require_features(stack, features, SAME_STUDY, exact=False)
     channels = Channels.of_region(samples, stack, features)
     model, forest = nested_model(channels, levels), nested_forest(channels)
+    around = nested_forest(channels, levels)
     label, fold = channels.label, channels.fold
     table = pd.DataFrame(
         {
@@ -69,6 +74,8 @@ def evaluate(
             "predicted": model.predicted(fold),
             "baseline_probability": forest.probability,
             "baseline_predicted": forest.predicted(fold),
+            "neighbourhood_probability": around.probability,
+            "neighbourhood_predicted": around.predicted(fold),
         }
     )
     metrics = measured(table) | {
@@ -82,6 +89,8 @@ def evaluate(
                 "positive": int(label[fold == k].sum()),
                 "threshold": float(model.thresholds[k]),
                 "baseline_threshold": float(forest.thresholds[k]),
+                "neighbourhood_threshold": float(around.thresholds[k]),
+                "neighbourhood_level": around.settings[k].name,
                 "level": setting.level.name,
                 "epochs": setting.epochs,
             }

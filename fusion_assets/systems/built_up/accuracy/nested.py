@@ -1,4 +1,4 @@
-"""The networks and their forest in nested block cross-validation.
+"""The networks and the forests beside them in nested block cross-validation.
 
 Inner fits average two seeds (five outside) or 100 trees (500 outside): enough to place a threshold, at a fraction of
 the time.
@@ -7,16 +7,16 @@ the time.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.evaluation.cross_validation import OutOfFold, nested
+from fusion_assets.evaluation.cross_validation import OutOfFold, nested, simplest
 from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SEEDS
 from fusion_assets.systems.built_up.model.ensemble import Setting, choose_setting, epoch_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fusion_assets.systems.built_up.model.classifier import Channels
     from fusion_assets.systems.built_up.model.neighbourhood import Level
@@ -64,30 +64,55 @@ def nested_model(
     )
 
 
-def nested_forest(table: Channels) -> OutOfFold:
-    """The tutorial's forest on the features of the pixel alone, out of fold."""
+def nested_forest(table: Channels, levels: Sequence[Level | None] = (None,)) -> OutOfFold:
+    """A forest, out of fold: the tutorial's, or one that sees what the networks see.
+
+    Args:
+        table: samples as channels.
+        levels: context levels to choose among, simpler ones first; None: the features of the pixel as they are.
+    """
     folds = [table.fold == k for k in range(int(table.fold.max()) + 1)]
+
+    def fit(chosen: list[Level | None]) -> list[np.ndarray]:
+        return [forest_answers(table, [test], TREES, level)[0] for test, level in zip(folds, chosen, strict=True)]
+
     return nested(
         table.label,
         table.fold,
         table.block,
-        candidates=lambda tests: {None: forest_answers(table, tests, INNER_TREES)},
-        fit=lambda _: forest_answers(table, folds, TREES),
-        choose=lambda label, candidates, block: None,
+        candidates=lambda tests: {level: forest_answers(table, tests, INNER_TREES, level) for level in levels},
+        fit=fit,
+        choose=choose_level,
+        default=levels[0],
     )
 
 
-def forest_answers(table: Channels, tests: Sequence[np.ndarray], trees: int) -> list[np.ndarray]:
-    """For each test, the share of trees that say built-up, (n,), grown on what may train for it; NaN outside."""
+def choose_level(label: np.ndarray, candidates: Mapping[Any, np.ndarray], block: np.ndarray) -> Any:
+    """The simplest level within a standard error of the best; see `cross_validation.simplest`."""
+    return simplest(label, candidates, block, family=lambda level: level)
+
+
+def forest_answers(
+    table: Channels, tests: Sequence[np.ndarray], trees: int, level: Level | None = None
+) -> list[np.ndarray]:
+    """For each test, the share of trees that say built-up, (n,), grown on what may train for it; NaN outside.
+
+    Args:
+        table: samples as channels.
+        tests: (n,) bool each.
+        trees: how many.
+        level: channels of this context level are seen; None: the features of the pixel as they are.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
+    values = table.values if level is None else table.of(level)
     answers = []
     for test in tests:
         train, answer = table.trains(test), np.full(len(test), np.nan)
         forest = RandomForestClassifier(trees, max_samples=BAG, random_state=0, n_jobs=-1)
         with warnings.catch_warnings(record=True):  # its threads empty the filters that they find, and warn of it
-            forest.fit(table.values[train], table.label[train])
-            share = forest.predict_proba(table.values[test])
+            forest.fit(values[train], table.label[train])
+            share = forest.predict_proba(values[test])
         answer[test] = share[:, list(forest.classes_).index(1)] if 1 in forest.classes_ else 0
         answers.append(answer)
     return answers

@@ -15,7 +15,7 @@ from fusion_assets.evaluation.cross_validation import held_out
 from fusion_assets.evaluation.scores import choose_threshold
 from fusion_assets.learning.blockwise import require_features
 from fusion_assets.systems.built_up.accuracy.evaluation import measured, scored
-from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, forest_answers
+from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, choose_level, forest_answers
 from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SAME_STUDY, SEEDS, Channels
 from fusion_assets.systems.built_up.model.ensemble import choose_setting, epoch_candidates
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
@@ -62,7 +62,7 @@ def transfer(
     local: pd.DataFrame | None = None,
     levels: Sequence[Level] = LEVELS,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Predict every sample of one region with a model and a forest that learnt from all other regions.
+    """Predict every sample of one region with a model and the two forests that learnt from all other regions.
 
     Args:
         region: the one left out.
@@ -73,8 +73,9 @@ def transfer(
         levels: context levels to choose among.
 
     Returns:
-        Table (x, y, label, block, probability, predicted, baseline_probability, baseline_predicted), and JSON-able
-        metrics: all of `evaluation.measured`, the `threshold` of both, `level`, `epochs`, `trained_on`,
+        Table (x, y, label, block, probability, predicted, and the same two of the forests, as
+        baseline_ and neighbourhood_), and JSON-able
+        metrics: all of `evaluation.measured`, the `threshold` of each, `level`, `epochs`, `trained_on`,
         `trained_samples`, and `minus_local`: paired intervals of the model's figures less those of the model that
         learnt from other blocks of the region itself.
 
@@ -99,22 +100,27 @@ def transfer(
     threshold = choose_threshold(label, inner[setting], block)
     probability = table.fit(setting.level, [train], SEEDS, [setting.epochs])[setting.epochs][0][here]
 
-    forest = held_out(tests, forest_answers(table, tests, INNER_TREES))[train]
-    forest_threshold = choose_threshold(label, forest, block)
-    baseline = forest_answers(table, [here], TREES)[0][here]
+    forests: dict[str, np.ndarray] = {}
+    thresholds: dict[str, float] = {}
+    for name, among in (("baseline", (None,)), ("neighbourhood", tuple(levels))):
+        of_level = {level: held_out(tests, forest_answers(table, tests, INNER_TREES, level))[train] for level in among}
+        level = choose_level(label, of_level, block)
+        thresholds[name] = choose_threshold(label, of_level[level], block)
+        answer = forest_answers(table, [here], TREES, level)[0][here]
+        forests[f"{name}_probability"] = answer.astype("float32")
+        forests[f"{name}_predicted"] = (answer >= thresholds[name]).astype("int8")
 
     result = pd.DataFrame(
         {
             **{name: samples[region][name].to_numpy() for name in ("x", "y", "label", "block")},
             "probability": probability.astype("float32"),
             "predicted": (probability >= threshold).astype("int8"),
-            "baseline_probability": baseline.astype("float32"),
-            "baseline_predicted": (baseline >= forest_threshold).astype("int8"),
+            **forests,
         }
     )
     metrics = measured(result) | {
         "threshold": threshold,
-        "baseline_threshold": forest_threshold,
+        **{f"{name}_threshold": value for name, value in thresholds.items()},
         "level": setting.level.name,
         "epochs": setting.epochs,
         "trained_on": others,

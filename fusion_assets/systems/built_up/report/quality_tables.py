@@ -10,6 +10,7 @@ from fusion_assets.reports.tables import UNKNOWN, table_of, with_interval
 _ANSWERS = {
     "model": "model",
     "baseline": "random forest",
+    "neighbourhood": "neighbourhood forest",
     "baseline_at_half": "forest at 0.5",
     "majority": "more frequent class",
 }
@@ -83,7 +84,7 @@ def _differences_table(caption: str, metrics: Mapping[str, Any]) -> dict[str, An
         (_FIGURES[figure], *(with_interval(differences.get(figure), signed=True) for differences in pairs))
         for figure in ("accuracy", "mcc", "average_precision")
     ]
-    return table_of(caption, ("", *(f"than {_ANSWERS[other]}" for other in others)), rows, (1, 2, 3))
+    return table_of(caption, ("", *(f"than {_ANSWERS[other]}" for other in others)), rows, range(1, 1 + len(others)))
 
 
 def _errors_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _errors_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
             error = {"value": 1 - right["value"], "low": 1 - right["high"], "high": 1 - right["low"]}
             cells.append(with_interval(error if sum(counts[part] for part in parts) else None))
         rows.append((title, *cells))
-    return table_of("Errors by class, with 95 % intervals", ("", *_ANSWERS.values()), rows, (1, 2, 3, 4))
+    return table_of("Errors by class, with 95 % intervals", ("", *_ANSWERS.values()), rows, range(1, 1 + len(_ANSWERS)))
 
 
 def _ablation_table(ablation: Mapping[str, Any]) -> dict[str, Any]:

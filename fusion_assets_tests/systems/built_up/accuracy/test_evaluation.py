@@ -52,6 +52,7 @@ def test_metrics_follow_from_the_table_and_are_json(evaluated):
     answers = {
         "model": (table["predicted"], table["probability"]),
         "baseline": (table["baseline_predicted"], table["baseline_probability"]),
+        "neighbourhood": (table["neighbourhood_predicted"], table["neighbourhood_probability"]),
         "baseline_at_half": ((table["baseline_probability"] >= 0.5).astype(int), table["baseline_probability"]),
     }
     for name, (predicted, probability) in answers.items():
@@ -75,7 +76,7 @@ def test_metrics_follow_from_the_table_and_are_json(evaluated):
     assert metrics["majority"]["mcc"] == 0 and metrics["majority"]["accuracy"] == max(label.mean(), 1 - label.mean())
     assert metrics["model"]["mcc"] > 0.5
     assert 0 < metrics["threshold"] < 1
-    for name in ("baseline", "baseline_at_half"):
+    for name in ("baseline", "neighbourhood", "baseline_at_half"):
         gain = metrics["intervals"][f"model_minus_{name}"]["mcc"]
         assert gain["value"] == pytest.approx(metrics["model"]["mcc"] - metrics[name]["mcc"])
     assert metrics["mcc_difference"]["difference"] == metrics["intervals"]["model_minus_baseline"]["mcc"]["value"]
@@ -112,9 +113,10 @@ def test_labels_of_a_test_fold_change_neither_its_predictions_nor_its_threshold(
     hit = changed["fold"] == 2
     changed.loc[hit, "label"] = 1 - changed.loc[hit, "label"]
     other, found = evaluation.evaluate(changed, stack, FEATURES, levels=NEAR)
-    for key in ("threshold", "baseline_threshold", "epochs", "level"):
+    for key in ("threshold", "baseline_threshold", "neighbourhood_threshold", "epochs", "level"):
         assert found["folds"][2][key] == metrics["folds"][2][key]
-    for column in ("probability", "baseline_probability", "predicted", "baseline_predicted"):
+    answers = ("probability", "predicted")
+    for column in (f"{by}{kind}" for by in ("", "baseline_", "neighbourhood_") for kind in answers):
         assert np.array_equal(other.loc[hit, column], table.loc[hit, column])
     assert not np.array_equal(other.loc[~hit, "probability"], table.loc[~hit, "probability"])
 
