@@ -42,7 +42,7 @@ def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
     from fusion_assets.evaluation.bootstrap import Resamples, differences, interval, intervals
     from fusion_assets.evaluation.scores import two_classes
     from fusion_assets.systems.built_up.accuracy.nested import nested_forest
-    from fusion_assets.systems.built_up.model.classifier import Channels
+    from fusion_assets.systems.built_up.model.channels import Channels
     from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
     resamples = Resamples.of(samples["block"].to_numpy())
@@ -56,9 +56,9 @@ def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
         whole = whole or figures
         yield _row(name, intervals(figures, blocks), interval(differences(figures, whole)["mcc"], blocks), seconds)
     table = Channels.of_region(samples, stack, features)
-    for name in ("of the pixel", "of 3 x 3 pixels"):
+    for name, levels in (("of the pixel", (None,)), ("of the neighbourhood", LEVELS)):
         start = time.perf_counter()
-        forest = nested_forest(table)
+        forest = nested_forest(table, levels)
         seconds = time.perf_counter() - start
         for rule, predicted in (
             ("nested threshold", forest.predicted(fold)),
@@ -67,7 +67,6 @@ def ablate(samples: Any, stack: Any, features: list[str]) -> Iterator[dict]:
             figures = two_classes(label, predicted.astype(bool), forest.probability, resamples)
             gain = interval(differences(figures, whole or figures)["mcc"], blocks)
             yield _row(f"forest {name}, {rule}", intervals(figures, blocks), gain, seconds)
-        table.values = table.of(LEVELS[1])  # what the networks see
 
 
 Fitted = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
@@ -75,17 +74,24 @@ Fitted = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
 
 def variants(features: list[str]) -> Iterator[tuple[str, Fitted]]:
     """Name and protocol of the method as it is, and with one part left out or changed; the first is the reference."""
-    from fusion_assets.systems.built_up.accuracy.nested import nested_model
+    from fusion_assets.systems.built_up.accuracy.nested import nested_model, nested_trees
     from fusion_assets.systems.built_up.model import ensemble as network
     from fusion_assets.systems.built_up.model import neighbourhood as context
-    from fusion_assets.systems.built_up.model.classifier import SEEDS, Channels
+    from fusion_assets.systems.built_up.model.channels import Channels
+    from fusion_assets.systems.built_up.model.classifier import SEEDS
     from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 
-    def plain(levels: Any = LEVELS, seeds: Any = SEEDS, patched: dict | None = None, isotonic: bool = False) -> Fitted:
+    def plain(
+        levels: Any = LEVELS,
+        seeds: Any = SEEDS,
+        patched: dict | None = None,
+        isotonic: bool = False,
+        trees: bool = False,
+    ) -> Fitted:
         def fitted(samples: Any, stack: Any) -> tuple[np.ndarray, np.ndarray]:
             with replaced(patched or {}):
                 table = Channels.of_region(samples, stack, features)
-                out = nested_model(table, levels, seeds=seeds)
+                out = nested_trees(table, levels) if trees else nested_model(table, levels, seeds=seeds)
             found = recalibrated(out, table) if isotonic else out
             return found.probability, found.predicted(table.fold)
 
@@ -102,6 +108,7 @@ def variants(features: list[str]) -> Iterator[tuple[str, Fitted]]:
         yield "radiance without logarithm", plain(patched={(context, "LIGHTS"): "none"})
     yield "without dropout", plain(patched={(network, "DROPOUT"): 0.0})
     yield "with isotonic recalibration", plain(isotonic=True)
+    yield "boosted trees instead of networks", plain(trees=True)
 
 
 def recalibrated(out: Any, table: Any) -> Any:

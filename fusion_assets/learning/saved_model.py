@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.learning import backend
+from fusion_assets.learning.trees import Trees
 
 BLOCK = 512
 # Pixels along the edge of the smallest raster worth compiling for.
 COMPILED_FROM = 256
 _STARTING = threading.Lock()
 
-# A graph with layers of these names is an ensemble that can be compiled with its networks side by side.
+# A graph with these layers is an ensemble that can be compiled with its networks side by side, or trees that are asked
+# faster than as a graph.
 WITH_HALO = "with_halo"
 """Layer after which the graph only ever looks inwards: blocks that bring their halo enter the graph there."""
 CHANNELS_LAST = "channels_last"
@@ -30,6 +33,8 @@ CHANNELS_LAST = "channels_last"
 _MEMBERS = ["config.json", "metadata.json", "model.weights.h5"]
 _MOST_UNPACKED = 20
 _SHOWN = 200
+ASKED, ENDS = "questions", "leaves"
+"""Layers whose weights are the questions of trees, and their leaves."""
 MEMBER = "seed_{}_{}"
 """Dense layer of a network, by the numbers of network and layer."""
 
@@ -39,7 +44,7 @@ class TrainedModel:
     """A Keras model (batch, y, x, feature) -> (batch, y, x) probability, and the card that says what it is.
 
     Attributes:
-        keras_model: all networks and all normalisation in one graph; NaN in any feature gives NaN.
+        keras_model: all that was learnt and all normalisation in one graph; NaN in any feature gives NaN.
         card: `features` in order, `context` (halo in pixels), and what else the system says of it.
     """
 
@@ -67,31 +72,53 @@ class TrainedModel:
         edge = BLOCK + 2 * halo
         # Compiling takes about a second per shape: blocks are filled up to one shape, small rasters run uncompiled.
         compiled = max(height, width) <= edge and height * width >= COMPILED_FROM**2 and self._is_ensemble
-        if compiled:
+        block = values
+        if compiled and (height, width) != (edge, edge):
             missing = ((0, edge - height), (0, edge - width), (0, 0))
-            values = np.pad(values, missing, constant_values=np.nan) if (height, width) != (edge, edge) else values
+            block = np.pad(values, missing, constant_values=np.nan)
         with _STARTING:  # of the threads that come with a first block, one traces
             if compiled not in self._calls:
-                tf = backend.tensorflow()
-                shape = (1, edge, edge) if compiled else (1, None, None)
-                call = tf.function(
-                    side_by_side(self.keras_model) if compiled else self.keras_model,
-                    input_signature=[tf.TensorSpec((*shape, len(self.card["features"])), tf.float32)],
-                    jit_compile=compiled,
-                )
-                self._calls[compiled] = call.get_concrete_function()
-        block = backend.tensorflow().constant(np.ascontiguousarray(values[None], "float32"))
-        answer = self._calls[compiled](block).numpy()[0]
+                self._calls[compiled] = self._traced((1, edge, edge) if compiled else (1, None, None), compiled)
+        given = backend.tensorflow().constant(np.ascontiguousarray(block[None], "float32"))
+        answer = self._calls[compiled](given).numpy()[0]
+        if self._trees is not None:
+            seen = answer[:, : height - 2 * halo, : width - 2 * halo]  # channels, without the halo
+            probability = self._trees.probability(seen.reshape(len(seen), -1)).reshape(seen.shape[1:])
+            inside = values[halo : height - halo, halo : width - halo]
+            return np.where(np.isfinite(inside).all(axis=-1), probability, np.float32("nan"))
         first = 0 if compiled else halo  # the compiled graph leaves the halo out, the saved one answers there too
         return answer[first : first + height - 2 * halo, first : first + width - 2 * halo]
+
+    def _traced(self, shape: tuple[int | None, ...], compiled: bool) -> Any:
+        """The graph as a function of a block of this shape; of trees the part that gives their channels."""
+        tf = backend.tensorflow()
+        call = side_by_side(self.keras_model) if compiled and self._trees is None else self.keras_model
+        if self._trees is not None:
+            call = partial(_planes(self.keras_model), training=False)
+        wanted = tf.TensorSpec((*shape, len(self.card["features"])), tf.float32)
+        return tf.function(call, input_signature=[wanted], jit_compile=compiled).get_concrete_function()
 
     @property
     def _is_ensemble(self) -> bool:
         return {WITH_HALO, CHANNELS_LAST} <= {layer.name for layer in self.keras_model.layers}
 
+    @cached_property
+    def _trees(self) -> Trees | None:
+        """The trees of a graph that has them."""
+        if not {ASKED, ENDS} <= {layer.name for layer in self.keras_model.layers}:
+            return None
+        reads, limits = self.keras_model.get_layer(ASKED).get_weights()
+        (leaf,) = self.keras_model.get_layer(ENDS).get_weights()
+        return Trees(reads.argmax(axis=0).astype(np.int32), -limits, leaf)
+
     def __getstate__(self) -> dict[str, Any]:
         """Leave the traced functions behind: another process traces its own."""
         return {**self.__dict__, "_calls": {}}
+
+
+def _planes(model: Any) -> Any:
+    """The part of a graph from a block with its halo to planes of channels without."""
+    return backend.keras().Model(model.get_layer(WITH_HALO).output, model.get_layer(CHANNELS_LAST).input)
 
 
 def side_by_side(model: Any) -> Any:
@@ -107,8 +134,7 @@ def side_by_side(model: Any) -> Any:
         Function of a tensor (1, y + 2 halo, x + 2 halo, feature) of known shape to a tensor (1, y, x): what the model
         gives there, without the halo.
     """
-    tf, keras = backend.tensorflow(), backend.keras()
-    planes = keras.Model(model.get_layer(WITH_HALO).output, model.get_layer(CHANNELS_LAST).input)
+    tf, planes = backend.tensorflow(), _planes(model)
     layers = {layer.name: layer for layer in model.layers}
     weights: list[tuple[np.ndarray, np.ndarray]] = []
     while MEMBER.format(0, len(weights)) in layers:

@@ -60,6 +60,7 @@ class Study(Section):
         season: part of the year that is composited, the same in all years.
         products: optional roles sentinel2, night_lights, labels.
         features: optics, lights or both.
+        model: what learns: `network` (five small ones averaged), or `trees` (boosted).
         lights: how night lights are cleaned before they become a feature.
         max_unreadable_share: share of the scenes of a composite or series that may be unreadable, 0 to 1.
         min_valid_share: share of a pixel's sub-pixels that must be valid, 0 to 1; one at least must be.
@@ -88,6 +89,7 @@ class Study(Section):
     )
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
     features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
+    model: Literal["network", "trees"] = Field("network", description="network or trees", examples=["trees"])
     lights: LightsUse = Field(
         default_factory=lambda: LightsUse.model_validate({}),
         description="how night lights are cleaned",
@@ -265,6 +267,8 @@ class Study(Section):
     def digest(self, *sections: str) -> str:
         """12 hexadecimal digits of some sections, or of all that pixels can depend on (not title, reference, engine).
 
+        A model that is the usual one is left out, too: studies of before there was a choice keep their digests.
+
         Equal for equal content, whatever the order of keys in the file and of the sections asked for.
 
         Args:
@@ -275,6 +279,8 @@ class Study(Section):
         """
         of_people: Any = {"title": True, "owners": True, "reference_sample": True, "earth_engine": True}
         of_people["regions"] = {"__all__": {"title"}}
+        if self.model == "network":
+            of_people["model"] = True
         content = self.model_dump(mode="json", exclude=of_people)
         for name, section in self.sections.items():
             if content[name] is not None:

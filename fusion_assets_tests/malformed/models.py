@@ -52,7 +52,7 @@ def _model(mutation: Callable[[Members, np.random.Generator], bytes], key: int, 
     path.write_bytes(mutation(dict(_members()), np.random.default_rng(key)))
     digest = sha256_of(path) if owned else "0" * 64
     card.write_text(json.dumps(_CARD | {"_artifact": _FACTS | {"sha256": digest}}))
-    model = manager._found(_WHERE)
+    model = manager.found(_WHERE)
     return np.asarray(model.keras_model(np.ones((1, 3, 3, 2), "f4"))).shape
 
 

@@ -67,7 +67,7 @@ def _artifact(kind: str, mutation: Callable[[Path, np.random.Generator], None], 
         path = files[key % len(files)]
     mutation(path, np.random.default_rng(key))
     manager = managers(str(folder / "data"), lambda *asked: _FACTS)[kind]
-    manager._found(artifact)
+    manager.found(artifact)
     check_content(manager, artifact, records[kind])
     check_pixels(manager, artifact, records[kind].digests, "as recorded")  # as `fusion verify` does
     return "as it was" if _content(manager.load(artifact)) == before else "something else"

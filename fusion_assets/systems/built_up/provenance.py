@@ -9,10 +9,11 @@ from fusion_assets.study.provenance import recipe_digest, roles_of
 
 _FROM_LABELS = ("training_samples", "built_up_model", "model_evaluation", "feature_ablation", "region_transfer")
 _LABELS = ("ghsl_export", "ghsl_labels")
+_UNLEARNT = ("fused_stack", "training_samples")
 
 
 def facts(study: Study, settings: Settings, asset: str, region: str, year: int | None) -> dict[str, str]:
-    """Study, grid, recipes and features that an artifact rests on."""
+    """Study, grid, recipes and features that an artifact rests on, and what learns where that is not the usual one."""
     common = {"study": study.name, "grid_digest": study.grid(region).digest}
     if asset in _LABELS and year is not None:
         return common | {"recipe_digest": recipe_digest(study, settings, "labels", region, year)}
@@ -24,4 +25,5 @@ def facts(study: Study, settings: Settings, asset: str, region: str, year: int |
         recipes.append(study.digest("lights"))
         if study.lights_reference is not None:
             recipes.append(recipe_digest(study, settings, "night_lights", region, study.lights_reference))
-    return common | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)}
+    learnt = {} if study.model == "network" or asset in _UNLEARNT else {"model": study.model}
+    return common | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)} | learnt

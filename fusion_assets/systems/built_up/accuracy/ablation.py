@@ -8,8 +8,9 @@ import numpy as np
 
 from fusion_assets.evaluation.bootstrap import Resamples, differences, intervals
 from fusion_assets.systems.built_up.accuracy.evaluation import scored
-from fusion_assets.systems.built_up.accuracy.nested import nested_model
-from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, Channels
+from fusion_assets.systems.built_up.accuracy.nested import NESTED
+from fusion_assets.systems.built_up.model.channels import Channels
+from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, NETWORK
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -28,18 +29,21 @@ def ablate_features(
     sets: Mapping[str, Sequence[str]],
     evaluated: pd.DataFrame,
     *,
+    model: str = NETWORK,
     levels: Sequence[Level] = LEVELS,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Out-of-fold predictions and figures of each feature set on the folds of the evaluation.
 
-    Context, epochs and threshold are chosen anew for each set in inner folds. One network a fold pair chooses (two in
-    the evaluation), five are averaged (as there); all features together are taken from the evaluation as they are.
+    Context, length of the fit and threshold are chosen anew for each set in inner folds. One network a fold pair
+    chooses (two in the evaluation), five are averaged (as there); all features together are taken from the evaluation
+    as they are.
 
     Args:
         samples: what `draw_samples` returned.
         stack: the stack they were drawn from.
         sets: band names by the name of the set, without `both`.
         evaluated: table of `evaluate` on the same samples.
+        model: what learns, `network` or `trees`.
         levels: context levels to choose among.
 
     Returns:
@@ -59,7 +63,8 @@ def ablate_features(
     entries: dict[str, Any] = {BOTH: {"features": every, **document, "intervals": intervals(figures_of_both, blocks)}}
     _add(table, BOTH, *both)
     for name, features in sets.items():
-        out = nested_model(Channels.of_region(samples, stack, features), levels, inner_seeds=INNER_SEEDS[:1])
+        fewer = {"inner_seeds": INNER_SEEDS[:1]} if model == NETWORK else {}
+        out = NESTED[model](Channels.of_region(samples, stack, features), levels, **fewer)
         answer = out.predicted(fold).astype(bool), out.probability
         _add(table, name, *answer)
         document, figures = scored(label, *answer, resamples)

@@ -1,7 +1,7 @@
 """How good the classifier is where it was not trained, beside two forests and the majority answer.
 
-One forest is the tutorial's, which sees the pixel alone. The other sees the neighbourhood as the networks do, at the
-level that inner folds choose for it: what the networks gain over it is theirs, and not that of what they see.
+One forest is the tutorial's, which sees the pixel alone. The other sees the neighbourhood as the model does, at the
+level that inner folds choose for it: what the model gains over it is its own, and not that of what it sees.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from fusion_assets.evaluation import agreement
 from fusion_assets.evaluation.drift import feature_reference
 from fusion_assets.evaluation.scores import choose_threshold
 from fusion_assets.learning.blockwise import require_features
-from fusion_assets.systems.built_up.accuracy.nested import nested_forest, nested_model
-from fusion_assets.systems.built_up.model.classifier import SAME_STUDY, Channels
+from fusion_assets.systems.built_up.accuracy.nested import NESTED, nested_forest
+from fusion_assets.systems.built_up.model.channels import Channels
+from fusion_assets.systems.built_up.model.classifier import NETWORK, SAME_STUDY
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -37,7 +38,12 @@ summary = agreement.summary
 
 
 def evaluate(
-    samples: gpd.GeoDataFrame, stack: xr.Dataset, features: Sequence[str], *, levels: Sequence[Level] = LEVELS
+    samples: gpd.GeoDataFrame,
+    stack: xr.Dataset,
+    features: Sequence[str],
+    *,
+    model: str = NETWORK,
+    levels: Sequence[Level] = LEVELS,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Out-of-fold predictions of the model and of the forests for every sample, and their figures.
 
@@ -45,6 +51,7 @@ def evaluate(
         samples: what `draw_samples` returned.
         stack: the stack they were drawn from.
         features: band names, in order.
+        model: what learns, `network` or `trees`.
         levels: context levels to choose among.
 
     Returns:
@@ -60,7 +67,7 @@ def evaluate(
 
     require_features(stack, features, SAME_STUDY, exact=False)
     channels = Channels.of_region(samples, stack, features)
-    model, forest = nested_model(channels, levels), nested_forest(channels)
+    answer, forest = NESTED[model](channels, levels), nested_forest(channels)
     around = nested_forest(channels, levels)
     label, fold = channels.label, channels.fold
     table = pd.DataFrame(
@@ -70,8 +77,8 @@ def evaluate(
             "label": label,
             "block": channels.block,
             "fold": fold,
-            "probability": model.probability,
-            "predicted": model.predicted(fold),
+            "probability": answer.probability,
+            "predicted": answer.predicted(fold),
             "baseline_probability": forest.probability,
             "baseline_predicted": forest.predicted(fold),
             "neighbourhood_probability": around.probability,
@@ -79,7 +86,7 @@ def evaluate(
         }
     )
     metrics = measured(table) | {
-        "threshold": choose_threshold(label, model.probability, channels.block),
+        "threshold": choose_threshold(label, answer.probability, channels.block),
         "threshold_from": "out-of-fold probabilities of all folds",
         "nested": len(np.unique(fold)) > 2,
         "folds": [
@@ -87,14 +94,14 @@ def evaluate(
                 "fold": k,
                 "samples": int((fold == k).sum()),
                 "positive": int(label[fold == k].sum()),
-                "threshold": float(model.thresholds[k]),
+                "threshold": float(answer.thresholds[k]),
                 "baseline_threshold": float(forest.thresholds[k]),
                 "neighbourhood_threshold": float(around.thresholds[k]),
                 "neighbourhood_level": around.settings[k].name,
                 "level": setting.level.name,
-                "epochs": setting.epochs,
+                **setting.length,
             }
-            for k, setting in enumerate(model.settings)
+            for k, setting in enumerate(answer.settings)
         ],
         "features": feature_reference(channels.values, features),
     }

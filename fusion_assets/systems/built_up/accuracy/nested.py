@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.evaluation.cross_validation import OutOfFold, nested, simplest
-from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SEEDS
+from fusion_assets.systems.built_up.model import boosted
+from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, NETWORK, SEEDS
+from fusion_assets.systems.built_up.model.classifier import TREES as BOOSTED
 from fusion_assets.systems.built_up.model.ensemble import Setting, choose_setting, epoch_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from fusion_assets.systems.built_up.model.classifier import Channels
+    from fusion_assets.systems.built_up.model.channels import Channels
     from fusion_assets.systems.built_up.model.neighbourhood import Level
 
 TREES = 500
@@ -62,6 +64,29 @@ def nested_model(
         choose=choose_setting,
         default=Setting(levels[0], epochs[-2]),
     )
+
+
+def nested_trees(table: Channels, levels: Sequence[Level]) -> OutOfFold:
+    """Boosted trees, out of fold; see `nested_model`."""
+
+    def fit(settings: list[boosted.TreeSetting]) -> list[np.ndarray]:
+        masks = [table.trains(table.fold == k) for k in range(len(settings))]
+        grown = [boosted.fitted(table, s.level, mask, s.rounds) for s, mask in zip(settings, masks, strict=True)]
+        return [boosted.answers(table, s.level, trees) for s, trees in zip(settings, grown, strict=True)]
+
+    return nested(
+        table.label,
+        table.fold,
+        table.block,
+        candidates=lambda tests: boosted.candidates(table, levels, tests),
+        fit=fit,
+        choose=choose_setting,
+        default=boosted.TreeSetting(levels[0], boosted.ROUNDS[0]),
+    )
+
+
+NESTED: dict[str, Callable[..., OutOfFold]] = {NETWORK: nested_model, BOOSTED: nested_trees}
+"""What may learn, out of fold, by the name that a study gives."""
 
 
 def nested_forest(table: Channels, levels: Sequence[Level | None] = (None,)) -> OutOfFold:

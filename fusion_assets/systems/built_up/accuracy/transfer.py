@@ -16,7 +16,10 @@ from fusion_assets.evaluation.scores import choose_threshold
 from fusion_assets.learning.blockwise import require_features
 from fusion_assets.systems.built_up.accuracy.evaluation import measured, scored
 from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, choose_level, forest_answers
-from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, SAME_STUDY, SEEDS, Channels
+from fusion_assets.systems.built_up.model import boosted
+from fusion_assets.systems.built_up.model.channels import Channels
+from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, NETWORK, SAME_STUDY, SEEDS
+from fusion_assets.systems.built_up.model.classifier import TREES as BOOSTED
 from fusion_assets.systems.built_up.model.ensemble import choose_setting, epoch_candidates
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
 
@@ -60,6 +63,7 @@ def transfer(
     features: Sequence[str],
     *,
     local: pd.DataFrame | None = None,
+    model: str = NETWORK,
     levels: Sequence[Level] = LEVELS,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Predict every sample of one region with a model and the two forests that learnt from all other regions.
@@ -70,12 +74,13 @@ def transfer(
         stacks: the stacks they were drawn from, by region.
         features: band names, in order.
         local: table of `evaluate` for this region, to say what being a stranger costs.
+        model: what learns, `network` or `trees`.
         levels: context levels to choose among.
 
     Returns:
         Table (x, y, label, block, probability, predicted, and the same two of the forests, as
         baseline_ and neighbourhood_), and JSON-able
-        metrics: all of `evaluation.measured`, the `threshold` of each, `level`, `epochs`, `trained_on`,
+        metrics: all of `evaluation.measured`, the `threshold` of each, `level`, `epochs` or `trees`, `trained_on`,
         `trained_samples`, and `minus_local`: paired intervals of the model's figures less those of the model that
         learnt from other blocks of the region itself.
 
@@ -94,11 +99,19 @@ def transfer(
     tests = [table.fold == k for k in np.unique(table.fold[train])]
     label, block = table.label[train], table.block[train]
 
-    answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(int(train.sum())))
+    answers: Mapping[Any, list[np.ndarray]]
+    if model == BOOSTED:
+        answers = boosted.candidates(table, levels, tests)
+    else:
+        answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(int(train.sum())))
     inner = {s: held_out(tests, each)[train] for s, each in answers.items()}
     setting = choose_setting(label, inner, block)
     threshold = choose_threshold(label, inner[setting], block)
-    probability = table.fit(setting.level, [train], SEEDS, [setting.epochs])[setting.epochs][0][here]
+    if model == BOOSTED:
+        grown = boosted.fitted(table, setting.level, train, setting.rounds)
+        probability = boosted.answers(table, setting.level, grown)[here]
+    else:
+        probability = table.fit(setting.level, [train], SEEDS, [setting.epochs])[setting.epochs][0][here]
 
     forests: dict[str, np.ndarray] = {}
     thresholds: dict[str, float] = {}
@@ -122,7 +135,7 @@ def transfer(
         "threshold": threshold,
         **{f"{name}_threshold": value for name, value in thresholds.items()},
         "level": setting.level.name,
-        "epochs": setting.epochs,
+        **setting.length,
         "trained_on": others,
         "trained_samples": int(train.sum()),
         "held_out_by": "region" if len(others) > 1 else "block",

@@ -36,7 +36,7 @@ def _model_evaluation(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "tables",
         site.partitions.label_year,
-        [versions.EVALUATION, versions.CLASSIFIER, study.feature_names],
+        [versions.EVALUATION, versions.CLASSIFIER, study.feature_names, *versions.learner(study)],
         ins={"fused_stack": dg.AssetIn(partition_mapping=site.partitions.same)},
         automation_condition=automatic(),
     )
@@ -45,15 +45,16 @@ def _model_evaluation(site: Site) -> dg.AssetsDefinition:
     ) -> dg.Output[tuple[Table, dict]]:
         """How good the model is **away from where it was trained**: out-of-fold predictions of spatial blocks.
 
-        A random forest on the same folds, the majority answer and the prevalence stand beside it, and every figure has
-        a 95 % interval from resampled blocks. The threshold that predictions use is chosen here. Agreement with labels
-        is not accuracy on the ground; on a synthetic archive the same figures against its truth stand beside.
+        Two random forests on the same folds (one sees the pixel alone, one the neighbourhood as the model does), the
+        majority answer and the prevalence stand beside it, and every figure has a 95 % interval from resampled blocks.
+        The threshold that predictions use is chosen here. Agreement with labels is not accuracy on the ground; on a
+        synthetic archive the same figures against its truth stand beside.
         """
         from fusion_assets.reports import agreement_figures as figures
         from fusion_assets.reports.figures import as_markdown
         from fusion_assets.systems.built_up.accuracy import evaluation
 
-        table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names)
+        table, metrics = evaluation.evaluate(training_samples, fused_stack, study.feature_names, model=study.model)
         grid = study.grid(region)
         known = _truth(site, region, year, table)
         if known is not None:
@@ -97,7 +98,7 @@ def _feature_ablation(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "tables",
         site.partitions.label_year,
-        [versions.ABLATION, versions.EVALUATION, versions.CLASSIFIER, sets],
+        [versions.ABLATION, versions.EVALUATION, versions.CLASSIFIER, sets, *versions.learner(site.study)],
         ins={"fused_stack": dg.AssetIn(partition_mapping=site.partitions.same)},
         automation_condition=automatic(),
     )
@@ -113,7 +114,9 @@ def _feature_ablation(site: Site) -> dg.AssetsDefinition:
         from fusion_assets.systems.built_up.accuracy import ablation
         from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 
-        table, found = ablation.ablate_features(training_samples, fused_stack, sets, model_evaluation[0])
+        table, found = ablation.ablate_features(
+            training_samples, fused_stack, sets, model_evaluation[0], model=site.study.model
+        )
         shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
         picture = {"MCC and average precision by features, with 95 % intervals": ablation_png(found)}
         return dg.Output(
@@ -140,7 +143,7 @@ def _region_transfer(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "tables",
         site.partitions.label_year,
-        [versions.TRANSFER, versions.CLASSIFIER, study.feature_names],
+        [versions.TRANSFER, versions.CLASSIFIER, study.feature_names, *versions.learner(study)],
         ins={
             "fused_stack": dg.AssetIn(partition_mapping=everywhere),
             "training_samples": dg.AssetIn(partition_mapping=everywhere),
@@ -170,6 +173,7 @@ def _region_transfer(site: Site) -> dg.AssetsDefinition:
             {region_and_year(key)[0]: value for key, value in fused_stack.items()},
             study.feature_names,
             local=model_evaluation[0],
+            model=study.model,
         )
         cost = metrics.get("minus_local", {}).get("mcc", {})
         pictures = {

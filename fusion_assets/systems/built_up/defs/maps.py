@@ -114,15 +114,15 @@ def _built_up_model(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "models",
         site.partitions.label_year,
-        [versions.CLASSIFIER, names],
+        [versions.CLASSIFIER, names, *versions.learner(site.study)],
         ins={"fused_stack": dg.AssetIn(partition_mapping=site.partitions.same)},
         automation_condition=automatic(),
     )
     def built_up_model(fused_stack: Raster, training_samples: Table) -> dg.Output[TrainedModel]:
-        """The **classifier**: five networks averaged in one graph, trained on all samples of the label year."""
+        """The **classifier**, learnt from all samples of the label year: networks or boosted trees, in one graph."""
         from fusion_assets.systems.built_up.model import classifier
 
-        model = classifier.train(training_samples, fused_stack, names)
+        model = classifier.train(training_samples, fused_stack, names, model=site.study.model)
         return dg.Output(model, data_version=dg.DataVersion(model.digest), metadata=readable(model.card))
 
     return built_up_model
@@ -134,7 +134,7 @@ def _built_up_prediction(site: Site) -> dg.AssetsDefinition:
     @site.asset(
         "rasters",
         partitions.prediction_years,
-        [versions.PREDICTION, versions.CLASSIFIER, study.feature_names],
+        [versions.PREDICTION, versions.CLASSIFIER, study.feature_names, *versions.learner(study)],
         ins={
             "fused_stack": dg.AssetIn(partition_mapping=partitions.same),
             "built_up_model": dg.AssetIn(partition_mapping=partitions.to_label),

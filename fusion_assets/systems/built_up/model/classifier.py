@@ -1,41 +1,35 @@
-"""Training of the built-up classifier: samples as channels, the choice of context and epochs, the model with its card.
-
-Context and leakage: a window around a training pixel may overlap pixels of a test block. Only their *features* are
-seen there, and features are known wherever a map is made; labels come from training samples alone, which lie at
-least one label cell beyond the test block.
-"""
+"""Training of the built-up classifier: context and length are chosen, then all samples are learnt from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fusion_assets.evaluation.blocks import training_mask
 from fusion_assets.evaluation.cross_validation import held_out
 from fusion_assets.grids.grid import Grid
 from fusion_assets.learning import backend
 from fusion_assets.learning.blockwise import require_features
 from fusion_assets.learning.saved_model import TrainedModel
 from fusion_assets.systems.built_up.features.samples import samples_digest
+from fusion_assets.systems.built_up.model import boosted
+from fusion_assets.systems.built_up.model.channels import Channels
 from fusion_assets.systems.built_up.model.ensemble import (
-    Setting,
     choose_setting,
     epoch_candidates,
     fit_members,
-    member_probabilities,
 )
 from fusion_assets.systems.built_up.model.keras_graph import assemble
-from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level, pixel_channels, sample_context
+from fusion_assets.systems.built_up.model.neighbourhood import LEVELS, Level
 from fusion_assets.systems.built_up.versions import CLASSIFIER as VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import geopandas as gpd
-    import pandas as pd
     import xarray as xr
 
+NETWORK, TREES = "network", "trees"
 SEEDS = (0, 1, 2, 3, 4)
 INNER_SEEDS = (0, 1)
 SAME_STUDY = "materialize fused_stack and built_up_model with the same study"
@@ -46,17 +40,19 @@ def train(
     stack: xr.Dataset,
     features: Sequence[str],
     *,
+    model: str = NETWORK,
     levels: Sequence[Level] = LEVELS,
     seeds: Sequence[int] = SEEDS,
 ) -> TrainedModel:
-    """Choose context and epochs by block folds, then fit five seeds on all samples.
+    """Choose context and length of the fit by block folds, then fit five networks, or trees, on all samples.
 
     Args:
         samples: what `draw_samples` returned.
         stack: the stack the samples were drawn from (the neighbourhood of each sample is read from it).
         features: band names, in order.
+        model: what learns, `network` or `trees`.
         levels: context levels to choose among.
-        seeds: of the members of the ensemble.
+        seeds: of the networks.
 
     Returns:
         Model and card. The same samples and stack give the same model bit for bit on one machine.
@@ -68,16 +64,25 @@ def train(
     table = Channels.of_region(samples, stack, features)
     label, fold, block = table.label, table.fold, table.block
     tests = [fold == k for k in np.unique(fold)]
-    answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(len(label)))
+    answers: Mapping[Any, list[np.ndarray]]
+    if model == TREES:
+        answers = boosted.candidates(table, levels, tests)
+    else:
+        answers = table.candidates(levels, tests, INNER_SEEDS, epoch_candidates(len(label)))
     setting = choose_setting(label, {s: held_out(tests, each) for s, each in answers.items()}, block)
-    everything = np.ones((len(seeds), len(label)), bool)
-    members = fit_members(table.of(setting.level), label, everything, seeds, [setting.epochs])[setting.epochs]
+    level, everything = setting.level, np.ones((len(seeds), len(label)), bool)
+    if model == TREES:
+        grown = boosted.fitted(table, level, everything[0], setting.rounds)
+        graph = boosted.assemble(list(features), level, table.scaling, grown)
+    else:
+        members = fit_members(table.of(level), label, everything, seeds, [setting.epochs])[setting.epochs]
+        graph = assemble(list(features), level, table.scaling, members)
     card = {
         "features": list(features),
         "context": setting.level.halo,
         "level": setting.level.name,
-        "epochs": setting.epochs,
-        "seeds": list(map(int, seeds)),
+        **setting.length,
+        **({} if model == TREES else {"seeds": list(map(int, seeds))}),
         "samples": len(label),
         "positive_share": float(label.mean()),
         "samples_digest": samples_digest(samples),
@@ -86,73 +91,4 @@ def train(
         "tensorflow": backend.tensorflow().__version__,
         "keras": backend.keras().__version__,
     }
-    return TrainedModel(assemble(list(features), setting.level, table.scaling, members), card)
-
-
-class Channels:
-    """Samples of one region or several as tables of channels, one per context level, and fits on them.
-
-    Attributes:
-        samples: label, fold, block, cell_row, cell_col and features; blocks and cells of regions are kept apart.
-        label: (n,) int8.
-        fold: (n,) fold numbers from 0.
-        block: (n,) block numbers.
-        values: (n, feature) float32.
-        batched: (n,) bool, samples that mini-batches are made of; others are only ever predicted.
-        scaling: (centre, scale) of the pixel channels over `batched`. Features only: labels have no part in it.
-    """
-
-    def __init__(
-        self,
-        samples: pd.DataFrame,
-        parts: Sequence[tuple[xr.Dataset, gpd.GeoDataFrame]],
-        features: Sequence[str],
-        batched: np.ndarray,
-    ) -> None:
-        """Samples of all regions together, and each region's stack with its own, in the same order."""
-        self.samples, self.parts, self.features, self.batched = samples, parts, list(features), batched
-        self.label, self.fold, self.block = (samples[c].to_numpy() for c in ("label", "fold", "block"))
-        self.values = np.stack([samples[name].to_numpy(dtype="float32") for name in features], axis=1)
-        pixel = pixel_channels(self.values[batched], self.features)
-        self.scaling = (pixel.mean(axis=0).astype("float32"), pixel.std(axis=0).astype("float32") + 1e-6)
-        self._tables: dict[Level, np.ndarray] = {}
-
-    @classmethod
-    def of_region(cls, samples: gpd.GeoDataFrame, stack: xr.Dataset, features: Sequence[str]) -> Channels:
-        """Samples of one region, drawn from its stack."""
-        return cls(samples, [(stack, samples)], features, np.ones(len(samples), bool))
-
-    def of(self, level: Level) -> np.ndarray:
-        """Channels of a level, (n, channel) float32, computed once."""
-        if level not in self._tables:
-            parts = [sample_context(stack, table, self.features, level, self.scaling) for stack, table in self.parts]
-            self._tables[level] = np.concatenate(parts)
-        return self._tables[level]
-
-    def trains(self, test: np.ndarray) -> np.ndarray:
-        """Samples that may train for these test samples, the buffer left out."""
-        rows, cols = self.samples["cell_row"].to_numpy(), self.samples["cell_col"].to_numpy()
-        return training_mask(test, rows, cols) & self.batched
-
-    def fit(
-        self, level: Level, masks: Sequence[np.ndarray], seeds: Sequence[int], keep: Sequence[int]
-    ) -> dict[int, np.ndarray]:
-        """Mean probability over the seeds, (mask, n), after each epoch of `keep`."""
-        channels, stacked = self.of(level), np.repeat(np.stack(masks)[:, self.batched], len(seeds), axis=0)
-        label = self.label[self.batched]
-        fitted = fit_members(channels[self.batched], label, stacked, list(seeds) * len(masks), keep)
-        return {
-            epochs: member_probabilities(members, channels).reshape(len(masks), len(seeds), -1).mean(axis=1)
-            for epochs, members in fitted.items()
-        }
-
-    def candidates(
-        self, levels: Sequence[Level], tests: Sequence[np.ndarray], seeds: Sequence[int], keep: Sequence[int]
-    ) -> dict[Setting, list[np.ndarray]]:
-        """By setting, for each test: the probability (n,) by networks that may train for it."""
-        masks = [self.trains(test) for test in tests]
-        return {
-            Setting(level, epochs): list(answers)
-            for level in levels
-            for epochs, answers in self.fit(level, masks, seeds, keep).items()
-        }
+    return TrainedModel(graph, card)

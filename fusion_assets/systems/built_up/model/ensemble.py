@@ -52,6 +52,11 @@ class Setting:
     level: Level
     epochs: int
 
+    @property
+    def length(self) -> dict[str, int]:
+        """The number of epochs, as it is written down."""
+        return {"epochs": self.epochs}
+
 
 choose_setting = partial(simplest, family=attrgetter("level"))
 """The simplest context level within a standard error of the best, at its best number of epochs."""

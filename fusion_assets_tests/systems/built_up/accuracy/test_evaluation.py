@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fusion_assets.systems.built_up.accuracy import evaluation, nested
+from fusion_assets.systems.built_up.model import boosted
 from fusion_assets.systems.built_up.model import ensemble as network
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 from fusion_assets_tests.systems.built_up.conftest import FEATURES
@@ -157,6 +158,15 @@ def test_two_blocks_are_evaluated_without_choosing(town):
     assert not metrics["nested"]
     assert [fold["threshold"] for fold in metrics["folds"]] == [0.5, 0.5]
     assert table["probability"].notna().all()
+
+
+def test_trees_learn_where_the_study_says_so(town, evaluated, monkeypatch):
+    stack, samples = town
+    monkeypatch.setattr(boosted, "ROUNDS", (5, 10))
+    table, metrics = evaluation.evaluate(samples, stack, FEATURES, model="trees", levels=NEAR)
+    assert {fold["trees"] for fold in metrics["folds"]} <= {5, 10} and metrics["model"]["mcc"] > 0.5
+    for name in ("baseline_probability", "neighbourhood_probability"):
+        assert np.array_equal(table[name], evaluated[0][name])
 
 
 def test_the_summary_is_flat(evaluated):

@@ -6,7 +6,7 @@ import pytest
 from fusion_assets.systems.built_up.accuracy import transfer
 from fusion_assets.systems.built_up.features.samples import draw_samples
 from fusion_assets.systems.built_up.model import ensemble as network
-from fusion_assets.systems.built_up.model.classifier import Channels
+from fusion_assets.systems.built_up.model.channels import Channels
 from fusion_assets.systems.built_up.model.neighbourhood import LEVELS
 from fusion_assets_tests.systems.built_up.conftest import FEATURES, place
 

@@ -6,7 +6,7 @@ import pytest
 from fusion_assets.errors import FusionError
 from fusion_assets.learning import backend, blockwise, saved_model
 from fusion_assets.learning.saved_model import TrainedModel
-from fusion_assets.systems.built_up.model import classifier
+from fusion_assets.systems.built_up.model import boosted, classifier
 from fusion_assets.systems.built_up.model import ensemble as network
 from fusion_assets.systems.built_up.model.classifier import train
 from fusion_assets.systems.built_up.model.ensemble import Setting, choose_setting
@@ -146,3 +146,43 @@ def test_the_simpler_context_is_kept_unless_the_wider_is_clearly_better():
     assert choose_setting(label, {pixel: noisy, wide: hardly}, block) == pixel
     clearly = np.clip(noisy + 0.2 * (label * 2 - 1), 0.01, 0.99)
     assert choose_setting(label, {pixel: noisy, wide: clearly}, block) == wide
+
+
+@pytest.fixture(scope="module")
+def grown(town):
+    stack, samples = town
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosted, "ROUNDS", (5, 10))
+        return train(samples, stack, FEATURES, model="trees", levels=NEAR)
+
+
+def test_trees_are_saved_as_a_graph_that_maps_as_they_do(town, grown, tmp_path):
+    """Whoever opens the file in Keras maps as we do: the graph holds the trees as weights of stock layers."""
+    stack, _ = town
+    values = np.stack([stack[name].values for name in FEATURES], axis=-1)
+    found = predict_dataset(grown, stack).values
+    np.testing.assert_allclose(np.asarray(grown.keras_model(values[None]))[0], found, atol=1e-6)
+    assert np.argwhere(np.isnan(found)).tolist() == [[10, 11]]
+    grown.keras_model.save(tmp_path / "m.keras")
+    loaded = TrainedModel(backend.keras().models.load_model(tmp_path / "m.keras", compile=False), grown.card)
+    assert np.array_equal(predict_dataset(loaded, stack).values, found, equal_nan=True)
+    assert loaded.digest == grown.digest and grown.card["trees"] in (5, 10) and "seeds" not in grown.card
+
+
+def test_trees_answer_in_blocks_as_in_the_whole(town, grown, monkeypatch):
+    stack, _ = town
+    whole = predict_dataset(grown, stack).values
+    monkeypatch.setattr(saved_model, "BLOCK", 17)
+    blocks = predict_dataset(grown, stack.chunk({"y": 13, "x": 60}))
+    np.testing.assert_allclose(blocks.values, whole, atol=1e-6)
+    monkeypatch.setattr(saved_model, "COMPILED_FROM", 1)
+    compiled = predict_dataset(TrainedModel(grown.keras_model, grown.card), stack).values
+    # The compiler sums in another order: a channel on a threshold may fall on its other side.
+    assert np.isclose(compiled, whole, atol=1e-5, equal_nan=True).mean() > 0.99
+
+
+def test_trees_are_the_same_bit_for_bit(town, grown):
+    stack, samples = town
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosted, "ROUNDS", (5, 10))
+        assert train(samples, stack, FEATURES, model="trees", levels=NEAR).digest == grown.digest
