@@ -69,7 +69,7 @@ def map_collection(edition: Edition, items: Sequence[Mapping[str, Any]], hrefs: 
         ),
         stac_extensions=[url for url in EXTENSIONS if "/file/" not in url and "/processing/" not in url],
     )
-    collection.item_assets = asset_definitions(publication)
+    collection.item_assets = asset_definitions(publication, items)
     collection.clear_links()
     collection.add_links([pystac.Link(rel, "../catalog.json", pystac.MediaType.JSON) for rel in ("root", "parent")])
     for item, href in zip(items, hrefs, strict=True):

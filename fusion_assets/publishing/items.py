@@ -93,12 +93,19 @@ def map_item(
     return item
 
 
-def asset_definitions(publication: Publication) -> dict[str, Any]:
-    """What the assets of every item have in common, for the collection."""
-    quantities = [band for band in publication.bands if isinstance(band.palette, str)]
+def asset_definitions(publication: Publication, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the assets of every item have in common, for the collection: no more than the items themselves hold.
+
+    Args:
+        publication: whose rasters they are; those of some studies lack some of its bands.
+        items: their documents.
+    """
+    held = {band["name"] for item in items for asset in item["assets"].values() for band in asset.get("bands", ())}
+    there = [band for band in publication.bands if band.name in held]
+    quantities = [band for band in there if isinstance(band.palette, str)]
     files: dict[str, list[dict[str, Any]]] = {}
-    for band in publication.bands:
-        main = band in quantities or (not quantities and band is publication.bands[0])
+    for band in there:
+        main = band in quantities or (not quantities and band is there[0])
         kind, nodata = publication.stored if band in quantities else ("uint8", NO_CLASS)
         files.setdefault(MAP if main else band.name, []).append(_band(band, kind, nodata, {}))
     maps = {

@@ -56,6 +56,19 @@ def test_maps_say_that_nobody_calibrated_them(site):
     told = [each.get("description") or each["properties"]["processing:lineage"] for each in documents]
     assert len(told) == 2 and all(SAID in each for each in told) and SAID in warning_of(site.study)
     assert not warning_of(study())
+    offered, held = ({key: band_names(each) for key, each in found.items()} for found in assets_of(documents))
+    assert offered == held and offered["map"] == ["probability", "entropy"]
+
+
+def assets_of(documents):
+    """Assets that a collection promises, and those of its item."""
+    (promised,) = (each["item_assets"] for each in documents if "item_assets" in each)
+    (there,) = (each["assets"] for each in documents if each["type"] == "Feature")
+    return promised, there
+
+
+def band_names(asset):
+    return [band["name"] for band in asset.get("bands", ())]
 
 
 @pytest.mark.slow
