@@ -20,9 +20,13 @@ from fusion_assets.evaluation.scores import equal_count_bins
 BINS = 10
 LEAST = 1e-7
 """Below it a probability of 32 bits is noise; it also keeps the loss of one sample finite."""
-_STEEPEST = 20.0
-_MOST_DOUBT = 0.9
+STEEPEST = 20.0
+"""Temperatures are looked for from one over this to this."""
+MOST_DOUBT = 0.9
+"""Doubts are looked for up to it."""
 _STEPS = 60
+_CLOSE = 0.01
+"""What is so near to an end of its search, of it, lies at the end: searches stop short of their ends."""
 
 
 def probability_figures(label: np.ndarray, probability: np.ndarray, resamples: Resamples) -> dict[str, np.ndarray]:
@@ -105,7 +109,7 @@ def temperature(label: np.ndarray, probability: np.ndarray, group: np.ndarray) -
     def loss(logarithm: float) -> float:
         return float(weight @ losses(label, tempered(probability, float(np.exp(logarithm)))))
 
-    ends = (-np.log(_STEEPEST), np.log(_STEEPEST))
+    ends = (-np.log(STEEPEST), np.log(STEEPEST))
     return float(np.exp(minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-4}).x))
 
 
@@ -132,14 +136,24 @@ def temperature_and_doubt(label: np.ndarray, probability: np.ndarray, group: np.
         def loss(doubt: float) -> float:
             return float(-weight @ np.log(np.maximum(_doubted(truth, doubt, classes), LEAST)))
 
-        found = minimize_scalar(loss, bounds=(0, _MOST_DOUBT), method="bounded", options={"xatol": 1e-4})
+        found = minimize_scalar(loss, bounds=(0, MOST_DOUBT), method="bounded", options={"xatol": 1e-4})
         return min((loss(0.0), 0.0), (float(found.fun), float(found.x)))
 
-    ends = (-np.log(_STEEPEST), np.log(_STEEPEST))
+    ends = (-np.log(STEEPEST), np.log(STEEPEST))
     best = minimize_scalar(
         lambda each: doubted(each)[0], bounds=ends, method="bounded", options={"xatol": 1e-3, "maxiter": _STEPS}
     )
     return float(np.exp(best.x)), doubted(float(best.x))[1]
+
+
+def unfound(degree: float, doubt: float = 0.0) -> tuple[str, ...]:
+    """Which of `temperature` and `doubt` lie at an end of their search: there the loss still falls, and none was found.
+
+    A doubt of 0 is an answer.
+    """
+    steepest, most = STEEPEST * (1 - _CLOSE), MOST_DOUBT * (1 - _CLOSE)
+    ends = {"temperature": abs(np.log(degree)) >= np.log(steepest), "doubt": doubt >= most}
+    return tuple(name for name, there in ends.items() if there)
 
 
 def tempered(probability: np.ndarray, degree: float, doubt: float = 0.0) -> np.ndarray:

@@ -11,6 +11,7 @@ from fusion_assets.evaluation.calibration import (
     temperature,
     temperature_and_doubt,
     tempered,
+    unfound,
 )
 from fusion_assets_tests.evaluation.cities import cities
 
@@ -118,3 +119,13 @@ def test_one_city_cannot_calibrate_itself():
     label, probability, city = cities(count=1)
     with pytest.raises(FusionError, match="1 group"):
         held_out_tempered(label, probability, city)
+
+
+def test_a_search_that_ends_at_its_end_has_found_nothing():
+    label, probability = drawn(count=2000)
+    group = np.arange(len(label)) % 4
+    assert unfound(*temperature_and_doubt(label, probability, group)) == ()
+    # Probabilities that say nothing right are best forgotten.
+    worthless = np.roll(tempered(probability, 0.1), 1, axis=0)
+    assert unfound(temperature(label, worthless, group)) == ("temperature",)
+    assert unfound(*temperature_and_doubt(label, worthless, group))

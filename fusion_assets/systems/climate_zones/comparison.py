@@ -16,7 +16,7 @@ import numpy as np
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples
-from fusion_assets.evaluation.calibration import probability_figures, reliability, sampling_floor
+from fusion_assets.evaluation.calibration import probability_figures, reliability, sampling_floor, unfound
 from fusion_assets.evaluation.conformal_sets import coverage_by_group, cut_of_samples, set_figures
 from fusion_assets.evaluation.few_groups import MARGIN, difference, intervals
 from fusion_assets.evaluation.held_out_calibration import held_out
@@ -132,9 +132,9 @@ def figures_of(runs: Sequence[Run]) -> dict[str, Any]:
         `figures`: by name `value`, `low`, `high`, over cities and runs; `by_city`: the headline figures of each city,
         averaged over runs; `by_run`: these of every run, and `of_runs` of all cities together;
         `calibration`: temperature, doubt, calibration error and what of it chance alone would show (`ece_floor`),
-        coverage and size of sets, on cities that neither network nor calibration had seen,
-        None where cities are too few; `reliability`; `confusion` (17 x 17, mean over runs);
-        `needed`: see `promised_and_kept`.
+        coverage and size of sets, on cities that neither network nor calibration had seen, and by city what of its
+        calibration was not found (`unfound`, see there); None where cities are too few; `reliability`; `confusion`
+        (17 x 17, mean over runs); `needed`: see `promised_and_kept`.
     """
     # Of one city nothing is left without it, and figures of nothing are NaN, which says so.
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -215,6 +215,9 @@ def _calibration(run: Run) -> dict[str, Any] | None:
     document["temperature"], document["doubt"] = (
         float(np.mean([getattr(each, name) for each in by_city.values()])) for name in ("temperature", "doubt")
     )
+    document["unfound"] = {
+        name: ends for name, each in by_city.items() if (ends := list(unfound(each.temperature, each.doubt)))
+    }
     document["ece_floor"] = sampling_floor(probability)
     document["coverage_by_city"] = coverage_by_group(run.label, held, run.city)
     document["reliability"] = reliability(run.label, probability)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fusion_assets.counts import number_of
+from fusion_assets.evaluation.calibration import MOST_DOUBT, STEEPEST
 from fusion_assets.evaluation.conformal_sets import COVERAGE
 from fusion_assets.evaluation.few_groups import MARGIN
 from fusion_assets.reports.judgement import Judgement
@@ -189,7 +190,27 @@ def _of_point(setting: str, entry: Mapping[str, Any], name: str, ceiling: float)
             f"{where}: a calibration error of {error:.3f} is left after temperature and doubt, of which chance alone "
             f"would show {calibration['ece_floor']:.3f}; at most {WORST_CALIBRATION:g} can be borne.",
         )
+        yield calibration_found(where, calibration["unfound"])
         yield _covered(where, calibration)
+
+
+def calibration_found(where: str, unfound: Mapping[str, Sequence[str]]) -> Judgement:
+    """Whether temperature and doubt lie within what was searched.
+
+    Args:
+        where: what was calibrated, for people.
+        unfound: by what was calibrated (a city, the map's network), what of its calibration was not found (see
+            `evaluation.calibration.unfound`).
+    """
+    searched = f"what is searched (temperatures 1/{STEEPEST:g} to {STEEPEST:g}, doubts up to {MOST_DOUBT:g})"
+    ends = sorted({name for names in unfound.values() for name in names})
+    text = f"temperature and doubt lie within {searched}."
+    if ends:
+        text = (
+            f"{' and '.join(ends)} of {', '.join(sorted(unfound))} at an end of {searched}: the fit is cut off there, "
+            "and probabilities and sets hold only as far as calibration error and coverage show."
+        )
+    return Judgement("calibration_found", not ends, f"{where}: {text}")
 
 
 def _covered(where: str, calibration: Mapping[str, Any]) -> Judgement:

@@ -1,6 +1,6 @@
 """The network of maps: learnt from all labelled patches, or from areas that people drew, or published by others."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -12,6 +12,7 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import TrainedModel
 from fusion_assets.systems.climate_zones import imagery_requests as requests
 from fusion_assets.systems.climate_zones import versions
+from fusion_assets.systems.climate_zones.defs.checks import calibration_specs, model_result
 from fusion_assets.systems.climate_zones.defs.trainings import POOL
 from fusion_assets.systems.climate_zones.section import areas_year, use_of
 
@@ -31,8 +32,14 @@ def last(site: Site) -> dict[str, str]:
 def _of_patches(site: Site) -> dg.AssetsDefinition:
     settings, use = site.settings, use_of(site.study)
 
-    @site.asset("models", None, [versions.NETWORKS, versions.MODEL, use.training], pool=POOL)
-    def lcz_model(context: dg.AssetExecutionContext, code_version: str, lcz_patches: dict) -> dg.Output[TrainedModel]:
+    @site.asset(
+        "models",
+        None,
+        [versions.NETWORKS, versions.MODEL, use.training],
+        pool=POOL,
+        check_specs=calibration_specs(requests.MODEL),
+    )
+    def lcz_model(context: dg.AssetExecutionContext, code_version: str, lcz_patches: dict) -> Iterator[Any]:
         """**The network of maps**: radar intensities and ten optical bands, which exist over whole cities.
 
         Its card says what it is worth in cities that it has not seen, and holds the temperature and the cut of sets
@@ -44,7 +51,7 @@ def _of_patches(site: Site) -> dg.AssetsDefinition:
         patches = patches_of(use, settings, lcz_patches)
         synthetic = any(part.card.get("synthetic") for part in patches.parts.values())
         key = [code_version, lcz_patches["parts"]]
-        return _learnt(site, context, patches, use.training, key, unit=CITY, synthetic=synthetic)
+        yield from _learnt(site, context, patches, use.training, key, unit=CITY, synthetic=synthetic)
 
     return lcz_model
 
@@ -63,8 +70,9 @@ def _of_areas(site: Site) -> dg.AssetsDefinition:
         ins=dict.fromkeys((requests.OPTICS, requests.RADAR), of_year),
         pool=POOL,
         tags=last(site),
+        check_specs=calibration_specs(requests.MODEL),
     )
-    def lcz_model(context: dg.AssetExecutionContext, code_version: str, **imagery: Any) -> dg.Output[TrainedModel]:
+    def lcz_model(context: dg.AssetExecutionContext, code_version: str, **imagery: Any) -> Iterator[Any]:
         """**The network of maps, learnt from areas that people drew**, on the study's own imagery.
 
         Its card says what it is worth in areas, or where there are enough in regions, that it has not seen; sets and
@@ -84,7 +92,7 @@ def _of_areas(site: Site) -> dg.AssetsDefinition:
         key = [code_version, requests.learnt_from(study, settings), patches.labels.tolist()]
         preset = long_enough(use.training, len(patches))
         told = {"unit": patches.unit, "synthetic": synthetic, "few": True}
-        return _learnt(site, context, patches, preset, key, document, **told)
+        yield from _learnt(site, context, patches, preset, key, document, **told)
 
     return lcz_model
 
@@ -125,8 +133,8 @@ def _learnt(
     key: list[Any],
     areas: Mapping[str, Any] | None = None,
     **told: Any,
-) -> dg.Output[TrainedModel]:
-    """The trained model; states of its trainings are kept until all of them are done."""
+) -> Iterator[Any]:
+    """The trained model, and the result of its check; states of its trainings are kept until all of them are done."""
     from fusion_assets.learning.saved_model import TrainedModel as Trained
     from fusion_assets.learning.training import State
     from fusion_assets.storage.root import Storage
@@ -147,4 +155,5 @@ def _learnt(
     for state in states:
         storage.remove(state.path)
     trained = Trained(model, card | ({"areas": areas} if areas else {}))
-    return dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(map_model.headlines(card)))
+    yield dg.Output(trained, data_version=dg.DataVersion(trained.digest), metadata=readable(map_model.headlines(card)))
+    yield model_result(card)

@@ -1,5 +1,6 @@
 """What the comparison comes to: figures of every network, of baselines, and of all beside each other."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Table
 from fusion_assets.systems.climate_zones import versions
 from fusion_assets.systems.climate_zones.defs import partitions
+from fusion_assets.systems.climate_zones.defs.checks import STUDY, calibration_specs, study_result
 from fusion_assets.systems.climate_zones.section import use_of
 
 
@@ -85,8 +87,14 @@ def _fusion_study(site: Site) -> dg.AssetsDefinition:
     every = dg.AssetIn(partition_mapping=dg.AllPartitionMapping())
     names = ["fusion_scores", "zone_baselines", *(["independent_sum"] if partitions.sums(site) else [])]
 
-    @site.asset("documents", None, [versions.SCORES, use.splits, use.stages], ins=dict.fromkeys(names, every))
-    def fusion_study(lcz_splits: tuple[Table, dict], **inputs: Any) -> dg.Output[dict]:
+    @site.asset(
+        "documents",
+        None,
+        [versions.SCORES, use.splits, use.stages],
+        ins=dict.fromkeys(names, every),
+        check_specs=calibration_specs(STUDY),
+    )
+    def fusion_study(lcz_splits: tuple[Table, dict], **inputs: Any) -> Iterator[Any]:
         """**Does it matter where Sentinel-1 and Sentinel-2 are joined?** Every stage beside the others.
 
         Differences to joining at once are paired by city, with a test of whether they are less than two points. Beside
@@ -100,6 +108,7 @@ def _fusion_study(site: Site) -> dg.AssetsDefinition:
             sums.setdefault(name, {})[int(seed)] = table
         document = fusion_stages.study(use, inputs["fusion_scores"], inputs["zone_baselines"], sums, lcz_splits[1])
         shown = fusion_stages.headlines(document)
-        return dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(shown))
+        yield dg.Output(document, data_version=dg.DataVersion(digest(document)), metadata=readable(shown))
+        yield study_result(document)
 
     return fusion_study
