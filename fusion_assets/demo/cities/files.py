@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fusion_assets.demo.catalog import LICENSE, NOTICE, write_json
+from fusion_assets.demo.cities.look import USUAL
 from fusion_assets.demo.cities.patches import PIXELS, Patches, cut, patches_of
 from fusion_assets.demo.cities.plan import LATTICE, SIDE, STEP, City, cities_of
 from fusion_assets.demo.cities.recipes import RECIPES
@@ -31,7 +32,7 @@ from fusion_assets.storage.simulation import MARK, RECORD, WORD
 PARTS = ("training", "validation", "testing")
 FEWEST, MOST = 4, 60
 # Raise it whenever the same parameters would give other values.
-_GENERATOR = 1
+_GENERATOR = 2
 _CHUNK = 8
 _KIND = Kind(
     "synthetic cities",
@@ -41,14 +42,14 @@ _KIND = Kind(
 )
 
 
-def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = 0.8, noise: bool = True) -> Path:
+def build(folder: str | Path, seed: int = 0, *, cities: int = 12, shift: float = USUAL, noise: bool = True) -> Path:
     """Write the exam unless the same one is there already; return its folder. Several processes may at once.
 
     Args:
         folder: for the files. An exam of other parameters is replaced; anything else is left alone.
         seed: 0 or more.
-        cities: how many, 4 to 60; the last third is held out.
-        shift: how unlike each other cities are: 0 not at all, 0.8 about as real ones.
+        cities: how many, 4 to 60; the second half is held out.
+        shift: how unlike each other cities are: 0 not at all; see `look.USUAL`.
         noise: whether some labels are wrong.
 
     Raises:
@@ -70,7 +71,7 @@ def _checked(seed: int, cities: int, shift: float, noise: bool) -> dict[str, Any
     if not FEWEST <= cities <= MOST or int(cities) != cities:
         raise FusionError(f"{cities} synthetic cities", f"{FEWEST} to {MOST}", "choose another number")
     if not 0 <= shift <= 2:
-        raise FusionError(f"shift of the cities = {shift}", "0 (alike) to 2; 0.8 is usual", "choose another shift")
+        raise FusionError(f"shift of the cities = {shift}", f"0 (alike) to 2; {USUAL:g} is usual", "choose another shift")
     about = {"seed": int(seed), "cities": int(cities), "shift": float(shift), "noise": bool(noise)}
     return {"generator": _GENERATOR, **about}
 

@@ -15,7 +15,7 @@ from fusion_assets.demo.land import Field, stream
 
 _BRIGHTNESS, _TINT = 0.17, 0.13
 """Deviations of the logarithm of a material's reflectance: all bands, and from the first to the last."""
-_COVER, _HEIGHT, _BLOCK = 0.26, 0.25, 0.17
+_COVER, _HEIGHT, _BLOCK = 0.34, 0.42, 0.32
 """Deviations of logarithms: a zone's shares of the ground, heights, blocks."""
 _WITHERED, _DRYNESS = -1.4, 0.85
 """Mean and deviation of the share of withered plants, in logits."""
@@ -23,6 +23,8 @@ _HAZE = 0.017
 _GAIN, _ECHO = 0.85, 0.65
 """Deviations in dB: of a polarisation, and of a material."""
 _PRIOR = 0.8
+USUAL = 0.8
+"""How unlike each other cities are: about as real ones. At 0 they are alike."""
 _MIX = 0.5
 
 
@@ -63,7 +65,7 @@ def look_of(seed: int, city: str, shift: float) -> Look:
     Args:
         seed: of the exam.
         city: its name.
-        shift: 0 for cities that are alike, 1 for cities as unlike as real ones.
+        shift: how unlike each other cities are; see `USUAL`.
     """
     rng = stream(seed, "city", city, "look")
 

@@ -19,7 +19,7 @@ PIXELS = 32
 """Along the edge of a patch."""
 _PURE = 0.9
 """Share of a patch that must be of one zone to be labelled."""
-_MOST = 22
+_MOST = 36
 """Patches of a clump."""
 _WRONG_CLUMPS, _WRONG_PATCHES = 0.08, 0.05
 

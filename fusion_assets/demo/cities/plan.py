@@ -19,7 +19,7 @@ SIDE = 360
 """Pixels along the edge of a city."""
 LATTICE = 10
 """Pixels between neighbouring patches."""
-_CLUMPS = 5
+_CLUMPS = 4
 """Along the edge of a city."""
 _FIRST_ZONE, _FIRST_NORTHING, _NORTHWARD = 31, 2_000_000.0, 300_000.0
 
@@ -69,15 +69,14 @@ class Plan:
 
 
 def cities_of(count: int) -> tuple[City, ...]:
-    """The cities of an exam; the last third is held out, at least two. Each lies by itself, far from the others."""
-    held_out = max(2, count // 3)
+    """The cities of an exam; the second half is held out. Each lies by itself, far from the others."""
     return tuple(
         City(
             name=f"synthetic-{number + 1:02d}",
             epsg=32600 + _FIRST_ZONE + number % 20,
             west=500_000.0 - SIDE * STEP / 2,
             north=_FIRST_NORTHING + _NORTHWARD * (number % 12),
-            held_out=number >= count - held_out,
+            held_out=number >= count - count // 2,
         )
         for number in range(count)
     )
@@ -89,7 +88,7 @@ def grain(rng: np.random.Generator, shape: tuple[int, int], length_m: float, smo
 
 
 def plan_of(seed: int, city: City, look: Look) -> Plan:
-    """Draw the zones of a city: clumps of about 600 m around points of a loose lattice, with winding borders."""
+    """Draw the zones of a city: clumps of about 900 m around points of a loose lattice, with winding borders."""
     from scipy.spatial import KDTree
 
     rng = stream(seed, "city", city.name, "plan")
