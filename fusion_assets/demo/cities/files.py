@@ -71,7 +71,8 @@ def _checked(seed: int, cities: int, shift: float, noise: bool) -> dict[str, Any
     if not FEWEST <= cities <= MOST or int(cities) != cities:
         raise FusionError(f"{cities} synthetic cities", f"{FEWEST} to {MOST}", "choose another number")
     if not 0 <= shift <= 2:
-        raise FusionError(f"shift of the cities = {shift}", f"0 (alike) to 2; {USUAL:g} is usual", "choose another shift")
+        usual = f"0 (alike) to 2; {USUAL:g} is usual"
+        raise FusionError(f"shift of the cities = {shift}", usual, "choose another shift")
     about = {"seed": int(seed), "cities": int(cities), "shift": float(shift), "noise": bool(noise)}
     return {"generator": _GENERATOR, **about}
 

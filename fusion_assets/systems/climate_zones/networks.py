@@ -206,8 +206,15 @@ def build(
     def joined(parts: Sequence[Any]) -> Any:
         return layers.Concatenate()(list(parts)) if len(parts) > 1 else parts[0]
 
+    def picked(places: Sequence[int]) -> Any:
+        # A slice takes less of a step's time than gathering channels one by one, and all of them as they are none.
+        if list(places) == list(range(len(names))):
+            return scaled
+        together = list(places) == list(range(places[0], places[0] + len(places)))
+        return scaled[..., places[0] : places[-1] + 1] if together else k.ops.take(scaled, places, axis=-1)
+
     convolved = min(network.stage, len(FILTERS))
-    parts = [k.ops.take(scaled, [names.index(name) for name in branch], axis=-1) for branch in network.branches]
+    parts = [picked([names.index(name) for name in branch]) for branch in network.branches]
     for block in range(1, convolved + 1):
         parts = [convolution(part, block) for part in parts]
     if network.stage == SUM:
