@@ -36,7 +36,9 @@ def test_names_on_the_page_are_names():
 
 
 def test_numbers_on_the_page_are_those_of_the_code():
-    assert f"at most {PRESETS['quick'].epochs} epochs" in PAGE and f"at most {PRESETS['published'].epochs}" in PAGE
+    quick, published = PRESETS["quick"], PRESETS["published"]
+    assert f"for {quick.epochs} epochs" in PAGE and quick.patience >= quick.epochs
+    assert f"at most {published.epochs}" in PAGE
     assert f"squares of {BLOCK / 1000:g} km" in PAGE and f"in {LABEL_CONFIDENCE:.0%}".replace("%", " %") in PAGE
     assert CITY_FOLDS == 5 and "five of them answer for each city once" in PAGE
 
