@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_assets.errors import FusionError
+from fusion_assets.imagery.memory import memory_of
 
 DEMO_ARCHIVE = "demo-archive/catalog.json"
 ENGINES = ("archive", "earth_engine", "sentinel_hub")
@@ -25,6 +26,7 @@ class Settings:
         archive: FUSION_ARCHIVE: path of a STAC catalog or address of a STAC API.
         storage: FUSION_STORAGE: directory or fsspec URL for all artifacts.
         dask_scheduler: FUSION_DASK_SCHEDULER: address of a dask.distributed scheduler; empty computes in threads here.
+        memory: FUSION_MEMORY: what composites may take of this machine's memory (`4GB`); empty takes a quarter.
         ee_project: EE_PROJECT: Google Cloud project that Earth Engine bills; empty takes the credential's own.
         ee_url: EE_URL: address of the Earth Engine API; empty is the public one.
         ee_bucket: FUSION_EE_BUCKET: Cloud Storage bucket for Earth Engine's tasks; empty fetches pixels directly.
@@ -36,6 +38,7 @@ class Settings:
     archive: str = DEMO_ARCHIVE
     storage: str = "./data"
     dask_scheduler: str = ""
+    memory: str = ""
     ee_project: str = ""
     ee_url: str = ""
     ee_bucket: str = ""
@@ -46,7 +49,7 @@ class Settings:
         """Settings from environment variables; unset and empty ones keep their default, `overrides` win.
 
         Raises:
-            FusionError: an override that is no setting, or an engine that does not exist.
+            FusionError: an override that is no setting, an engine that does not exist, an amount that is none.
         """
         names = [field.name for field in fields(cls)]
         given = {name: os.environ[key] for name in names if os.environ.get(key := _variable(name))}
@@ -64,6 +67,7 @@ class Settings:
                 "the address of a scheduler, such as tcp://127.0.0.1:8786",
                 "correct it, or unset it to compute here",
             )
+        memory_of(settings.memory)
         return replace(settings, archive=absolute(settings.archive), storage=absolute(settings.storage))
 
 

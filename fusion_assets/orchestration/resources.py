@@ -16,6 +16,7 @@ import dagster as dg
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.projections import check_projections
 from fusion_assets.imagery.engines.protocol import CompositeEngine, SeriesEngine
+from fusion_assets.imagery.memory import memory_of
 from fusion_assets.redaction import public_url
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
@@ -66,7 +67,7 @@ class EngineResource:
         if settings.engine == "archive":
             from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 
-            return ArchiveEngine(storage)
+            return ArchiveEngine(storage, memory=memory_of(settings.memory))
         if settings.engine == "sentinel_hub":
             from fusion_assets.imagery.engines.sentinel_hub import SentinelHub
 

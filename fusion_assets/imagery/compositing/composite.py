@@ -17,7 +17,7 @@ import xarray as xr
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.compositing.label_cells import averaged, check_equal_cells, most_surface
 from fusion_assets.imagery.compositing.median import masked_median
-from fusion_assets.imagery.compositing.plan import TILING, Tiling, readers, survey, tile_sizes
+from fusion_assets.imagery.compositing.plan import Tiling, readers, survey, tile_sizes, tiling_within
 from fusion_assets.imagery.compositing.tile import composite_tile, is_clear
 from fusion_assets.imagery.recipe import RECIPE_VERSION, CompositeRecipe
 from fusion_assets.imagery.scenes import Scene
@@ -32,7 +32,7 @@ def composite(
     recipe: CompositeRecipe,
     grid: Grid,
     surface: bool = False,
-    tiling: Tiling = TILING,
+    tiling: Tiling | None = None,
 ) -> xr.Dataset:
     """Lazy composite on `grid`: each band float32 in physical units, NaN where nothing was clear.
 
@@ -41,7 +41,7 @@ def composite(
         recipe: what to do with them.
         grid: of the result.
         surface: the scenes are labels that give built-up surface, see `label_cells`.
-        tiling: how large its tiles may be.
+        tiling: how large its tiles may be; what this machine's memory, or the cluster's, allows when None.
 
     Returns:
         Dataset (y, x) with the recipe's bands and `observation_count`: clear acquisitions at each pixel, the
@@ -61,7 +61,9 @@ def composite(
         recipe = averaged(recipe, grid, newest.crs, newest.transform)
         season = dataclasses.replace(season, recipe=recipe, most=most_surface(newest.crs, newest.transform))
     itemsize = max(encoding.dtype.itemsize for encoding in season.encodings.values())
-    rows, cols = tile_sizes(grid, recipe.subdivision, len(acquisitions), itemsize, season.headers.values(), tiling)
+    rows, cols = tile_sizes(
+        grid, recipe.subdivision, len(acquisitions), itemsize, season.headers.values(), tiling or tiling_within()
+    )
     season = dataclasses.replace(season, readers=readers(season.headers, len(rows) * len(cols)))
     # The season is the same for every tile: one node of the graph, not one copy a tile.
     shared = dask.delayed(season, pure=False, traverse=False)

@@ -21,6 +21,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import is_geographic, same_crs
 from fusion_assets.imagery.compositing.gdal import gdal_environment
 from fusion_assets.imagery.compositing.headers import Header, read_header, settled
+from fusion_assets.imagery.memory import memory_per_thread
 from fusion_assets.imagery.recipe import CompositeRecipe
 from fusion_assets.imagery.scenes import Scene, SceneFile, mask_files
 from fusion_assets.imagery.threads import threads
@@ -33,6 +34,8 @@ _REMOTE_READERS = 8
 _MASK_BYTES = 1.125
 """Of an observation: where it counts, one byte in the stack and one bit beside it for the other bands."""
 _DEGREE = 111_320  # metres, along a meridian
+Lines = tuple[tuple[int, int], tuple[int, int]]
+"""First inner edge and distance of edges, in rows and in columns."""
 
 
 @dataclass(frozen=True)
@@ -195,19 +198,28 @@ class Tiling:
     """How large tiles may be; edges in working pixels.
 
     Attributes:
-        stack_bytes: of one tile's observations; a tile in every thread then stays within a few hundred MB.
+        stack_bytes: of one tile's observations.
+        file_bytes: of what a tile needs of one file, which is held, converted, beside them.
         largest: edge of a tile where no blocks are in the way.
         worthwhile: edge below which opening the files costs more than decoding them.
         smallest: edge that a large stack is not cut below.
     """
 
     stack_bytes: int = 20 << 20
+    file_bytes: int = 20 << 20
     largest: int = 1024
     worthwhile: int = 512
     smallest: int = 64
 
 
 TILING = Tiling()
+_STACK_SHARE = 0.7
+"""Of a thread's memory; the rest is what is being read, sorted, averaged and written."""
+
+
+def tiling_within(memory: int | None = None) -> Tiling:
+    """Tiles for the memory there is, in bytes for all threads; see `memory.memory_per_thread`."""
+    return Tiling(stack_bytes=int(memory_per_thread(memory) * _STACK_SHARE))
 
 
 def tile_sizes(
@@ -231,14 +243,15 @@ def tile_sizes(
     observations = tiling.stack_bytes / (itemsize + _MASK_BYTES)
     area = max(observations / max(acquisitions, 1), tiling.smallest**2)
     # Sources that are much finer than the working grid: what is read of one file counts.
-    area = min(area, max(1, tiling.stack_bytes / (itemsize * _finer(grid, subdivision, headers) ** 2))) / subdivision**2
+    area = min(area, max(1, tiling.file_bytes / (itemsize * _finer(grid, subdivision, headers) ** 2))) / subdivision**2
     edges = tiling.largest, tiling.worthwhile, tiling.smallest
     largest, worthwhile, smallest = (max(1, edge // subdivision) for edge in edges)
-    lines = _block_lines(grid, headers)
-    if lines is None:
+    blocks = _block_lines(grid, headers)
+    if not blocks:
         side = max(1, min(math.isqrt(int(area)), largest))
         return _equal(grid.height, side), _equal(grid.width, side)
-    (first_row, height), (first_col, width) = lines
+    (first_row, rows), (first_col, cols) = _joint(blocks, grid, area)
+    height, width = float(rows), float(cols)
     # Of blocks as wide as a whole source, a grid needs only its own columns.
     used = height * min(width, grid.width)
     while used * 2 <= area and (height if height <= width else width) * 2 <= worthwhile:
@@ -258,11 +271,12 @@ def _finer(grid: Grid, subdivision: int, headers: Collection[Header]) -> float:
     return grid.resolution / subdivision / min(metres)
 
 
-def _block_lines(grid: Grid, headers: Collection[Header]) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """First inner edge and distance of block edges in grid rows and columns, for the files that most scenes have.
+def _block_lines(grid: Grid, headers: Collection[Header]) -> list[Lines]:
+    """First inner edge and distance of block edges in grid rows and in columns, for each kind of file, commonest first.
 
-    None where no file's blocks end on the edges of grid pixels.
+    Without the files whose blocks do not end on the edges of grid pixels.
     """
+    found: dict[Lines, None] = {}
     for header, _ in Counter(headers).most_common():
         transform, step = header.lattice.transform, grid.resolution
         if transform.b or transform.d or transform.e >= 0 or not same_crs(header.lattice.crs, grid.crs):
@@ -270,8 +284,36 @@ def _block_lines(grid: Grid, headers: Collection[Header]) -> tuple[tuple[float, 
         height, width = header.block[0] * -transform.e / step, header.block[1] * transform.a / step
         row, col = (grid.transform.f - transform.f) / step, (transform.c - grid.transform.c) / step
         if all(math.isclose(term, round(term), abs_tol=1e-6) for term in (height, width, row, col)):
-            return (round(row) % round(height), round(height)), (round(col) % round(width), round(width))
-    return None
+            rows, cols = (round(row), round(height)), (round(col), round(width))
+            found[(rows[0] % rows[1], rows[1]), (cols[0] % cols[1], cols[1])] = None
+    return list(found)
+
+
+def _joint(blocks: Sequence[Lines], grid: Grid, area: float) -> Lines:
+    """Edges at which blocks of several kinds end together, the commonest always: masks are often coarser.
+
+    Other kinds are cut where they never end with it, as where scenes of two lattices meet, or where tiles between
+    the common edges were larger than `area` pixels or too few for all cores.
+    """
+    chosen = blocks[0]
+    for other in blocks[1:]:
+        rows, cols = _common(chosen[0], other[0]), _common(chosen[1], other[1])
+        if rows and cols and rows[1] * min(cols[1], grid.width) <= area and _busy(grid, (rows, cols)):
+            chosen = rows, cols
+    return chosen
+
+
+def _common(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int] | None:
+    """First edge and distance of the edges that two combs share; None where they never meet."""
+    step = math.lcm(one[1], other[1])
+    edges = (edge for edge in range(one[0], step, one[1]) if (edge - other[0]) % other[1] == 0)
+    return next(((edge, step) for edge in edges), None)
+
+
+def _busy(grid: Grid, lines: Lines) -> bool:
+    """Whether tiles between such edges are enough for all cores."""
+    tiles = (len(_pieces(length, *line)) for length, line in zip(grid.shape, lines, strict=True))
+    return math.prod(tiles) >= 2 * (os.cpu_count() or 1)
 
 
 def _pieces(length: int, first: float, step: float) -> list[int]:

@@ -1,5 +1,8 @@
 """Tiles: whole cover, edges on the sources' blocks, and a size that does not grow with the season."""
 
+import math
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from affine import Affine
@@ -7,7 +10,7 @@ from affine import Affine
 from fusion_assets.grids.grid import Grid
 from fusion_assets.grids.placement import Lattice
 from fusion_assets.imagery.compositing.headers import Header
-from fusion_assets.imagery.compositing.plan import TILING, tile_sizes
+from fusion_assets.imagery.compositing.plan import TILING, Tiling, tile_sizes
 from fusion_assets_tests.imagery.archives import CRS, NORTH, WEST
 
 
@@ -50,3 +53,36 @@ def test_sources_finer_than_the_grid_count_as_they_are(header):
     rows, cols = tile_sizes(make_grid(2000, 100), 1, 1, 2, [header])
     finer = 100 if header.lattice.crs == CRS else 90
     assert max(rows) * max(cols) * finer**2 * 2 <= 1.1 * TILING.stack_bytes
+
+
+def decodes(grid, header, rows, cols):
+    """How often a block of a file is decoded, at most: tiles that it reaches into."""
+    step, most = header.lattice.transform.a / grid.resolution, 1
+    for lengths, first in ((rows, 0), (cols, round((WEST - grid.transform.c) / grid.resolution))):
+        edges = np.cumsum([0, *lengths])
+        block = [
+            set(((np.array([a, b - 1]) - first) // (header.block[0] * step)).astype(int)) for a, b in pairwise(edges)
+        ]
+        spans = [range(min(found), max(found) + 1) for found in block]
+        most *= max(sum(n in span for span in spans) for span in spans for n in span)
+    return most
+
+
+@pytest.mark.parametrize("acquisitions", [24, 96, 240])
+@pytest.mark.parametrize("mask", [(512, 10), (512, 20), (1024, 10), (64, 60)])
+def test_within_the_memory_no_block_is_decoded_twice(acquisitions, mask):
+    # 6 GB for two threads, a quarter of 24: a whole tile of Sentinel-2, from an edge that is no block's.
+    headers = [make_header(512), make_header(*mask)]
+    grid, tiling = make_grid(10_000, west=WEST + 1230), Tiling(stack_bytes=int(3e9 * 0.7))
+    rows, cols = tile_sizes(grid, 1, acquisitions, 2, headers, tiling)
+    assert max(rows) * max(cols) * acquisitions * 3.125 <= tiling.stack_bytes
+    fits = math.lcm(512, int(mask[0] * mask[1] / 10)) ** 2 * acquisitions * 3.125 <= tiling.stack_bytes
+    assert decodes(grid, headers[0], rows, cols) == 1
+    assert decodes(grid, headers[1], rows, cols) == 1 or not fits
+
+
+def test_blocks_that_never_end_together_leave_the_commonest_whole():
+    rows, cols = tile_sizes(
+        make_grid(5000), 1, 24, 2, [make_header(512), make_header(512), make_header(512, west=WEST + 70)]
+    )
+    assert set(rows[:-1]) == set(cols[:-1]) == {512}

@@ -19,7 +19,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.imagery.acquisitions import acquisitions, gathered, newest_processing
 from fusion_assets.imagery.compositing.composite import composite
 from fusion_assets.imagery.compositing.gdal import gdal_environment
-from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes
+from fusion_assets.imagery.compositing.plan import read_headers, settled_scenes, tiling_within
 from fusion_assets.imagery.compositing.plausibility import Verdict, looked_at, verdict
 from fusion_assets.imagery.compositing.scene_reading import read_part
 from fusion_assets.imagery.engines import operations
@@ -53,9 +53,12 @@ class ArchiveEngine:
 
     name = "archive"
 
-    def __init__(self, storage: Storage, sizes: PieceSizes = PIECE_SIZES) -> None:
-        """Keep the list of operations under `storage`, and make series in pieces of these sizes."""
-        self._storage, self._sizes = storage, sizes
+    def __init__(self, storage: Storage, sizes: PieceSizes = PIECE_SIZES, memory: int | None = None) -> None:
+        """Keep the list of operations under `storage`; series are made in pieces of these sizes.
+
+        Composites take `memory`, bytes for all threads of this machine; see `memory.memory_per_thread`.
+        """
+        self._storage, self._sizes, self._memory = storage, sizes, memory
         self._verdicts: dict[tuple[str, ...], Verdict] = {}
         self._flags: dict[tuple[str, ...], tuple[str, ...]] = {}
 
@@ -86,7 +89,7 @@ class ArchiveEngine:
         request = export.request
         scenes = self._usable(self._scenes(export), request, without)
         surface = PRODUCTS[request.product].label == "fraction"
-        return composite(acquisitions(scenes), request.recipe, request.grid, surface)
+        return composite(acquisitions(scenes), request.recipe, request.grid, surface, tiling_within(self._memory))
 
     def unreadable(self, export: Export) -> dict[str, UnreadableFile]:
         """Read all that the grid needs of every file once; see `CompositeEngine.unreadable`."""

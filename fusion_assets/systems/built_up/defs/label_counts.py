@@ -6,6 +6,7 @@ import numpy as np
 
 from fusion_assets.errors import FusionError
 from fusion_assets.imagery.engines.protocol import Export, ExportRequest
+from fusion_assets.imagery.memory import memory_of
 from fusion_assets.orchestration.engine_assets import realise
 from fusion_assets.settings import Settings
 from fusion_assets.storage.root import Storage
@@ -56,7 +57,7 @@ def _read(study: Study, settings: Settings, request: ExportRequest) -> np.ndarra
     scenes = tuple(scene.id for scene in scenes_for(request))
     export = Export("doctor", request, scenes, "SUCCEEDED", ArchiveEngine.name, "")
     labelled, _ = realise(
-        ArchiveEngine(Storage(settings.storage)),
+        ArchiveEngine(Storage(settings.storage), memory=memory_of(settings.memory)),
         export,
         lambda pixels, *_: labels_of(study, pixels, request)[BUILT_UP].values,
         study.max_unreadable_share,
