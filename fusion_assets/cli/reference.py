@@ -29,7 +29,7 @@ _PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("A study", Study),
     ("`regions:`, each", Region),
     ("`ee_features:` of a region", FeatureSelection),
-    ("`products:`, each of `sentinel2`, `night_lights`, `labels`", ProductUse),
+    ("`products:`, each of `sentinel2`, `night_lights`, `labels`, `embedding`", ProductUse),
     ("`archive:` of a product", Archive),
     ("`lights:`", LightsUse),
     ("`earth_engine:`", EarthEngineUse),

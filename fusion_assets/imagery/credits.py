@@ -52,6 +52,11 @@ CREDITS: dict[str, Credit] = {
         "Elvidge, C. D., Zhizhin, M., Ghosh, T., Hsu, F. C., Taneja, J. (2021): Annual time series of global VIIRS "
         "nighttime lights derived from monthly averages: 2012 to 2019. Remote Sensing 13, 922. doi:10.3390/rs13050922",
     ),
+    "satellite_embedding": Credit(
+        "The AlphaEarth Foundations Satellite Embedding dataset is produced by Google and Google DeepMind (CC BY 4.0).",
+        "Brown, C. F., Kazmierski, M. R., Pasquarella, V. J., and others (2025): AlphaEarth Foundations: an embedding "
+        "field model for accurate and efficient global mapping from sparse label data. arXiv:2507.22291",
+    ),
     "ghsl_smod_p2016": Credit(
         _GHSL,
         "Pesaresi, M., Freire, S. (2016): GHS settlement grid following the REGIO model 2014 in application to GHSL "

@@ -70,6 +70,7 @@ _VISIBLE_TO_NIR = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A")
 _RADIANCE = (Band("avg_rad", ("avg_rad", "average", "average_masked"), "avg_rad", (-1.5, 1e4)),)
 _COVERAGE = OtherBand("cf_cvg", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", (0, 1e5), unit="count")
 _POLARISATIONS = ("VV", "VH")
+_AXES = tuple(f"A{number:02d}" for number in range(64))
 _CLOUD_FREE_COVERAGE = Mask("positive", ("cf_cvg", "cf_cvg_masked"), "cf_cvg", optional=True)
 _QA60_GAP = (
     dt.date(2022, 1, 25),
@@ -222,6 +223,23 @@ PRODUCTS: dict[str, Product] = {
         season="any",
         more_bands=(_COVERAGE,),
         source="https://eogdata.mines.edu/products/vnl/",
+    ),
+    "satellite_embedding": Product(
+        title="Satellite Embedding V1 of AlphaEarth Foundations, annual, 64 numbers a pixel",
+        role="embedding",
+        collections=("satellite-embedding-v1-annual", "alphaearth-foundations"),
+        earth_engine="GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL",
+        bands=tuple(Band(name, (name, name.lower()), name, (-1, 1)) for name in _AXES),
+        default_bands=_AXES,
+        unit="1",
+        # As on Earth Engine. Google's own files hold whole numbers, (v / 127.5)^2 with the sign of v, which no scale
+        # decodes: they are refused.
+        stored_as="floats",
+        resolution=10,
+        season="any",
+        first_year=2017,
+        unit_vectors=True,
+        source="https://developers.google.com/earth-engine/datasets/catalog/GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL",
     ),
     "ghsl_smod_p2016": Product(
         title="GHSL settlement grid 2016 (SMOD), 1 km, codes 0 to 3",

@@ -12,7 +12,7 @@ RECIPE_VERSION = "2"
 """Raise when the pixels that a recipe gives change, so that what was made before is known to be stale."""
 
 
-Role = Literal["sentinel2", "night_lights", "labels", "sentinel1"]
+Role = Literal["sentinel2", "night_lights", "labels", "embedding", "sentinel1"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,9 @@ class Product:
         stored_as: `integers` or `floats`: what the scale above is for; other numbers need a declared scale.
         skip_incomplete: scenes without one of the bands are left out, not an error: other modes of the same sensor.
         earth_engine_cloud: property of Earth Engine's images that gives the cloud cover in percent.
+        first_year: first year that there is imagery of; 0 where that is not known.
+        unit_vectors: bands are the numbers of one vector of unit length: read together, and composites are brought back
+            to that length.
         source: page that documents the data set.
     """
 
@@ -146,6 +149,8 @@ class Product:
     more_bands: tuple[OtherBand, ...] = ()
     more_masks: tuple[Mask, ...] = ()
     tiers: tuple[str, ...] = ()
+    first_year: int = 0
+    unit_vectors: bool = False
 
     @property
     def all_bands(self) -> tuple[Band, ...]:
@@ -178,7 +183,7 @@ class Product:
         return not self.platforms or not plain or plain in (name.replace("-", "") for name in self.platforms)
 
 
-_NOT_SHARED = ("more_bands", "more_masks", "tiers")
+_NOT_SHARED = ("more_bands", "more_masks", "tiers", "first_year", "unit_vectors")
 
 
 def product_facts(product: Product) -> dict[str, Any]:

@@ -27,8 +27,14 @@ GROUP = "imagery"
 YEARLY = "request_exports"
 """The job that the yearly schedule starts."""
 STAGES = {
-    YEARLY: (("sentinel2_export", "night_lights_export"), "Ask the engine for one region and year."),
-    "make_composites": (("sentinel2_composite", "night_lights_composite"), "Collect finished exports."),
+    YEARLY: (
+        ("sentinel2_export", "night_lights_export", "satellite_embedding_export"),
+        "Ask the engine for one region and year.",
+    ),
+    "make_composites": (
+        ("sentinel2_composite", "night_lights_composite", "satellite_embedding_composite"),
+        "Collect finished exports.",
+    ),
 }
 _TEXTS: dict[Role, tuple[str, str]] = {
     "sentinel2": (
@@ -40,6 +46,11 @@ _TEXTS: dict[Role, tuple[str, str]] = {
         "Ticket for one year of **VIIRS night lights** over a region: which months the engine found.",
         "**Night-time radiance** of one year: median of the months with cloud-free coverage, on the region's grid, "
         "with `observation_count`. Unit: nW/cm2/sr.",
+    ),
+    "embedding": (
+        "Ticket for one year of Google's **Satellite Embedding** over a region: which images the engine found.",
+        "Google's **Satellite Embedding** of one year: 64 numbers a pixel, averaged onto the region's grid and brought "
+        "back to unit length, with `observation_count`. What the numbers mean by themselves nobody says.",
     ),
 }
 Write = Callable[["xr.Dataset", Export, dict[str, str]], "RasterFile"]
@@ -164,8 +175,12 @@ def _check_known(raster: "RasterFile", export: Export, ticket: str) -> None:
 def write_composite(pixels: "xr.Dataset", export: Export, tags: dict[str, str]) -> "RasterFile":
     """Write a composite, every band in its unit."""
     from fusion_assets.imagery.compositing.composite import OBSERVATION_COUNT
+    from fusion_assets.imagery.unit_vectors import unit_vectors
     from fusion_assets.storage.raster_writing import write_raster
 
     product = PRODUCTS[export.request.product]
+    if product.unit_vectors:
+        names = export.request.recipe.bands
+        pixels = pixels.assign({name: (("y", "x"), band) for name, band in unit_vectors(pixels, names).items()})
     units = {band: product.numbers(band).unit for band in export.request.recipe.bands} | {OBSERVATION_COUNT: "1"}
     return write_raster(pixels, nodata=float("nan"), tags=tags, units=units, region=export.request.area)

@@ -22,6 +22,7 @@ from fusion_assets.grids.grid import Grid
 from fusion_assets.study.checks import problems_in
 from fusion_assets.study.districts import regions_from_file
 from fusion_assets.study.earth_engine_use import EarthEngineUse
+from fusion_assets.study.features import Choice, is_embedded, sensors_of
 from fusion_assets.study.file import find_study, read_yaml
 from fusion_assets.study.lights import LightsUse
 from fusion_assets.study.mistakes import Problems, as_error, cut, place_of, problems_of, shown, unforeseen, wrong
@@ -30,6 +31,7 @@ from fusion_assets.study.outline_limits import OutlineEffort
 from fusion_assets.study.product_use import Products, ProductUse, Role
 from fusion_assets.study.regions import Metres, Name, OutlineOf, Region, Section, Share
 from fusion_assets.study.sections import Sections, study_model
+from fusion_assets.study.vectors import VectorMap
 from fusion_assets.study.years import WHOLE_YEAR, Season, SeasonOfYear, Year, prediction_years
 
 __all__ = ["EarthEngineUse", "ProductUse", "Products", "Region", "Role", "Season", "Study", "load_study", "study_of"]
@@ -58,8 +60,9 @@ class Study(Section):
         label_year: year of the labels; None only without a labels product.
         prediction_years: years to predict, ascending.
         season: part of the year that is composited, the same in all years.
-        products: optional roles sentinel2, night_lights, labels.
-        features: optics, lights or both.
+        products: optional roles sentinel2, night_lights, labels, embedding.
+        features: optics, lights or both, with or without an embedding beside them (`both+embedding`): that of
+            `products.embedding`, or else the map of vectors that a section of the study makes.
         model: what learns: `network` (five small ones averaged), or `trees` (boosted).
         lights: how night lights are cleaned before they become a feature.
         max_unreadable_share: share of the scenes of a composite or series that may be unreadable, 0 to 1.
@@ -88,7 +91,7 @@ class Study(Section):
         WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}]
     )
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
-    features: Literal["optics", "lights", "both"] = Field("both", description="what predicts", examples=["both"])
+    features: Choice = Field("both", description="what predicts", examples=["both"])
     model: Literal["network", "trees"] = Field("network", description="network or trees", examples=["trees"])
     lights: LightsUse = Field(
         default_factory=lambda: LightsUse.model_validate({}),
@@ -160,18 +163,30 @@ class Study(Section):
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Bands of the fused stack, in order: optics, then lights."""
-        return tuple(band for role in self.feature_roles for band in self.use(role).band_names)
+        """Bands of the fused stack, in order: optics, then lights, then the numbers of an embedding."""
+        return self.names_of(self.features)
+
+    def names_of(self, choice: str) -> tuple[str, ...]:
+        """Bands of a choice of features that the study has: its own choice, or a smaller one."""
+        named = [band for role in sensors_of(choice) for band in self.use(role).band_names]
+        if is_embedded(choice):
+            vectors, use = self.vectors, self.products.embedding
+            named += vectors.bands if vectors is not None else use.band_names if use is not None else ()
+        return tuple(named)
 
     @property
     def feature_roles(self) -> tuple[Role, ...]:
         """Roles whose composites are stacked."""
-        roles: dict[str, tuple[Role, ...]] = {
-            "optics": ("sentinel2",),
-            "lights": ("night_lights",),
-            "both": ("sentinel2", "night_lights"),
-        }
-        return roles[self.features]
+        embedded = is_embedded(self.features) and self.products.embedding is not None
+        return (*sensors_of(self.features), *(("embedding",) if embedded else ()))
+
+    @property
+    def vectors(self) -> VectorMap | None:
+        """The map of vectors among the features; None where they have none, or `products.embedding` instead."""
+        if not is_embedded(self.features) or self.products.embedding is not None:
+            return None
+        offered = (section.vectors(self) for section in self.sections.values() if section.vectors is not None)
+        return next((each for each in offered if each is not None), None)
 
     @property
     def lights_reference(self) -> int | None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from fusion_assets.errors import FusionError
 from fusion_assets.grids.crs import comes_back
 from fusion_assets.grids.grid import rows_and_columns
+from fusion_assets.study.features import SENSORS, is_embedded, sensors_of, without_embedding
 from fusion_assets.study.mistakes import Problem, close_to
 from fusion_assets.study.product_use import CloudScore, MaskClasses, MinCoverage, known_products
 
 if TYPE_CHECKING:
     from fusion_assets.grids.grid import Grid
     from fusion_assets.study import Study
-    from fusion_assets.study.product_use import ProductUse
+    from fusion_assets.study.product_use import ProductUse, Role
     from fusion_assets.study.regions import Region
 
 Rule = Callable[["Study", dt.date], Iterator[Problem]]
@@ -133,15 +134,15 @@ def _years(study: Study, today: dt.date) -> Iterator[Problem]:
 
 
 def _products(study: Study, _: dt.date) -> Iterator[Problem]:
-    needed = {"optics": ("sentinel2",), "lights": ("night_lights",), "both": ("sentinel2", "night_lights")}
+    needed = sensors_of(study.features)
     given = study.products.given()
-    for role in needed[study.features]:
+    for role in needed:
         if role not in given:
-            other = [word for word, roles in needed.items() if all(name in given for name in roles)]
+            other = [word for word, roles in SENSORS.items() if all(name in given for name in roles)]
             yield Problem(
                 "features",
                 f"is {study.features} but there is no products.{role}",
-                f"a product for each of: {', '.join(needed[study.features])}",
+                f"a product for each of: {', '.join(needed)}",
                 f"add products.{role}" + (f", or set features: {other[0]}" if other else ""),
             )
     for role, use in given.items():
@@ -155,9 +156,67 @@ def _products(study: Study, _: dt.date) -> Iterator[Problem]:
             )
             continue
         yield from _bands(key, use)
+        yield from _first_year(study, role, use)
         yield from asset_problems(key, use)
         yield from mask_problems(key, use)
         yield from _label(key, use)
+
+
+def _first_year(study: Study, role: Role, use: ProductUse) -> Iterator[Problem]:
+    """Years of the study before there was anything of a product."""
+    first = use.recipe.first_year
+    early = [year for year in study.years if role in study.feature_roles and study.window(role, year)[0].year < first]
+    if early:
+        yield Problem(
+            f"products.{role}",
+            f"is {use.product}, of which there is nothing of {', '.join(map(str, early))}",
+            f"years from {first} on",
+            f"leave these years out, or write `features: {without_embedding(study.features)}`",
+        )
+
+
+def _embedding(study: Study, _: dt.date) -> Iterator[Problem]:
+    """What is amiss with an embedding among the features that the study makes itself."""
+    if not is_embedded(study.features) or study.products.embedding is not None:
+        return
+    alone, vectors = without_embedding(study.features), study.vectors
+    if vectors is None:
+        makers = [name for name, section in study.sections.items() if section.vectors is not None]
+        yield Problem(
+            "features",
+            f"is {study.features} but there is no products.embedding, and the study maps none itself",
+            "an embedding of every region and year",
+            "add `embedding: satellite_embedding` to products"
+            + "".join(f", or a section `{name}` with `maps`" for name in makers)
+            + f", or set features: {alone}",
+        )
+        return
+    found = f"is {study.features}, and {vectors.asset} is of"
+    lacking = [region.name for region in study.regions if region.name not in vectors.regions]
+    if lacking:
+        yield Problem(
+            "features",
+            f"{found} {', '.join(vectors.regions[:8])} alone, not of {', '.join(lacking[:8])}",
+            "an embedding of every region",
+            f"add them to the regions that are mapped, or set features: {alone}",
+        )
+    years = [str(year) for year in study.years if year not in vectors.years]
+    if years:
+        yield Problem(
+            "features",
+            f"{found} {', '.join(map(str, vectors.years))} alone, not of {', '.join(years)}",
+            "an embedding of the label year and of every year that is predicted",
+            f"add them to the years that are mapped, leave them out of the study, or set features: {alone}",
+        )
+    times = study.resolution / vectors.resolution
+    if times < 1 or abs(times - round(times)) > 1e-9 * times:
+        yield Problem(
+            "features",
+            f"{found} cells of {vectors.resolution:g} m, and a pixel of the study has {study.resolution:g} m",
+            "cells that a pixel is a whole number of: their vectors are averaged",
+            f"map the embedding in cells of {study.resolution:g} m or a whole part of that, change resolution, "
+            f"or set features: {alone}",
+        )
 
 
 def products_for(role: str) -> str:
@@ -174,6 +233,13 @@ def _bands(key: str, use: ProductUse) -> Iterator[Problem]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, not a band of {use.product}", ", ".join(names), remedy)
         elif use.bands and band in use.bands[:index]:
             yield Problem(f"{key}.bands[{index}]", f"is {band}, named twice", "each band once", "remove one of them")
+    if use.recipe.unit_vectors and use.bands is not None and set(use.bands) != set(names):
+        yield Problem(
+            f"{key}.bands",
+            f"are {len(use.bands)} of {len(names)} numbers of a vector",
+            "all of them: a part has no unit length",
+            "leave bands out",
+        )
     if use.bands == ():
         yield Problem(f"{key}.bands", "is empty", "at least one band", "name bands, or leave bands out for the default")
 
@@ -309,4 +375,4 @@ def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
         )
 
 
-RULES = (_regions, _resolution, _years, _products, _reference, _windows, _lights)
+RULES = (_regions, _resolution, _years, _products, _embedding, _reference, _windows, _lights)

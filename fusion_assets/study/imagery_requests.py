@@ -26,6 +26,7 @@ PIXEL_ASSETS: dict[Role, str] = {
     "sentinel2": "sentinel2_composite",
     "night_lights": "night_lights_composite",
     "labels": "ghsl_labels",
+    "embedding": "satellite_embedding_composite",
 }
 # A block's observation count and the export's tiling both assume at most this many sub-pixels along an edge.
 _FINEST = 255

@@ -25,7 +25,7 @@ from fusion_assets.study.years import EARLIEST_YEAR, LATEST_YEAR, SeasonOfYear, 
 if TYPE_CHECKING:
     from fusion_assets.imagery.recipe import Product
 
-Role = Literal["sentinel2", "night_lights", "labels"]
+Role = Literal["sentinel2", "night_lights", "labels", "embedding"]
 
 
 def known_products() -> dict[str, Product]:
@@ -249,6 +249,13 @@ class Products(Section):
     sentinel2: ProductUse | None = Field(None, description="optics", examples=["sentinel2_l2a"])
     night_lights: ProductUse | None = Field(None, description="lights", examples=["viirs_monthly"])
     labels: ProductUse | None = Field(None, description="settlement labels", examples=["ghsl_smod_v2"])
+    embedding: ProductUse | None = Field(None, description="embeddings", examples=["satellite_embedding"])
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, dump: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        # As with the keys of a product: a role that came later changes no digest of studies without it.
+        content = dump(self)
+        return {key: value for key, value in content.items() if key != "embedding" or value is not None}
 
     def given(self) -> dict[Role, ProductUse]:
         """The roles that are present."""
@@ -256,5 +263,6 @@ class Products(Section):
             "sentinel2": self.sentinel2,
             "night_lights": self.night_lights,
             "labels": self.labels,
+            "embedding": self.embedding,
         }
         return {role: use for role, use in uses.items() if use is not None}

@@ -14,6 +14,7 @@ EXPORT_ASSETS: dict[Role, str] = {
     "sentinel2": "sentinel2_export",
     "night_lights": "night_lights_export",
     "labels": "ghsl_export",
+    "embedding": "satellite_embedding_export",
 }
 """Asset that holds the ticket of each role."""
 

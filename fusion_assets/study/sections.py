@@ -15,6 +15,7 @@ from fusion_assets.study.regions import Section
 
 if TYPE_CHECKING:
     from fusion_assets.study import Study
+    from fusion_assets.study.vectors import VectorMap
 
 
 # Compared by identity, so that models are kept by it: examples may be mappings, which have no hash.
@@ -27,6 +28,8 @@ class SystemSection:
         description: what it is, for errors.
         example: of what stands under it.
         problems: (study, today) to what does not fit together with the rest of the study.
+        vectors: study to the map of vectors that this section makes, which others may take as features; None where it
+            makes none.
         destinations: keys in it that say where results are sent: optional ones, and no digest depends on them.
     """
 
@@ -35,6 +38,7 @@ class SystemSection:
     example: Any
     problems: Callable[[Any, dt.date], Iterator[Problem]]
     destinations: tuple[str, ...] = ()
+    vectors: Callable[[Any], VectorMap | None] | None = None
 
 
 Sections = Mapping[str, SystemSection]

@@ -143,6 +143,12 @@ DATASETS: dict[str, Dataset] = {
         "Sentinel-1 GRD",
         sentinel1=True,
     ),
+    "GOOGLE/SATELLITE_EMBEDDING/V1/ANNUAL": Dataset(
+        ("satellite-embedding-v1-annual", "alphaearth-foundations"),
+        tuple(DatasetBand(name, (name, name.lower())) for name in (f"A{number:02d}" for number in range(64))),
+        "Satellite Embedding V1",
+        years=(2017, 9999),
+    ),
 }
 CLOUD_SCORE_PLUS = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 # Made up from the masks: a clear observation scores 0.9, any other 0.1.

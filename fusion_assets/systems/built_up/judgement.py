@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fusion_assets.reports.judgement import Judgement
+from fusion_assets.study.features import without_embedding
+from fusion_assets.systems.built_up.accuracy.gain import embedding_gain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +57,21 @@ def calibrated(metrics: Mapping[str, Any]) -> Judgement:
         error < CALIBRATED,
         f"Probabilities are off by {error:.3f} on average; {CALIBRATED} is the most that is taken for calibrated.",
         {"calibration_error": error, "limit": CALIBRATED},
+    )
+
+
+def embedding_helps(ablation: Mapping[str, Any]) -> Judgement:
+    """Whether an embedding is worth its place among the features; `ablation` is that of a study that has one."""
+    sensors, gain = without_embedding(ablation["whole"]), embedding_gain(ablation)
+    assert gain is not None, "the study has an embedding among its features"
+    helps, harms = gain["low"] > 0, gain["high"] < 0
+    found = f"MCC {gain['value']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f}, 95 %) against {sensors} alone"
+    said = "helps beyond chance here" if helps else "harms here" if harms else "does not help beyond chance here"
+    return Judgement(
+        "embedding_helps",
+        helps,
+        f"The embedding {said}: {found}." + ("" if helps else f" `features: {sensors}` does without it."),
+        {"mcc": gain["value"], "low": gain["low"], "high": gain["high"]},
     )
 
 

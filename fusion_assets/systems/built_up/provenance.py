@@ -25,5 +25,7 @@ def facts(study: Study, settings: Settings, asset: str, region: str, year: int |
         recipes.append(study.digest("lights"))
         if study.lights_reference is not None:
             recipes.append(recipe_digest(study, settings, "night_lights", region, study.lights_reference))
+    if (vectors := study.vectors) is not None:
+        recipes += [vectors.recipe(settings, region, each) for each in years]
     learnt = {} if study.model == "network" or asset in _UNLEARNT else {"model": study.model}
     return common | {"recipe_digest": digest(recipes), "features": " ".join(study.feature_names)} | learnt

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def _products(study: Study) -> tuple[str, ...]:
-    return tuple(study.use(role).product for role in roles_of(study))
+    vectors = study.vectors
+    return (*(study.use(role).product for role in roles_of(study)), *(vectors.products if vectors else ()))
 
 
 def _span(study: Study, year: int) -> tuple[dt.date, dt.date]:
-    first, last = zip(*(study.window(role, year) for role in study.feature_roles), strict=True)
+    vectors, windows = study.vectors, [study.window(role, year) for role in study.feature_roles]
+    first, last = zip(*windows, *([vectors.span(year)] if vectors else []), strict=True)
     return min(first), max(last)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, Look, System
+from fusion_assets.study.features import smaller_choices
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -61,7 +62,7 @@ def _lacking(study: Study) -> Mapping[str, str]:
     if study.products.labels is None:
         learnt = {name for names, _ in _STAGES.values() for name in names} - {"fused_stack"}
         needs = dict.fromkeys(learnt, "settlement labels (`products.labels`), which maps are learnt from")
-    if study.features != "both":
+    if not smaller_choices(study.features):
         needs["feature_ablation"] = "`features: both`: it compares two sensors, and this study uses one"
     if len(study.regions) == 1:
         needs["region_transfer"] = "several regions: it says how well a region never seen is mapped"

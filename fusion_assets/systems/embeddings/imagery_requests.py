@@ -10,7 +10,7 @@ from fusion_assets.study import ProductUse, Study
 from fusion_assets.study.imagery_requests import full_recipe, outline_of, use_request
 from fusion_assets.systems.embeddings import versions
 from fusion_assets.systems.embeddings.maps import IMAGERY, imagery_grid
-from fusion_assets.systems.embeddings.section import learning_digest, map_grid, plan_digest, use_of
+from fusion_assets.systems.embeddings.section import learning_digest, map_grid, map_period, plan_digest, use_of
 from fusion_assets.systems.embeddings.sensors import FINEST, POLARISATIONS
 
 OPTICS, RADAR = IMAGERY
@@ -35,7 +35,7 @@ def _request(
     section = use_of(study)
     grid = imagery_grid(map_grid(study, region), section.patch_size)
     recipe = full_recipe(use.model_copy(update={"bands": bands}), FINEST, study.min_valid_share)
-    request = use_request(study, settings, asset, use, region, year, grid, section.period, recipe)
+    request = use_request(study, settings, asset, use, region, year, grid, map_period(study, year), recipe)
     # What is needed reaches beyond the region.
     return dataclasses.replace(request, geometry=outline_of(grid))
 

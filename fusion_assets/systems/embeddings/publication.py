@@ -22,9 +22,9 @@ def _products(study: Study) -> tuple[str, ...]:
 
 
 def _span(study: Study, year: int) -> tuple[dt.date, dt.date]:
-    from fusion_assets.systems.embeddings.section import use_of
+    from fusion_assets.systems.embeddings.section import map_period
 
-    return use_of(study).period
+    return map_period(study, year)
 
 
 def _bands(study: Study) -> tuple[Band, ...]:

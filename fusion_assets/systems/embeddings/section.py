@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +16,15 @@ from pydantic import Field, StrictInt, ValidationInfo, field_validator, model_va
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import digest
+from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.study.checks import asset_problems, mask_problems
 from fusion_assets.study.mistakes import Problem, as_date, shown, wrong
 from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Code, Section, Share
 from fusion_assets.study.sections import SystemSection
+from fusion_assets.study.vectors import VectorMap
+from fusion_assets.study.years import Year
 from fusion_assets.systems.embeddings.sensors import FINEST, OPTICS, SNAP, UNITS
 
 STEP = SNAP // FINEST
@@ -135,6 +139,7 @@ class EmbeddingsUse(Section):
         encoder: what is learnt.
         unseen_classes: codes of labelled classes that are held back, wherever they lie.
         maps: regions whose embeddings are mapped, from composites of the period.
+        map_years: years of the maps: the same days of each of them; by default the year in which the period begins.
         map_stride: pixels of 10 m from one cell of a map to the next, each cell being the embedding of the patch around
             it; even, by default half a patch or the even number below.
     """
@@ -184,6 +189,7 @@ class EmbeddingsUse(Section):
     )
     unseen_classes: tuple[Code, ...] = Field((), description="codes of classes", examples=[[7]])
     maps: tuple[str, ...] = Field((), description="regions by name", examples=[["bagmati"]])
+    map_years: tuple[Year, ...] = Field((), description="years, ascending", examples=[[2019, 2020, 2021]])
     map_stride: StrictInt | None = Field(None, ge=2, le=1020, description="an even number of pixels", examples=[126])
 
     @field_validator("patch_size")
@@ -265,7 +271,7 @@ def plan_digest(study: Study) -> str:
     return digest([content, study.digest("regions") if use.sampling.by == "regions" else None])
 
 
-_OF_MAPS = ("maps", "map_stride")
+_OF_MAPS = ("maps", "map_years", "map_stride")
 
 
 def learning_digest(study: Study) -> str:
@@ -273,9 +279,47 @@ def learning_digest(study: Study) -> str:
     return digest(use_of(study).model_dump(mode="json", exclude=set(_OF_MAPS)))
 
 
-def map_year(study: Study) -> int:
-    """Year under which maps are stored: that in which the period begins."""
-    return use_of(study).period[0].year
+def map_years(study: Study) -> tuple[int, ...]:
+    """Years under which maps are stored, ascending: that in which the period begins, unless the study names others."""
+    use = use_of(study)
+    return tuple(sorted(use.map_years)) or (use.period[0].year,)
+
+
+def map_period(study: Study, year: int) -> tuple[dt.date, dt.date]:
+    """First and last day of the imagery of a year's maps: the period, moved by whole years."""
+    first, last = use_of(study).period
+    return _moved(first, year - first.year), _moved(last, year - first.year)
+
+
+def _moved(day: dt.date, years: int) -> dt.date:
+    """The same day of another year, the last of February for the 29th where there is none."""
+    leaping = (day.month, day.day) == (2, 29)
+    return (day.replace(day=28) if leaping else day).replace(year=day.year + years) if years else day
+
+
+def vectors_of(study: Study) -> VectorMap | None:
+    """The maps as what other systems may take as features; None where nothing is mapped."""
+    section = section_of(study)
+    if section is None or not section.maps:
+        return None
+    from fusion_assets.systems.embeddings.maps import STEPS, band_names
+
+    def recipe(settings: Settings, region: str, year: int) -> str:
+        from fusion_assets.systems.embeddings.imagery_requests import MAP, facts_of
+
+        return facts_of(study, settings, MAP, region, year)["recipe_digest"]
+
+    return VectorMap(
+        asset="embedding_map",
+        bands=band_names(section.encoder.dim),
+        regions=section.maps,
+        years=map_years(study),
+        resolution=float(section.stride * FINEST),
+        steps=float(STEPS),
+        products=(section.sentinel2.product, section.sentinel1.product),
+        span=partial(map_period, study),
+        recipe=recipe,
+    )
 
 
 def map_grid(study: Study, region: str) -> Grid:
@@ -305,7 +349,7 @@ def problems(study: Study, today: dt.date) -> Iterator[Problem]:
     yield from _product_problems("embeddings.sentinel2", section.sentinel2, OPTICS)
     if section.sentinel2.product in OPTICS:
         yield from _band_problems(section)
-    yield from _map_problems(study, section)
+    yield from _map_problems(study, section, today)
     if section.labels.osm_file is not None and not section.labels.osm_file.is_file():
         yield Problem(
             "embeddings.labels.osm",
@@ -326,7 +370,7 @@ def problems(study: Study, today: dt.date) -> Iterator[Problem]:
             yield Problem(f"embeddings.labels.{key}", f"is {use.product}, which has no classes", key, "change it")
 
 
-def _map_problems(study: Study, section: EmbeddingsUse) -> Iterator[Problem]:
+def _map_problems(study: Study, section: EmbeddingsUse, today: dt.date) -> Iterator[Problem]:
     names = [region.name for region in study.regions]
     for index, name in enumerate(section.maps):
         if name not in names:
@@ -335,6 +379,17 @@ def _map_problems(study: Study, section: EmbeddingsUse) -> Iterator[Problem]:
             )
         elif name in section.maps[:index]:
             yield Problem(f"embeddings.maps[{index}]", f"is {name} again", "every region once", "remove it")
+    years = section.map_years
+    if len(set(years)) < len(years):
+        yield Problem("embeddings.map_years", f"is {shown(list(years))}", "every year once", "remove the others")
+    last = section.period[1].year - section.period[0].year + max(years, default=0)
+    if last > today.year:
+        yield Problem(
+            "embeddings.map_years",
+            f"holds {max(years)}, whose period ends in {last}",
+            f"years of which there is imagery, up to {today.year}",
+            "remove it",
+        )
     if section.stride % 2 or section.stride > section.patch_size:
         yield Problem(
             "embeddings.map_stride",
@@ -410,4 +465,5 @@ EMBEDDINGS_SECTION = SystemSection(
     "coincident patches of radar and optics, and their embeddings",
     {"count": 10_000, "period": ["2021-01-01", "2021-12-31"]},
     problems,
+    vectors=vectors_of,
 )

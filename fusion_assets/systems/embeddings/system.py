@@ -85,11 +85,11 @@ def _facts(study: Study, settings: Settings, asset: str, region: str | None, yea
 
 def _series(site: Site) -> Iterator[Series]:
     from fusion_assets.systems.embeddings.imagery_requests import optics_request, radar_request
-    from fusion_assets.systems.embeddings.section import map_year, use_of
+    from fusion_assets.systems.embeddings.section import map_years, use_of
 
     study, settings, regions = site.study, site.settings, use_of(site.study).maps
     if regions:
-        years = (map_year(study),)
+        years = map_years(study)
         yield Series("optics of maps", partial(optics_request, study, settings), years, regions=regions)
         yield Series("radar of maps", partial(radar_request, study, settings), years, regions=regions)
 

@@ -126,8 +126,8 @@ def ablation(table):
     for name, (document, arrays) in both.items():
         sets[name] = {**document, "intervals": intervals(arrays, 20)}
         if name != "both":
-            sets[name]["minus_both"] = intervals(differences(figures[name], figures["both"]), 20)
-    return {"n": len(label), "prevalence": float(label.mean()), "blocks": 20, "sets": sets}
+            sets[name]["minus_whole"] = intervals(differences(figures[name], figures["both"]), 20)
+    return {"n": len(label), "prevalence": float(label.mean()), "blocks": 20, "whole": "both", "sets": sets}
 
 
 class Page(HTMLParser):

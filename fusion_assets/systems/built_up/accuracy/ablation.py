@@ -1,4 +1,4 @@
-"""What each sensor contributes: the same protocol on optics alone, lights alone, and both."""
+"""What each sensor and an embedding contribute: the same protocol on all features, and on each smaller choice."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-BOTH = "both"
-
 
 def ablate_features(
     samples: gpd.GeoDataFrame,
     stack: xr.Dataset,
+    whole: str,
     sets: Mapping[str, Sequence[str]],
     evaluated: pd.DataFrame,
     *,
@@ -41,28 +40,32 @@ def ablate_features(
     Args:
         samples: what `draw_samples` returned.
         stack: the stack they were drawn from.
-        sets: band names by the name of the set, without `both`.
+        whole: name of all features together.
+        sets: band names by the name of the set; `whole` among them.
         evaluated: table of `evaluate` on the same samples.
         model: what learns, `network` or `trees`.
         levels: context levels to choose among.
 
     Returns:
-        Table with one row a sample: `x`, `y`, `label`, `block`, `fold`, and for each set and for `both`
-        `probability_<set>` and `predicted_<set>` (0 or 1), from which all figures can be recomputed. And a document:
-        `n`, `prevalence`, `blocks`, and `sets`: for each, and for `both`, `features`, the scores, `intervals` of every
-        figure, `minus_both` (paired intervals of the difference to both) and the context `levels` of the folds.
+        Table with one row a sample: `x`, `y`, `label`, `block`, `fold`, and for each set `probability_<set>` and
+        `predicted_<set>` (0 or 1), from which all figures can be recomputed. And a document: `n`, `prevalence`,
+        `blocks`, `whole`, and `sets`: for each, the whole first, `features`, the scores, `intervals` of every figure,
+        and for all but the whole `minus_whole` (paired intervals of the difference to it) and the context `levels` of
+        the folds.
     """
     label, block = evaluated["label"].to_numpy(), evaluated["block"].to_numpy()
     fold = evaluated["fold"].to_numpy()
     table = evaluated[["x", "y", "label", "block", "fold"]].copy()
     resamples = Resamples.of(block)
     blocks = resamples.groups
-    both = evaluated["predicted"].to_numpy(bool), evaluated["probability"].to_numpy()
-    document, figures_of_both = scored(label, *both, resamples)
-    every = [name for names in sets.values() for name in names]
-    entries: dict[str, Any] = {BOTH: {"features": every, **document, "intervals": intervals(figures_of_both, blocks)}}
-    _add(table, BOTH, *both)
+    together = evaluated["predicted"].to_numpy(bool), evaluated["probability"].to_numpy()
+    document, of_whole = scored(label, *together, resamples)
+    every = {"features": list(sets[whole]), **document, "intervals": intervals(of_whole, blocks)}
+    entries: dict[str, Any] = {whole: every}
+    _add(table, whole, *together)
     for name, features in sets.items():
+        if name == whole:
+            continue
         fewer = {"inner_seeds": INNER_SEEDS[:1]} if model == NETWORK else {}
         out = NESTED[model](Channels.of_region(samples, stack, features), levels, **fewer)
         answer = out.predicted(fold).astype(bool), out.probability
@@ -72,10 +75,11 @@ def ablate_features(
             "features": list(features),
             **document,
             "levels": [setting.level.name for setting in out.settings],
-            "minus_both": intervals(differences(figures, figures_of_both), blocks),
+            "minus_whole": intervals(differences(figures, of_whole), blocks),
             "intervals": intervals(figures, blocks),
         }
-    return table, {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "sets": entries}
+    about = {"n": len(label), "prevalence": float(label.mean()), "blocks": blocks, "whole": whole}
+    return table, about | {"sets": entries}
 
 
 def _add(table: pd.DataFrame, name: str, predicted: np.ndarray, probability: np.ndarray) -> None:
@@ -84,15 +88,15 @@ def _add(table: pd.DataFrame, name: str, predicted: np.ndarray, probability: np.
 
 
 def ablation_rows(ablation: Mapping[str, Any]) -> list[dict[str, str | float]]:
-    """A row for each set: MCC and average precision with intervals, and the difference to both."""
+    """A row for each set: MCC and average precision with intervals, and the difference to all features."""
     rows = []
     for name, entry in ablation["sets"].items():
         row: dict[str, str | float] = {"features": name}
         for figure in ("mcc", "average_precision"):
             value, low, high = entry["intervals"][figure].values()
             row |= {figure: round(value, 4), f"{figure}_95": f"{low:.3f} to {high:.3f}"}
-        less = entry.get("minus_both", {}).get("mcc")
-        row["mcc_minus_both"] = (
+        less = entry.get("minus_whole", {}).get("mcc")
+        row["mcc_minus_whole"] = (
             f"{less['value']:+.3f} ({less['low']:+.3f} to {less['high']:+.3f})" if less else "reference"
         )
         rows.append(row)

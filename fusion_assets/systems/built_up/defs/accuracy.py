@@ -10,20 +10,19 @@ from fusion_assets.orchestration.metadata import readable
 from fusion_assets.orchestration.partitions import EVERY_REGION, key_of, region_and_year
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Raster, Table
+from fusion_assets.study.features import smaller_choices
 from fusion_assets.systems.built_up import versions
 
 if TYPE_CHECKING:
     import numpy as np
 
-SETS = {"sentinel2": "optics", "night_lights": "lights"}
-
 
 def accuracy_assets(site: Site) -> list[dg.AssetsDefinition]:
-    """The evaluation, the ablation where a study fuses two sensors, the transfer where it has several regions."""
+    """The evaluation, the ablation where a study fuses features, the transfer where it has several regions."""
     if site.study.products.labels is None:
         return []
     assets = [_model_evaluation(site)]
-    if site.study.features == "both":
+    if smaller_choices(site.study.features):
         assets.append(_feature_ablation(site))
     if len(site.study.regions) > 1:
         assets.append(_region_transfer(site))
@@ -93,7 +92,8 @@ def _records(rows: list[dict]) -> list[dg.TableRecord]:
 
 
 def _feature_ablation(site: Site) -> dg.AssetsDefinition:
-    sets = {SETS[role]: site.study.use(role).band_names for role in site.study.feature_roles}
+    whole = site.study.features
+    sets = {choice: site.study.names_of(choice) for choice in (whole, *smaller_choices(whole))}
 
     @site.asset(
         "tables",
@@ -105,19 +105,19 @@ def _feature_ablation(site: Site) -> dg.AssetsDefinition:
     def feature_ablation(
         fused_stack: Raster, training_samples: Table, model_evaluation: tuple[Table, dict]
     ) -> dg.Output[tuple[Table, dict]]:
-        """What **each sensor contributes**: out-of-fold predictions of optics alone and lights alone.
+        """What **each sensor contributes**, and an embedding beside them: out-of-fold predictions of smaller choices.
 
         On the folds of the evaluation: MCC and average precision with 95 % block-bootstrap intervals, and the paired
-        difference to both together.
+        difference to all features together.
         """
         from fusion_assets.reports.figures import as_markdown
         from fusion_assets.systems.built_up.accuracy import ablation
         from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
 
         table, found = ablation.ablate_features(
-            training_samples, fused_stack, sets, model_evaluation[0], model=site.study.model
+            training_samples, fused_stack, whole, sets, model_evaluation[0], model=site.study.model
         )
-        shown = {f"mcc_{name}": entry["mcc"] for name, entry in found["sets"].items()}
+        shown = {f"mcc_{name.replace('+', '_')}": entry["mcc"] for name, entry in found["sets"].items()}
         picture = {"MCC and average precision by features, with 95 % intervals": ablation_png(found)}
         return dg.Output(
             (table, found),

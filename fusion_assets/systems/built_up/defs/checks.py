@@ -9,6 +9,7 @@ from fusion_assets.orchestration.partitions import Partitions
 from fusion_assets.orchestration.raster_checks import check_result, raster_check
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Table
+from fusion_assets.study.features import is_embedded
 from fusion_assets.study.imagery_requests import PIXEL_ASSETS
 from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.features.labels import BUILT_UP, NO_DATA
@@ -17,7 +18,8 @@ from fusion_assets.systems.built_up.features.labels import BUILT_UP, NO_DATA
 def built_up_checks(site: Site) -> list[dg.AssetChecksDefinition]:
     """All checks for the assets that this study has."""
     study, partitions = site.study, site.partitions
-    measured = {band: ends for role in study.feature_roles for band, ends in ranges_of(site, role).items()}
+    vectors = dict.fromkeys(study.vectors.bands if study.vectors else (), (-1.0, 1.0))
+    measured = vectors | {band: ends for role in study.feature_roles for band, ends in ranges_of(site, role).items()}
     mapped, no_data = {"probability": (0.0, 1.0), BUILT_UP: (0.0, 1.0)}, {BUILT_UP: NO_DATA}
     checks = [raster_check(site, "fused_stack", partitions.every_year, study.feature_names, measured)]
     if study.products.labels is None:
@@ -29,6 +31,7 @@ def built_up_checks(site: Site) -> list[dg.AssetChecksDefinition]:
         _label_balance(partitions),
         _above_majority(partitions),
         _calibrated(partitions),
+        *([_embedding_helps(partitions)] if is_embedded(study.features) else []),
         *_trend_checks(partitions),
     ]
 
@@ -77,6 +80,15 @@ def _trend_checks(partitions: Partitions) -> list[dg.AssetChecksDefinition]:
         return _judged("built_up_trend", judgement.valid_in_all_years(built_up_trend[0]))
 
     return [no_area_jumps, valid_in_all_years]
+
+
+def _embedding_helps(partitions: Partitions) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="feature_ablation", name="embedding_helps", partitions_def=partitions.label_year)
+    def embedding_helps(feature_ablation: tuple[Table, dict]) -> dg.AssetCheckResult:
+        """The embedding among the features helps beyond chance."""
+        return _judged("feature_ablation", judgement.embedding_helps(feature_ablation[1]))
+
+    return embedding_helps
 
 
 def prediction_check_specs(partitions: Partitions) -> list[dg.AssetCheckSpec]:

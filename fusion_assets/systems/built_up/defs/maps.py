@@ -31,6 +31,9 @@ def _fused_stack(site: Site) -> dg.AssetsDefinition:
         PIXEL_ASSETS[role]: dg.AssetIn(PIXEL_ASSETS[role], partition_mapping=referred.get(role, partitions.same))
         for role in study.feature_roles
     }
+    vectors = study.vectors
+    if vectors is not None:
+        upstream[vectors.asset] = dg.AssetIn(vectors.asset, partition_mapping=partitions.same)
     lit = "night_lights" in study.feature_roles
     cleaning = [versions.LIGHTS, study.digest("lights"), study.lights_reference] if lit else []
     code = [versions.STACK, study.resolution, study.feature_names, *cleaning]
@@ -39,10 +42,11 @@ def _fused_stack(site: Site) -> dg.AssetsDefinition:
     def fused_stack(region: str, year: int, code_version: str, **composites: Any) -> dg.Output[RasterFile]:
         """The features of one year, optics and lights, **side by side on one grid**: what the model sees.
 
-        Lights are cleaned on the way, every year against the label year; the metadata say what each step did.
+        Lights are cleaned on the way, every year against the label year; the metadata say what each step did. An
+        embedding that the study maps itself is averaged onto the grid.
         """
         from fusion_assets.storage.raster_writing import write_raster
-        from fusion_assets.systems.built_up.features import lights, stack
+        from fusion_assets.systems.built_up.features import embedding, lights, stack
 
         done: dict[str, Any] = {}
         said: dict[str, str] = {}
@@ -52,11 +56,17 @@ def _fused_stack(site: Site) -> dg.AssetsDefinition:
             composites[PIXEL_ASSETS["night_lights"]] = now
             said = {"lights": json.dumps(report)}
             done = {"lights": dg.MetadataValue.json(report), "lights_cleaned": dg.MetadataValue.md(text)}
+        attributes = [raster.attrs for raster in composites.values()]
+        if vectors is not None:
+            held, grid = composites[vectors.asset], study.grid(region)
+            composites[vectors.asset] = embedding.vectors_on(held, vectors, grid, study.min_valid_share)
         fused = stack.fuse(composites, study.feature_names, study.grid(region))
         windows: dict[str, Any] = {role: "/".join(map(str, study.window(role, year))) for role in study.feature_roles}
-        scenes = sum(int(raster.attrs.get("scene_count", 0)) for raster in composites.values())
+        if vectors is not None:
+            windows["embedding"] = "/".join(map(str, vectors.span(year)))
+        scenes = sum(int(each.get("scene_count", 0)) for each in attributes)
         sources = {
-            tag: " ".join(sorted({str(raster.attrs.get(tag, "")) for raster in composites.values()}))
+            tag: " ".join(sorted({name for each in attributes for name in str(each.get(tag, "")).split(" ")}))
             for tag in ("product", "engine")
         }
         tags = study_tags(study, region=region, year=year, scene_count=scenes, code_version=code_version, **windows)
@@ -65,7 +75,7 @@ def _fused_stack(site: Site) -> dg.AssetsDefinition:
             band: study.use(role).recipe.numbers(band).unit
             for role in study.feature_roles
             for band in study.use(role).band_names
-        }
+        } | dict.fromkeys(vectors.bands if vectors is not None else (), "1")
         raster = write_raster(fused, nodata=float("nan"), tags=tags, units=units, region=study.polygon(region))
         metadata = {"scenes": scenes, **windows, **done}
         return dg.Output(raster, data_version=dg.DataVersion(raster.digest), metadata=metadata)

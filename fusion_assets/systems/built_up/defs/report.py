@@ -12,6 +12,7 @@ from fusion_assets.orchestration.partitions import EVERY_REGION, by_year
 from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Table
 from fusion_assets.reports.server import report_url
+from fusion_assets.study.features import smaller_choices
 from fusion_assets.study.provenance import EXPORT_ASSETS, roles_of
 from fusion_assets.systems.built_up import versions
 
@@ -28,7 +29,7 @@ def _built_up_report(site: Site) -> dg.AssetsDefinition:
     exports = [EXPORT_ASSETS[role] for role in roles_of(study)]
     every_year = ["built_up_prediction", "fused_stack", "model_evaluation", *exports]
     last = ["built_up_trend", "built_up_change"]
-    if study.features == "both":
+    if smaller_choices(study.features):
         every_year.append("feature_ablation")
     several = len(study.regions) > 1
     all_years = dg.AssetIn(partition_mapping=site.partitions.to_region)
@@ -55,6 +56,7 @@ def _built_up_report(site: Site) -> dg.AssetsDefinition:
         predictions, stacks = by_year(inputs["built_up_prediction"]), by_year(inputs["fused_stack"])
         ((evaluation, metrics),) = inputs["model_evaluation"].values()
         ablations = [figures for _, figures in inputs.get("feature_ablation", {}).values()]
+        vectors = study.vectors
         subject = report.Subject(
             study=study.name,
             title=study.title,
@@ -62,7 +64,10 @@ def _built_up_report(site: Site) -> dg.AssetsDefinition:
             label_year=int(study.label_year or 0),
             digest=study.digest(),
             made=made,
-            sensors="" if study.features == "both" else study.features,
+            sensors="" if smaller_choices(study.features) else study.features,
+            beside=tuple((name, *vectors.span(year)) for name in vectors.products for year in study.years)
+            if vectors is not None
+            else (),
         )
         page = report.build_report(
             subject,

@@ -1,4 +1,4 @@
-"""The fused stack: the features of optics and lights, side by side on one grid."""
+"""The fused stack: the features of optics, lights and embeddings, side by side on one grid."""
 
 from __future__ import annotations
 

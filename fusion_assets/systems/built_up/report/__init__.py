@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from fusion_assets.reports import source_tables as sources
 from fusion_assets.reports.page import render
 from fusion_assets.reports.previews import data_uri
 from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.study.features import is_embedded
 from fusion_assets.study.provenance import is_simulated
 from fusion_assets.systems.built_up import judgement
 from fusion_assets.systems.built_up.accuracy.ablation_figure import ablation_png
@@ -63,6 +65,7 @@ class Subject:
         label_year: year of the labels.
         digest: of the study.
         made: day on which the page was made, ISO 8601.
+        beside: product, first and last day of imagery that went into what other systems made for it.
         sensors: the one kind of sensor that the study uses; empty where there are two.
     """
 
@@ -73,6 +76,7 @@ class Subject:
     digest: str
     made: str
     sensors: str = ""
+    beside: tuple[tuple[str, dt.date, dt.date], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def build_report(subject: Subject, findings: Findings) -> str:
     study = f"{subject.study}, digest {subject.digest}"
     judged = list(_judgements(findings))
     lost = {"change"} if len(years) == 1 else set()
-    requests = [export.request for export in findings.exports]
+    used = [*((export.request.product, *export.request.window) for export in findings.exports), *subject.beside]
     return render(
         __name__,
         title=subject.title or subject.study,
@@ -133,8 +137,8 @@ def build_report(subject: Subject, findings: Findings) -> str:
         contents=[(anchor, heading) for anchor, heading in HEADINGS.items() if anchor not in lost],
         made=subject.made,
         cited=sources.citation(subject.title or subject.study, subject.region, subject.made, study),
-        attributions=list(attributions((request.product, *request.window) for request in requests)),
-        citations=list(citations(dict.fromkeys(request.product for request in requests))),
+        attributions=list(attributions(used)),
+        citations=list(citations(dict.fromkeys(product for product, *_ in used))),
         finding=headline(document["statement"]),
         grid=f"{rows_and_columns(*grid.shape)} of {grid.resolution:g} m pixels, {grid.crs}",
         width_km=f"{grid.width * grid.resolution / 1000:.3g}",
@@ -176,6 +180,8 @@ def _judgements(findings: Findings) -> Iterator[judgement.Judgement]:
             yield replace(each, sentence=f"{year}: {each.sentence}")
     yield judgement.label_balance(evaluation)
     yield judgement.calibrated(metrics)
+    if findings.ablation is not None and is_embedded(findings.ablation["whole"]):
+        yield judgement.embedding_helps(findings.ablation)
     yield judgement.no_area_jumps(findings.trend[0])
     yield judgement.valid_in_all_years(findings.trend[0])
 
@@ -220,6 +226,6 @@ def _plots(
     ]
     if ablation is not None:
         shown = alt_texts.of_ablation(ablation)
-        drawn.append(("Optics, lights, and both together.", ablation_png(ablation), shown))
+        drawn.append((words.features_caption(ablation), ablation_png(ablation), shown))
     for caption, png, text in drawn:
         yield {"caption": caption, "picture": _picture(png, text)}

@@ -100,11 +100,12 @@ def _errors_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ablation_table(ablation: Mapping[str, Any]) -> dict[str, Any]:
-    figures = ("mcc", "average_precision")
+    figures, figure_names = ("mcc", "average_precision"), ("MCC", "average precision")
     rows = []
     for name, entry in ablation["sets"].items():
-        less = entry.get("minus_both", {})
+        less = entry.get("minus_whole", {})
         cells = [with_interval(entry["intervals"][figure]) for figure in figures]
         rows.append((name, *cells, *(with_interval(less.get(figure), signed=True) for figure in figures)))
-    columns = ("features", "MCC", "average precision", "MCC, less that of both", "average precision, less that of both")
+    whole = ablation["whole"]
+    columns = ("features", *figure_names, *(f"{name}, less that of {whole}" for name in figure_names))
     return table_of("What each sensor contributes, with 95 % intervals", columns, rows, (1, 2, 3, 4))

@@ -11,8 +11,10 @@ from fusion_assets.redaction import public_url
 from fusion_assets.reports.numbers import square_kilometres
 from fusion_assets.reports.tables import with_interval
 from fusion_assets.study import ARCHIVE_SAMPLE
+from fusion_assets.study.features import is_embedded
 from fusion_assets.systems.built_up.areas import change_map, trend
 from fusion_assets.systems.built_up.areas.trend_words import CANNOT_TELL
+from fusion_assets.systems.built_up.judgement import embedding_helps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +100,13 @@ def change_caption(changed: xr.Dataset, years: Sequence[int], document: Mapping[
             "the sample corrects the rest."
         )
     return text
+
+
+def features_caption(ablation: Mapping[str, Any]) -> str:
+    """What the picture of feature sets shows, and whether an embedding among them is worth it."""
+    if not is_embedded(ablation["whole"]):
+        return "Optics, lights, and both together."
+    return f"Features with an embedding and without. {embedding_helps(ablation).sentence}"
 
 
 def quality_notes(metrics: Mapping[str, Any], sensors: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from fusion_assets.storage.simulation import MARK, is_marked
 from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.embeddings import imagery_requests as requests
 from fusion_assets.systems.embeddings import versions
-from fusion_assets.systems.embeddings.section import map_grid, map_year, use_of
+from fusion_assets.systems.embeddings.section import map_grid, map_years, use_of
 
 
 def map_assets(site: Site) -> list[dg.AssetsDefinition]:
@@ -39,8 +39,8 @@ def map_assets(site: Site) -> list[dg.AssetsDefinition]:
 
 
 def years_of(site: Site) -> dg.MultiPartitionsDefinition:
-    """Region x year of maps: the mapped regions, and the year in which the period begins."""
-    return regions_by_years(use_of(site.study).maps, [map_year(site.study)])
+    """Region x year of maps: the mapped regions, and the years of their imagery."""
+    return regions_by_years(use_of(site.study).maps, map_years(site.study))
 
 
 def _imagery(site: Site, names: tuple[str, str], use: Any, asked: Any, text: str) -> list[dg.AssetsDefinition]:

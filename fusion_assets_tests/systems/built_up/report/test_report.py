@@ -148,7 +148,7 @@ def test_what_each_sensor_contributes_can_be_recomputed(page, everything):
         if name == "both":
             assert less == ["–", "–"]
         else:
-            known = everything.ablation["sets"][name]["minus_both"]
+            known = everything.ablation["sets"][name]["minus_whole"]
             assert numbers(less[0]) == pytest.approx(ends(known["mcc"]), abs=6e-4)
 
 
