@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +15,11 @@ from pydantic import Field, StrictInt, ValidationInfo, field_validator, model_va
 
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.protocol import digest
-from fusion_assets.settings import Settings
 from fusion_assets.study import Study
 from fusion_assets.study.checks import asset_problems, mask_problems
 from fusion_assets.study.mistakes import Problem, as_date, shown, wrong
 from fusion_assets.study.product_use import ProductUse, known_products
 from fusion_assets.study.regions import Code, Section, Share
-from fusion_assets.study.sections import SystemSection
-from fusion_assets.study.vectors import VectorMap
 from fusion_assets.study.years import Year
 from fusion_assets.systems.embeddings.sensors import FINEST, OPTICS, SNAP, UNITS
 
@@ -297,31 +293,6 @@ def _moved(day: dt.date, years: int) -> dt.date:
     return (day.replace(day=28) if leaping else day).replace(year=day.year + years) if years else day
 
 
-def vectors_of(study: Study) -> VectorMap | None:
-    """The maps as what other systems may take as features; None where nothing is mapped."""
-    section = section_of(study)
-    if section is None or not section.maps:
-        return None
-    from fusion_assets.systems.embeddings.maps import STEPS, band_names
-
-    def recipe(settings: Settings, region: str, year: int) -> str:
-        from fusion_assets.systems.embeddings.imagery_requests import MAP, facts_of
-
-        return facts_of(study, settings, MAP, region, year)["recipe_digest"]
-
-    return VectorMap(
-        asset="embedding_map",
-        bands=band_names(section.encoder.dim),
-        regions=section.maps,
-        years=map_years(study),
-        resolution=float(section.stride * FINEST),
-        steps=float(STEPS),
-        products=(section.sentinel2.product, section.sentinel1.product),
-        span=partial(map_period, study),
-        recipe=recipe,
-    )
-
-
 def map_grid(study: Study, region: str) -> Grid:
     """The grid of a region's map."""
     return study.grid(region, use_of(study).stride * FINEST)
@@ -458,12 +429,3 @@ def _band_problems(section: EmbeddingsUse) -> Iterator[Problem]:
             )
         elif band not in every:
             yield Problem(key, f"is {band}, not a band of {product}", f"one of {', '.join(every)}", "remove it")
-
-
-EMBEDDINGS_SECTION = SystemSection(
-    EmbeddingsUse,
-    "coincident patches of radar and optics, and their embeddings",
-    {"count": 10_000, "period": ["2021-01-01", "2021-12-31"]},
-    problems,
-    vectors=vectors_of,
-)

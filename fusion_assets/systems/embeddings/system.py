@@ -72,7 +72,7 @@ def _lacking(study: Study) -> Mapping[str, str]:
 
 
 def _section() -> SystemSection:
-    from fusion_assets.systems.embeddings.section import EMBEDDINGS_SECTION
+    from fusion_assets.systems.embeddings.study_section import EMBEDDINGS_SECTION
 
     return EMBEDDINGS_SECTION
 
