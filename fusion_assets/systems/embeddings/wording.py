@@ -12,6 +12,7 @@ METHODS = {
     "random_convolutions": "random convolutions",
     "components": "principal components",
     "untrained": "the encoder, untrained",
+    "satellite_embedding": "Satellite Embedding V1, mean of the patch",
     LEARNT: "the encoder",
     WITH_STATISTICS: "the encoder with statistics",
 }

@@ -172,7 +172,10 @@ def _embedding_index(site: Site) -> dg.AssetsDefinition:
 def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
     use = use_of(site.study)
 
-    @site.asset("documents", None, [versions.EVALUATION, use.unseen_classes], pool=POOL)
+    google = site.study.products.embedding
+    beside = [google.model_dump(mode="json")] if google is not None else []
+
+    @site.asset("documents", None, [versions.EVALUATION, use.unseen_classes, *beside], pool=POOL)
     def embedding_evaluation(
         context: dg.AssetExecutionContext,
         patch_index: tuple[Table, dict],
@@ -183,10 +186,12 @@ def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
         """**What the encoder is worth** beside what nobody has trained, in cells that nothing was learnt from.
 
         Statistics of the pixels, random convolutions, principal components and an untrained encoder are given the same
-        probes, tuned in the same way; intervals are over whole cells. Floors are printed whatever they reach.
+        probes, tuned in the same way; intervals are over whole cells. Floors are printed whatever they reach. Where the
+        study has `products.embedding`, Google's embedding of the same patches stands beside them.
         """
         from fusion_assets.systems.embeddings.corpus.pairs import CorpusPairs
         from fusion_assets.systems.embeddings.encoder.stored import encoder_of
+        from fusion_assets.systems.embeddings.evidence import satellite_embedding
         from fusion_assets.systems.embeddings.evidence.evaluation import evaluated, features_of, partners
         from fusion_assets.systems.embeddings.evidence.task import task_of
         from fusion_assets.systems.embeddings.labels.table import classes_of
@@ -197,6 +202,10 @@ def _embedding_evaluation(site: Site) -> dg.AssetsDefinition:
         task = task_of(pairs.table, table, kind, document["titles"][kind])
         context.log.info(f"{len(task.learnt):,} labelled patches to learn from, {len(task.tested):,} to test")
         features = features_of(encoder_of(encoder), pairs, task.learnt)
+        if google is not None:
+            vectors = satellite_embedding.mean_vectors(pairs.table, use.patch_size, google, site.settings)
+            context.log.info(f"{google.product}: of {int(vectors.any(axis=1).sum()):,} of {len(vectors):,} patches")
+            features[satellite_embedding.METHOD] = {"both": vectors}
         card = encoder.card
         about = {name: card[name] for name in ("parameters", "pretext", "steps", "patches", "history")}
         result: dict[str, Any] = {

@@ -10,6 +10,7 @@ from fusion_assets.orchestration.site import Site
 from fusion_assets.orchestration.values import Table
 from fusion_assets.reports.server import report_url
 from fusion_assets.storage.simulation import are_simulated
+from fusion_assets.study import Study
 from fusion_assets.systems.embeddings import versions
 from fusion_assets.systems.embeddings.defs.corpus import by_shard, folder_of
 from fusion_assets.systems.embeddings.section import EmbeddingsUse, use_of
@@ -70,14 +71,15 @@ def page_of(
         title=study.title,
         digest=study.digest("embeddings"),
         made=made,
-        products=_products(use),
+        products=_products(study, use),
         osm=use.labels.osm is not None,
         synthetic=bool(evaluation.get("synthetic")) or are_simulated(table["optics"].dropna()),
     )
     return report.build_report(subject, report.Findings(evaluation, table, corpus, plan, examples))
 
 
-def _products(use: EmbeddingsUse) -> tuple[str, ...]:
+def _products(study: Study, use: EmbeddingsUse) -> tuple[str, ...]:
     """All that went in."""
+    beside = [study.products.embedding.product] if study.products.embedding is not None else []
     labels = [each.product for each in (use.labels.corine, use.labels.land_cover) if each is not None]
-    return (use.sentinel1.product, use.sentinel2.product, *labels)
+    return (use.sentinel1.product, use.sentinel2.product, *labels, *beside)

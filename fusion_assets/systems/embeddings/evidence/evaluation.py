@@ -133,6 +133,8 @@ def partners(features: Features, task: Task, seed: int = 0) -> list[dict[str, An
     """
     rows = []
     for method, by_use in features.items():
+        if "radar" not in by_use:  # it cannot be asked about one sensor
+            continue
         pairs = {f"{method}, canonical": correlated(by_use["radar"], by_use["optics"], task.learnt)}
         if method in ONE_SPACE:
             pairs[method] = by_use["radar"], by_use["optics"]
