@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -12,6 +13,7 @@ from fusion_assets.errors import FusionError
 from fusion_assets.grids.grid import Grid
 from fusion_assets.imagery.engines.archive.engine import ArchiveEngine
 from fusion_assets.imagery.engines.earth_engine import Connection, EarthEngine
+from fusion_assets.imagery.file_catalogs.addition import add_files
 from fusion_assets.loopbacks.earth_engine import Clock, EarthEngineService
 from fusion_assets.orchestration.artifacts import Artifact
 from fusion_assets.orchestration.assembly import build_definitions, site_of
@@ -125,21 +127,19 @@ def archive(folder, grid):
     fine = grid.refine(10)
     vectors = np.random.default_rng(0).normal(size=(64, *fine.shape)) + np.linspace(-1, 1, 64)[:, None, None]
     vectors = (vectors / np.linalg.norm(vectors, axis=0)).astype(np.float32)
-    assets = {}
+    files = []
     for number, values in enumerate(vectors):
         values[:10, :8] = np.nan
-        assets[f"A{number:02d}"] = write_tif(folder / f"A{number:02d}.tif", values, fine.transform, grid.crs, np.nan)
-    year = dt.datetime(2018, 1, 1, tzinfo=dt.UTC), dt.datetime(2019, 1, 1, tzinfo=dt.UTC)
+        files.append(write_tif(folder / f"place_A{number:02d}.tif", values, fine.transform, grid.crs, np.nan))
     optics = {
         "blue": write_tif(folder / "blue.tif", np.full(fine.shape, 2000, np.uint16), fine.transform, grid.crs),
         "scl": write_tif(folder / "scl.tif", np.full(fine.shape, 4, np.uint8), fine.transform, grid.crs),
     }
     told = {"earthsearch:boa_offset_applied": True, "platform": "sentinel-2a"}
-    items = {
-        "satellite-embedding-v1-annual": [make_item("aef", assets, *year)],
-        "sentinel-2-l2a": [make_item("s2", optics, dt.datetime(2018, 6, 1, tzinfo=dt.UTC), properties=told)],
-    }
-    return write_catalog(folder / "catalog", items), vectors
+    scene = make_item("s2", optics, dt.datetime(2018, 6, 1, tzinfo=dt.UTC), properties=told)
+    catalog = write_catalog(folder / "catalog", {"sentinel-2-l2a": [scene]})
+    add_files("satellite_embedding", files, Path(catalog), days=(dt.date(2018, 1, 1), dt.date(2018, 12, 31)))
+    return catalog, vectors
 
 
 @pytest.mark.slow
