@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fusion_assets.orchestration.system import REGIONS, YEARS, Command, Look, System
-from fusion_assets.study.features import smaller_choices
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -58,6 +57,8 @@ def _checks(site: Site) -> list[dg.AssetChecksDefinition]:
 
 
 def _lacking(study: Study) -> Mapping[str, str]:
+    from fusion_assets.study.features import smaller_choices
+
     needs = {}
     if study.products.labels is None:
         learnt = {name for names, _ in _STAGES.values() for name in names} - {"fused_stack"}

@@ -24,6 +24,7 @@ from fusion_assets.study.features import smaller_choices
 from fusion_assets.study.imagery_requests import request_for
 from fusion_assets.study.provenance import study_tags
 from fusion_assets.systems.built_up import judgement
+from fusion_assets.systems.built_up.report import words
 from fusion_assets.systems.embeddings.section import map_grid, map_period
 from fusion_assets.systems.registry import SYSTEMS
 from fusion_assets_tests.imagery.archives import make_item, write_catalog, write_tif
@@ -117,8 +118,10 @@ def test_periods_of_further_years_are_moved_by_whole_years():
 )
 def test_an_embedding_is_adopted_only_where_it_helps_beyond_chance(low, high, passed, said):
     less = {"mcc": {"value": (low + high) / 2, "low": low, "high": high}}
-    judged = judgement.embedding_helps({"whole": "both+embedding", "sets": {"both": {"minus_whole": less}}})
+    document = {"whole": "both+embedding", "sets": {"both": {"minus_whole": less}}}
+    judged = judgement.embedding_helps(document)
     assert judged.passed == passed and said in judged.sentence and "against both alone" in judged.sentence
+    assert judged.sentence in words.features_caption(document)
     assert judged.facts["low"] == -high and judged.facts["high"] == -low
 
 
