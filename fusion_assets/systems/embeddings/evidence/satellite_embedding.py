@@ -58,7 +58,8 @@ def mean_vectors(table: pd.DataFrame, size: int, use: ProductUse, settings: Sett
             f"a period of the section `embeddings` from {first} on",
             "choose a later period, or remove products.embedding",
         )
-    grids = [patch_grid(int(row.epsg), row.x, row.y, size) for row in table.itertuples()]
+    corners = zip(*(table[name].to_numpy(np.float64) for name in ("epsg", "x", "y")), strict=True)
+    grids = [patch_grid(int(epsg), float(x), float(y), size) for epsg, x, y in corners]
     mean = _on_earth_engine(use, settings) if settings.engine == "earth_engine" else _in_archive(table, use, settings)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = np.stack(list(pool.map(mean, grids, map(int, years))))
