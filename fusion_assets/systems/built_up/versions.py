@@ -23,7 +23,7 @@ TREND = "3"
 CHANGE = "2"
 CHANGE_CONFIDENCE = 0.8
 """Least probability at which a change is named; a part of the version of the change map."""
-REPORT = "5"
+REPORT = "6"
 STAC = "2"
 
 
