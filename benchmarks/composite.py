@@ -34,7 +34,8 @@ def run(threads: int = 0) -> list[dict[str, Any]]:
     Returns:
         Rows with `name`, `scenes`, `side` (pixels), `threads`, `seconds` and `processor_seconds` (best of `REPEATS`),
         `peak_mb`, `million_observations_per_s`; rows of ours also carry `speedup` and `memory_share` against odc-stac
-        with as many scenes, or `cost_growth` (processor time an observation) and `memory_growth` against the small case.
+        with as many scenes, or `cost_growth` (processor time an observation) and `memory_growth` against the small
+        case.
     """
     threads = threads or len(os.sched_getaffinity(0))
     cases = [
