@@ -77,11 +77,31 @@ def estimated_total(points: pd.DataFrame, auxiliary: np.ndarray, totals: np.ndar
         auxiliary: (points, k) known for every pixel, 0 outside the domain; the first is 1 within it.
         totals: (k,) over all pixels of the domain, in the unit of `weight`.
     """
-    points = points.assign(weight=points["weight"] * _ratio(points, auxiliary[:, 0], float(totals[0])))
+    points = points.assign(weight=points["weight"] * domain_ratio(points, auxiliary[:, 0], float(totals[0])))
     weight, chance = points["weight"].to_numpy(), points["chance"].to_numpy()
-    _, stratum = np.unique(points["stratum"].astype(str), return_inverse=True)
-    count = np.bincount(stratum)
     target, helper = weight * points["value"].to_numpy(), weight[:, None] * auxiliary
+    slope, residual, fitted = least_spread(target, helper, points["stratum"].to_numpy(), chance)
+    value = target.sum() + float(slope @ (totals - helper.sum(axis=0)))
+    columns = points[["place", "stratum", "weight", "chance"]].assign(residual=residual)
+    return Total(float(value), columns, fitted)
+
+
+def least_spread(
+    target: np.ndarray, helper: np.ndarray, stratum: np.ndarray, chance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Slopes on the auxiliaries that leave a stratified total the least variance.
+
+    Args:
+        target: (points,) weighted values.
+        helper: (points, k) weighted auxiliaries.
+        stratum: (points,) names.
+        chance: (points,) inclusion probabilities.
+
+    Returns:
+        Slopes (k,), residuals relative to their stratum's mean (points,), and how many slopes were fitted.
+    """
+    _, stratum = np.unique(stratum.astype(str), return_inverse=True)
+    count = np.bincount(stratum)
     centred = [values - _means(values, stratum, count)[stratum] for values in (target, helper)]
     spread = (count / np.maximum(count - 1, 1) * (1 - np.bincount(stratum, chance) / count))[stratum][:, None]
     normal, moment = (spread * centred[1]).T @ centred[1], (spread * centred[1]).T @ centred[0]
@@ -91,9 +111,7 @@ def estimated_total(points: pd.DataFrame, auxiliary: np.ndarray, totals: np.ndar
     roots, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
     kept = vectors[:, roots > _NEGLIGIBLE]
     slope = kept / roots[roots > _NEGLIGIBLE] @ kept.T @ (moment / scale) / scale
-    value = target.sum() + float(slope @ (totals - helper.sum(axis=0)))
-    columns = points[["place", "stratum", "weight", "chance"]].assign(residual=centred[0] - centred[1] @ slope)
-    return Total(float(value), columns, kept.shape[1])
+    return slope, centred[0] - centred[1] @ slope, kept.shape[1]
 
 
 def estimated_change(before: Total, after: Total) -> Estimate:
@@ -138,8 +156,14 @@ def estimated_ratio(points: pd.DataFrame, part: np.ndarray, whole: np.ndarray) -
     return Estimate(ratio, error.error, ratio + error.low - error.value, ratio + error.high - error.value)
 
 
-def _ratio(points: pd.DataFrame, domain: np.ndarray, total: float) -> float:
-    """What weights are multiplied by: 1 where the domain varies within strata, and regression sees to it."""
+def domain_ratio(points: pd.DataFrame, domain: np.ndarray, total: float) -> float:
+    """What weights are multiplied by: 1 where the domain varies within strata, and regression sees to it.
+
+    Args:
+        points: as for `estimated_total`.
+        domain: (points,) 1 within the domain.
+        total: of the domain, in the unit of `weight`.
+    """
     varies = (pd.Series(domain).groupby(points["stratum"].astype(str).to_numpy()).nunique() > 1).any()
     stands_for = float(points["weight"].to_numpy() @ domain)
     return 1.0 if varies or stands_for <= 0 else total / stands_for
