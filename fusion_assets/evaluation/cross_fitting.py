@@ -36,7 +36,7 @@ def dealt(points: pd.DataFrame, folds: int = FOLDS) -> np.ndarray:
     once = pd.DataFrame({"place": place, "stratum": stratum}).drop_duplicates("place").sort_values(["stratum", "place"])
     mixed = once.sample(frac=1.0, random_state=_SEED).sort_values("stratum", kind="stable")
     fold = pd.Series(np.arange(len(mixed)) % folds, index=mixed["place"].to_numpy())
-    return fold.loc[place.to_numpy()].to_numpy()
+    return place.map(fold).to_numpy()
 
 
 def cross_fitted_total(

@@ -12,7 +12,7 @@ RECIPE_VERSION = "2"
 """Raise when the pixels that a recipe gives change, so that what was made before is known to be stale."""
 
 
-Role = Literal["sentinel2", "night_lights", "labels", "embedding", "sentinel1"]
+Role = Literal["sentinel2", "night_lights", "labels", "embedding", "sentinel1", "rival"]
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,35 @@ def realise(
     )
 
 
+def realise_at_once(
+    engine: EngineResource,
+    request: ExportRequest,
+    write: Callable[[Raster, Export, list[str]], T],
+    tolerance: float,
+    say: Callable[[str], None],
+) -> tuple[T, Export, list[str]]:
+    """Ask for pixels, wait for them and write them, without a ticket of their own.
+
+    Args:
+        engine: as the code location has it.
+        request: for the pixels.
+        write: see `pixel_asset`.
+        tolerance: largest share of scenes that may be unreadable, 0 to 1.
+        say: told how it goes.
+
+    Returns:
+        What was written, the finished export and, for each scene left out, a line saying why.
+
+    Raises:
+        FusionError: no scenes, a failed export, or more scenes unreadable than tolerated.
+    """
+    client = _composites(engine, request)
+    engine.connect_dask()
+    export = _finished(client, submit_when_possible(client, request, WAIT_LIMIT_SECONDS, say), say)
+    made, left_out = realise(client, export, write, tolerance)
+    return made, export, left_out
+
+
 def realise_series(
     engine: SeriesEngine,
     request: ExportRequest,

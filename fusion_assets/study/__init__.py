@@ -61,6 +61,7 @@ class Study(Section):
         prediction_years: years to predict, ascending.
         season: part of the year that is composited, the same in all years.
         products: optional roles sentinel2, night_lights, labels, embedding.
+        rivals: maps of others that ours is compared with; only what compares depends on them.
         features: optics, lights or both, with or without an embedding beside them (`both+embedding`): that of
             `products.embedding`, or else the map of vectors that a section of the study makes.
         model: what learns: `network` (five small ones averaged), or `trees` (boosted).
@@ -91,6 +92,9 @@ class Study(Section):
         WHOLE_YEAR, description="part of the year", examples=[{"start": "07-01", "end": "12-31"}]
     )
     products: Products = Field(description="products by role", examples=[{"sentinel2": {"product": "sentinel2_l2a"}}])
+    rivals: tuple[ProductUse, ...] = Field(
+        (), description="maps of others to compare with", examples=[["dynamic_world", "wsf2019"]]
+    )
     features: Choice = Field("both", description="what predicts", examples=["both"])
     model: Literal["network", "trees"] = Field("network", description="network or trees", examples=["trees"])
     lights: LightsUse = Field(
@@ -300,7 +304,7 @@ class Study(Section):
         for name, section in self.sections.items():
             if content[name] is not None:
                 content[name] |= dict.fromkeys(section.destinations)
-        whole = {key: value for key, value in content.items() if key not in self.sections}
+        whole = {key: value for key, value in content.items() if key not in {*self.sections, "rivals"}}
         chosen = {path: _section(content, path) for path in sections} if sections else whole
         return hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -364,6 +364,24 @@ def _windows(study: Study, _: dt.date) -> Iterator[Problem]:
                 )
 
 
+def _rivals(study: Study, _: dt.date) -> Iterator[Problem]:
+    if study.rivals and study.products.labels is None:
+        yield Problem("rivals", "are given without products.labels", "a map of ours to compare with", "remove them")
+    known = [
+        name for name, product in known_products().items() if product.role == "rival" or product.label == "fraction"
+    ]
+    met: set[str] = set()
+    for index, use in enumerate(study.rivals):
+        key = f"rivals[{index}]"
+        if use.product not in known:
+            yield Problem(f"{key}.product", f"is {use.product}", f"one of {', '.join(known)}", "choose one of these")
+        if use.product in met:
+            yield Problem(f"{key}.product", f"is {use.product} a second time", "each map once", "remove it")
+        if use.built_codes is not None:
+            yield Problem(f"{key}.built_codes", f"is given, but {use.product} fixes its own", "none", "remove it")
+        met.add(use.product)
+
+
 def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
     given = study.lights.model_fields_set
     if study.label_year is None and "reference" in given and study.lights.reference != "none":
@@ -375,4 +393,4 @@ def _lights(study: Study, _: dt.date) -> Iterator[Problem]:
         )
 
 
-RULES = (_regions, _resolution, _years, _products, _embedding, _reference, _windows, _lights)
+RULES = (_regions, _resolution, _years, _products, _embedding, _reference, _windows, _rivals, _lights)

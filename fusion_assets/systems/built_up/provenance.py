@@ -17,6 +17,11 @@ def facts(study: Study, settings: Settings, asset: str, region: str, year: int |
     common = {"study": study.name, "grid_digest": study.grid(region).digest}
     if asset in _LABELS and year is not None:
         return common | {"recipe_digest": recipe_digest(study, settings, "labels", region, year)}
+    if asset == "rival_maps" and year is not None:
+        from fusion_assets.systems.built_up.rivals.requests import rival_requests
+
+        asked = rival_requests(study, settings, region, year)
+        return common | {"recipe_digest": digest([[name, request.recipe_digest] for name, request in asked.items()])}
     roles = roles_of(study) if asset in _FROM_LABELS else study.feature_roles
     # What is made of all years says so by the recipes of all of them.
     years = study.prediction_years if year is None else (year,)

@@ -26,6 +26,8 @@ _STAGES = {
     "transfer": (("region_transfer",), "Say how well regions never seen are mapped; needs all regions' samples."),
     "predict": (("built_up_prediction",), "Map built-up land of one year."),
     "compare": (("built_up_trend", "built_up_change"), "Compare the years of a region."),
+    "map_rivals": (("rival_maps",), "Bring other people's maps of one year onto the region's grid."),
+    "compare_maps": (("map_comparison",), "Compare other people's maps with ours, and judge all by the sample."),
     "publish": (
         ("built_up_report", "built_up_catalog", "built_up_change_catalog"),
         "Write a region's report, and the STAC catalog of its maps.",
@@ -39,8 +41,9 @@ def _assets(site: Site) -> list[dg.AssetsDefinition]:
     from fusion_assets.systems.built_up.defs.labels import label_assets
     from fusion_assets.systems.built_up.defs.maps import map_assets
     from fusion_assets.systems.built_up.defs.report import report_assets
+    from fusion_assets.systems.built_up.defs.rivals import rival_assets
 
-    kinds = label_assets, map_assets, accuracy_assets, area_assets, report_assets
+    kinds = label_assets, map_assets, accuracy_assets, area_assets, rival_assets, report_assets
     return [asset for assets in kinds for asset in assets(site)]
 
 
@@ -63,6 +66,8 @@ def _lacking(study: Study) -> Mapping[str, str]:
     if study.products.labels is None:
         learnt = {name for names, _ in _STAGES.values() for name in names} - {"fused_stack"}
         needs = dict.fromkeys(learnt, "settlement labels (`products.labels`), which maps are learnt from")
+    if not study.rivals:
+        needs |= dict.fromkeys(("rival_maps", "map_comparison"), "maps of others to compare with (`rivals`)")
     if not smaller_choices(study.features):
         needs["feature_ablation"] = "`features: both`: it compares two sensors, and this study uses one"
     if len(study.regions) == 1:

@@ -23,7 +23,8 @@ TREND = "3"
 CHANGE = "2"
 CHANGE_CONFIDENCE = 0.8
 """Least probability at which a change is named; a part of the version of the change map."""
-REPORT = "6"
+RIVALS = "1"
+REPORT = "7"
 STAC = "2"
 
 

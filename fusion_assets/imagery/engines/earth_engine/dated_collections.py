@@ -5,7 +5,8 @@ days, so that no time is in two releases; collections are read in the order of t
 satellites are different passes.
 
 Sources: https://developers.google.com/earth-engine/datasets/catalog/LANDSAT_LC08_C02_T1_L2 and LANDSAT_LC09_C02_T1_L2,
-NOAA_VIIRS_DNB_ANNUAL_V21 (2012 to 2021) and NOAA_VIIRS_DNB_ANNUAL_V22 (from 2022 on).
+NOAA_VIIRS_DNB_ANNUAL_V21 (2012 to 2021) and NOAA_VIIRS_DNB_ANNUAL_V22 (from 2022 on),
+ESA_WorldCover_v100 (2020) and ESA_WorldCover_v200 (2021).
 """
 
 from __future__ import annotations
@@ -51,6 +52,10 @@ DATED_COLLECTIONS: dict[str, tuple[DatedCollection, ...]] = {
     "viirs_annual": (
         DatedCollection("NOAA/VIIRS/DNB/ANNUAL_V21", dt.date(2012, 1, 1), dt.date(2021, 12, 31)),
         DatedCollection("NOAA/VIIRS/DNB/ANNUAL_V22", dt.date(2022, 1, 1)),
+    ),
+    "worldcover": (
+        DatedCollection("ESA/WorldCover/v100", dt.date(2020, 1, 1), dt.date(2020, 12, 31)),
+        DatedCollection("ESA/WorldCover/v200", dt.date(2021, 1, 1), dt.date(2021, 12, 31)),
     ),
 }
 """By product; of all others there is one."""
