@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fusion_assets.counts import number_of
 from fusion_assets.reports.judgement import Judgement
 from fusion_assets.reports.tables import with_interval
-from fusion_assets.systems.embeddings.evidence.evaluation import FLOOR, LEARNT, TRANSFER, WITH_STATISTICS
+from fusion_assets.systems.embeddings.evidence.evaluation import FLOOR, LEARNT, TRANSFER, UNTRAINED, WITH_STATISTICS
 from fusion_assets.systems.embeddings.wording import METHODS, PROBES, USES, listed, method_text, verdict_of
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def of_evaluation(document: Mapping[str, Any]) -> Iterator[Judgement]:
         "the loss of the encoder did not fall while it was trained: its figures are those of chance.",
     )
     for use in JUDGED:
-        trained, floor = (_at_neighbours(document, method, use) for method in (LEARNT, "untrained"))
+        trained, floor = (_at_neighbours(document, method, use) for method in (LEARNT, UNTRAINED))
         if trained is not None and floor is not None:
             yield Judgement(
                 "better_than_untrained",

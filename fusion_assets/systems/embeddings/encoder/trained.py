@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fusion_assets.errors import FusionError
-from fusion_assets.storage.json_objects import as_written
 from fusion_assets.systems.embeddings.encoder.network import Design, build
 from fusion_assets.systems.embeddings.encoder.pairs import USES, Scale
 from fusion_assets.systems.embeddings.sensors import POLARISATIONS
@@ -94,13 +92,13 @@ class Encoder:
     def digest(self) -> str:
         """Twelve hex digits over all that decides its answers."""
         digest = hashlib.sha256()
-        for name, values in sorted(self.to_arrays().items()):
+        for name, values in sorted(self._arrays().items()):
             digest.update(f"{name} {values.dtype} {values.shape}".encode())
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()[:12]
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
-        """Arrays by name, for `from_arrays`."""
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """All that decides its answers, by name."""
         held = {
             "bands": np.array(self.design.bands),
             "dim": np.array(self.design.dim),
@@ -113,27 +111,6 @@ class Encoder:
     def __getstate__(self) -> dict[str, Any]:
         """Leave the traced function behind: another process traces its own."""
         return {name: value for name, value in self.__dict__.items() if name != "_call"}
-
-
-def from_arrays(arrays: Mapping[str, np.ndarray]) -> Encoder:
-    """What `Encoder.to_arrays` gave.
-
-    Raises:
-        FusionError: weights of another network.
-    """
-    with as_written("a stored encoder", _ANEW):
-        bands, dim = tuple(map(str, arrays["bands"])), int(arrays["dim"])
-        first, second, third = map(int, arrays["widths"])
-        design = Design(bands, dim, (first, second, third))
-        wanted = [values.shape for values in build(design, 0).get_weights()]
-        weights = tuple(arrays[f"weights_{number}"] for number in range(len(wanted)))
-        centre, spread = arrays["centre"], arrays["spread"]
-    count = len(bands)
-    sizes = {centre.shape, spread.shape}
-    if [values.shape for values in weights] != wanted or sizes != {(count + len(POLARISATIONS),)}:
-        raise FusionError("a stored encoder has other layers", "those of this version", _ANEW)
-    optics, radar = (Scale(centre[part], spread[part]) for part in (slice(count), slice(count, None)))
-    return Encoder(design, optics, radar, weights)
 
 
 def untrained(design: Design, source: Source, learnt: np.ndarray, seed: int) -> Encoder:

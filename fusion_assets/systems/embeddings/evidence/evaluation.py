@@ -15,6 +15,7 @@ import numpy as np
 from fusion_assets.errors import FusionError
 from fusion_assets.evaluation.bootstrap import Resamples, interval, ratio
 from fusion_assets.systems.embeddings.encoder.pairs import USES
+from fusion_assets.systems.embeddings.encoder.trained import untrained
 from fusion_assets.systems.embeddings.evidence.floors import FLOORS
 from fusion_assets.systems.embeddings.evidence.probes import PROBES, Labels, few_labels, joined, score, tuned
 from fusion_assets.systems.embeddings.evidence.retrieval import correlated, retrieval
@@ -30,8 +31,9 @@ RESAMPLES = 300
 FLOOR = "statistics"
 """What every method is compared with."""
 LEARNT = "encoder"
+UNTRAINED = "untrained"
 WITH_STATISTICS = "statistics and encoder"
-ONE_SPACE = (LEARNT, "untrained")
+ONE_SPACE = (LEARNT, UNTRAINED)
 """Methods whose numbers mean the same whatever is looked at."""
 TRANSFER = "both, then radar"
 """What is looked at where a head is fitted on both sensors and asked about radar alone."""
@@ -76,7 +78,7 @@ class Task:
 
 
 def features_of(encoder: Encoder, source: Source, learnt: np.ndarray, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Features of all methods: the floors, the encoder, and statistics with the encoder.
+    """Features of all methods: the floors, the encoder untrained and trained, and statistics with the encoder.
 
     Args:
         encoder: trained.
@@ -86,7 +88,9 @@ def features_of(encoder: Encoder, source: Source, learnt: np.ndarray, seed: int 
     """
     rows = np.arange(len(source.place))
     found = {name: {use: floor(source, learnt, use, seed) for use in USES} for name, floor in FLOORS.items()}
-    found[LEARNT] = {use: encoder.embedded(source, rows, use) for use in USES}
+    # One network of each, whatever it looks at: to build and trace it takes longer than most answers.
+    encoders = {UNTRAINED: untrained(encoder.design, source, learnt, seed), LEARNT: encoder}
+    found |= {name: {use: each.embedded(source, rows, use) for use in USES} for name, each in encoders.items()}
     found[WITH_STATISTICS] = {use: joined(found["statistics"][use], found[LEARNT][use], learnt=learnt) for use in USES}
     return found
 

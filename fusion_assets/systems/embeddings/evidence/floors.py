@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fusion_assets.systems.embeddings.encoder.network import Design
 from fusion_assets.systems.embeddings.encoder.pairs import USES, Scale, filled
 from fusion_assets.systems.embeddings.encoder.trained import scales_of
-from fusion_assets.systems.embeddings.encoder.trained import untrained as untrained_encoder
 
 if TYPE_CHECKING:
     from fusion_assets.systems.embeddings.encoder.pairs import Source
@@ -90,19 +88,12 @@ def components(source: Source, learnt: np.ndarray, use: str = "both", seed: int 
     return PCA(count, random_state=seed).fit(means[rows]).transform(means).astype(np.float32)
 
 
-def untrained(source: Source, learnt: np.ndarray, use: str = "both", seed: int = 0) -> np.ndarray:
-    """Embeddings by an encoder that has learnt nothing."""
-    encoder = untrained_encoder(Design(tuple(source.bands)), source, learnt, seed)
-    return encoder.embedded(source, np.arange(len(source.place)), use)
-
-
 FLOORS: dict[str, Callable[..., np.ndarray]] = {
     "statistics": statistics,
     "random_convolutions": random_convolutions,
     "components": components,
-    "untrained": untrained,
 }
-"""By name."""
+"""By name. One more, the encoder as training begins with it, is an encoder: see `evaluation.features_of`."""
 
 
 def _looked(source: Source, rows: np.ndarray, use: str) -> np.ndarray:

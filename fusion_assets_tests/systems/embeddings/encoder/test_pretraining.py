@@ -9,7 +9,7 @@ from fusion_assets.storage.root import Storage
 from fusion_assets.systems.embeddings.encoder.pairs import Pairs
 from fusion_assets.systems.embeddings.encoder.pretexts import PRETEXTS, vicreg
 from fusion_assets.systems.embeddings.encoder.pretraining import Preset, pretrain, require_telling
-from fusion_assets.systems.embeddings.encoder.trained import from_arrays, untrained
+from fusion_assets.systems.embeddings.encoder.trained import untrained
 from fusion_assets.systems.embeddings.evidence.retrieval import ranks
 from fusion_assets_tests.systems.embeddings.world import BANDS, DESIGN, world
 
@@ -62,21 +62,6 @@ def test_radar_comes_to_find_its_partner_among_places_not_learnt_from(pretext):
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
     if pretext == "vicreg":
         assert median_rank(trained) < 0.5 * median_rank(untrained(DESIGN, pairs, learnt, 0))
-
-
-def test_an_encoder_is_what_its_arrays_say():
-    pairs, _ = world()
-    encoder = untrained(DESIGN, pairs, LEARNT, 0)
-    again = from_arrays(encoder.to_arrays())
-    rows = np.arange(5)
-    assert again.digest == encoder.digest
-    assert np.array_equal(again.embedded(pairs, rows), encoder.embedded(pairs, rows))
-    arrays = encoder.to_arrays()
-    assert from_arrays(arrays | {"weights_0": arrays["weights_0"] + 1}).digest != encoder.digest
-    with pytest.raises(FusionError, match="other layers"):
-        from_arrays(arrays | {"weights_0": arrays["weights_0"][..., :1]})
-    with pytest.raises(FusionError, match="stored encoder"):
-        from_arrays({name: values for name, values in arrays.items() if name != "weights_3"})
 
 
 def test_other_bands_are_refused():

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from fusion_assets.errors import FusionError
+from fusion_assets.systems.embeddings.encoder import trained
+from fusion_assets.systems.embeddings.encoder.network import build
 from fusion_assets.systems.embeddings.encoder.trained import untrained
-from fusion_assets.systems.embeddings.evidence import evaluation, floors
+from fusion_assets.systems.embeddings.evidence import evaluation
 from fusion_assets.systems.embeddings.evidence.evaluation import TRANSFER, Task, evaluated, features_of, partners
 from fusion_assets.systems.embeddings.evidence.probes import PROBES, Labels, Probe, linear
 from fusion_assets_tests.systems.embeddings.world import DESIGN, world
@@ -19,9 +21,12 @@ def judged():
     shares = np.eye(3)[kind] * 0.6 + 0.1
     learnt, tested = np.arange(60), np.arange(60, 90)
     task = Task(Labels(kind, NAMES), Labels(shares, NAMES), pairs.place, np.arange(90) // 6, learnt, tested)
+    built = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(floors, "Design", lambda bands: DESIGN)
+        patch.setattr(trained, "build", lambda *asked: built.append(asked) or build(*asked))
         found = features_of(untrained(DESIGN, pairs, learnt, 0), pairs, learnt)
+    # Weights of the two, and the network of each once, whatever it looks at.
+    assert built == [(DESIGN, 0)] * 4
     methods = {name: found[name] for name in ("statistics", "encoder")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluation, "FEW", 20)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from fusion_assets.systems.embeddings.encoder.pairs import Pairs
-from fusion_assets.systems.embeddings.evidence import floors
 from fusion_assets.systems.embeddings.evidence.floors import FLOORS, statistics
-from fusion_assets_tests.systems.embeddings.world import BANDS, DESIGN, world
+from fusion_assets_tests.systems.embeddings.world import BANDS, world
 
 LEARNT = np.arange(24)
 
@@ -21,8 +20,7 @@ def test_seven_statistics_of_every_band():
 
 
 @pytest.mark.parametrize("name", FLOORS)
-def test_a_floor_sees_what_it_is_shown_and_learns_from_what_it_may(name, monkeypatch):
-    monkeypatch.setattr(floors, "Design", lambda bands: DESIGN)
+def test_a_floor_sees_what_it_is_shown_and_learns_from_what_it_may(name):
     pairs, _ = world(40)
     optics, radar = pairs.optics.copy(), pairs.radar.copy()
     optics[LEARNT] += 0.1
