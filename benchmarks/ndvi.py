@@ -22,6 +22,7 @@ from fusion_assets.systems.ndvi.gap_filling.series import Series
 from fusion_assets.systems.ndvi.gap_filling.smoothing import penalty, whittaker
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real-archive" / "catalog.json"
+FIELD = REAL.parents[1] / "real-fields" / "workshop"
 SMOOTHNESS = 1000.0
 
 
@@ -103,7 +104,12 @@ def either_side_to_the_hour(hours: np.ndarray, judged: np.ndarray, reach: float 
 
 
 def leie(catalog: Path = REAL) -> tuple[Series, np.ndarray, np.ndarray]:
-    """The real place at 20 m: its series, the scenes' times, and the indices of the scenes to judge by."""
+    """The real place that the errors were first measured on; see `real_place`."""
+    return real_place("leie", catalog)
+
+
+def real_place(name: str, catalog: Path = REAL) -> tuple[Series, np.ndarray, np.ndarray]:
+    """A real place at 20 m: its series, the scenes' times, and the indices of the scenes to judge by."""
     import pystac
     import rasterio
     from scipy.ndimage import uniform_filter
@@ -115,7 +121,7 @@ def leie(catalog: Path = REAL) -> tuple[Series, np.ndarray, np.ndarray]:
 
     def items(collection: str) -> list[pystac.Item]:
         child = pystac.Catalog.from_file(str(catalog)).get_child(collection)
-        found = [item for item in child.get_items() if "leie" in item.id] if child else []
+        found = [item for item in child.get_items() if name in item.id] if child else []
         return sorted(found, key=lambda item: item.datetime or item.id)
 
     def when(found: list[pystac.Item]) -> np.ndarray:
@@ -143,6 +149,31 @@ def leie(catalog: Path = REAL) -> tuple[Series, np.ndarray, np.ndarray]:
     )
     near = np.array([np.abs(passes - time).min() <= np.timedelta64(3, "D") for time in times])
     return series, times, np.flatnonzero((np.isfinite(series.ndvi).mean(axis=1) > 0.8) & near)
+
+
+def workshop(folder: Path = FIELD) -> Series:
+    """One field at 10 m: clear NDVI of its pixels; radar, known as the field's means alone, is the same for all.
+
+    Of radar only the ratio of VH to VV is known, RVI / (2 - RVI): it stands as VH over a VV of 0 dB.
+    """
+    import h5py
+    import pandas as pd
+
+    with h5py.File(folder / "raw_s2_ndvi_field.nc") as file:
+        days, cube = file["t"][:], file["NDVI"][:]
+    ndvi = cube.reshape(len(days), -1)[:, np.isfinite(cube).any(axis=0).ravel()]
+    table = pd.read_csv(folder / "field_means.csv")
+    passes = table.melt("date", ["RVI_DESC", "RVI_ASC"], "orbit", "rvi").dropna().sort_values(["date", "orbit"])
+    rvi = passes["rvi"].to_numpy(float)
+    vh = np.repeat(10 * np.log10(rvi / (2 - rvi))[:, None], ndvi.shape[1], axis=1).astype(np.float32)
+    return Series(
+        np.datetime64("1990-01-01") + days,
+        ndvi.astype(np.float32),
+        passes["date"].str[:10].to_numpy().astype("datetime64[D]"),
+        np.zeros_like(vh),
+        vh,
+        (passes["orbit"] == "RVI_ASC").to_numpy(int),
+    )
 
 
 def synthetic(pixels: int, dates: int, seed: int = 0) -> Series:

@@ -66,6 +66,28 @@ def runs(series: Series, scenes: np.ndarray, length: int) -> list[Gap]:
     return [Gap(scenes[mask[scenes]], mask, k % fits) for k, mask in enumerate(masks)]
 
 
+def inside(series: Series, scenes: np.ndarray, length: int) -> list[Gap]:
+    """Those of `runs` that leave scenes to judge by on both sides; all where length is 0."""
+    gaps = runs(series, scenes, length)
+    ends = {int(scenes[0]), int(scenes[-1])}
+    return [gap for gap in gaps if length == 0 or not ends & set(gap.targets.tolist())]
+
+
+def edge(series: Series, scenes: np.ndarray, length: int, first: bool) -> list[Gap]:
+    """One gap at an end of the series: everything up to `length` days after the first scene to judge is hidden.
+
+    Args:
+        series: the place.
+        scenes: the scenes to judge.
+        length: days.
+        first: at the start; at the end, everything from `length` days before the last scene on, without it.
+    """
+    days = day_numbers(series.time)
+    mask = days <= days[scenes[0]] + length if first else days >= days[scenes[-1]] - length
+    targets = scenes[mask[scenes]]
+    return [Gap(targets, mask, 0)] if len(targets) < len(scenes) else []
+
+
 def either_side(series: Series, scenes: np.ndarray, reach: int) -> list[Gap]:
     """Each scene in the middle of a gap that hides everything within `reach` days on either side."""
     days = day_numbers(series.time)

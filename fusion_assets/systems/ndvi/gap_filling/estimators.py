@@ -117,7 +117,7 @@ class Fitted:
             finite = np.isfinite(answer.value)
             outside += int((np.abs(answer.value[finite]) > 1).sum())
             value = np.clip(answer.value, -1, 1)
-            ends = self.intervals.around(value, answer.spread, answer.far)
+            ends = self.intervals.around(value, answer.spread, answer.situation)
             for layer, end in zip((ndvi, low, high), (value, *ends), strict=True):
                 layer[at, start + pixel] = end
             source[at, start + pixel] = np.where(finite, np.where(answer.radar, RADAR, INTERPOLATED), NO_DATA)
@@ -162,7 +162,7 @@ class NamedEstimator:
         gaps = draw_gaps(series, sample, seed)
         state, answer = METHODS[self.name].train(gaps, seed)
         error = gaps.truth - np.clip(answer.value, -1, 1)
-        return Fitted(self.name, state, calibrate(error, answer.spread, answer.far, gaps.fold))
+        return Fitted(self.name, state, calibrate(error, answer.spread, answer.situation, gaps.fold))
 
 
 ESTIMATORS: dict[str, Estimator] = {name: NamedEstimator(name) for name in METHODS}

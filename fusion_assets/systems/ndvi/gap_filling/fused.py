@@ -1,17 +1,20 @@
 """The fusion: radar and the clear neighbours in time together, learned on gaps simulated on the place itself.
 
-A forest learns by how much NDVI differs from the line between the clear neighbours. How far its word is taken is
-decided per class of remoteness on dates far from those it has seen: where radar tells nothing there, or too few dates
-say that it does, the line stays as it is.
+It starts from the line between the clear neighbours. As they grow distant, and before the first and after the last of
+them, the line is drawn towards the place's course (`course`) and towards how much the pixel usually differs from it; how
+far is measured per situation on simulated gaps. A forest learns what is still wrong. How far its word is taken is
+decided per situation on dates far from those it has seen: where radar tells nothing there, or too few dates say that it
+does, the estimate stays as it is.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from fusion_assets.systems.ndvi.gap_filling.features import FEATURES, features, prepare
+from fusion_assets.systems.ndvi.gap_filling.course import Course, course_of
+from fusion_assets.systems.ndvi.gap_filling.features import FEATURES, Prepared, features, prepare
 from fusion_assets.systems.ndvi.gap_filling.forest import Forest, grow
-from fusion_assets.systems.ndvi.gap_filling.intervals import EDGES, remoteness
+from fusion_assets.systems.ndvi.gap_filling.intervals import INSIDE, SITUATIONS, situation
 from fusion_assets.systems.ndvi.gap_filling.methods import Answer, Ask, State
 from fusion_assets.systems.ndvi.gap_filling.series import Series
 from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import APART, Gaps
@@ -27,47 +30,135 @@ class Fused:
     """Our estimator."""
 
     def train(self, gaps: Gaps, seed: int) -> tuple[State, Answer]:
-        """Grow the forest, and decide how far to trust it."""
-        values = features(prepare(gaps.series), np.arange(len(gaps.day)), gaps.day)
-        state: State = {"mean": np.array(gaps.truth.mean(), np.float32), "range": _ranges(values)}
+        """Fit the course, measure how far to draw to it, grow the forest, and decide how far to trust it."""
+        prepared = prepare(gaps.series)
+        values = features(prepared, np.arange(len(gaps.day)), gaps.day)
+        course = course_of(prepared)
+        state: State = {
+            "mean": np.array(gaps.truth.mean(), np.float32),
+            "range": _ranges(values),
+            "course": course.mean,
+            "course_first": np.array(course.first),
+        }
+        offset, group = _usual(prepared, state), _situation(values)
+        terms = _terms(values, state, offset, gaps.day, _without(course, gaps))
+        state["draw"] = _draw(gaps.truth - _line(values, state["mean"]), terms, group, gaps.fold)
+        base = _base(values, state, terms, group)
         blind = np.random.default_rng(seed).random(len(values)) < BLINDED
         learned = values.copy()
         learned[blind, FEATURES.index("vv") :] = np.nan
-        wanted = gaps.truth - _line(values, state["mean"])
+        wanted = gaps.truth - base
         judged = grow(_filled(learned, state), wanted, gaps.seen(APART), TREES, LEAF, seed)
-        change, _ = judged.ask(_filled(values, state), gaps.fold)
-        state["trust"] = _trust(wanted, change, _remoteness(values), gaps.fold)
-        answer = _answer(state, judged, values, gaps.fold)
+        change, spread = judged.ask(_filled(values, state), gaps.fold)
+        state["trust"] = _trust(wanted, change, group, gaps.fold)
+        answer = _answer(state, values, base, group, change, spread)
         everything = np.ones((1, len(values)), bool)
         return state | grow(_filled(learned, state), wanted, everything, ALL_TREES, LEAF, seed).arrays(), answer
 
     def ready(self, state: State, series: Series) -> Ask:
         """Lay out the series; answer by all trees."""
         prepared, forest = prepare(series), Forest.of(state)
-        return lambda pixel, day: _answer(state, forest, features(prepared, pixel, day), None)
+        usual = _usual(prepared, state)
+
+        def ask(pixel: np.ndarray, day: np.ndarray) -> Answer:
+            values = features(prepared, pixel, day)
+            group = _situation(values)
+            terms = _terms(values, state, usual[pixel], day, _course(state, day))
+            base = _base(values, state, terms, group)
+            return _answer(state, values, base, group, *forest.ask(_filled(values, state)))
+
+        return ask
 
 
-def _answer(state: State, forest: Forest, values: np.ndarray, fold: np.ndarray | None) -> Answer:
-    far = _remoteness(values)
-    change, spread = forest.ask(_filled(values, state), fold)
-    trust = state["trust"][np.digitize(far, EDGES)]
-    value = _line(values, state["mean"]) + trust * change
+def _answer(
+    state: State, values: np.ndarray, base: np.ndarray, group: np.ndarray, change: np.ndarray, spread: np.ndarray
+) -> Answer:
+    trust = state["trust"][group]
+    value = base + trust * change
     seen = np.isfinite(values[:, FEATURES.index("vv")]) | np.isfinite(values[:, FEATURES.index("vh")])
-    nothing = np.isinf(far) & ~seen
-    return Answer(np.where(nothing, np.nan, value), spread + _LEAST_SPREAD, far, seen & (trust > 0))
+    nothing = (group == SITUATIONS - 1) & ~seen
+    return Answer(np.where(nothing, np.nan, value), spread + _LEAST_SPREAD, group, seen & (trust > 0))
+
+
+def _base(values: np.ndarray, state: State, terms: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """The line, drawn to the course."""
+    return _line(values, state["mean"]) + (terms * state["draw"][group]).sum(axis=1)
+
+
+def _course(state: State, day: np.ndarray) -> np.ndarray:
+    """NDVI of the place on a day; far beyond the series what it comes to at its ends."""
+    return state["course"][np.clip(day - int(state["course_first"]), 0, len(state["course"]) - 1)]
+
+
+def _without(course: Course, gaps: Gaps) -> np.ndarray:
+    """(q,) the course on the gaps' days, each without what its gap hides."""
+    queries = np.column_stack([gaps.scene, gaps.hidden])
+    unique, which = np.unique(queries, axis=0, return_inverse=True)
+    return np.array([course.without(*query) for query in unique.tolist()], np.float32)[which.ravel()]
+
+
+def _usual(prepared: Prepared, state: State) -> np.ndarray:
+    """(n,) mean difference of each pixel from the course on its clear days; 0 without any."""
+    clear = np.isfinite(prepared.ndvi)
+    course = _course(state, prepared.days)
+    mean = (clear @ course) / np.maximum(clear.sum(axis=1), 1)
+    return np.nan_to_num(prepared.year[:, 0] - mean).astype(np.float32)
+
+
+def _terms(values: np.ndarray, state: State, usual: np.ndarray, day: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """(q, 2) what the line may be drawn by.
+
+    First what the course does between the clear neighbours that a line does not; then how much more the pixel differs
+    from the course at present than it usually does, taken back.
+    """
+    before, after = values[:, :2].T
+    to_before, to_after = values[:, 2:4].T
+    then, later = (_course(state, day + (step * away).astype(np.int64)) for step, away in ((-1, to_before), (1, to_after)))
+    weight = to_before / np.maximum(to_before + to_after, 1e-6)
+    weight = np.where(np.isnan(before), 1, np.where(np.isnan(after), 0, weight))
+    line = then * (1 - weight) + later * weight
+    none = np.isnan(before) & np.isnan(after)
+    moved = np.where(none, now - state["mean"], now - line)
+    different = np.where(none, 0, usual - (values[:, FEATURES.index("interpolated")] - line))
+    return np.nan_to_num(np.stack([moved, different], axis=1))
+
+
+def _draw(wanted: np.ndarray, terms: np.ndarray, group: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """(situations, 2): multiples in [0, 1] of the terms to add, by least squares over gaps.
+
+    Each situation's are drawn to those of its kind (between clear scenes, or not), and these to none between clear
+    scenes and to all outside, with the weight of one fold of dates: values of one are right or wrong together.
+    """
+    draw = np.zeros((SITUATIONS, 2))
+    inside = np.arange(SITUATIONS) <= len(INSIDE)
+    for kind, start in ((inside, 0.0), (~inside, 1.0)):
+        members = kind[group]
+        common = _solve(wanted[members], terms[members], fold[members], np.full(2, start))
+        for k in np.flatnonzero(kind):
+            own = group == k
+            draw[k] = _solve(wanted[own], terms[own], fold[own], common)
+    return draw
+
+
+def _solve(wanted: np.ndarray, terms: np.ndarray, fold: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    folds = len(np.unique(fold))
+    if not folds:
+        return prior
+    square = terms.T @ terms
+    ridge = np.diag(np.maximum(np.diag(square), 1e-6)) / folds
+    return np.clip(np.linalg.solve(square + ridge, terms.T @ wanted + ridge @ prior), 0, 1)
 
 
 def _line(values: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Interpolation; the place's mean for pixels without any clear value."""
     line = values[:, FEATURES.index("interpolated")]
-    return np.where(np.isfinite(line) & np.isfinite(_remoteness(values)), line, mean)
+    return np.where(np.isfinite(line) & np.isfinite(values[:, :2]).any(axis=1), line, mean)
 
 
-def _remoteness(values: np.ndarray) -> np.ndarray:
-    """In days, infinite without clear neighbours."""
+def _situation(values: np.ndarray) -> np.ndarray:
     before, after = values[:, :2].T
     to_before, to_after = values[:, 2:4].T
-    return remoteness(np.where(np.isnan(before), np.inf, to_before), np.where(np.isnan(after), np.inf, to_after))
+    return situation(np.where(np.isnan(before), np.inf, to_before), np.where(np.isnan(after), np.inf, to_after))
 
 
 def _ranges(values: np.ndarray) -> np.ndarray:
@@ -89,15 +180,14 @@ def _filled(values: np.ndarray, state: State) -> np.ndarray:
     return np.where(np.isnan(values), low - (high - low) / 5, np.clip(values, low, high)).astype(np.float32)
 
 
-def _trust(wanted: np.ndarray, change: np.ndarray, far: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Per class of remoteness, the multiple in [0, 1] of the forest's word to take.
+def _trust(wanted: np.ndarray, change: np.ndarray, group: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Per situation, the multiple in [0, 1] of the forest's word to take.
 
-    As far as it does no harm: the squared error is least at some multiple, and that of the line again at twice as much.
+    As far as it does no harm: the squared error is least at some multiple, and that of the base again at twice as much.
     The multiple is shrunk by the share of its square that is chance, as W. James and C. Stein (1961) shrink a mean; its
     standard error is between folds, as values of one date are right or wrong together.
     """
-    folds, trust = int(fold.max()) + 1, np.zeros(len(EDGES) + 1)
-    group = np.digitize(far, EDGES)
+    folds, trust = int(fold.max()) + 1, np.zeros(SITUATIONS)
     for k in range(len(trust)):
         inside = group == k
         count = len(np.unique(fold[inside]))

@@ -4,7 +4,7 @@ Lei et al., "Distribution-free predictive inference for regression", JASA 113 (2
 
 Pixels of one scene are wrong together, and neighbouring scenes too: what a new date will show is told by folds of dates
 left out, not by counting pixels. A class of few folds has no intervals of its own. Errors grow with the distance to
-clear scenes: the classes are of `remoteness`.
+clear scenes, and are other ones where there is none before or none after: the classes are of `situation`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 COVERED = 0.9
-EDGES = np.array([2.0, 4.0, 8.0, 16.0])  # of remoteness, days
+INSIDE = np.array([2.0, 4.0, 8.0, 16.0, 30.0])  # remoteness of days between clear scenes
+OUTSIDE = np.array([15.0, 60.0])  # days to the only clear neighbour, before the first clear scene or after the last
+SITUATIONS = len(INSIDE) + 1 + len(OUTSIDE) + 1 + 1  # the last: no clear scene at all
 _FEWEST = 5  # folds from which a class stands on its own
 _WIDEST = 3.0  # times as wide as the errors seen: what two degrees of freedom would ask for is 1.8, one 3.8
 
@@ -33,6 +35,19 @@ def remoteness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
         return 1 / (1 / np.maximum(before, 1e-6) + 1 / np.maximum(after, 1e-6))
 
 
+def situation(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The class of a day by what is clear around it, int: by `INSIDE`, by `OUTSIDE`, without any.
+
+    Args:
+        before: days to the clear scene before, infinite where there is none.
+        after: days to the clear scene after.
+    """
+    far = remoteness(before, after)
+    alone = len(INSIDE) + 1 + np.digitize(far, OUTSIDE)
+    found = np.where(np.isinf(before) | np.isinf(after), alone, np.digitize(far, INSIDE))
+    return np.where(np.isinf(far), SITUATIONS - 1, found)
+
+
 @dataclass(frozen=True)
 class Intervals:
     """Distances from the estimate to the interval's ends, in units of the estimate's own spread, per class.
@@ -45,29 +60,28 @@ class Intervals:
     low: np.ndarray
     high: np.ndarray
 
-    def around(self, value: np.ndarray, spread: np.ndarray, far: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def around(self, value: np.ndarray, spread: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The ends, within [-1, 1], never on the wrong side of the estimate."""
-        group = np.digitize(far, EDGES)
         low, high = value + self.low[group] * spread, value + self.high[group] * spread
         return np.clip(np.minimum(low, value), -1, 1), np.clip(np.maximum(high, value), -1, 1)
 
 
-def calibrate(error: np.ndarray, spread: np.ndarray, far: np.ndarray, fold: np.ndarray) -> Intervals:
+def calibrate(error: np.ndarray, spread: np.ndarray, group: np.ndarray, fold: np.ndarray) -> Intervals:
     """Intervals from errors at dates not learned from.
 
     Args:
         error: (q,) truth minus estimate; NaN where there is no estimate.
         spread: (q,) the estimate's own measure of its error, above 0.
-        far: (q,) remoteness in days.
+        group: (q,) the class, of `situation`.
         fold: (q,) the run of neighbouring dates that the truth is from.
 
     Returns:
-        Ends of error / spread per class of remoteness; classes with few folds take those of all.
+        Ends of error / spread per class; classes with few folds take those of all.
     """
     finite = np.isfinite(error)
-    score, group, fold = (error / spread)[finite], np.digitize(far[finite], EDGES), fold[finite]
+    score, group, fold = (error / spread)[finite], group[finite], fold[finite]
     ends = []
-    for k in range(len(EDGES) + 1):
+    for k in range(SITUATIONS):
         members = group == k
         enough = len(np.unique(fold[members])) >= _FEWEST
         ends.append(_ends(score[members], fold[members]) if enough else _ends(score, fold))

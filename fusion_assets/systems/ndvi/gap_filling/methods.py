@@ -16,7 +16,7 @@ import numpy as np
 from fusion_assets.counts import number_of
 from fusion_assets.errors import FusionError
 from fusion_assets.systems.ndvi.gap_filling.forest import Forest, grow
-from fusion_assets.systems.ndvi.gap_filling.intervals import remoteness
+from fusion_assets.systems.ndvi.gap_filling.intervals import situation
 from fusion_assets.systems.ndvi.gap_filling.kernels import nearest_pass, neighbours
 from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 from fusion_assets.systems.ndvi.gap_filling.simulated_gaps import Gaps
@@ -31,13 +31,13 @@ State = dict[str, np.ndarray]
 class Answer(NamedTuple):
     """What a method says of q pixels and days: NDVI before clipping (NaN: nothing), and about itself.
 
-    `spread` is its own measure of its error (1 where it has none), `far` the remoteness in days where its error grows
-    with it (0 elsewhere), `radar` whether radar of about that day was used.
+    `spread` is its own measure of its error (1 where it has none), `situation` the class of intervals where its error
+    depends on it (0 elsewhere), `radar` whether radar of about that day was used.
     """
 
     value: np.ndarray
     spread: np.ndarray
-    far: np.ndarray
+    situation: np.ndarray
     radar: np.ndarray
 
 
@@ -147,7 +147,7 @@ class Interpolation:
 
         def ask(pixel: np.ndarray, day: np.ndarray) -> Answer:
             before, after, *away = neighbours(days, ndvi, pixel, day).T
-            return _from_neighbours(between(before, after, *away), remoteness(*away))
+            return _from_neighbours(between(before, after, *away), situation(*away))
 
         return ask
 
@@ -181,7 +181,7 @@ class Whittaker:
             values[days - first] = series.ndvi[:, pixels]
             curve = whittaker(np.arange(first, last + 1), values, float(state["smoothness"]))
             away = neighbours(days, ndvi, pixel, day).T[2:]
-            return _from_neighbours(curve[day - first, column], remoteness(*away))
+            return _from_neighbours(curve[day - first, column], situation(*away))
 
         return ask
 
@@ -244,8 +244,8 @@ def _require_radar(bands: np.ndarray, gaps: Gaps) -> None:
 
 
 def _from_radar(value: np.ndarray, spread: np.ndarray | None = None) -> Answer:
-    return Answer(value, np.ones(len(value)) if spread is None else spread, np.zeros(len(value)), np.isfinite(value))
+    return Answer(value, np.ones(len(value)) if spread is None else spread, np.zeros(len(value), int), np.isfinite(value))
 
 
-def _from_neighbours(value: np.ndarray, far: np.ndarray) -> Answer:
-    return Answer(value, np.ones(len(value)), far, np.zeros(len(value), bool))
+def _from_neighbours(value: np.ndarray, group: np.ndarray) -> Answer:
+    return Answer(value, np.ones(len(value)), group, np.zeros(len(value), bool))

@@ -11,11 +11,13 @@ from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 
 LEAST_SCENES = 3
 FOLDS = 10
-LONGEST = 90  # days, either side
+LONGEST = 150  # days, either side
 APART = 30  # days between what is learned from and what is judged: beyond it a scene says little about another
 _LEAST_SEEN = 1 / 3  # share of the gaps that is learned from all the same, nearer ones if need be
 _USUAL = 25  # days, mean length of a side that is hidden
+_EDGE = 0.2  # share of gaps that reach to the series' first or last date: how it goes on beyond the clear ones
 _ALONE = 0.05  # share of gaps that swallow the whole year: what radar alone is worth
+_ALL = 10_000  # days: to the end of the series
 _ENOUGH = 0.3  # share of clear pixels below which a scene is drawn from less: what is clear there is often cloud edge
 
 
@@ -28,6 +30,7 @@ class Gaps:
         day: (q,) int64, the day asked for, days since 1970.
         truth: (q,) float32, the NDVI that was clear there.
         scene: (q,) int64, the scene it is from.
+        hidden: (q, 2) int64, first and last of the hidden scenes, by index, the last exclusive.
         fold: (q,) int64, which run of neighbouring scenes that is; errors are measured on folds not learned from.
     """
 
@@ -35,6 +38,7 @@ class Gaps:
     day: np.ndarray
     truth: np.ndarray
     scene: np.ndarray
+    hidden: np.ndarray
     fold: np.ndarray
 
     @property
@@ -68,7 +72,8 @@ def draw_gaps(series: Series, count: int, seed: int = 0) -> Gaps:
     """Draw clear values, more from clearer scenes, and hide what lies around each of them.
 
     Either side of a value is hidden for a length drawn at random: a quarter of the time not at all, else
-    exponentially distributed with mean 25 days, at most 90; three gaps in ten are symmetric.
+    exponentially distributed with mean 25 days, at most 150; three gaps in ten are symmetric, and two in ten reach
+    to the first or the last date of the series.
 
     Args:
         series: the place, or a sample of its pixels.
@@ -94,15 +99,17 @@ def draw_gaps(series: Series, count: int, seed: int = 0) -> Gaps:
     pixel, scene = np.concatenate(drawn), np.repeat(scenes, wanted)
     before, after = _lengths(len(pixel), random)
     days = day_numbers(series.time)
-    away = days[:, None] - days[scene]
+    day = days[scene]
+    away = days[:, None] - day
     fold = np.empty(len(series.time), np.int64)
     folds = min(FOLDS, len(scenes))
     fold[scenes] = np.arange(len(scenes)) * folds // len(scenes)
     return Gaps(
         series.take(pixel).without((away >= -before) & (away <= after)),
-        days[scene],
+        day,
         series.ndvi[scene, pixel],
         scene,
+        np.stack([np.searchsorted(days, day - before), np.searchsorted(days, day + after, side="right")], axis=1),
         fold[scene],
     )
 
@@ -111,5 +118,8 @@ def _lengths(count: int, random: np.random.Generator) -> tuple[np.ndarray, np.nd
     """Days hidden before and after."""
     sides = np.minimum(random.exponential(_USUAL, (2, count)), LONGEST) * (random.random((2, count)) > 0.25)
     sides[1] = np.where(random.random(count) < 0.3, sides[0], sides[1])
-    sides[:, random.random(count) < _ALONE] = 10_000
+    sides[:, random.random(count) < _ALONE] = _ALL
+    edge = random.random(count)
+    sides[0, edge < _EDGE / 2] = _ALL
+    sides[1, (edge >= _EDGE / 2) & (edge < _EDGE)] = _ALL
     return sides[0], sides[1]
