@@ -17,7 +17,9 @@ from fusion_assets.evaluation.scores import regression
 from fusion_assets.systems.ndvi.gap_filling.estimators import ESTIMATORS, SAMPLE, Estimate, Estimator
 from fusion_assets.systems.ndvi.gap_filling.series import Series, day_numbers
 
-GAPS = (0, 15, 30, 60, 90)  # days; 0: single scenes
+GAPS = (0, 15, 30, 60, 90, 150)  # days; 0: single scenes
+EDGES = (30, 90)  # days, at either end of the series
+POSITIONS = ("within", "first", "last")
 MOST_FITS = 8  # trainings for every length of gap
 CLEAR_SHARE = 0.8  # of a scene's pixels, for it to be withheld and judged
 FIGURES = ("rmse", "bias", "r2", "coverage", "width")  # with an interval each
@@ -64,13 +66,6 @@ def runs(series: Series, scenes: np.ndarray, length: int) -> list[Gap]:
     masks = [run == k for k in np.unique(run[scenes])]
     fits = min(MOST_FITS, len(masks))
     return [Gap(scenes[mask[scenes]], mask, k % fits) for k, mask in enumerate(masks)]
-
-
-def inside(series: Series, scenes: np.ndarray, length: int) -> list[Gap]:
-    """Those of `runs` that leave scenes to judge by on both sides; all where length is 0."""
-    gaps = runs(series, scenes, length)
-    ends = {int(scenes[0]), int(scenes[-1])}
-    return [gap for gap in gaps if length == 0 or not ends & set(gap.targets.tolist())]
 
 
 def edge(series: Series, scenes: np.ndarray, length: int, first: bool) -> list[Gap]:
@@ -163,6 +158,7 @@ def evaluate(
     series: Series,
     estimators: Mapping[str, Estimator] = ESTIMATORS,
     lengths: Iterable[int] = GAPS,
+    edges: Iterable[int] = EDGES,
     scenes: np.ndarray | None = None,
     sample: int = SAMPLE,
     seed: int = 0,
@@ -172,24 +168,31 @@ def evaluate(
     Args:
         series: the place, or a sample of its pixels.
         estimators: by name.
-        lengths: of the gaps in days; 0 withholds single scenes.
+        lengths: of the gaps in days that the series is cut into; 0 withholds single scenes.
+        edges: of the gaps in days at either end.
         scenes: to judge by, indices; `clear_scenes` without it.
         sample: gaps simulated for each training.
         seed: of the random numbers.
 
     Returns:
-        A row for every estimator and length: `estimator`, `gap_days`, and those of `scores`; `note` says why a row has
+        A row for every estimator, position and length: `estimator`, `position` (of `POSITIONS`: within the series, at its
+        start, at its end), `gap_days`, and those of `scores`; `note` says why a row has
         no figures (no radar, too few clear scenes left outside the gaps).
     """
     chosen = clear_scenes(series) if scenes is None else scenes
     rows = []
-    for length in lengths:
-        gaps = runs(series, chosen, length) if len(chosen) else []
+    cases = [("within", length) for length in lengths]
+    cases += [(position, length) for position in POSITIONS[1:] for length in edges]
+    for position, length in cases:
+        if position == "within":
+            gaps = runs(series, chosen, length) if len(chosen) else []
+        else:
+            gaps = edge(series, chosen, length, position == "first") if len(chosen) else []
         for name, estimator in estimators.items():
-            note = "" if gaps else "no clear scene"
+            note = "" if gaps else "no clear scene" + (" is left outside the gap" if len(chosen) else "")
             try:
                 figures = scores(series, withheld_estimates(series, estimator, gaps, sample, seed), gaps)
             except FusionError as problem:
                 figures, note = scores(series, []), problem.found
-            rows.append({"estimator": name, "gap_days": length, **figures, "note": note})
+            rows.append({"estimator": name, "position": position, "gap_days": length, **figures, "note": note})
     return pd.DataFrame(rows)

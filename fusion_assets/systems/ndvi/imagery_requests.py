@@ -24,7 +24,7 @@ CLEAR_CLASSES = {"sentinel2_l2a": (4, 5, 6), "sentinel2_nbart": (1, 5)}
 unclassified or snow."""
 VERSION = "2"
 """Raise when the same settings would give other values."""
-ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "2", "2", "5"
+ESTIMATORS_VERSION, EVALUATION_VERSION, REPORT_VERSION = "3", "3", "6"
 """Raise when an estimator would learn or fill otherwise, errors be measured or a page be written otherwise: what rests
 on it is stale."""
 

@@ -19,16 +19,23 @@ def worse_than_interpolation(evaluation: pd.DataFrame, method: str) -> str:
         evaluation: of `evaluation.evaluate`.
         method: that fills the gaps.
     """
-    errors = evaluation[evaluation["n"] > 0].pivot(index="gap_days", columns="estimator", values="rmse")
+    errors = evaluation[evaluation["n"] > 0].pivot(index=["position", "gap_days"], columns="estimator", values="rmse")
     if method == SIMPLEST or not {method, SIMPLEST} <= set(errors.columns):
         return ""
     lost = errors[errors[method] > errors[SIMPLEST] * (1 + TIE)]
     parts = [
-        f"by {row[method] / row[SIMPLEST] - 1:.0%} in {'single scenes' if not days else f'gaps of {days} days'} "
+        f"by {row[method] / row[SIMPLEST] - 1:.0%} in {called(position, days)} "
         f"({row[method]:.3f} against {row[SIMPLEST]:.3f})"
-        for days, row in lost.iterrows()
+        for (position, days), row in lost.sort_index(ascending=[False, True]).iterrows()
     ]
     if not parts:
         return ""
     said = ", ".join(parts)
     return f"The method {method} errs more than {SIMPLEST}, {said}; `method: {SIMPLEST}` fills these better."
+
+
+def called(position: str, days: int) -> str:
+    """A kind of gap of `evaluation.evaluate`, in words."""
+    if not days:
+        return "single scenes"
+    return f"gaps of {days} days" if position == "within" else f"the {position} {days} days"

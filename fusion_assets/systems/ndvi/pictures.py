@@ -150,7 +150,7 @@ def draw_errors(evaluation: pd.DataFrame, method: str) -> str:
         evaluation: of `evaluation.evaluate`.
         method: name of the chosen estimator.
     """
-    measured = evaluation[evaluation["n"] > 0]
+    measured = evaluation[(evaluation["n"] > 0) & (evaluation["position"] == "within")]
     if measured.empty:
         return ""
     figure = new_figure(9, 3.4)

@@ -19,7 +19,7 @@ from fusion_assets.reports.page import render
 from fusion_assets.reports.source_tables import citation, software
 from fusion_assets.reports.tables import plain, table_of, with_interval
 from fusion_assets.systems.ndvi import pictures
-from fusion_assets.systems.ndvi.judgement import worse_than_interpolation
+from fusion_assets.systems.ndvi.judgement import called, worse_than_interpolation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,16 +112,16 @@ def build_report(
 def error_tables(evaluation: pd.DataFrame, method: str) -> Iterator[dict[str, Any]]:
     """Errors of all methods by length of gap, then everything about the chosen one."""
     names = [name for name in METHODS if name in set(evaluation["estimator"])]
-    lengths = sorted(evaluation["gap_days"].unique())
-    by_gap = ["single scenes" if length == 0 else f"{length} days" for length in lengths]
+    cases = list(evaluation[["position", "gap_days"]].drop_duplicates().itertuples(index=False, name=None))
+    by_gap = [called(*case) for case in cases]
     for figure, caption in (
         ("rmse", "RMSE in units of NDVI, by length of the gap"),
         ("coverage", "Share of withheld values inside the stated 90 % interval"),
     ):
-        values = evaluation.pivot(index="estimator", columns="gap_days", values=figure)
-        rows = [(name, METHODS[name], *(plain(values.loc[name, length]) for length in lengths)) for name in names]
+        values = evaluation.pivot(index="estimator", columns=["position", "gap_days"], values=figure)
+        rows = [(name, METHODS[name], *(plain(values.loc[name, case]) for case in cases)) for name in names]
         yield table_of(caption, ("method", "", *by_gap), rows)
-    chosen = evaluation[evaluation["estimator"] == method].sort_values("gap_days")
+    chosen = evaluation[evaluation["estimator"] == method]
     figures = ("n", "scenes", "rmse", "bias", "r2", "coverage", "width", "outside")
     rows = [
         (gap, *(_cell(row, name) for name in figures), str(row["note"]))

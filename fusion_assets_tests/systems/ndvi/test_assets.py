@@ -177,11 +177,14 @@ def test_backscatter_keeps_orbits_apart(run):
 
 def test_evaluation_and_report(run):
     table = run.load("ndvi_evaluation", kind="tables")
-    assert isinstance(table, pd.DataFrame) and {"estimator", "gap_days", "rmse", "coverage"} <= set(table.columns)
+    assert isinstance(table, pd.DataFrame) and {"estimator", "position", "gap_days", "rmse", "coverage"} <= set(
+        table.columns
+    )
     page = run.load("ndvi_report", kind="documents")
     assert page.count("<img") >= 6 and page.count('role="img" aria-label="') == 2 and "http-equiv" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page), "opens without a network"
-    own = table[(table["estimator"] == run.study.ndvi.method) & (table["gap_days"] == 30)].iloc[0]
+    own = table[(table["estimator"] == run.study.ndvi.method) & (table["gap_days"] == 30)]
+    own = own[own["position"] == "within"].iloc[0]
     names = ("rmse", "bias", "r2", "coverage")
     cells = [f"{own[name]:z.3f} ({own[f'{name}_low']:z.3f} to {own[f'{name}_high']:z.3f})" for name in names]
     assert "".join(f"<td>{cell}</td>" for cell in cells) in page

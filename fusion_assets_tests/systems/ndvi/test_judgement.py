@@ -8,8 +8,8 @@ from fusion_assets.systems.ndvi.judgement import worse_than_interpolation
 
 
 def _evaluation(**errors):
-    rows = [(name, gap, rmse, 100) for name, of in errors.items() for gap, rmse in of.items()]
-    return pd.DataFrame(rows, columns=["estimator", "gap_days", "rmse", "n"])
+    rows = [(name, "within", gap, rmse, 100) for name, of in errors.items() for gap, rmse in of.items()]
+    return pd.DataFrame(rows, columns=["estimator", "position", "gap_days", "rmse", "n"])
 
 
 @pytest.mark.parametrize(

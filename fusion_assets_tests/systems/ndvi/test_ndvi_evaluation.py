@@ -7,6 +7,7 @@ from benchmarks import ndvi as benchmark
 from fusion_assets.systems.ndvi.evaluation import (
     Gap,
     clear_scenes,
+    edge,
     either_side,
     evaluate,
     runs,
@@ -38,6 +39,17 @@ class Spy:
         return {}
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_gap_at_an_end_hides_all_that_lies_there(first):
+    series = fields(pixels=40)
+    scenes = clear_scenes(series, 0.4)
+    (gap,) = edge(series, scenes, 60, first)
+    days = series.time.astype(int)
+    beyond = days <= days[scenes[0]] + 60 if first else days >= days[scenes[-1]] - 60
+    assert (gap.withheld == beyond).all() and set(gap.targets) == set(scenes[beyond[scenes]])
+    assert not edge(series, scenes, 400, first)
+
+
 @pytest.mark.parametrize("length", [0, 15, 60, "either side"])
 def test_nothing_of_a_gap_reaches_its_training_or_features(length):
     series, spy = fields(pixels=40), Spy()
@@ -61,9 +73,14 @@ def test_nothing_of_a_gap_reaches_its_training_or_features(length):
 def test_the_table_has_a_row_for_each_estimator_and_length():
     series = fields(pixels=60)
     chosen = {name: ESTIMATORS[name] for name in ("linear", "interpolation", "fused")}
-    table = evaluate(series, chosen, (0, 60), sample=1500)
-    assert table[["estimator", "gap_days"]].values.tolist() == [[name, gap] for gap in (0, 60) for name in chosen]
-    assert (table["note"] == "").all() and (table["rmse"] > 0).all() and table["n"].nunique() == 1
+    table = evaluate(series, chosen, (0, 60), (30,), sample=1500)
+    cases = [("within", 0), ("within", 60), ("first", 30), ("last", 30)]
+    keys = [(name, *case) for case in cases for name in chosen]
+    assert list(table[["estimator", "position", "gap_days"]].itertuples(index=False, name=None)) == keys
+    assert (table["note"] == "").all() and (table["rmse"] > 0).all()
+    within = table[table["position"] == "within"]
+    assert within["n"].nunique() == 1 and (table["n"][6:] < within["n"].iloc[0]).all()
+    table = within
     for figure in ("rmse", "bias", "r2", "coverage", "width"):
         low, value, high = (table[name] for name in (f"{figure}_low", figure, f"{figure}_high"))
         assert ((low <= value) & (value <= high) & (low < high)).all()
@@ -73,12 +90,14 @@ def test_the_table_has_a_row_for_each_estimator_and_length():
 
 def test_what_cannot_be_estimated_is_said_and_left_without_figures():
     series = fields(pixels=30).without_radar()
-    table = evaluate(series, {name: ESTIMATORS[name] for name in ("linear", "interpolation")}, (0,), sample=500)
+    table = evaluate(
+        series, {name: ESTIMATORS[name] for name in ("linear", "interpolation")}, (0,), edges=(), sample=500
+    )
     assert "pass" in table["note"][0] and np.isnan(table["rmse"][0]) and table["n"][0] == 0
     assert table["note"][1] == "" and table["rmse"][1] > 0
     overcast = series.without(np.ones(len(series.time), bool))
     assert (
-        evaluate(overcast, {"interpolation": ESTIMATORS["interpolation"]}, (0, 30))["note"] == "no clear scene"
+        evaluate(overcast, {"interpolation": ESTIMATORS["interpolation"]}, (0, 30), (30,))["note"] == "no clear scene"
     ).all()
 
 

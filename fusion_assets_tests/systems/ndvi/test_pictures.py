@@ -48,8 +48,8 @@ def test_sampled_places_differ_in_greenness(clear):
 
 
 def test_errors_are_drawn_for_whoever_reads_with_ears_too(clear):
-    rows = [(name, gap, 10, 0.1, 0.9) for name in ("fused", "interpolation") for gap in (0, 30)]
-    table = pd.DataFrame(rows, columns=["estimator", "gap_days", "n", "rmse", "coverage"])
+    rows = [(name, "within", gap, 10, 0.1, 0.9) for name in ("fused", "interpolation") for gap in (0, 30)]
+    table = pd.DataFrame(rows, columns=["estimator", "position", "gap_days", "n", "rmse", "coverage"])
     drawn = draw_errors(table, "fused")
     assert drawn.startswith('<svg role="img" aria-label="Error and coverage') and drawn == draw_errors(table, "fused")
     assert draw_errors(table.assign(n=0), "fused") == ""

@@ -1,12 +1,12 @@
 """The course that a place as a whole takes: a Gaussian process of time and radar on the few dozen means of its dates.
 
-What a single date shows of all pixels together is told by the dates around it and, as they grow distant, by radar's
-mean over the place, by the time of the year where the series is longer than one, and at last by the mean of the series:
-so the course goes on beyond the first and the last clear date, where a line between dates has nothing to lead to. A
-process with several outputs would tie the sensors likewise (L. Pipia et al., "Fusing optical and SAR time series for LAI
-gap filling with multioutput Gaussian processes", Remote Sensing of Environment 235 (2019)); radar as a covariate costs
-the cube of the clear dates alone. Hyperparameters are the best of a small grid by marginal likelihood
-(C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press (2006), eq. 5.8).
+What a single date shows of all pixels together is told by the dates around it and, as they grow distant, by radar's mean
+over the place, by the time of the year where the series is longer than one, and at last by the mean of the series: so
+the course goes on beyond the first and the last clear date, where a line between dates has nothing to lead to. A process
+with several outputs would tie the sensors likewise (L. Pipia et al., "Fusing optical and SAR time series for LAI gap
+filling with multioutput Gaussian processes", Remote Sensing of Environment 235 (2019)); radar as a covariate costs the
+cube of the clear dates alone. Hyperparameters are the best of a small grid by marginal likelihood (C. E. Rasmussen and
+C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press (2006), equation 5.8).
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from fusion_assets.systems.ndvi.gap_filling.kernels import at_scenes
 MARGIN = 200  # days that the course is told beyond the series
 _PIXELS = 2000  # that radar's mean over the place is taken from
 _SCARCE = 0.02  # of the best date's clear pixels: fewer are no mean of the place
-_LENGTHS, _SHARES, _REACHES, _NOISES = (10.0, 20.0, 40.0, 80.0), (0.0, 0.3, 0.6, 0.9), (1.0, 2.0, 4.0), (0.01, 0.05, 0.2)
+_LENGTHS, _SHARES, _REACHES, _NOISES = (
+    (10.0, 20.0, 40.0, 80.0),
+    (0.0, 0.3, 0.6, 0.9),
+    (1.0, 2.0, 4.0),
+    (0.01, 0.05, 0.2),
+)
 _YEARLY = (0.0, 0.4)  # shares of what is not radar's that come back each year
 _YEAR, _LONGER = 365.25, 400
 
@@ -84,7 +89,7 @@ def course_of(prepared: Prepared) -> Course:
     best, chosen = np.inf, None
     grid = itertools.product(_LENGTHS, _SHARES if radar.any() else (0.0,), _REACHES, _YEARLY if long else (0.0,))
     for choice in grid:
-        length, share, reach, yearly = choice
+        _, share, reach, _ = choice
         if share == 0 and reach != _REACHES[0]:
             continue
         alike = _covariance(apart, between, *choice)
@@ -92,8 +97,10 @@ def course_of(prepared: Prepared) -> Course:
             values, vectors = np.linalg.eigh(alike + np.diag(much * noise))
             turned = vectors.T @ (told - centre)
             scale = np.mean(turned**2 / values)
-            cost = len(told) * np.log(max(scale, 0.1 * spread)) + np.log(values).sum() + len(told) * scale / max(
-                scale, 0.1 * spread
+            cost = (
+                len(told) * np.log(max(scale, 0.1 * spread))
+                + np.log(values).sum()
+                + len(told) * scale / max(scale, 0.1 * spread)
             )
             if cost < best:
                 best, chosen, inverse = cost, choice, (vectors / values) @ vectors.T

@@ -1,10 +1,11 @@
 """The fusion: radar and the clear neighbours in time together, learned on gaps simulated on the place itself.
 
-It starts from the line between the clear neighbours. As they grow distant, and before the first and after the last of
-them, the line is drawn towards the place's course (`course`) and towards how much the pixel usually differs from it; how
-far is measured per situation on simulated gaps. A forest learns what is still wrong. How far its word is taken is
-decided per situation on dates far from those it has seen: where radar tells nothing there, or too few dates say that it
-does, the estimate stays as it is.
+It starts from the line between the clear neighbours. Before the first and after the last of them the line is drawn
+towards the place's course (`course`) and towards how much the pixel usually differs from it; how far is measured per
+situation on simulated gaps. A forest learns what is still wrong. How far its word is taken is decided per situation on
+dates far from those it has seen: where radar tells nothing there, or too few dates say that it does, the estimate stays
+as it is. Between clear neighbours the course corrects what is wrong after that, which is most where dates are too few
+for a forest.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ ALL_TREES = 50  # grown on all dates, to answer by
 LEAF = 20
 BLINDED = 0.05  # share of training gaps without radar, so that it may be missing
 _LEAST_SPREAD = 0.01
+_INSIDE = np.arange(SITUATIONS) <= len(INSIDE)
+_OUTSIDE = ~_INSIDE
 
 
 class Fused:
     """Our estimator."""
 
     def train(self, gaps: Gaps, seed: int) -> tuple[State, Answer]:
-        """Fit the course, measure how far to draw to it, grow the forest, and decide how far to trust it."""
+        """Fit the course, measure how far to draw to it, grow the forest, decide how far to trust it."""
         prepared = prepare(gaps.series)
         values = features(prepared, np.arange(len(gaps.day)), gaps.day)
         course = course_of(prepared)
@@ -42,8 +45,9 @@ class Fused:
         }
         offset, group = _usual(prepared, state), _situation(values)
         terms = _terms(values, state, offset, gaps.day, _without(course, gaps))
-        state["draw"] = _draw(gaps.truth - _line(values, state["mean"]), terms, group, gaps.fold)
-        base = _base(values, state, terms, group)
+        line = _line(values, state["mean"])
+        state["draw"] = _draw(gaps.truth - line, terms, group, gaps.fold, _OUTSIDE, 1.0)
+        base = line + _drawn(state, terms, group, _OUTSIDE)
         blind = np.random.default_rng(seed).random(len(values)) < BLINDED
         learned = values.copy()
         learned[blind, FEATURES.index("vv") :] = np.nan
@@ -51,7 +55,9 @@ class Fused:
         judged = grow(_filled(learned, state), wanted, gaps.seen(APART), TREES, LEAF, seed)
         change, spread = judged.ask(_filled(values, state), gaps.fold)
         state["trust"] = _trust(wanted, change, group, gaps.fold)
-        answer = _answer(state, values, base, group, change, spread)
+        left = wanted - state["trust"][group] * change
+        state["draw"] = state["draw"] + _draw(left, terms, group, gaps.fold, _INSIDE, 0.0)
+        answer = _answer(state, values, terms, group, change, spread)
         everything = np.ones((1, len(values)), bool)
         return state | grow(_filled(learned, state), wanted, everything, ALL_TREES, LEAF, seed).arrays(), answer
 
@@ -64,25 +70,25 @@ class Fused:
             values = features(prepared, pixel, day)
             group = _situation(values)
             terms = _terms(values, state, usual[pixel], day, _course(state, day))
-            base = _base(values, state, terms, group)
-            return _answer(state, values, base, group, *forest.ask(_filled(values, state)))
+            return _answer(state, values, terms, group, *forest.ask(_filled(values, state)))
 
         return ask
 
 
 def _answer(
-    state: State, values: np.ndarray, base: np.ndarray, group: np.ndarray, change: np.ndarray, spread: np.ndarray
+    state: State, values: np.ndarray, terms: np.ndarray, group: np.ndarray, change: np.ndarray, spread: np.ndarray
 ) -> Answer:
     trust = state["trust"][group]
-    value = base + trust * change
+    value = _line(values, state["mean"]) + _drawn(state, terms, group) + trust * change
     seen = np.isfinite(values[:, FEATURES.index("vv")]) | np.isfinite(values[:, FEATURES.index("vh")])
     nothing = (group == SITUATIONS - 1) & ~seen
     return Answer(np.where(nothing, np.nan, value), spread + _LEAST_SPREAD, group, seen & (trust > 0))
 
 
-def _base(values: np.ndarray, state: State, terms: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """The line, drawn to the course."""
-    return _line(values, state["mean"]) + (terms * state["draw"][group]).sum(axis=1)
+def _drawn(state: State, terms: np.ndarray, group: np.ndarray, kind: np.ndarray | None = None) -> np.ndarray:
+    """What the course adds to the line, in all situations or those of a kind."""
+    draw = state["draw"] if kind is None else np.where(kind[:, None], state["draw"], 0)
+    return (terms * draw[group]).sum(axis=1)
 
 
 def _course(state: State, day: np.ndarray) -> np.ndarray:
@@ -113,7 +119,9 @@ def _terms(values: np.ndarray, state: State, usual: np.ndarray, day: np.ndarray,
     """
     before, after = values[:, :2].T
     to_before, to_after = values[:, 2:4].T
-    then, later = (_course(state, day + (step * away).astype(np.int64)) for step, away in ((-1, to_before), (1, to_after)))
+    then, later = (
+        _course(state, day + (step * away).astype(np.int64)) for step, away in ((-1, to_before), (1, to_after))
+    )
     weight = to_before / np.maximum(to_before + to_after, 1e-6)
     weight = np.where(np.isnan(before), 1, np.where(np.isnan(after), 0, weight))
     line = then * (1 - weight) + later * weight
@@ -123,30 +131,43 @@ def _terms(values: np.ndarray, state: State, usual: np.ndarray, day: np.ndarray,
     return np.nan_to_num(np.stack([moved, different], axis=1))
 
 
-def _draw(wanted: np.ndarray, terms: np.ndarray, group: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """(situations, 2): multiples in [0, 1] of the terms to add, by least squares over gaps.
+def _draw(
+    wanted: np.ndarray, terms: np.ndarray, group: np.ndarray, fold: np.ndarray, kind: np.ndarray, usual: float
+) -> np.ndarray:
+    """(situations, 2): multiples in [0, 1] of the terms to add, by least squares over gaps; 0 for another kind.
 
-    Each situation's are drawn to those of its kind (between clear scenes, or not), and these to none between clear
-    scenes and to all outside, with the weight of one fold of dates: values of one are right or wrong together.
+    Each situation's are shrunk to those of its kind, and these to `usual`.
     """
-    draw = np.zeros((SITUATIONS, 2))
-    inside = np.arange(SITUATIONS) <= len(INSIDE)
-    for kind, start in ((inside, 0.0), (~inside, 1.0)):
-        members = kind[group]
-        common = _solve(wanted[members], terms[members], fold[members], np.full(2, start))
-        for k in np.flatnonzero(kind):
-            own = group == k
-            draw[k] = _solve(wanted[own], terms[own], fold[own], common)
+    draw, members = np.zeros((SITUATIONS, 2)), kind[group]
+    common = _solve(wanted[members], terms[members], fold[members], np.full(2, usual))
+    for k in np.flatnonzero(kind):
+        own = group == k
+        draw[k] = _solve(wanted[own], terms[own], fold[own], common)
     return draw
 
 
 def _solve(wanted: np.ndarray, terms: np.ndarray, fold: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    folds = len(np.unique(fold))
-    if not folds:
+    """Least squares shrunk to `prior` by the share of the difference's square that is chance, as `_trust` is.
+
+    A fold of dates is right or wrong together: chance is what leaving out one after the other changes (the jackknife).
+    """
+    folds = np.unique(fold)
+    if len(folds) < 3:
         return prior
-    square = terms.T @ terms
-    ridge = np.diag(np.maximum(np.diag(square), 1e-6)) / folds
-    return np.clip(np.linalg.solve(square + ridge, terms.T @ wanted + ridge @ prior), 0, 1)
+    parts = [
+        (terms[fold == k].T @ terms[fold == k], terms[fold == k].T @ (wanted - terms @ prior)[fold == k]) for k in folds
+    ]
+    squares, products = (np.array(part) for part in zip(*parts, strict=True))
+    ridge = np.diag(np.maximum(np.diag(squares.sum(axis=0)), 1e-6)) / len(folds)
+    best = np.linalg.solve(squares.sum(axis=0) + ridge, products.sum(axis=0))
+    others = np.array(
+        [
+            np.linalg.solve(squares.sum(axis=0) - s + ridge, products.sum(axis=0) - p)
+            for s, p in zip(squares, products, strict=True)
+        ]
+    )
+    chance = (len(folds) - 1) / len(folds) * ((others - others.mean(axis=0)) ** 2).sum(axis=0)
+    return np.clip(prior + best * np.maximum(0, 1 - chance / np.maximum(best**2, 1e-9)), 0, 1)
 
 
 def _line(values: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -244,7 +244,9 @@ def _require_radar(bands: np.ndarray, gaps: Gaps) -> None:
 
 
 def _from_radar(value: np.ndarray, spread: np.ndarray | None = None) -> Answer:
-    return Answer(value, np.ones(len(value)) if spread is None else spread, np.zeros(len(value), int), np.isfinite(value))
+    return Answer(
+        value, np.ones(len(value)) if spread is None else spread, np.zeros(len(value), int), np.isfinite(value)
+    )
 
 
 def _from_neighbours(value: np.ndarray, group: np.ndarray) -> Answer:
