@@ -13,6 +13,7 @@ BENCHMARKS = {
     "composite": "a composite from COG files against odc-stac, and growth with scenes and area",
     "prediction": "mapping, against scikit-learn's forest",
     "ndvi": "gap-free NDVI: the smoother against a loop, growth of filling, errors by length of gap on `leie`",
+    "ndvi_places": "gap-free NDVI on every real place at hand, within a series and at its ends",
     "ndvi_scale": "gap-free NDVI of a year asset by asset: time and memory as pixels grow",
     "night_radiance": "methods of night radiance on real lights, and the speed of a map",
     "so2sat": "So2Sat's patches: conversion and random batches, against h5py and a plain generator",

@@ -175,9 +175,9 @@ def evaluate(
         seed: of the random numbers.
 
     Returns:
-        A row for every estimator, position and length: `estimator`, `position` (of `POSITIONS`: within the series, at its
-        start, at its end), `gap_days`, and those of `scores`; `note` says why a row has
-        no figures (no radar, too few clear scenes left outside the gaps).
+        A row for every estimator, position and length: `estimator`, `position` (of `POSITIONS`: within the series, at
+        its start, at its end), `gap_days`, and those of `scores`; `note` says why a row has no figures (no radar, too
+        few clear scenes left outside the gaps).
     """
     chosen = clear_scenes(series) if scenes is None else scenes
     rows = []

@@ -1,12 +1,12 @@
 """The course that a place as a whole takes: a Gaussian process of time and radar on the few dozen means of its dates.
 
-What a single date shows of all pixels together is told by the dates around it and, as they grow distant, by radar's mean
-over the place, by the time of the year where the series is longer than one, and at last by the mean of the series: so
-the course goes on beyond the first and the last clear date, where a line between dates has nothing to lead to. A process
-with several outputs would tie the sensors likewise (L. Pipia et al., "Fusing optical and SAR time series for LAI gap
-filling with multioutput Gaussian processes", Remote Sensing of Environment 235 (2019)); radar as a covariate costs the
-cube of the clear dates alone. Hyperparameters are the best of a small grid by marginal likelihood (C. E. Rasmussen and
-C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press (2006), equation 5.8).
+What a single date shows of all pixels together is told by the dates around it and, as they grow distant, by radar's
+mean over the place, by the time of the year where the series is longer than one, and at last by the mean of the
+series: so the course goes on beyond the first and the last clear date, where a line between dates has nothing to lead
+to. A process with several outputs would tie the sensors likewise (L. Pipia et al., "Fusing optical and SAR time
+series for LAI gap filling with multioutput Gaussian processes", Remote Sensing of Environment 235 (2019)); radar as a
+covariate costs the cube of the clear dates alone. Hyperparameters are the best of a small grid by marginal likelihood
+(C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning", MIT Press (2006), equation 5.8).
 """
 
 from __future__ import annotations
