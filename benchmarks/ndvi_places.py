@@ -23,7 +23,7 @@ from fusion_assets.systems.ndvi.gap_filling.series import Series
 
 LENGTHS, SAMPLE = (30, 90, 150), 5000
 METHODS = ("interpolation", "random_forest", "fused")
-FIGURES = ("rmse", "coverage")
+DIGITS = {"rmse": 3, "coverage": 2}
 
 
 def run() -> list[dict]:
@@ -33,7 +33,7 @@ def run() -> list[dict]:
         for position, length, gaps in cases(series, judged):
             for name in METHODS:
                 found = scores(series, withheld_estimates(series, ESTIMATORS[name], gaps, SAMPLE), gaps)
-                figures = {figure: round(found[figure], 3) for figure in FIGURES}
+                figures = {figure: round(found[figure], digits) for figure, digits in DIGITS.items()}
                 row = {"place": place, "position": position, "gap_days": length, "estimator": name}
                 rows.append({**row, "scenes": found["scenes"], **figures})
     return rows
