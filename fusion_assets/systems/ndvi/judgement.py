@@ -24,9 +24,9 @@ def worse_than_interpolation(evaluation: pd.DataFrame, method: str) -> str:
         return ""
     lost = errors[errors[method] > errors[SIMPLEST] * (1 + TIE)]
     parts = [
-        f"by {row[method] / row[SIMPLEST] - 1:.0%} in {called(position, days)} "
+        f"by {row[method] / row[SIMPLEST] - 1:.0%} in {called(row['position'], row['gap_days'])} "
         f"({row[method]:.3f} against {row[SIMPLEST]:.3f})"
-        for (position, days), row in lost.sort_index(ascending=[False, True]).iterrows()
+        for row in lost.sort_index(ascending=[False, True]).reset_index().to_dict("records")
     ]
     if not parts:
         return ""
