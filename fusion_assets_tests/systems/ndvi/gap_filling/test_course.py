@@ -39,7 +39,7 @@ def test_what_is_left_out_is_told_as_by_a_course_without_it(series):
 def test_a_field_alone_is_not_held_constant_beyond_its_clear_dates(last):
     whole = fields(pixels=1)
     days = (whole.time - START).astype(int)
-    hidden = days > 230 if last else days < 150
+    hidden = days > 160 if last else days < 150
     left, expected = whole.without(hidden), truth(days, 1)[hidden]
     error = {}
     for name in ("fused", "interpolation"):
