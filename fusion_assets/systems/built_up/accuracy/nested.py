@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TREES = 500
 INNER_TREES = 100
+AROUND_TREES, AROUND_INNER_TREES = 200, 40
+"""Of the forest that sees the neighbourhood: up to seven times as many channels, fitted at every level."""
 BAG = 0.5
 
 
@@ -97,19 +99,25 @@ def nested_forest(table: Channels, levels: Sequence[Level | None] = (None,)) -> 
         levels: context levels to choose among, simpler ones first; None: the features of the pixel as they are.
     """
     folds = [table.fold == k for k in range(int(table.fold.max()) + 1)]
+    most, few = trees_of(levels)
 
     def fit(chosen: list[Level | None]) -> list[np.ndarray]:
-        return [forest_answers(table, [test], TREES, level)[0] for test, level in zip(folds, chosen, strict=True)]
+        return [forest_answers(table, [test], most, level)[0] for test, level in zip(folds, chosen, strict=True)]
 
     return nested(
         table.label,
         table.fold,
         table.block,
-        candidates=lambda tests: {level: forest_answers(table, tests, INNER_TREES, level) for level in levels},
+        candidates=lambda tests: {level: forest_answers(table, tests, few, level) for level in levels},
         fit=fit,
         choose=choose_level,
         default=levels[0],
     )
+
+
+def trees_of(levels: Sequence[Level | None]) -> tuple[int, int]:
+    """Trees of a forest that sees these levels, and of those that choose."""
+    return (TREES, INNER_TREES) if tuple(levels) == (None,) else (AROUND_TREES, AROUND_INNER_TREES)
 
 
 def choose_level(label: np.ndarray, candidates: Mapping[Any, np.ndarray], block: np.ndarray) -> Any:

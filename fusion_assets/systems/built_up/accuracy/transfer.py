@@ -15,7 +15,7 @@ from fusion_assets.evaluation.cross_validation import held_out
 from fusion_assets.evaluation.scores import choose_threshold
 from fusion_assets.learning.blockwise import require_features
 from fusion_assets.systems.built_up.accuracy.evaluation import measured, scored
-from fusion_assets.systems.built_up.accuracy.nested import INNER_TREES, TREES, choose_level, forest_answers
+from fusion_assets.systems.built_up.accuracy.nested import choose_level, forest_answers, trees_of
 from fusion_assets.systems.built_up.model import boosted
 from fusion_assets.systems.built_up.model.channels import Channels
 from fusion_assets.systems.built_up.model.classifier import INNER_SEEDS, NETWORK, SAME_STUDY, SEEDS
@@ -116,10 +116,11 @@ def transfer(
     forests: dict[str, np.ndarray] = {}
     thresholds: dict[str, float] = {}
     for name, among in (("baseline", (None,)), ("neighbourhood", tuple(levels))):
-        of_level = {level: held_out(tests, forest_answers(table, tests, INNER_TREES, level))[train] for level in among}
+        most, few = trees_of(among)
+        of_level = {level: held_out(tests, forest_answers(table, tests, few, level))[train] for level in among}
         level = choose_level(label, of_level, block)
         thresholds[name] = choose_threshold(label, of_level[level], block)
-        answer = forest_answers(table, [here], TREES, level)[0][here]
+        answer = forest_answers(table, [here], most, level)[0][here]
         forests[f"{name}_probability"] = answer.astype("float32")
         forests[f"{name}_predicted"] = (answer >= thresholds[name]).astype("int8")
 

@@ -17,7 +17,14 @@ def ablated(town):
     with pytest.MonkeyPatch.context() as patch:
         for module in (network, nested):
             patch.setattr(module, "epoch_candidates", lambda count: (2, 4))
-        for name, value in {"TREES": 10, "INNER_TREES": 5, "SEEDS": (0,), "INNER_SEEDS": (0,)}.items():
+        for name, value in {
+            "TREES": 10,
+            "INNER_TREES": 5,
+            "AROUND_TREES": 10,
+            "AROUND_INNER_TREES": 5,
+            "SEEDS": (0,),
+            "INNER_SEEDS": (0,),
+        }.items():
             patch.setattr(nested, name, value)
         table, metrics = evaluation.evaluate(samples, stack, FEATURES, levels=LEVELS[1:2])
         out_of_fold, found = ablation.ablate_features(samples, stack, "both", SETS, table, levels=LEVELS[1:2])

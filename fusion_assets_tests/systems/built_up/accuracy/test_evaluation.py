@@ -19,8 +19,8 @@ def little_work():
     with pytest.MonkeyPatch.context() as patch:
         for module in (network, nested):
             patch.setattr(module, "epoch_candidates", lambda count: (2, 4))
-        patch.setattr(nested, "TREES", 20)
-        patch.setattr(nested, "INNER_TREES", 10)
+        for name, value in {"TREES": 20, "INNER_TREES": 10, "AROUND_TREES": 20, "AROUND_INNER_TREES": 10}.items():
+            patch.setattr(nested, name, value)
         patch.setattr(nested, "SEEDS", (0,))
         patch.setattr(nested, "INNER_SEEDS", (0,))
         yield

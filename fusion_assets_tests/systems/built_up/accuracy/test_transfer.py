@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fusion_assets.systems.built_up.accuracy import transfer
+from fusion_assets.systems.built_up.accuracy import nested, transfer
 from fusion_assets.systems.built_up.features.samples import draw_samples
 from fusion_assets.systems.built_up.model import ensemble as network
 from fusion_assets.systems.built_up.model.channels import Channels
@@ -18,8 +18,10 @@ def little_work():
     with pytest.MonkeyPatch.context() as patch:
         for module in (network, transfer):
             patch.setattr(module, "epoch_candidates", lambda count: (2, 4))
-        for name, value in {"TREES": 20, "INNER_TREES": 10, "SEEDS": (0,), "INNER_SEEDS": (0,)}.items():
+        for name, value in {"SEEDS": (0,), "INNER_SEEDS": (0,)}.items():
             patch.setattr(transfer, name, value)
+        for name, value in {"TREES": 20, "INNER_TREES": 10, "AROUND_TREES": 20, "AROUND_INNER_TREES": 10}.items():
+            patch.setattr(nested, name, value)
         yield
 
 
