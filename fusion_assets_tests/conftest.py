@@ -23,9 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "real_archive" in getattr(item, "fixturenames", ()):
             item.add_marker("real")
-    slow = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("real"))}
-    # A long file begun last leaves all processes but one with nothing to do: xdist is told to keep this order.
-    items.sort(key=lambda item: item.path not in slow)
+    real, slow = ({item.path for item in items if any(item.iter_markers(mark))} for mark in ("real", "slow"))
+    # A long file begun last leaves all processes but one with nothing to do: xdist is told to keep this order. Those on
+    # real places are the longest.
+    items.sort(key=lambda item: (item.path not in real, item.path not in slow))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 TREES = 500
 INNER_TREES = 100
-AROUND_TREES, AROUND_INNER_TREES = 200, 40
+AROUND_TREES, AROUND_INNER_TREES = 150, 30
 """Of the forest that sees the neighbourhood: up to seven times as many channels, fitted at every level."""
 BAG = 0.5
+AROUND_BAG = 10_000
+"""Samples that a tree of that forest sees at most: with more of them trees cost more and tell hardly more."""
 
 
 def nested_model(
@@ -142,7 +144,8 @@ def forest_answers(
     answers = []
     for test in tests:
         train, answer = table.trains(test), np.full(len(test), np.nan)
-        forest = RandomForestClassifier(trees, max_samples=BAG, random_state=0, n_jobs=-1)
+        bag = BAG if level is None else min(BAG, AROUND_BAG / max(train.sum(), 1))
+        forest = RandomForestClassifier(trees, max_samples=bag, random_state=0, n_jobs=-1)
         with warnings.catch_warnings(record=True):  # its threads empty the filters that they find, and warn of it
             forest.fit(values[train], table.label[train])
             share = forest.predict_proba(values[test])

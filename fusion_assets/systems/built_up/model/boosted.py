@@ -1,7 +1,7 @@
 """Boosted trees as the classifier: what a study has instead of networks where it says `model: trees`.
 
-They see the same channels of the same neighbourhood, chosen by the same inner folds. On fine mixed land they err much less
-than networks; on coarse labels nothing has told the two apart beyond chance so far (`benchmarks/cuts.csv`).
+They see the same channels of the same neighbourhood, chosen by the same inner folds. On fine mixed land they err much
+less than networks; on coarse labels nothing has told the two apart beyond chance so far (`benchmarks/cuts.csv`).
 """
 
 from __future__ import annotations
