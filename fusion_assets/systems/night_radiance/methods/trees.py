@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fusion_assets.learning.trees import rounded_down
 from fusion_assets.systems.night_radiance.methods.features import features, names, strips
 from fusion_assets.systems.night_radiance.task import FAINTEST
 
@@ -124,18 +125,12 @@ def _as_numbers(model: Any, guides: tuple[str, ...]) -> Trees:
         guides,
         float(model._baseline_prediction.ravel()[0]),
         np.where(nodes["is_leaf"], -1, nodes["feature_idx"]).astype(np.int32),
-        # Rounded down: what was at or below a threshold in float64 is so in float32, too.
-        _rounded_down(nodes["num_threshold"]),
+        rounded_down(nodes["num_threshold"]),
         (nodes["left"] + offsets).astype(np.int32),
         (nodes["right"] + offsets).astype(np.int32),
         nodes["value"].astype(np.float32),
         roots.astype(np.int32),
     )
-
-
-def _rounded_down(values: np.ndarray) -> np.ndarray:
-    near = values.astype(np.float32)
-    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near).astype(np.float32)
 
 
 @functools.cache
